@@ -1,0 +1,1 @@
+"""What does the user want? The configuration tree, read from YAML with line numbers."""

@@ -1,0 +1,25 @@
+"""The one error class meant for users."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; shown as text, never as a traceback.
+
+    Args:
+        what: What is wrong, one sentence.
+        where: Where it is: file, line, row, key. Empty when `what` says it.
+        fix: What to do about it, one sentence.
+    """
+
+    def __init__(self, what: str, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.fix:
+            lines.append(f"  fix:   {self.fix}")
+        return "\n".join(lines)
