@@ -35,7 +35,9 @@ class Metrics(_Payload):
     step: int
     max_steps: int
     epoch: float
-    loss: float | None = Field(description="Mean over trained tokens since the last metrics; null if not finite.")
+    loss: float | None = Field(
+        description="Mean over trained tokens since the last metrics; null if not finite."
+    )
     learning_rate: float
     grad_norm: float | None
     tokens: int = Field(description="Tokens seen since the run began, without padding.")

@@ -1,0 +1,184 @@
+"""A run directory: its layout, its name, its lock, and the folder that holds all runs."""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+# A run writes at least its log, events and an adapter; below this it would fail half-way.
+_LEAST_FREE_BYTES = 200 * 2**20
+
+
+def runs_root() -> Path:
+    """The folder that holds all runs: `LLMTUNE_HOME`, or `llmtune-runs` in the working directory."""
+    return Path(os.environ.get("LLMTUNE_HOME") or "llmtune-runs").absolute()
+
+
+class RunDirectory:
+    """Paths inside one run directory, and the lock that tells whether its worker lives."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.config = path / "config.yaml"
+        self.resolved = path / "resolved.json"
+        self.data = path / "data"
+        self.events = path / "events.jsonl"
+        self.log = path / "worker.log"
+        self.lock = path / "lock"
+        self.control = path / "control.json"
+        self.checkpoints = path / "checkpoints"
+        self.adapter = path / "adapter"
+        self.model = path / "model"
+        self.tensorboard = path / "tensorboard"
+
+    @classmethod
+    def create(cls, name: str, root: Path | None = None) -> RunDirectory:
+        """Make the directory of a new run (mode 0700).
+
+        Raises:
+            UserError: the name is not usable or used already, or the disk is full or not writable.
+        """
+        root = root or runs_root()
+        check_name(name)
+        cls.refuse_used(name, root)
+        directory = cls(root / name)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(root).free
+            if free < _LEAST_FREE_BYTES:
+                raise UserError(
+                    f"Not enough disk: {free / 2**20:.0f} MB free, a run needs at least {_LEAST_FREE_BYTES / 2**20:.0f} MB.",
+                    str(root),
+                    "Free some space, or set LLMTUNE_HOME to a folder on another disk.",
+                )
+            directory.path.mkdir(mode=0o700)
+            directory.data.mkdir()
+            directory.checkpoints.mkdir()
+        except OSError as error:
+            raise UserError(
+                f"The run directory cannot be written: {error.strerror}.",
+                str(directory.path),
+                "Work in a folder you can write to, or set LLMTUNE_HOME.",
+            ) from error
+        return directory
+
+    @staticmethod
+    def refuse_used(name: str, root: Path | None = None) -> None:
+        """Raise a UserError if a run of that name exists."""
+        path = (root or runs_root()) / name
+        if path.exists():
+            raise UserError(
+                f"A run named {name!r} exists already.",
+                str(path),
+                f"Choose another name, continue it with --resume {name}, or delete the folder.",
+            )
+
+    @classmethod
+    def find(cls, name: str, root: Path | None = None) -> RunDirectory:
+        """The directory of an existing run; `name` may also be a path to it.
+
+        Raises:
+            UserError: there is no such run; names the closest.
+        """
+        root = root or runs_root()
+        for path in (root / name, Path(name).absolute()):
+            if RunDirectory(path).events.exists():
+                return cls(path)
+        known = [directory.name for directory in list_runs(root)]
+        close = difflib.get_close_matches(name, known, n=1)
+        fix = f"Did you mean {close[0]}?" if close else f"Known runs: {', '.join(known[:10]) or 'none yet'}."
+        raise UserError(f"There is no run named {name!r}.", str(root), fix)
+
+    def acquire_lock(self) -> int:
+        """Take the lock; returns a file descriptor that holds it until it and all its copies are closed.
+
+        Raises:
+            UserError: a worker holds it, i.e. the run is running.
+        """
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + 1.0
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            except BlockingIOError:
+                # `alive` of another process holds a shared lock for an instant: worth a few more tries.
+                if time.monotonic() > deadline:
+                    os.close(descriptor)
+                    raise UserError(
+                        f"The run {self.name!r} is running.",
+                        str(self.path),
+                        f"Stop it first: llmtune stop {self.name}",
+                    ) from None
+                time.sleep(0.02)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process holds the lock: the worker, or the launcher that is about to hand it over."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def read_resolved(self) -> dict[str, Any]:
+        """The resolved configuration as the worker wrote it; empty before it did."""
+        if not self.resolved.exists():
+            return {}
+        result: dict[str, Any] = json.loads(self.resolved.read_text(encoding="utf-8"))
+        return result
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest whole checkpoint."""
+        found = sorted(self.checkpoints.glob("step-*"))
+        return found[-1] if found else None
+
+    def log_tail(self, lines: int = 12) -> list[str]:
+        """The last lines of worker.log."""
+        if not self.log.exists():
+            return []
+        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+
+
+def check_name(name: str) -> None:
+    """Refuse names that are not safe as a folder name."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{name!r} is not usable as the name of a run.",
+            fix="Use up to 64 letters, digits, '-', '_' and '.', e.g. run1.",
+        )
+
+
+def list_runs(root: Path | None = None) -> list[RunDirectory]:
+    """All run directories of the runs folder, newest first."""
+    root = root or runs_root()
+    if not root.is_dir():
+        return []
+    found = [RunDirectory(path) for path in root.iterdir() if (path / "events.jsonl").exists()]
+    return sorted(found, key=lambda directory: directory.path.stat().st_ctime, reverse=True)
+
+
+def free_name(stem: str = "run", root: Path | None = None) -> str:
+    """The first of run-1, run-2, … that is not used."""
+    root = root or runs_root()
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"

@@ -1,0 +1,129 @@
+"""Start a run, or continue one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from llmtune_kernel.config import RunConfig, UserError, dump_config
+from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name
+from llmtune_kernel.runs.events import EventWriter, State
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.workers import pool
+
+WriteData = Callable[[Path], object]
+
+
+def launch(
+    config: RunConfig,
+    *,
+    text: str | None = None,
+    name: str | None = None,
+    variables: Mapping[str, WriteData] | None = None,
+) -> Run:
+    """Start the run that `config` describes in a worker process and return at once.
+
+    `config.resume` names a run to continue from its last checkpoint: in its own directory, or, where `name` is
+    another name, in a new one.
+
+    Args:
+        text: The configuration as the user wrote it, kept as config.yaml.
+        name: Name of the run; by default run-1, run-2, …
+        variables: For each notebook variable that the configuration names, without its `$`, a function that writes
+            it to an Arrow file.
+
+    Raises:
+        UserError: the name is used, the run to continue is unknown, running or has no checkpoint, the disk is full.
+    """
+    source = RunDirectory.find(config.resume) if config.resume else None
+    checkpoint = _checkpoint_of(source) if source else None
+    in_place = source is not None and name in (None, source.name)
+    directory = source if source and in_place else RunDirectory.create(name or free_name())
+    lock = directory.acquire_lock()
+    try:
+        _write_data(config, directory, variables or {}, source)
+        _write_config(directory, text or dump_config(config))
+        events = EventWriter(directory.events)
+        events.write(State(state="queued", detail="starting the worker"))
+        events.close()
+        job = {
+            "job": "train",
+            "directory": str(directory.path),
+            "config": config.model_dump(mode="json"),
+            "checkpoint": str(checkpoint) if checkpoint else None,
+        }
+        pool().start(job, lock)
+    except BaseException:
+        if not in_place:
+            shutil.rmtree(directory.path)
+        raise
+    finally:
+        os.close(lock)
+    return Run(directory)
+
+
+def check_launch(config: RunConfig, name: str | None) -> None:
+    """Find what would keep `launch` from starting, before any work is done.
+
+    Raises:
+        UserError: as `launch`.
+    """
+    if config.resume:
+        source = RunDirectory.find(config.resume)
+        _checkpoint_of(source)
+        if name in (None, source.name):
+            os.close(source.acquire_lock())
+            return
+    if name:
+        check_name(name)
+        RunDirectory.refuse_used(name)
+
+
+def _checkpoint_of(source: RunDirectory) -> Path:
+    checkpoint = source.last_checkpoint()
+    if checkpoint is None:
+        raise UserError(
+            f"The run {source.name!r} has no checkpoint to continue from.",
+            str(source.checkpoints),
+            "Start it again under a new name; save checkpoints with training.save_steps.",
+        )
+    return checkpoint
+
+
+def _write_data(
+    config: RunConfig,
+    directory: RunDirectory,
+    variables: Mapping[str, WriteData],
+    source: RunDirectory | None,
+) -> None:
+    directory.data.mkdir(exist_ok=True)
+    for split, wanted in (("train", config.data.train), ("eval", config.data.eval)):
+        if wanted is None or not wanted.startswith("$"):
+            continue
+        target = directory.data / f"{split}.arrow"
+        if wanted[1:] in variables:
+            # Never half a file under the final name, also when a snapshot of before is replaced.
+            partial = target.with_suffix(".partial")
+            variables[wanted[1:]](partial)
+            partial.replace(target)
+        elif source is not None and (source.data / target.name).exists():
+            if source.path != directory.path:
+                shutil.copyfile(source.data / target.name, target)
+        else:
+            raise UserError(
+                f"{wanted} is a variable of a notebook, and there is no notebook here.",
+                f"data.{split}",
+                "Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file.",
+            )
+
+
+def _write_config(directory: RunDirectory, text: str) -> None:
+    """Write config.yaml; an earlier one with other content is kept beside it as config-1.yaml, config-2.yaml, …"""
+    if directory.config.exists() and directory.config.read_text(encoding="utf-8") != text:
+        number = 1
+        while (kept := directory.path / f"config-{number}.yaml").exists():
+            number += 1
+        directory.config.rename(kept)
+    directory.config.write_text(text, encoding="utf-8")

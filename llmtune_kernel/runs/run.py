@@ -1,0 +1,275 @@
+"""The `Run` handle: what a notebook or script holds of a run, live or over."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.runs import control
+from llmtune_kernel.runs.directory import RunDirectory, list_runs
+from llmtune_kernel.runs.events import (
+    TERMINAL,
+    ErrorEvent,
+    EvaluationEvent,
+    Event,
+    EventReader,
+    MetricsEvent,
+    SampleEvent,
+    StateEvent,
+)
+from llmtune_kernel.runs.workers import pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Prompt = str | list[dict[str, str]]
+
+
+class RunFailed(UserError):
+    """A run that was waited for failed."""
+
+
+class Run:
+    """A run: a directory that a worker process writes and everybody reads. Any number of handles may exist."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.paths = directory
+        self._reader = EventReader(directory.events)
+        self._events: list[Event] = []
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}, {self.state})"
+
+    @property
+    def name(self) -> str:
+        return self.paths.name
+
+    @property
+    def directory(self) -> Path:
+        """Path of the run directory; `paths` names what is in it."""
+        return self.paths.path
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration with every default filled in."""
+        return RunConfig.model_validate(self._resolved()["config"])
+
+    def _resolved(self) -> dict[str, Any]:
+        resolved = self.paths.read_resolved()
+        if not resolved:
+            raise UserError(
+                f"The run {self.name!r} has not read its configuration yet.",
+                str(self.paths.path),
+                "Try again.",
+            )
+        return resolved
+
+    @property
+    def state(self) -> str:
+        """queued, loading, training, pausing, paused, stopping, finished, stopped or failed."""
+        # The order matters: a worker writes its last state before it lets go of the lock.
+        alive = self.paths.alive
+        last = next((event for event in reversed(self.events()) if isinstance(event, StateEvent)), None)
+        state = last.payload.state if last else "queued"
+        return state if alive or state in TERMINAL else "failed"
+
+    def events(self) -> list[Event]:
+        """All events so far, oldest first."""
+        with self._lock:
+            self._events.extend(self._reader.read())
+            return list(self._events)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a logged step: `step, epoch, loss, learning_rate, grad_norm, tokens, …, eval_loss`."""
+        import pandas as pd
+
+        events = self.events()
+        rows = {
+            event.payload.step: event.payload.model_dump(exclude={"max_steps"})
+            for event in events
+            if isinstance(event, MetricsEvent)
+        }
+        for event in events:
+            if isinstance(event, EvaluationEvent):
+                row = rows.setdefault(
+                    event.payload.step, {"step": event.payload.step, "epoch": event.payload.epoch}
+                )
+                row["eval_loss"] = event.payload.loss
+        columns = [
+            "step",
+            "epoch",
+            "loss",
+            "eval_loss",
+            "learning_rate",
+            "grad_norm",
+            "tokens",
+            "tokens_per_second",
+        ]
+        return pd.DataFrame([rows[step] for step in sorted(rows)], columns=[*columns, "memory", "eta"])
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until the run is over; an interrupt ends the waiting, not the run.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+
+        Raises:
+            RunFailed: it failed; says why.
+            TimeoutError: it still runs.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (state := self.state) not in TERMINAL:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"The run {self.name!r} is still {state} after {timeout} s.")
+            time.sleep(0.1)
+        if state == "failed":
+            raise self.failure()
+        return self
+
+    def failure(self) -> RunFailed:
+        """Why the run failed."""
+        last = next((event for event in reversed(self.events()) if isinstance(event, ErrorEvent)), None)
+        if last is not None and not last.payload.tail:
+            return RunFailed(last.payload.what, last.payload.where, last.payload.fix)
+        tail = last.payload.tail if last else self.paths.log_tail()
+        what = (
+            last.payload.what
+            if last
+            else ("The worker process ended without a word. It was killed, or the system ran out of memory.")
+        )
+        return RunFailed("\n".join([what, *(f"  | {line}" for line in tail)]), str(self.paths.log))
+
+    def stop(self) -> None:
+        """Save, then end the run at the next step."""
+        control.send(self.paths, control.Stop())
+
+    def pause(self) -> None:
+        """Hold the run at the next step."""
+        control.send(self.paths, control.Pause())
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        control.send(self.paths, control.Resume())
+
+    def save(self) -> None:
+        """Write a checkpoint at the next step."""
+        control.send(self.paths, control.Save())
+
+    def sample(self, prompts: Prompt | list[Prompt] | None = None, **settings: Any) -> list[str]:
+        """Answers of the model as it is now: of a live run with its current weights, else of its result.
+
+        Args:
+            prompts: One prompt or several; a prompt is a text or a list of messages. None takes the run's own.
+            settings: `max_new_tokens, temperature, top_p, top_k, repetition_penalty, system`; by default the run's.
+
+        Raises:
+            UserError: there is nothing to sample from, or a setting is wrong.
+        """
+        wanted: list[Prompt] | None = [prompts] if isinstance(prompts, str) else prompts  # type: ignore[assignment]
+        if wanted and isinstance(wanted[0], dict):
+            wanted = [wanted]  # type: ignore[list-item]
+        if self.paths.alive:
+            return self._sample_live(wanted, settings)
+        return sample([self], wanted or self._own_prompts(), settings)[self.name]
+
+    def _own_prompts(self) -> list[Prompt]:
+        if not self.config.samples.prompts:
+            raise UserError(
+                "There is no prompt.", "sample()", "Give one: run.sample('What is the capital of France?')"
+            )
+        return list(self.config.samples.prompts)
+
+    def _sample_live(self, prompts: list[Prompt] | None, settings: dict[str, Any]) -> list[str]:
+        if not prompts:
+            self._own_prompts()
+        request = uuid.uuid4().hex
+        seen = len(self.events())
+        control.send(self.paths, control.SampleNow(request=request, prompts=prompts, settings=settings))
+        while True:
+            over = self.state in TERMINAL
+            events = self.events()
+            for event in events[seen:]:
+                if isinstance(event, SampleEvent) and event.payload.request == request:
+                    return [answer.answer for answer in event.payload.answers]
+            if over:
+                return sample([self], prompts or self._own_prompts(), settings)[self.name]
+            seen = len(events)
+            time.sleep(0.1)
+
+    def load(self) -> tuple[Any, Any]:
+        """The tuned model and its tokenizer, loaded into this process with plain transformers and PEFT.
+
+        Returns:
+            A `PeftModel` (or the full model) in evaluation mode, and the tokenizer.
+
+        Raises:
+            UserError: the run has no result yet.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        base = self._resolved()["base"]
+        if self.paths.model.exists():
+            model = AutoModelForCausalLM.from_pretrained(self.paths.model, dtype=base["dtype"])
+            return model.eval(), AutoTokenizer.from_pretrained(self.paths.model)
+        if not self.paths.adapter.exists():
+            raise UserError(
+                f"The run {self.name!r} has no result yet; it is {self.state}.",
+                str(self.paths.path),
+                "Wait for its end (run.wait()), or stop it (run.stop()).",
+            )
+        from peft import PeftModel
+
+        model = AutoModelForCausalLM.from_pretrained(
+            base["name_or_path"], revision=base["revision"], dtype=base["dtype"]
+        )
+        tuned = PeftModel.from_pretrained(model, str(self.paths.adapter))
+        return tuned.eval(), AutoTokenizer.from_pretrained(self.paths.adapter)
+
+
+def sample(
+    sources: list[Run | str],
+    prompts: list[Prompt],
+    settings: dict[str, Any] | None = None,
+) -> dict[str, list[str]]:
+    """Answers to `prompts` of several models, generated in a worker.
+
+    Args:
+        sources: Runs that are over, or names of base models. The base model of runs is loaded once.
+        settings: as `Run.sample`.
+
+    Returns:
+        For each source, by name, one answer a prompt.
+    """
+    answers: dict[str, list[str]] = {}
+
+    def take(answer: dict[str, Any]) -> None:
+        answers[answer["source"]] = answer["answers"]
+
+    described = [
+        {"base": source}
+        if isinstance(source, str)
+        else {"name": source.name, "directory": str(source.directory)}
+        for source in sources
+    ]
+    pool().call({"job": "sample", "sources": described, "prompts": prompts, "settings": settings or {}}, take)
+    return answers
+
+
+def attach(name: str) -> Run:
+    """A handle to an existing run, live or over.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    return Run(RunDirectory.find(name))
+
+
+def runs() -> list[Run]:
+    """All runs of the runs folder, newest first."""
+    return [Run(directory) for directory in list_runs()]
