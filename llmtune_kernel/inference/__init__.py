@@ -1,0 +1,1 @@
+"""What does the model answer? Generation with the weights in memory."""

@@ -1,0 +1,113 @@
+"""Answers of a loaded model to prompts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from llmtune_kernel.config import SamplesConfig, UserError
+
+Messages = list[dict[str, str]]
+
+
+def as_messages(prompt: str | Messages, system: str | None) -> Messages:
+    """A prompt as a conversation that ends with the user's turn.
+
+    Raises:
+        UserError: a conversation that is empty, or has turns without role or content.
+    """
+    if isinstance(prompt, str):
+        messages = [{"role": "user", "content": prompt}]
+    else:
+        messages = [dict(message) for message in prompt]
+        for number, message in enumerate(messages):
+            if not {"role", "content"} <= message.keys():
+                raise UserError(
+                    "Each turn of a conversation has a role and a content.",
+                    f"turn {number} has {sorted(message)}",
+                    "Write it as {role: user, content: Hello}.",
+                )
+    if not messages:
+        raise UserError("The prompt is empty.", fix="Write at least one turn.")
+    if system and messages[0]["role"] != "system":
+        messages.insert(0, {"role": "system", "content": system})
+    return messages
+
+
+@contextlib.contextmanager
+def _generating(model: Any, dtype: torch.dtype) -> Iterator[None]:
+    """Evaluation mode with a cache; training mode and random state are as before when it ends."""
+    training, checkpointing = model.training, getattr(model, "is_gradient_checkpointing", False)
+    devices = [model.device] if model.device.type != "cpu" else []
+    with torch.random.fork_rng(devices=devices), torch.autocast(
+        model.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16
+    ):
+        model.eval()
+        if checkpointing:  # its recomputation and the cache exclude each other
+            model.gradient_checkpointing_disable()
+        try:
+            yield
+        finally:
+            if checkpointing:
+                model.gradient_checkpointing_enable({"use_reentrant": False})
+            model.train(training)
+
+
+@torch.no_grad()
+def generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: list[Messages],
+    settings: SamplesConfig,
+    dtype: torch.dtype,
+    on_answer: Callable[[int, str], None] = lambda number, text: None,
+) -> list[str]:
+    """One answer a prompt, one prompt after the other.
+
+    Args:
+        prompts: Conversations that end with the user's turn; rendered with the tokenizer's own chat template, or,
+            where it has none, as the plain text of their turns.
+        settings: `temperature` 0 is greedy.
+        dtype: Precision of matrix products.
+        on_answer: Called with each answer as it is done; an exception in it ends the work.
+    """
+    from transformers import GenerationConfig
+
+    sampling: dict[str, Any] = {"do_sample": False}
+    if settings.temperature > 0:
+        sampling = {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "top_k": settings.top_k,
+        }
+    ends = model.generation_config.eos_token_id
+    stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    generation = GenerationConfig(
+        max_new_tokens=settings.max_new_tokens,
+        repetition_penalty=settings.repetition_penalty,
+        eos_token_id=sorted(stops),
+        pad_token_id=tokenizer.pad_token_id,
+        use_cache=True,
+        **sampling,
+    )
+    answers = []
+    with _generating(model, dtype):
+        for number, messages in enumerate(prompts):
+            if tokenizer.chat_template:
+                encoded = tokenizer.apply_chat_template(
+                    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+                )
+            else:
+                encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
+            ids = encoded["input_ids"].to(model.device)
+            output = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=generation
+            )
+            text = tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
+            answers.append(text)
+            on_answer(number, text)
+    return answers

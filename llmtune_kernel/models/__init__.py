@@ -1,0 +1,1 @@
+"""Which model is trained? Base model, tokenizer, adapters, packed attention."""

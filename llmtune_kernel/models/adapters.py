@@ -1,0 +1,56 @@
+"""Which weights are trained: LoRA adapters, or all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llmtune_kernel.config import FullMethod, LoraMethod, UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def prepare_for_training(model: PreTrainedModel, method: LoraMethod | FullMethod) -> Any:
+    """Add what `method` trains and freeze the rest; trained weights are float32.
+
+    Returns:
+        A `PeftModel`, or the model itself.
+
+    Raises:
+        UserError: `target_modules` names no layer of this model.
+    """
+    if isinstance(method, FullMethod):
+        return model.float().requires_grad_(True)
+    from peft import LoraConfig, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=method.r,
+        lora_alpha=method.lora_alpha,
+        lora_dropout=method.lora_dropout,
+        target_modules=method.target_modules,
+        use_rslora=method.use_rslora,
+        use_dora=method.use_dora,
+    )
+    try:
+        tuned = get_peft_model(model, config)
+    except ValueError as error:
+        if "target" not in str(error).lower():
+            raise
+        kinds = sorted({name.rsplit(".", 1)[-1] for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)})
+        raise UserError(
+            f"No layer of this model is named {method.target_modules!r}.",
+            "method.target_modules",
+            f"Take all-linear, or some of: {', '.join(kinds)}.",
+        ) from error
+    for parameter in tuned.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    for part in tuned.modules():
+        # Under autocast PEFT's own cast of each input to float32, and back, costs time and changes nothing.
+        if isinstance(part, BaseTunerLayer):
+            part.cast_input_dtype_enabled = False
+    return tuned

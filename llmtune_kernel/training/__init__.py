@@ -1,0 +1,1 @@
+"""How do weights change? The trainer, one file per objective, trackers."""

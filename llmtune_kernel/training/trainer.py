@@ -1,0 +1,226 @@
+"""The trainer: `transformers.Trainer` with packed batches, exact token means and a step boundary that takes orders."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+import torch
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainingArguments
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
+from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
+from llmtune_kernel.training.sft import keeps_logits, sft_loss
+
+_STEPS_FOR_ETA = 20
+
+
+class AtBoundary(Protocol):
+    """What happens between two steps: samples, orders from outside. Returns whether to stop."""
+
+    def __call__(self, step: int, last: bool) -> bool: ...
+
+
+def training_arguments(config: RunConfig, directory: Path, checkpointing: bool, on_cpu: bool) -> TrainingArguments:
+    """Our settings in transformers' terms; saving, evaluating and reporting are done at the step boundary."""
+    training = config.training
+    return TrainingArguments(
+        output_dir=str(directory),
+        num_train_epochs=training.num_train_epochs,
+        max_steps=training.max_steps or -1,
+        per_device_train_batch_size=training.per_device_train_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=training.lr_scheduler_type,
+        warmup_steps=training.warmup_ratio,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        optim=training.optim,
+        seed=training.seed,
+        logging_steps=training.logging_steps,
+        logging_first_step=True,
+        gradient_checkpointing=checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=not on_cpu,
+        use_cpu=on_cpu,
+    )
+
+
+class LLMTrainer(Trainer):
+    """Trains on packed (or padded) rows and tells what happens as event payloads.
+
+    Args:
+        config: The run.
+        dtype: Precision of matrix products; bfloat16 runs under autocast.
+        packed: Pack sequences into one row; else pad.
+        emit: Takes the payload of each event.
+        at_boundary: Called after each optimizer step.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        args: TrainingArguments,
+        *,
+        config: RunConfig,
+        train: EncodedDataset,
+        evaluation: EncodedDataset | None,
+        dtype: torch.dtype,
+        packed: bool,
+        emit: Callable[[Payload], None],
+        at_boundary: AtBoundary,
+        checkpoints: Path,
+    ) -> None:
+        collate = collate_packed if packed else collate_padded
+        super().__init__(model=model, args=args, train_dataset=train, data_collator=collate)
+        # Otherwise Trainer divides a loss that is exact already by the number of accumulated batches.
+        self.model_accepts_loss_kwargs = True
+        self._config, self._evaluation, self._dtype = config, evaluation, dtype
+        self._only_targets = packed and keeps_logits(model)
+        self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
+        self._nll = torch.zeros((), device=self.args.device)
+        self._targets = self._new_tokens = self.tokens = 0
+        self._busy = 0.0
+        self._step_seconds: list[float] = []
+        self._boundary_step = -1
+        self._since = time.perf_counter()
+
+    def _loss(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16):
+            return sft_loss(model, batch, self._only_targets)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
+        """Mean over the trained tokens of the whole optimizer step, this batch's share of it."""
+        nll = self._loss(model, inputs)
+        self._nll += nll.detach()
+        self._targets += inputs["targets"].numel()
+        self._new_tokens += _tokens(inputs)
+        # Several processes average their gradients; the mean over all tokens is a sum of their shares.
+        result: torch.Tensor = nll / kwargs["num_items_in_batch"] * self.accelerator.num_processes
+        return result
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """The batches of one optimizer step and the number of trained tokens in them, over all processes."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        count = torch.tensor(sum(batch["targets"].numel() for batch in batches), device=device)
+        return batches, self.accelerator.gather(count).sum()
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: nothing shows it."""
+        return 0
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Emit metrics; Trainer calls this every `logging_steps`. Its summary at the end is not an event."""
+        if "learning_rate" not in logs:
+            return
+        loss = self._nll.item() / max(self._targets, 1)
+        self.tokens += self._new_tokens
+        recent = self._step_seconds[-_STEPS_FOR_ETA:]
+        left = self.state.max_steps - self.state.global_step
+        if not math.isfinite(loss):
+            self._emit(Log(level="warning", message=f"The loss is not finite at step {self.state.global_step}."))
+        self._emit(
+            Metrics(
+                step=self.state.global_step,
+                max_steps=self.state.max_steps,
+                epoch=round(self.state.epoch or 0.0, 4),
+                loss=_finite(loss),
+                learning_rate=logs["learning_rate"],
+                grad_norm=_finite(logs["grad_norm"]) if "grad_norm" in logs else None,
+                tokens=self.tokens,
+                tokens_per_second=round(self._new_tokens / self._busy, 2),
+                memory=_memory(self.args.device),
+                eta=round(left * sum(recent) / len(recent), 1),
+            )
+        )
+        self._nll.zero_()
+        self._targets = self._new_tokens = 0
+        self._busy = 0.0
+
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        # The one place between an optimizer step with all its consequences and the next step.
+        step = self.state.global_step
+        if step == self._boundary_step:  # called once more at the end of an epoch
+            return
+        self._boundary_step = step
+        seconds = time.perf_counter() - self._since
+        self._busy += seconds
+        self._step_seconds.append(seconds)
+        last = step >= self.state.max_steps
+        self.control.should_log |= last
+        super()._maybe_log_save_evaluate(*args, **kwargs)
+        if self._evaluation is not None and self._due(self._config.training.eval_steps, last, or_epoch=True):
+            self.evaluate_loss()
+        save_steps = self._config.training.save_steps
+        if save_steps and step % save_steps == 0:
+            self.save_checkpoint()
+        if self._at_boundary(step, last):
+            self.control.should_training_stop = True
+        self._since = time.perf_counter()
+
+    def _due(self, every: int | None, last: bool, or_epoch: bool) -> bool:
+        if last or (every and self.state.global_step % every == 0):
+            return True
+        epoch = self.state.epoch or 0.0
+        return or_epoch and not every and epoch == int(epoch)
+
+    @torch.no_grad()
+    def evaluate_loss(self) -> None:
+        """Emit the mean loss over the trained tokens of all evaluation rows."""
+        assert self._evaluation is not None
+        began, nll, targets = time.perf_counter(), 0.0, 0
+        loader = DataLoader(
+            self._evaluation,
+            batch_size=self._config.training.per_device_eval_batch_size,
+            collate_fn=self.data_collator,
+        )
+        self.model.eval()
+        for batch in loader:
+            nll += self._loss(self.model, self._prepare_inputs(batch)).item()
+            targets += batch["targets"].numel()
+        self.model.train()
+        self._emit(
+            Evaluation(
+                step=self.state.global_step,
+                epoch=round(self.state.epoch or 0.0, 4),
+                loss=_finite(nll / max(targets, 1)),
+                tokens=targets,
+                seconds=round(time.perf_counter() - began, 2),
+            )
+        )
+
+    def save_checkpoint(self) -> None:
+        """Write weights, optimizer, scheduler and random state to `checkpoints/step-NNNNNN`."""
+        target = self._checkpoints / f"step-{self.state.global_step:06d}"
+        if not target.exists():
+            self._save_checkpoint(self.model, trial=None)
+            # Under this name only once it is whole.
+            (self._checkpoints / f"checkpoint-{self.state.global_step}").rename(target)
+        path = f"{self._checkpoints.name}/{target.name}"
+        self._emit(Checkpoint(step=self.state.global_step, path=path, kind="checkpoint"))
+
+
+def _tokens(batch: dict[str, Any]) -> int:
+    mask = batch.get("attention_mask")
+    return int(batch["input_ids"].numel() if mask is None else mask.sum())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)

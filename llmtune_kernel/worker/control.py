@@ -1,0 +1,116 @@
+"""The control socket of a run, seen from inside: a listener thread, and the orders taken at step boundaries."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from llmtune_kernel.config import SamplesConfig, UserError
+from llmtune_kernel.runs.control import COMMAND, Command, Pause, SampleNow, Stop
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Payload, State
+
+
+class Stopped(Exception):
+    """The run was asked to stop before it trained."""
+
+
+class ControlServer:
+    """Listens on a socket that only this user, with the key in control.json, can talk to."""
+
+    def __init__(self, directory: RunDirectory, emit: Callable[[Payload], None]) -> None:
+        self._directory, self._emit = directory, emit
+        self._guard = threading.Lock()
+        self._open = True
+        self._orders: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        # A socket's path may have about 100 characters: run directories are often deeper than that.
+        self._folder = Path(tempfile.mkdtemp(prefix="llmtune-"))
+        key = secrets.token_bytes(32)
+        self._listener = Listener(str(self._folder / "control"), family="AF_UNIX", authkey=key)
+        descriptor = os.open(directory.control, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"address": self._listener.address, "key": key.hex()}, file)
+        threading.Thread(target=self._listen, name="llmtune-control", daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                with self._listener.accept() as connection:
+                    self._serve(connection)
+            except (EOFError, AuthenticationError, ConnectionError):
+                continue
+            except OSError:  # closed
+                return
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            order = COMMAND.validate_json(connection.recv_bytes())
+            if isinstance(order, SampleNow):
+                sample_settings(SamplesConfig(), order.settings)
+        except (ValidationError, UserError) as error:
+            what = error.what if isinstance(error, UserError) else f"Not a command: {error}"
+            answer = {"ok": False, "what": what, "where": "control socket", "fix": getattr(error, "fix", "")}
+        else:
+            self.order(order)
+            answer = {"ok": True}
+        connection.send_bytes(json.dumps(answer).encode())
+
+    def order(self, order: Command) -> None:
+        """Give an order from inside this process; one that comes after the end changes nothing."""
+        with self._guard:
+            if not self._open:
+                return
+            if isinstance(order, Stop):
+                self._stop.set()
+                self._emit(State(state="stopping", detail="at the next step"))
+            elif isinstance(order, Pause):
+                self._emit(State(state="pausing", detail="at the next step"))
+            self._orders.put(order)
+
+    def check_stop(self, *_: object) -> None:
+        """Raise `Stopped` if a stop was ordered; for the time before training."""
+        if self._stop.is_set():
+            raise Stopped
+
+    def next(self, wait: float = 0.0) -> Command | None:
+        """The next order, or None if there is none within `wait` seconds."""
+        with contextlib.suppress(queue.Empty):
+            return self._orders.get(timeout=wait) if wait else self._orders.get_nowait()
+        return None
+
+    def close(self) -> None:
+        """Stop listening and remove the socket; no order is taken any more."""
+        with self._guard:
+            self._open = False
+        self._directory.control.unlink(missing_ok=True)
+        self._listener.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def sample_settings(base: SamplesConfig, changes: dict[str, object]) -> SamplesConfig:
+    """`base` with some settings changed.
+
+    Raises:
+        UserError: an unknown setting, or a value out of bounds.
+    """
+    try:
+        return SamplesConfig.model_validate({**base.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{name}: {first['msg']}.", "sampling settings", f"Known settings: {', '.join(SamplesConfig.model_fields)}."
+        ) from None

@@ -1,0 +1,80 @@
+"""What training and inspecting share: from a configuration to encoded rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.data.encoding import EncodedRows, encode_rows, split_rows
+from llmtune_kernel.data.sources import fingerprint_file, read_rows
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass
+class Split:
+    """Rows of one source, read and encoded."""
+
+    source: str
+    fingerprint: str
+    rows: list[dict[str, Any]]
+    encoded: EncodedRows
+
+
+@dataclass
+class PreparedData:
+    """What is trained on (`train` of `training`) and, if any, what is evaluated on (`evaluation` of `held_out`)."""
+
+    training: Split
+    train: list[int]
+    held_out: Split | None
+    evaluation: list[int]
+
+
+def prepare_data(
+    config: RunConfig, tokenizer: Any, locate: Callable[[str, str], Path], on_progress: OnProgress
+) -> PreparedData:
+    """Read, encode and split the data of `config`.
+
+    Args:
+        locate: From the split (train, eval) and the source as configured to the file to read.
+
+    Raises:
+        UserError: any mistake in the data.
+    """
+
+    def read(split: str, source: str) -> Split:
+        path = locate(split, source)
+        rows = read_rows(path, config.data.limit if split == "train" else None)
+        encoded = encode_rows(
+            rows,
+            tokenizer,
+            format=config.data.format,
+            max_length=config.data.max_length,
+            mask_prompt=config.data.mask_prompt,
+            on_progress=on_progress,
+        )
+        return Split(source, fingerprint_file(path), rows, encoded)
+
+    training = read("train", config.data.train)
+    count = len(training.rows)
+    if config.data.eval is not None:
+        held_out = read("eval", config.data.eval)
+        return PreparedData(training, list(range(count)), held_out, list(range(len(held_out.rows))))
+    if config.data.eval_fraction > 0:
+        train, evaluation = split_rows(count, config.data.eval_fraction, config.training.seed)
+        return PreparedData(training, train, training, evaluation)
+    return PreparedData(training, list(range(count)), None, [])
+
+
+def total_steps(config: RunConfig, rows: int) -> int:
+    """Optimizer steps of a run over `rows` training rows on one device."""
+    if config.training.max_steps:
+        return config.training.max_steps
+    batches = math.ceil(rows / config.training.per_device_train_batch_size)
+    per_epoch = max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
+    return math.ceil(config.training.num_train_epochs * per_epoch)

@@ -1,0 +1,306 @@
+"""One training session: load, train, and take orders at each step boundary."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.inference.generation import as_messages, generate
+from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.attention import PACKED, packing_works
+from llmtune_kernel.models.loading import compute_dtype, device, load_model, load_tokenizer
+from llmtune_kernel.models.memory import activation_bytes, free_memory
+from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.runs.control import Pause, Resume, SampleNow, Save, Stop
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import (
+    Answer,
+    Checkpoint,
+    EventReader,
+    Log,
+    Message,
+    MetricsEvent,
+    Payload,
+    Sample,
+    State,
+)
+from llmtune_kernel.training.collation import EncodedDataset
+from llmtune_kernel.training.tracking import TensorBoard
+from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
+from llmtune_kernel.worker.control import ControlServer, sample_settings
+from llmtune_kernel.worker.prepare import PreparedData, prepare_data, total_steps
+
+_LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
+
+
+class Session:
+    """Trains what `config` says and tells it with `emit`."""
+
+    def __init__(
+        self, config: RunConfig, directory: RunDirectory, control: ControlServer, emit: Callable[[Payload], None]
+    ) -> None:
+        self._config, self._directory, self._control = config, directory, control
+        self._tracker = TensorBoard(directory.tensorboard) if "tensorboard" in config.tracking.report_to else None
+        self._write = emit
+        self._stopped = False
+
+    def _emit(self, payload: Payload) -> None:
+        self._write(payload)
+        if self._tracker:
+            self._tracker.write(payload)
+
+    def _loading(self, detail: str) -> None:
+        self._control.check_stop()
+        self._emit(State(state="loading", detail=detail))
+
+    def run(self, checkpoint: Path | None) -> bool:
+        """Train to the end (True) or until stopped (False), and save the result.
+
+        Raises:
+            UserError: any mistake in the configuration or the data.
+            Stopped: stopped before training began.
+        """
+        config = self._config
+        self._loading("finding the model")
+        source = find_model(config.model, self._loading)
+        self._tokenizer = load_tokenizer(source)
+        self._loading("reading the data")
+        data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
+        self._describe(data)
+        self._loading("loading the model")
+        set_seed(config.training.seed)
+        self._dtype = compute_dtype(config.model)
+        model, packed = self._load(source)
+        if checkpoint:
+            self._check_continues(checkpoint)
+        self._write_resolved(source, data)
+        self._trainer = self._make_trainer(model, data, packed)
+        if checkpoint:
+            self._go_on_from(checkpoint, total_steps(config, len(data.train)))
+        self._control.check_stop()
+        self._emit(State(state="training"))
+        self._trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        self._save_result()
+        if self._tracker:
+            self._tracker.close()
+        return not self._stopped
+
+    def _locate(self, split: str, source: str) -> Path:
+        return self._directory.data / f"{split}.arrow" if source.startswith("$") else Path(source)
+
+    def _describe(self, data: PreparedData) -> None:
+        encoded = data.training.encoded
+        self._emit(
+            Log(
+                message=f"{len(data.train):,} rows to train on, format {encoded.format.name}, "
+                f"{encoded.tokens:,} tokens, {encoded.trained_tokens:,} of them trained."
+            )
+        )
+        if encoded.truncated:
+            message = f"{encoded.truncated:,} rows are longer than {self._config.data.max_length} tokens and are cut."
+            self._emit(Log(level="warning", message=message))
+
+    def _load(self, source: ModelSource) -> tuple[Any, bool]:
+        config = self._config
+        # All weights of a full fine-tune are trained: they are kept in float32 and multiplied under autocast.
+        weights = self._dtype if isinstance(config.method, LoraMethod) else torch.float32
+        model = load_model(source, weights, config.model.attention)
+        ordinary = model.config._attn_implementation
+        if config.model.attention == "auto" and device().type == "cpu":
+            model.set_attn_implementation(PACKED)
+        packed = packing_works(model)
+        if not packed:
+            model.set_attn_implementation(ordinary)
+            packed = packing_works(model)
+        if not packed:
+            self._emit(
+                Log(message="This architecture does not keep packed sequences apart; batches are padded instead.")
+            )
+        return prepare_for_training(model, config.method), packed
+
+    def _make_trainer(self, model: Any, data: PreparedData, packed: bool) -> LLMTrainer:
+        config, encoded = self._config, data.training.encoded
+        train = EncodedDataset(encoded.input_ids, encoded.labels, data.train)
+        evaluation = None
+        if data.held_out:
+            held = data.held_out.encoded
+            evaluation = EncodedDataset(held.input_ids, held.labels, data.evaluation)
+        where = device()
+        arguments = training_arguments(
+            config, self._directory.checkpoints, self._checkpointing(model, encoded), where.type == "cpu"
+        )
+        trainer = LLMTrainer(
+            model,
+            arguments,
+            config=config,
+            train=train,
+            evaluation=evaluation,
+            dtype=self._dtype,
+            packed=packed,
+            emit=self._emit,
+            at_boundary=self._at_boundary,
+            checkpoints=self._directory.checkpoints,
+        )
+        total = sum(parameter.numel() for parameter in model.parameters())
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        self._emit(
+            Log(
+                message=f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%}), "
+                f"in {str(self._dtype).removeprefix('torch.')}, on {where.type}."
+            )
+        )
+        return trainer
+
+    def _checkpointing(self, model: Any, encoded: Any) -> bool:
+        wanted = self._config.training.gradient_checkpointing
+        if wanted != "auto":
+            return bool(wanted)
+        batch = self._config.training.per_device_train_batch_size
+        longest = min(max(encoded.lengths), self._config.data.max_length)
+        targets = longest * batch * encoded.trained_tokens // max(encoded.tokens, 1)
+        needed = activation_bytes(model.config, longest * batch, targets, self._dtype.itemsize)
+        free = free_memory(device())
+        if needed < 0.8 * free:
+            return False
+        self._emit(
+            Log(
+                message=f"Gradient checkpointing is on: activations would take {needed / 2**30:.1f} GB, "
+                f"{free / 2**30:.1f} GB are free."
+            )
+        )
+        return True
+
+    def _check_continues(self, checkpoint: Path) -> None:
+        """Refuse to load a checkpoint of other weights."""
+        resolved = RunDirectory(checkpoint.parents[1]).read_resolved()
+        before, now = resolved["config"], self._config.model_dump(mode="json")
+        differing = [
+            f"{section}.{key}: {before[section].get(key)!r} then, {value!r} now"
+            for section in ("model", "method")
+            for key, value in now[section].items()
+            if before[section].get(key) != value
+        ]
+        if differing:
+            raise UserError(
+                "This configuration cannot continue that run: its weights are of another shape.",
+                "; ".join(differing),
+                "Take over the sections model and method of the run, or start a new run.",
+            )
+
+    def _go_on_from(self, checkpoint: Path, planned: int) -> None:
+        """Refuse a checkpoint with no step left to do, and carry the count of tokens on."""
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        done = state["global_step"]
+        if done >= planned:
+            raise UserError(
+                f"The run has done {done} of {planned} steps already.",
+                str(checkpoint),
+                "To train on, raise training.num_train_epochs or training.max_steps.",
+            )
+        metrics = (
+            event.payload
+            for event in EventReader(RunDirectory(checkpoint.parents[1]).events).read()
+            if isinstance(event, MetricsEvent) and event.payload.step <= done
+        )
+        self._trainer.tokens = max((payload.tokens for payload in metrics), default=0)
+
+    def _write_resolved(self, source: ModelSource, data: PreparedData) -> None:
+        """Write everything that is needed to know what was run, and to load its result."""
+        splits = {"train": data.training, "eval": data.held_out}
+        resolved = {
+            "config": self._config.model_dump(mode="json"),
+            "base": {
+                "name": self._config.model.name_or_path,
+                "name_or_path": source.name_or_path,
+                "revision": source.revision,
+                "dtype": str(self._dtype if isinstance(self._config.method, LoraMethod) else torch.float32)[6:],
+            },
+            "data": {
+                name: {"source": split.source, "rows": len(split.rows), "fingerprint": split.fingerprint}
+                for name, split in splits.items()
+                if split is not None
+            },
+            "format": data.training.encoded.format.name,
+            "seed": self._config.training.seed,
+            "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        }
+        partial = self._directory.resolved.with_suffix(".partial")
+        partial.write_text(json.dumps(resolved, indent=2, ensure_ascii=False), encoding="utf-8")
+        partial.replace(self._directory.resolved)
+
+    def _at_boundary(self, step: int, last: bool) -> bool:
+        samples = self._config.samples
+        if samples.prompts and (last or (samples.every_steps and step % samples.every_steps == 0)):
+            self._sample(SampleNow())
+        while (order := self._control.next()) is not None:
+            if isinstance(order, Pause):
+                order = self._pause()
+            if isinstance(order, Stop):
+                self._emit(State(state="stopping", detail="saving"))
+                self._trainer.save_checkpoint()
+                self._stopped = True
+                return True
+            self._obey(order)
+        return False
+
+    def _obey(self, order: object) -> None:
+        if isinstance(order, Save):
+            self._trainer.save_checkpoint()
+        elif isinstance(order, SampleNow):
+            self._sample(order)
+
+    def _pause(self) -> Resume | Stop:
+        """Hold until told to resume or stop; saving and sampling go on working."""
+        self._emit(State(state="paused"))
+        while True:
+            order = self._control.next(wait=3600)
+            if isinstance(order, Resume):
+                self._emit(State(state="training"))
+                return order
+            if isinstance(order, Stop):
+                return order
+            self._obey(order)
+
+    def _sample(self, order: SampleNow) -> None:
+        settings = sample_settings(self._config.samples, order.settings)
+        try:
+            prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
+        except UserError as error:
+            self._emit(Log(level="warning", message=str(error)))
+            return
+        if not prompts:
+            self._emit(Log(level="warning", message="There is no prompt to sample: add some under samples.prompts."))
+            return
+        answers = generate(self._trainer.model, self._tokenizer, prompts, settings, self._dtype)
+        self._emit(
+            Sample(
+                step=self._trainer.state.global_step,
+                request=order.request,
+                answers=[
+                    Answer(prompt=[Message(**turn) for turn in prompt], answer=answer)
+                    for prompt, answer in zip(prompts, answers, strict=True)
+                ],
+            )
+        )
+
+    def _save_result(self) -> None:
+        """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""
+        tuned = isinstance(self._config.method, LoraMethod)
+        if tuned and not self._stopped:
+            self._trainer.save_checkpoint()
+        target = self._directory.adapter if tuned else self._directory.model
+        partial = target.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        self._trainer.model.save_pretrained(partial)
+        self._tokenizer.save_pretrained(partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        self._emit(Checkpoint(step=self._trainer.state.global_step, path=target.name, kind="result"))

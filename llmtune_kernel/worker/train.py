@@ -1,0 +1,95 @@
+"""The job `train`: this process is the run, from its configuration to its result."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.runs.control import Stop
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Error, EventWriter, Payload, State
+from llmtune_kernel.worker.control import ControlServer, Stopped
+
+
+def train(
+    path: Path, values: dict[str, Any], checkpoint: Path | None, *, lock: int, kernel_gone: Callable[[], None]
+) -> None:
+    """Train, and end in one of the states finished, stopped, failed.
+
+    Args:
+        path: The run directory.
+        values: The configuration, validated by the launcher.
+        checkpoint: Where to continue from.
+        lock: Descriptor that holds the run's lock; held until the process ends.
+        kernel_gone: Returns when the process that started this one has gone.
+    """
+    directory, config = RunDirectory(path), RunConfig.model_validate(values)
+    _write_output_to(directory.log)
+    events = EventWriter(directory.events)
+    control = ControlServer(directory, events.write)
+    _watch(config, control, kernel_gone)
+    end: list[Payload]
+    try:
+        # Imported only now, so that orders are heard while a cold worker imports torch.
+        events.write(State(state="loading", detail="importing libraries"))
+        from llmtune_kernel.worker.session import Session
+
+        finished = Session(config, directory, control, events.write).run(checkpoint)
+        end = [State(state="finished" if finished else "stopped")]
+    except Stopped:
+        end = [State(state="stopped", detail="before training began")]
+    except UserError as error:
+        end = [Error(what=error.what, where=error.where, fix=error.fix), State(state="failed", detail=error.what)]
+    except BaseException as error:
+        traceback.print_exc()
+        fault = _fault(error, directory)
+        end = [fault, State(state="failed", detail=fault.what)]
+    control.close()  # first: nothing may follow the last state
+    for payload in end:
+        events.write(payload)
+    os.close(lock)
+
+
+def _fault(error: BaseException, directory: RunDirectory) -> Error:
+    what, fix = f"The worker failed: {type(error).__name__}: {error}".splitlines()[0], ""
+    if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error):
+        what = "The memory is not enough for this run."
+        fix = "Lower training.per_device_train_batch_size or data.max_length, or set training.gradient_checkpointing."
+    elif isinstance(error, OSError) and error.errno == 28:
+        what, fix = "There is not enough disk to go on.", "Free some space, then continue with --resume."
+    return Error(what=what, fix=fix, log=str(directory.log), tail=directory.log_tail())
+
+
+def _write_output_to(log: Path) -> None:
+    """Send all that this process prints, libraries' C code included, to the log."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+
+
+def _watch(config: RunConfig, control: ControlServer, kernel_gone: Callable[[], None]) -> None:
+    """Turn the end of the kernel (if the configuration says so) and SIGTERM into an order to stop."""
+
+    def terminated(signum: int, frame: FrameType | None) -> None:
+        control.order(Stop())
+
+    signal.signal(signal.SIGTERM, terminated)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            kernel_gone()
+        control.order(Stop())
+
+    if config.launch.on_kernel_exit == "stop":
+        threading.Thread(target=wait, name="llmtune-kernel-watch", daemon=True).start()

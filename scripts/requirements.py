@@ -1,0 +1,10 @@
+"""Print what pyproject.toml asks for, with the extras for development, one requirement a line."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+extras = project["project"]["optional-dependencies"]
+wanted = [*project["project"]["dependencies"], *extras["quantization"], *extras["test"], *extras["dev"]]
+sys.stdout.write("\n".join(wanted) + "\n")
