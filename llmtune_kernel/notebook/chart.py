@@ -1,0 +1,138 @@
+"""The live loss chart: the widget of our labextension, and the plotly widget that takes its place without it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import ipywidgets
+from traitlets import Bool, Float, Int, Unicode
+
+from llmtune_kernel.notebook.curves import Curves, Row, Table, TableName
+from llmtune_kernel.notebook.figure import plotly_figure, plotly_traces
+from llmtune_kernel.notebook.protocol import ChartAppend, ChartReset, ChartSnapshot
+
+_MODULE = "jupyterlab-llmtune"
+_ROWS_A_MESSAGE = 50_000
+
+
+class Chart(Protocol):
+    """What the display asks of a chart."""
+
+    widget: ipywidgets.Widget
+    curves: Curves
+
+    def append_train(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+
+    def append_eval(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss`."""
+
+
+class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
+    """The chart of the labextension. Rows travel once, as float32; a page that asks gets them again."""
+
+    _model_name = Unicode("LossChartModel").tag(sync=True)
+    _view_name = Unicode("LossChartView").tag(sync=True)
+    _model_module = Unicode(_MODULE).tag(sync=True)
+    _view_module = Unicode(_MODULE).tag(sync=True)
+    # The page may have another version than this kernel; the messages are what has to agree.
+    _model_module_version = Unicode("*").tag(sync=True)
+    _view_module_version = Unicode("*").tag(sync=True)
+    title = Unicode("").tag(sync=True)
+    log_scale = Bool(False).tag(sync=True)
+    smoothing = Float(0.6).tag(sync=True)
+    height = Int(320).tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        self.curves = Curves()
+        self._snapshot: ChartSnapshot | None = None
+        self._sending = threading.RLock()  # the page's questions come on other threads than the rows
+        super().__init__(**traits)
+        self.on_msg(self._answer)
+
+    @property
+    def widget(self) -> ipywidgets.Widget:
+        """The widget to place: itself."""
+        return self
+
+    def append_train(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+        self._append(self.curves.train, "train", rows)
+
+    def append_eval(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss`."""
+        self._append(self.curves.eval, "eval", rows)
+
+    def send_snapshot(self, snapshot: ChartSnapshot) -> None:
+        """Tell the page what the outputs of the run have become; told again to every page that asks later."""
+        with self._sending:
+            self._snapshot = snapshot
+            self.send(snapshot.model_dump())
+
+    def _append(self, table: Table, name: TableName, rows: Sequence[Row]) -> None:
+        with self._sending:
+            before = table.count
+            first = table.add(rows)
+            if first < before:
+                self._send_everything(reset=True)
+            else:
+                self._send_rows(table, name, first)
+
+    def _send_rows(self, table: Table, name: TableName, start: int) -> None:
+        for begin in range(start, table.count, _ROWS_A_MESSAGE):
+            end = min(begin + _ROWS_A_MESSAGE, table.count)
+            message = ChartAppend(table=name, start=begin, count=end - begin, columns=table.columns)
+            self.send(message.model_dump(), [table.buffer(begin, end)])
+
+    def _send_everything(self, *, reset: bool = False) -> None:
+        if reset:
+            self.send(ChartReset().model_dump())
+        self._send_rows(self.curves.train, "train", 0)
+        self._send_rows(self.curves.eval, "eval", 0)
+
+    def _answer(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("type") != "replay":
+            return
+        with self._sending:
+            self._send_everything()
+            if self._snapshot is not None:
+                self.send(self._snapshot.model_dump())
+
+
+class PlotlyChart:
+    """The chart where our labextension is absent: a plotly FigureWidget, redrawn every two seconds at most.
+
+    Raises:
+        ImportError: the kernel has no anywidget, which plotly's widget needs.
+    """
+
+    least_seconds = 2.0
+    most_points = 2000
+
+    def __init__(self, title: str, curves: Curves) -> None:
+        from plotly.graph_objects import FigureWidget
+
+        self.curves = curves
+        self.widget = FigureWidget(plotly_figure(curves, title, self.most_points))
+        self._drawn = time.monotonic()
+
+    def append_train(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+        self.curves.train.add(rows)
+        self._draw()
+
+    def append_eval(self, rows: Sequence[Row]) -> None:
+        """Add rows `step, loss`."""
+        self.curves.eval.add(rows)
+        self._draw()
+
+    def _draw(self) -> None:
+        if time.monotonic() - self._drawn < self.least_seconds:
+            return
+        self._drawn = time.monotonic()
+        with self.widget.batch_update():
+            for trace, new in zip(self.widget.data, plotly_traces(self.curves, self.most_points), strict=True):
+                trace.x, trace.y = new["x"], new["y"]

@@ -1,0 +1,78 @@
+"""The numbers of a run's curves, as float32 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row = Sequence[float | None]
+TableName = Literal["train", "eval"]
+TRAIN_COLUMNS = ["step", "loss", "learning_rate", "grad_norm"]
+EVAL_COLUMNS = ["step", "loss"]
+_SMOOTHING = 0.6
+
+
+class Table:
+    """Rows that begin with a step, in ascending order of it; a missing value is NaN."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self.columns = columns
+        self.count = 0
+        self._values = np.empty((len(columns), 256), np.float32)
+
+    def add(self, rows: Sequence[Row]) -> int:
+        """Append rows. A run that was continued repeats steps: rows at or after a repeated step are replaced.
+
+        Returns:
+            Index of the first row that changed.
+        """
+        first = self.count
+        for row in rows:
+            steps = self._values[0, : self.count]
+            if self.count and steps[-1] >= np.float32(row[0]):
+                self.count = int(np.searchsorted(steps, np.float32(row[0])))
+                first = min(first, self.count)
+            if self.count == self._values.shape[1]:
+                self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
+            self._values[:, self.count] = [np.nan if value is None else value for value in row]
+            self.count += 1
+        return first
+
+    def column(self, name: str) -> NDArray[np.float32]:
+        """The values of a column, shape (count,)."""
+        return self._values[self.columns.index(name), : self.count]
+
+    def buffer(self, start: int, stop: int) -> bytes:
+        """Rows start to stop, column after column."""
+        return self._values[:, start:stop].tobytes()
+
+
+class Curves:
+    """Everything the chart of a run shows."""
+
+    def __init__(self) -> None:
+        self.train = Table(TRAIN_COLUMNS)
+        self.eval = Table(EVAL_COLUMNS)
+
+
+def smoothed(values: NDArray[np.float32], weight: float = _SMOOTHING) -> NDArray[np.float32]:
+    """Exponential moving average without the bias of its start, as TensorBoard draws it; NaN values are passed over."""
+    result = np.empty_like(values)
+    mean, seen = 0.0, 0
+    for index, value in enumerate(values):
+        if np.isnan(value):
+            result[index] = np.nan
+            continue
+        mean, seen = mean * weight + (1 - weight) * float(value), seen + 1
+        result[index] = mean / (1 - weight**seen)
+    return result
+
+
+def thinned(count: int, most: int) -> NDArray[np.intp]:
+    """At most `most` indices of `count` rows, evenly spread, the first and the last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.linspace(0, count - 1, most).round().astype(np.intp)

@@ -1,0 +1,175 @@
+"""The static chart of a run: as a plotly figure for JupyterLab, and as SVG for everything else."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
+
+_BLUE, _ORANGE, _GREEN, _PURPLE = "#4c8dd6", "#e8853d", "#4aa564", "#a06cc8"
+_GREY = "#8a8a8a"  # readable on a white and on a black page
+_SVG_POINTS = 400
+
+
+def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
+    """The five traces: train loss raw and smoothed, evaluation loss, learning rate, gradient norm; ≤ `most` points each."""
+    train, evaluation = curves.train, curves.eval
+    kept = thinned(train.count, most)
+    steps = _listed(train.column("step")[kept])
+    loss = train.column("loss")
+    eval_kept = thinned(evaluation.count, most)
+
+    def line(name: str, x: list[Any], y: list[Any], color: str, **more: Any) -> dict[str, Any]:
+        return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": {"color": color}, **more}
+
+    return [
+        line("train loss", steps, _listed(loss[kept]), _BLUE, opacity=0.35, showlegend=False),
+        line("train loss", steps, _listed(smoothed(loss)[kept]), _BLUE),
+        line(
+            "eval loss",
+            _listed(evaluation.column("step")[eval_kept]),
+            _listed(evaluation.column("loss")[eval_kept]),
+            _ORANGE,
+            mode="lines+markers",
+        ),
+        line("learning rate", steps, _listed(train.column("learning_rate")[kept]), _GREEN, yaxis="y2"),
+        line("gradient norm", steps, _listed(train.column("grad_norm")[kept]), _PURPLE, yaxis="y3"),
+    ]
+
+
+def plotly_layout(title: str) -> dict[str, Any]:
+    """Loss above, learning rate and gradient norm below; buttons switch the loss between linear and log scale."""
+    axis = {"gridcolor": "rgba(138,138,138,0.25)", "zeroline": False}
+    scale = [
+        {"label": label, "method": "relayout", "args": [{"yaxis.type": kind}]}
+        for label, kind in (("linear", "linear"), ("log", "log"))
+    ]
+    return {
+        "title": {"text": html.escape(title), "font": {"size": 14}},
+        "height": 380,
+        "margin": {"l": 60, "r": 60, "t": 50, "b": 40},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": _GREY},
+        "legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+        "xaxis": {**axis, "title": {"text": "step"}, "anchor": "y2"},
+        "yaxis": {**axis, "title": {"text": "loss"}, "domain": [0.36, 1]},
+        "yaxis2": {**axis, "title": {"text": "learning rate"}, "domain": [0, 0.26], "exponentformat": "e"},
+        "yaxis3": {"title": {"text": "gradient norm"}, "overlaying": "y2", "side": "right", "showgrid": False},
+        "updatemenus": [
+            {
+                "type": "buttons",
+                "direction": "right",
+                "buttons": scale,
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.16,
+                "showactive": True,
+                "bgcolor": "rgba(0,0,0,0)",
+            }
+        ],
+    }
+
+
+def plotly_figure(curves: Curves, title: str, most: int = 1000) -> dict[str, Any]:
+    """A plotly figure with at most `most` points a trace."""
+    return {"data": plotly_traces(curves, most), "layout": plotly_layout(title)}
+
+
+def svg_chart(curves: Curves, title: str) -> str:
+    """The loss as SVG: no scripts, the colour of the text around it, at any width."""
+    width, height, left, right, top, bottom = 720, 260, 56, 12, 28, 34
+    train, evaluation = curves.train, curves.eval
+    kept = thinned(train.count, _SVG_POINTS)
+    eval_kept = thinned(evaluation.count, _SVG_POINTS)
+    lines = [
+        (train.column("step")[kept], train.column("loss")[kept], _BLUE, 'stroke-opacity="0.35"'),
+        (train.column("step")[kept], smoothed(train.column("loss"))[kept], _BLUE, 'stroke-width="1.8"'),
+        (evaluation.column("step")[eval_kept], evaluation.column("loss")[eval_kept], _ORANGE, 'stroke-width="1.8"'),
+    ]
+    x_low, x_high = _bounds([x for x, *_ in lines])
+    y_low, y_high = _bounds([y for _, y, *_ in lines])
+
+    def x_of(value: float) -> float:
+        return round(left + (value - x_low) / (x_high - x_low) * (width - left - right), 1)
+
+    def y_of(value: float) -> float:
+        return round(top + (y_high - value) / (y_high - y_low) * (height - top - bottom), 1)
+
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" role="img" style="max-width:{width}px;width:100%;height:auto" '
+        f'font-family="sans-serif" font-size="11" fill="currentColor">',
+        f"<title>{html.escape(title)}</title>",
+    ]
+    for value in np.linspace(y_low, y_high, 5):
+        y = y_of(value)
+        parts.append(
+            f'<line x1="{left}" x2="{width - right}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity="0.15"/>'
+            f'<text x="{left - 6}" y="{y + 4}" text-anchor="end">{value:.3g}</text>'
+        )
+    for value in np.linspace(x_low, x_high, 6):
+        parts.append(f'<text x="{x_of(value)}" y="{height - 16}" text-anchor="middle">{value:.0f}</text>')
+    for x, y, color, more in lines:
+        points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(x, y, strict=True) if np.isfinite(b))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" {more}/>')
+    parts.append(
+        f'<text x="{left}" y="16" fill="{_BLUE}">train loss</text>'
+        + (f'<text x="{left + 70}" y="16" fill="{_ORANGE}">eval loss</text>' if evaluation.count else "")
+        + f'<text x="{width - right}" y="{height - 2}" text-anchor="end">step</text></svg>'
+    )
+    return "".join(parts)
+
+
+def histogram_svg(edges: list[float], counts: list[int], label: str) -> str:
+    """Bars as SVG: no scripts, the colour of the text around it."""
+    width, height, base = 560, 160, 132
+    highest = max(counts, default=0) or 1
+    step = (width - 20) / max(len(counts), 1)
+    bars = "".join(
+        f'<rect x="{10 + index * step:.1f}" y="{base - count / highest * 112:.1f}" width="{max(step - 1.5, 1):.1f}" '
+        f'height="{count / highest * 112:.1f}" fill="{_BLUE}"><title>{low:g} to {high:g}: {count}</title></rect>'
+        for index, (low, high, count) in enumerate(zip(edges, edges[1:], counts, strict=False))
+    )
+    ends = f'<text x="10" y="146">{edges[0]:g}</text><text x="{width - 10}" y="146" text-anchor="end">{edges[-1]:g}</text>'
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" style="max-width:{width}px;width:100%;height:auto" '
+        f'font-family="sans-serif" font-size="11" fill="currentColor">{bars}{ends}'
+        f'<text x="{width / 2}" y="157" text-anchor="middle">{html.escape(label)}</text></svg>'
+    )
+
+
+def histogram_figure(edges: list[float], counts: list[int], label: str) -> dict[str, Any]:
+    """The same bars as a plotly figure."""
+    centres = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+    widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    return {
+        "data": [{"type": "bar", "x": centres, "y": counts, "width": widths, "marker": {"color": _BLUE}}],
+        "layout": {
+            "height": 240,
+            "margin": {"l": 50, "r": 20, "t": 20, "b": 40},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": _GREY},
+            "bargap": 0.05,
+            "xaxis": {"title": {"text": label}},
+            "yaxis": {"title": {"text": "rows"}, "gridcolor": "rgba(138,138,138,0.25)"},
+        },
+    }
+
+
+def _listed(values: NDArray[np.float32]) -> list[float | None]:
+    """As JSON takes them: six digits say all that float32 holds."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _bounds(series: list[NDArray[np.float32]]) -> tuple[float, float]:
+    values = np.concatenate(series)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -1,0 +1,125 @@
+"""HTML of what a run shows: every word of a model, a data set or a user is escaped. No scripts, no style sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from llmtune_kernel.notebook.progress import LogLine, Progress
+from llmtune_kernel.notebook.wording import clock, duration, number, size
+from llmtune_kernel.runs.events import Error, Message, Sample
+
+STATE_COLORS = {
+    "queued": "#8a8a8a",
+    "loading": "#4c8dd6",
+    "training": "#4c8dd6",
+    "pausing": "#d9a441",
+    "paused": "#d9a441",
+    "stopping": "#d9a441",
+    "finished": "#4aa564",
+    "stopped": "#d9a441",
+    "failed": "#d65c5c",
+}
+_LINE = "border-bottom:1px solid rgba(138,138,138,0.3);padding:4px 12px 4px 0;vertical-align:top;text-align:left"
+_TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
+
+
+def state_line(progress: Progress, note: str = "") -> str:
+    """Name, state and what the run is doing."""
+    color = STATE_COLORS[progress.state]
+    detail = note or progress.detail
+    return (
+        f'<b>{escape(progress.name)}</b> <span style="color:{color}">●</span> {escape(progress.state)}'
+        + (f' <span style="opacity:0.75">· {escape(detail)}</span>' if detail else "")
+    )
+
+
+def progress_line(progress: Progress) -> str:
+    """Steps, epoch and time left, for beside the bar."""
+    metrics = progress.metrics
+    if metrics is None:
+        return ""
+    line = f"step {metrics.step:,} of {metrics.max_steps:,} · epoch {metrics.epoch:.2f}"
+    return line if progress.over else f"{line} · {duration(metrics.eta)} left"
+
+
+def measures(progress: Progress) -> list[tuple[str, str]]:
+    """Names and values of the latest measures."""
+    metrics, evaluation = progress.metrics, progress.evaluation
+    if metrics is None:
+        return []
+    rows = [("train loss", number(metrics.loss))]
+    if evaluation is not None:
+        rows.append(("eval loss", f"{number(evaluation.loss)} (step {evaluation.step:,})"))
+    return [
+        *rows,
+        ("learning rate", number(metrics.learning_rate, 3)),
+        ("tokens/s", f"{metrics.tokens_per_second:,.0f}"),
+        ("memory", size(metrics.memory)),
+    ]
+
+
+def measures_line(progress: Progress) -> str:
+    """The latest measures on one line."""
+    return " &nbsp; ".join(f'<span style="opacity:0.7">{name}</span> {value}' for name, value in measures(progress))
+
+
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> str:
+    """A plain table; the cells are HTML."""
+    head = "".join(f'<th style="{_LINE}">{escape(name)}</th>' for name in header)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{_LINE}">{cell}</td>' for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        '<table style="border-collapse:collapse;font-size:inherit">'
+        + (f"<thead><tr>{head}</tr></thead>" if header else "")
+        + f"<tbody>{body}</tbody></table>"
+    )
+
+
+def text_block(text: str) -> str:
+    """Text with its line breaks."""
+    return f'<div style="{_TEXT}">{escape(text)}</div>'
+
+
+def prompt_text(prompt: Sequence[Message]) -> str:
+    """A prompt as one text: alone when it is only the user's words, else with the roles."""
+    spoken = [message for message in prompt if message.role != "system"]
+    if len(spoken) == 1:
+        return spoken[0].content
+    return "\n".join(f"{message.role}: {message.content}" for message in spoken)
+
+
+def sample_block(sample: Sample) -> str:
+    """Prompts and answers of one step."""
+    rows = [
+        (f'<div style="opacity:0.7;{_TEXT}">{escape(prompt_text(answer.prompt))}</div>', text_block(answer.answer))
+        for answer in sample.answers
+    ]
+    return f'<div style="margin:4px 0"><b>step {sample.step:,}</b>{table(rows)}</div>'
+
+
+def log_block(lines: Iterable[LogLine]) -> str:
+    """Lines of the log; warnings stand out."""
+    return "".join(
+        f'<div style="font-family:monospace;{_TEXT}{";color:#d9a441" if line.level == "warning" else ""}">'
+        f"{clock(line.time)} {escape(line.message)}</div>"
+        for line in lines
+    )
+
+
+def error_block(error: Error) -> str:
+    """What went wrong, where, and how to mend it; for a fault the end of the worker's log and its path."""
+    parts = [f"<b>{escape(error.what)}</b>"]
+    if error.where:
+        parts.append(f"where: {escape(error.where)}")
+    if error.fix:
+        parts.append(f"fix: {escape(error.fix)}")
+    if error.tail:
+        tail = escape("\n".join(error.tail))
+        parts.append(f'<pre style="margin:4px 0;white-space:pre-wrap;font-size:90%">{tail}</pre>')
+    if error.log:
+        parts.append(f"log: <code>{escape(error.log)}</code>")
+    return (
+        '<div style="border-left:3px solid #d65c5c;padding:2px 10px;margin:6px 0">' + "<br>".join(parts) + "</div>"
+    )

@@ -1,0 +1,72 @@
+"""What stays in the notebook when a run is over: static outputs that need neither kernel nor extension."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from llmtune_kernel.notebook import markup
+from llmtune_kernel.notebook.curves import Curves
+from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
+from llmtune_kernel.notebook.progress import Progress
+from llmtune_kernel.notebook.wording import duration, number
+from llmtune_kernel.runs.directory import RunDirectory
+
+Bundle = dict[str, Any]
+
+
+def panel_bundle(progress: Progress, directory: RunDirectory) -> Bundle:
+    """State, numbers, error, samples and where the result lies."""
+    rows = _numbers(progress, directory)
+    html = [f"<div>{markup.state_line(progress)}</div>", markup.table((escape(name), escape(value)) for name, value in rows)]
+    if progress.error:
+        html.append(markup.error_block(progress.error))
+    if progress.samples:
+        blocks = "".join(markup.sample_block(sample) for sample in reversed(progress.samples))
+        html.append(f"<details open><summary>Samples</summary>{blocks}</details>")
+    if progress.log:
+        html.append(f"<details><summary>Log</summary>{markup.log_block(progress.log)}</details>")
+    return {"text/html": "".join(html), "text/plain": _plain(progress, rows)}
+
+
+def chart_bundle(curves: Curves, title: str) -> Bundle:
+    """The curves: a plotly figure, an SVG for where plotly is not, one line for where neither is."""
+    loss = curves.train.column("loss")
+    if not loss.size:
+        return {"text/html": "<span></span>", "text/plain": ""}
+    return {
+        "application/vnd.plotly.v1+json": plotly_figure(curves, title),
+        "text/html": svg_chart(curves, title),
+        "text/plain": f"{title}: {number(float(loss[0]))} → {number(float(loss[-1]))} in {loss.size} logged steps",
+    }
+
+
+def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str]]:
+    metrics = progress.metrics
+    rows = []
+    if metrics is not None:
+        rows.append(("steps", f"{metrics.step:,} of {metrics.max_steps:,} (epoch {metrics.epoch:.2f})"))
+        rows.append(("train loss", f"{number(progress.first_loss)} → {number(metrics.loss)}"))
+        if progress.evaluation is not None:
+            rows.append(("eval loss", number(progress.evaluation.loss)))
+        rows.append(("tokens", f"{metrics.tokens:,}"))
+    if progress.began is not None and progress.latest is not None:
+        rows.append(("took", duration(progress.latest - progress.began)))
+    rows.append(("result" if progress.result else "directory", str(directory.path / progress.result)))
+    return rows
+
+
+def _plain(progress: Progress, rows: list[tuple[str, str]]) -> str:
+    lines = [f"{progress.name}: {progress.state}", *(f"  {name}: {value}" for name, value in rows)]
+    if error := progress.error:
+        lines += [error.what, *(f"  {label}: {text}" for label, text in _details(error.where, error.fix, error.log))]
+        lines += [f"  | {line}" for line in error.tail]
+    for sample in progress.samples:
+        lines.append(f"step {sample.step}")
+        for answer in sample.answers:
+            lines += [f"  > {markup.prompt_text(answer.prompt)}", f"  {answer.answer}"]
+    return "\n".join(lines)
+
+
+def _details(where: str, fix: str, log: str) -> list[tuple[str, str]]:
+    return [(label, text) for label, text in (("where", where), ("fix", fix), ("log", log)) if text]
