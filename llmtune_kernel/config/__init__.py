@@ -1,1 +1,32 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.problems import ConfigError, Problem
+from llmtune_kernel.config.reader import config_from_dict, dump_config, read_config
+from llmtune_kernel.config.run import RunConfig
+from llmtune_kernel.config.schema import json_schema
+from llmtune_kernel.config.sections import (
+    DataConfig,
+    FullMethod,
+    LoraMethod,
+    ModelConfig,
+    SamplesConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "ConfigError",
+    "DataConfig",
+    "FullMethod",
+    "LoraMethod",
+    "ModelConfig",
+    "Problem",
+    "RunConfig",
+    "SamplesConfig",
+    "TrainingConfig",
+    "UserError",
+    "config_from_dict",
+    "dump_config",
+    "json_schema",
+    "read_config",
+]

@@ -1,0 +1,7 @@
+"""`python -m llmtune_kernel.config` prints the page docs/configuration.md."""
+
+import sys
+
+from llmtune_kernel.config.schema import markdown
+
+sys.stdout.write(markdown())

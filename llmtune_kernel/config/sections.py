@@ -1,0 +1,316 @@
+"""The sections of a configuration. Each field carries what the form, the documentation and the errors say of it.
+
+Names are those of transformers, PEFT and TRL. None means "not set"; what then happens is in the description.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+OTHER_TRACKERS = frozenset(
+    {
+        "aim",
+        "all",
+        "clearml",
+        "codecarbon",
+        "comet_ml",
+        "dvclive",
+        "mlflow",
+        "neptune",
+        "swanlab",
+        "trackio",
+        "wandb",
+    }
+)
+
+
+class Section(BaseModel):
+    """Unknown keys are errors; text is never taken for a number; a whole number is taken for a real one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def setting(default: Any, title: str, description: str, unit: str = "", **bounds: Any) -> Any:
+    """A field as the form and the documentation show it; `default` is `...` where a value is required."""
+    extra = {"unit": unit} if unit else None
+    return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+
+
+class ModelConfig(Section):
+    """The base model and how it is loaded."""
+
+    name_or_path: str = setting(
+        "smollm2-135m",
+        "Model",
+        "Name on the Hugging Face Hub, local folder or GGUF file; smollm2-135m is the embedded model.",
+        min_length=1,
+    )
+    revision: str | None = setting(
+        None, "Revision", "Branch, tag or commit on the Hub; null takes the main branch.", min_length=1
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "auto",
+        "Precision",
+        "Precision of the matrix products; auto takes bfloat16 where the hardware is fast at it.",
+    )
+    attention: Literal["auto", "sdpa", "eager"] = setting(
+        "auto",
+        "Attention",
+        "Attention implementation; auto packs sequences without padding where the model allows it.",
+    )
+    backend: Literal["transformers"] = setting("transformers", "Backend", "Library that runs the model.")
+    trust_remote_code: Literal[False] = setting(
+        False, "Trust remote code", "Always false: code that comes with a model is never run."
+    )
+
+    @field_validator("trust_remote_code", mode="before")
+    @classmethod
+    def _never_remote_code(cls, value: object) -> object:
+        if value is True:
+            raise ValueError("code that comes with a model is never run", "leave this key out")
+        return value
+
+
+def _check_variable(value: str) -> str:
+    if value.startswith("$") and not value[1:].isidentifier():
+        raise ValueError(
+            f"{value!r} does not name a variable",
+            "write $ and the name of one, such as $rows, or a file path",
+        )
+    return value
+
+
+Source = Annotated[str, Field(min_length=1), AfterValidator(_check_variable)]
+
+
+class DataConfig(Section):
+    """The examples to learn from, and those to evaluate on."""
+
+    train: Source = setting(
+        ...,
+        "Training data",
+        "A notebook variable as $name, or the path of a json, jsonl, csv, parquet or arrow file.",
+    )
+    eval: Source | None = setting(
+        None,
+        "Evaluation data",
+        "A notebook variable as $name or a path; null evaluates only where eval_fraction is set.",
+    )
+    eval_fraction: float = setting(
+        0.0, "Evaluation fraction", "Share of the training rows set aside for evaluation.", ge=0, lt=1
+    )
+    format: Literal["auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text"] = setting(
+        "auto",
+        "Row format",
+        "What a row looks like; auto recognises it from the columns and says which it is.",
+    )
+    max_length: int = setting(
+        1024, "Maximum length", "Longer examples are cut at the end to this length.", unit="tokens", ge=8
+    )
+    limit: int | None = setting(
+        None, "Row limit", "Read only this many rows from the start; null reads all.", unit="rows", ge=1
+    )
+    mask_prompt: bool = setting(
+        True, "Mask the prompt", "Learn only what the assistant says; false learns every token of an example."
+    )
+
+    @field_validator("eval_fraction")
+    @classmethod
+    def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:
+        if value > 0 and info.data.get("eval") is not None:
+            raise ValueError("data.eval and data.eval_fraction exclude each other", "keep one of the two")
+        return value
+
+
+ModuleName = Annotated[str, Field(min_length=1, description="the name of a module")]
+
+
+class LoraMethod(Section):
+    """Train low-rank adapters beside the frozen weights."""
+
+    type: Literal["lora"] = setting("lora", "Method", "Low-rank adapters (LoRA).")
+    r: int = setting(
+        8, "Rank", "Rank of the adapter matrices: higher can learn more and needs more memory.", ge=1
+    )
+    lora_alpha: int = setting(
+        16, "Alpha", "Adapters are scaled by lora_alpha / r, or lora_alpha / √r with use_rslora.", ge=1
+    )
+    lora_dropout: float = setting(
+        0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
+    )
+    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
+        "all-linear",
+        "Target modules",
+        "Layers that get adapters: all-linear, or a list of names such as [q_proj, v_proj].",
+    )
+    use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by lora_alpha / √r.")
+    use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
+
+
+class FullMethod(Section):
+    """Train all weights."""
+
+    type: Literal["full"] = setting("full", "Method", "All weights.")
+
+
+class ObjectiveConfig(Section):
+    """What the model is trained for."""
+
+    type: Literal["sft"] = setting("sft", "Objective", "sft: supervised fine-tuning on given answers.")
+
+
+class TrainingConfig(Section):
+    """How the weights are updated, and how often something is reported or saved."""
+
+    num_train_epochs: float = setting(3.0, "Epochs", "Passes over the training data.", unit="epochs", gt=0)
+    max_steps: int | None = setting(
+        None,
+        "Maximum steps",
+        "Stop after this many updates; null goes by num_train_epochs.",
+        unit="steps",
+        ge=1,
+    )
+    per_device_train_batch_size: int = setting(
+        4, "Batch size", "Examples in one forward pass on each device.", unit="examples", ge=1
+    )
+    per_device_eval_batch_size: int = setting(
+        8,
+        "Evaluation batch size",
+        "Examples in one forward pass on each device in evaluation.",
+        unit="examples",
+        ge=1,
+    )
+    gradient_accumulation_steps: int = setting(
+        1, "Gradient accumulation", "Forward passes whose gradients make one update.", unit="passes", ge=1
+    )
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = setting(
+        "auto", "Learning rate", "Peak learning rate; auto is 2e-4 for lora and 2e-5 for full."
+    )
+    lr_scheduler_type: Literal[
+        "linear",
+        "cosine",
+        "constant",
+        "constant_with_warmup",
+        "cosine_with_restarts",
+        "polynomial",
+        "inverse_sqrt",
+    ] = setting("cosine", "Learning rate schedule", "How the learning rate changes over the run.")
+    warmup_ratio: float = setting(
+        0.03, "Warm-up", "Share of the steps in which the learning rate rises from 0 to its peak.", ge=0, le=1
+    )
+    weight_decay: float = setting(0.0, "Weight decay", "Decay of the weights at each update.", ge=0)
+    max_grad_norm: float = setting(
+        1.0, "Gradient clipping", "Gradients are scaled down to this norm; 0 leaves them as they are.", ge=0
+    )
+    optim: Literal["adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "rmsprop", "adagrad"] = setting(
+        "adamw_torch", "Optimizer", "The algorithm that updates the weights."
+    )
+    seed: int = setting(
+        42, "Seed", "Start of all random numbers: order of the data, new weights, dropout.", ge=0, lt=2**32
+    )
+    logging_steps: int = setting(
+        1, "Log every", "Report loss and speed every this many steps.", unit="steps", ge=1
+    )
+    eval_steps: int | None = setting(
+        None,
+        "Evaluate every",
+        "Evaluate every this many steps; null evaluates once an epoch.",
+        unit="steps",
+        ge=1,
+    )
+    save_steps: int | None = setting(
+        None,
+        "Save every",
+        "Save a checkpoint every this many steps; null saves only on stop, on request and at the end.",
+        unit="steps",
+        ge=1,
+    )
+    gradient_checkpointing: Literal["auto"] | bool = setting(
+        "auto",
+        "Gradient checkpointing",
+        "Recompute activations to save memory; auto does so only where memory is short.",
+    )
+
+
+def _check_turn(turn: dict[str, str]) -> dict[str, str]:
+    if turn.keys() != {"role", "content"} or turn["role"] not in ("system", "user", "assistant"):
+        raise ValueError(
+            "a turn has a role (system, user or assistant) and a content",
+            "write {role: user, content: Hello}",
+        )
+    return turn
+
+
+Turn = Annotated[
+    dict[str, str], Field(description="a turn {role: …, content: …}, both text"), AfterValidator(_check_turn)
+]
+Prompt = Annotated[
+    str | Annotated[list[Turn], Field(min_length=1)],
+    Field(description="text, or a list of turns {role: …, content: …}"),
+]
+
+
+class SamplesConfig(Section):
+    """Prompts that the model answers while it trains."""
+
+    prompts: list[Prompt] = setting(
+        [], "Prompts", "Questions to answer: text, or lists of turns {role, content}."
+    )
+    every_steps: int | None = setting(
+        None,
+        "Answer every",
+        "Answer every this many steps; null answers only at the end.",
+        unit="steps",
+        ge=1,
+    )
+    max_new_tokens: int = setting(128, "Answer length", "Longest answer.", unit="tokens", ge=1)
+    temperature: float = setting(
+        0.0, "Temperature", "0 always takes the likeliest token; higher varies the answers.", ge=0, le=2
+    )
+    top_p: float = setting(
+        1.0,
+        "Top p",
+        "Draw from the likeliest tokens that together have this probability; 1 draws from all.",
+        gt=0,
+        le=1,
+    )
+    top_k: int = setting(
+        50, "Top k", "Draw from this many of the likeliest tokens; 0 sets no limit.", unit="tokens", ge=0
+    )
+    repetition_penalty: float = setting(
+        1.0, "Repetition penalty", "Above 1 makes tokens less likely that were used before.", gt=0
+    )
+    system: str | None = setting(
+        None, "System prompt", "System turn put before each prompt that has none; null adds nothing."
+    )
+
+
+class TrackingConfig(Section):
+    """Experiment trackers that get the metrics too."""
+
+    report_to: list[Literal["tensorboard"]] = setting(
+        [],
+        "Trackers",
+        "tensorboard writes logs into the run directory; an empty list or none reports nowhere.",
+    )
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _names_to_list(cls, value: object) -> object:
+        names = [value] if isinstance(value, str) else value
+        if names is None or names == ["none"]:
+            return []
+        for name in names if isinstance(names, list) else []:
+            if isinstance(name, str) and name in OTHER_TRACKERS:
+                raise ValueError(f"{name} is not supported yet", "allowed are tensorboard and none")
+        return names
+
+
+class LaunchConfig(Section):
+    """How the training process runs."""
+
+    on_kernel_exit: Literal["continue", "stop"] = setting(
+        "continue", "When the kernel ends", "continue trains on without it; stop saves and ends the run."
+    )
