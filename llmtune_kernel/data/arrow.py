@@ -1,0 +1,134 @@
+"""Rows in Arrow: how nested values are stored so that they come back exactly.
+
+Arrow gives every struct the keys of all structs in its column. Rows of ours are therefore stored with nested values
+as JSON text; in files of others, a null key of a struct is read as an absent one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from llmtune_kernel.config.errors import UserError
+
+Row = dict[str, Any]
+Convert = Callable[[Any], Any]
+
+FINGERPRINT_KEY = b"llmtune.fingerprint"
+JSON_FIELD = {b"llmtune": b"json"}
+BATCH_ROWS = 1024
+
+
+def table_of(columns: dict[str, list[Any]], name: str) -> pa.Table:
+    """Store Python values; a column that Arrow has no flat type for becomes JSON text.
+
+    Args:
+        columns: For each column its values, equally many.
+        name: Where the values are from, for messages.
+
+    Raises:
+        UserError: a value is neither text, number, date, list nor dict.
+    """
+    arrays, fields = [], []
+    for column, values in columns.items():
+        array = _flat(values)
+        metadata = None
+        if array is None:
+            array, metadata = (
+                pa.array([_to_json(v, i, column, name) for i, v in enumerate(values)], pa.string()),
+                JSON_FIELD,
+            )
+        arrays.append(array)
+        fields.append(pa.field(column, array.type, metadata=metadata))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def rows_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[Row]:
+    """Read rows back, batch by batch."""
+    converts = [
+        _json_text if (field.metadata or {}).items() >= JSON_FIELD.items() else _convert(field.type)
+        for field in schema
+    ]
+    names = schema.names
+    for batch in batches:
+        columns = [
+            values if convert is None else [None if value is None else convert(value) for value in values]
+            for values, convert in zip(
+                (column.to_pylist() for column in batch.columns), converts, strict=True
+            )
+        ]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+def fingerprint_rows(columns: Iterable[str], rows: Iterable[Row]) -> str:
+    """Hash the names of `columns` and the values of `rows`; absent and null are the same."""
+    digest = hashlib.sha256(json.dumps(sorted(columns)).encode())
+    for row in rows:
+        text = json.dumps(without_nulls(row), sort_keys=True, default=repr)
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def without_nulls(value: Any) -> Any:
+    """Drop, at any depth, the keys whose value is None."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def _flat(values: list[Any]) -> pa.Array | None:
+    try:
+        array = pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return None
+    return None if pa.types.is_nested(array.type) else array
+
+
+def _to_json(value: Any, row: int, column: str, name: str) -> str | None:
+    if value is None:
+        return None
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"A value of {name} cannot be stored: {error}.",
+            f"{name}, row {row}, column {column!r}",
+            "Use text, numbers, lists and dicts.",
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    # numpy's arrays and scalars, as pandas holds them in object columns
+    if type(value).__module__ == "numpy":
+        return value.tolist()
+    raise TypeError(f"values of type {type(value).__name__} mixed with others or inside lists and dicts")
+
+
+def _json_text(text: str) -> Any:
+    return json.loads(text)
+
+
+def _convert(kind: pa.DataType) -> Convert | None:
+    """How a non-null value of type `kind` is read; None where Arrow's own value is right."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _json_text if kind.extension_name == "arrow.json" else None
+    if pa.types.is_struct(kind):
+        converts = {field.name: _convert(field.type) or _same for field in kind}
+        return lambda value: {key: converts[key](item) for key, item in value.items() if item is not None}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        convert = _convert(kind.value_type)
+        if convert is None:
+            return None
+        return lambda value: [None if item is None else convert(item) for item in value]
+    return None
+
+
+def _same(value: Any) -> Any:
+    return value
