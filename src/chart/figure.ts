@@ -1,0 +1,169 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Data, Layout, LayoutAxis } from 'plotly.js-basic-dist-min';
+
+import type { ChartData } from './series';
+import { smooth } from './smoothing';
+import type { IChartTheme } from './theme';
+
+/**
+ * What a user can choose about a chart.
+ */
+export interface IChartSettings {
+  title: string;
+  /** Whether the axis of the loss is logarithmic. */
+  logScale: boolean;
+  /** Weight of the past in the smoothed training loss, from 0 to 1. */
+  smoothing: number;
+  /** Of the plot, in pixels. */
+  height: number;
+}
+
+/**
+ * The traces of a chart: losses above, learning rate and gradient norm below.
+ */
+export function traces(
+  data: ChartData,
+  settings: IChartSettings,
+  theme: IChartTheme,
+  trans: TranslationBundle
+): Data[] {
+  const step = data.train.column('step');
+  const loss = data.train.column('loss');
+  const smoothed = settings.smoothing > 0;
+  const train: Data = {
+    ...LINE,
+    x: step,
+    y: loss,
+    name: smoothed ? trans.__('Training loss, raw') : trans.__('Training loss'),
+    line: { color: theme.train, width: smoothed ? 1 : 2 },
+    opacity: smoothed ? 0.35 : 1,
+    showlegend: !smoothed
+  };
+  const trend: Data = {
+    ...LINE,
+    x: step,
+    y: smooth(loss, settings.smoothing),
+    name: trans.__('Training loss'),
+    line: { color: theme.train, width: 2 },
+    visible: smoothed
+  };
+  return [
+    train,
+    trend,
+    {
+      x: data.eval.column('step'),
+      y: data.eval.column('loss'),
+      type: 'scatter',
+      mode: 'lines+markers',
+      name: trans.__('Evaluation loss'),
+      line: { color: theme.eval, width: 2 },
+      marker: { color: theme.eval, size: 7, symbol: 'diamond' },
+      showlegend: data.eval.length > 0
+    },
+    {
+      ...LINE,
+      x: step,
+      y: data.train.column('learning_rate'),
+      yaxis: 'y2',
+      name: trans.__('Learning rate'),
+      line: { color: theme.learningRate, width: 1.5 }
+    },
+    {
+      ...LINE,
+      x: step,
+      y: data.train.column('grad_norm'),
+      yaxis: 'y3',
+      name: trans.__('Gradient norm'),
+      line: { color: theme.gradNorm, width: 1, dash: 'dot' }
+    }
+  ];
+}
+
+/**
+ * The layout of a chart `width` pixels wide. What the user zoomed is kept, except when the loss axis changes its scale.
+ */
+export function layout(
+  width: number,
+  settings: IChartSettings,
+  theme: IChartTheme,
+  trans: TranslationBundle
+): Partial<Layout> {
+  const axis: Partial<LayoutAxis> = {
+    gridcolor: theme.grid,
+    linecolor: theme.grid,
+    zeroline: false,
+    automargin: true
+  };
+  return {
+    width,
+    height: settings.height,
+    margin: { l: 48, r: 48, t: 28, b: 36 },
+    font: { color: theme.text, family: theme.font, size: theme.fontSize },
+    paper_bgcolor: 'rgba(0, 0, 0, 0)',
+    plot_bgcolor: 'rgba(0, 0, 0, 0)',
+    hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
+    hovermode: 'x unified',
+    legend: { orientation: 'h', x: 0, y: 1, yanchor: 'bottom' },
+    modebar: {
+      bgcolor: theme.background,
+      color: theme.grid,
+      activecolor: theme.text
+    },
+    uirevision: 'user',
+    xaxis: {
+      ...axis,
+      anchor: 'y2',
+      title: { text: trans.__('Step'), standoff: 4 }
+    },
+    yaxis: {
+      ...axis,
+      domain: [0.36, 1],
+      title: { text: trans.__('Loss'), standoff: 4 },
+      type: settings.logScale ? 'log' : 'linear',
+      uirevision: settings.logScale ? 'log' : 'linear'
+    },
+    yaxis2: {
+      ...axis,
+      domain: [0, 0.26],
+      nticks: 3,
+      exponentformat: 'e',
+      title: { text: trans.__('Rate'), standoff: 4 }
+    },
+    yaxis3: {
+      ...axis,
+      overlaying: 'y2',
+      side: 'right',
+      nticks: 3,
+      rangemode: 'tozero',
+      showgrid: false,
+      title: { text: trans.__('Norm'), standoff: 4 }
+    }
+  };
+}
+
+/**
+ * One sentence that says in words what the chart shows last.
+ */
+export function summary(data: ChartData, trans: TranslationBundle): string {
+  if (data.train.length === 0) {
+    return trans.__('Loss chart: no steps yet.');
+  }
+  const step = data.train.last('step');
+  const loss = formatted(data.train.last('loss'));
+  if (data.eval.length === 0) {
+    return trans.__('Loss chart: step %1, training loss %2.', step, loss);
+  }
+  return trans.__(
+    'Loss chart: step %1, training loss %2, evaluation loss %3.',
+    step,
+    loss,
+    formatted(data.eval.last('loss'))
+  );
+}
+
+function formatted(value: number): string {
+  return Number.isFinite(value) ? value.toPrecision(4) : '–';
+}
+
+const LINE = { type: 'scatter', mode: 'lines' } as const;

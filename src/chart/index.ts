@@ -1,0 +1,17 @@
+import type { ExportMap } from '@jupyter-widgets/base';
+
+import type { IChartServices } from './model';
+import { LossChartModel } from './model';
+import { LossChartView } from './view';
+
+/**
+ * The widget classes, bound to the services of an application.
+ */
+export function chartWidgets(services: IChartServices): ExportMap {
+  class BoundLossChartModel extends LossChartModel {
+    get services(): IChartServices {
+      return services;
+    }
+  }
+  return { LossChartModel: BoundLossChartModel, LossChartView };
+}

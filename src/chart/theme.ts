@@ -1,0 +1,48 @@
+/**
+ * What a chart takes from the theme: CSS colours and a font family.
+ */
+export interface IChartTheme {
+  train: string;
+  eval: string;
+  learningRate: string;
+  gradNorm: string;
+  text: string;
+  grid: string;
+  background: string;
+  font: string;
+  fontSize: number;
+}
+
+/**
+ * Read the theme as it is computed for a node, which must be in the document.
+ */
+export function readTheme(node: HTMLElement): IChartTheme {
+  const style = getComputedStyle(node);
+  const color = (name: string) =>
+    style.getPropertyValue(name).trim() || '#808080';
+  return {
+    train: color('--jp-llmtune-train-color'),
+    eval: color('--jp-llmtune-eval-color'),
+    learningRate: color('--jp-llmtune-learning-rate-color'),
+    gradNorm: color('--jp-llmtune-grad-norm-color'),
+    text: color('--jp-ui-font-color1'),
+    grid: color('--jp-border-color2'),
+    background: color('--jp-layout-color1'),
+    font: style.fontFamily,
+    fontSize: parseFloat(style.fontSize) * 0.9 || 12
+  };
+}
+
+/**
+ * Call back whenever JupyterLab has changed its theme.
+ *
+ * @returns an observer to disconnect.
+ */
+export function observeTheme(changed: () => void): MutationObserver {
+  const observer = new MutationObserver(changed);
+  observer.observe(document.body, {
+    attributes: true,
+    attributeFilter: ['data-jp-theme-name', 'data-jp-theme-light']
+  });
+  return observer;
+}

@@ -1,0 +1,80 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { LabIcon } from '@jupyterlab/ui-components';
+
+import fineTuneSvg from '../../style/icons/fine-tune.svg';
+import { CommandIDs, TRANSLATION_DOMAIN } from '../tokens';
+import { copyQuickstart } from './quickstart';
+import { insertStarterCell } from './starterCell';
+
+/**
+ * Commands, their palette entries and the launcher card.
+ */
+export const commandsPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-llmtune:commands',
+  description: 'Opens the quickstart notebook and inserts fine-tuning cells.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [ICommandPalette, IDefaultFileBrowser, ILauncher, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker,
+    palette: ICommandPalette | null,
+    fileBrowser: IDefaultFileBrowser | null,
+    launcher: ILauncher | null,
+    translator: ITranslator | null
+  ) => {
+    const { commands, serviceManager } = app;
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const category = trans.__('Fine-tuning');
+    const icon = new LabIcon({
+      name: 'llmtune:fine-tune',
+      svgstr: fineTuneSvg
+    });
+
+    commands.addCommand(CommandIDs.openQuickstart, {
+      label: args =>
+        args.isPalette
+          ? trans.__('Open the Quickstart Notebook')
+          : trans.__('Fine-tune a model'),
+      caption: trans.__('Open a notebook that fine-tunes a small model'),
+      icon,
+      execute: async args => {
+        const folder = args.cwd ?? fileBrowser?.model.path ?? '';
+        const path = await copyQuickstart(
+          serviceManager.contents,
+          folder as string
+        );
+        return commands.execute('docmanager:open', { path });
+      }
+    });
+
+    commands.addCommand(CommandIDs.insertCell, {
+      label: trans.__('Insert a Fine-tuning Cell'),
+      caption: trans.__('Insert a %%finetune cell below the active cell'),
+      icon,
+      isEnabled: () => notebooks.currentWidget !== null,
+      execute: () => {
+        if (notebooks.currentWidget) {
+          insertStarterCell(notebooks.currentWidget.content);
+        }
+      }
+    });
+
+    for (const command of [CommandIDs.openQuickstart, CommandIDs.insertCell]) {
+      palette?.addItem({ command, category, args: { isPalette: true } });
+    }
+    launcher?.add({
+      command: CommandIDs.openQuickstart,
+      category,
+      rank: 0
+    });
+  }
+};

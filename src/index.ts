@@ -1,0 +1,8 @@
+import { chartPlugin } from './chart/plugin';
+import { commandsPlugin } from './commands/plugin';
+import { kernelPlugin } from './kernel/plugin';
+import { snapshotPlugin } from './snapshot/plugin';
+
+export * from './tokens';
+
+export default [chartPlugin, commandsPlugin, kernelPlugin, snapshotPlugin];

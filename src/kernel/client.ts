@@ -1,0 +1,255 @@
+import type { ISessionContext } from '@jupyterlab/apputils';
+import type { Kernel } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { IKernelClient, IRunSubscription, KernelStatus } from '../tokens';
+import { CommLink } from './commLink';
+import { KernelRequestError } from './error';
+import type { IEventsMessage, IRequests, RequestType } from './protocol';
+import { KernelStatuses } from './status';
+import { subshellReady } from './subshell';
+import { RunSubscription } from './subscription';
+
+/**
+ * Talks to the kernel half in the kernel of one session context, whichever kernel that is.
+ */
+export class KernelClient implements IKernelClient, IDisposable {
+  constructor(options: KernelClient.IOptions) {
+    this._context = options.sessionContext;
+    this._version = options.version;
+    this._trans = options.trans;
+    this._statuses = new KernelStatuses(options.version, options.trans);
+    this._context.kernelChanged.connect(this._onKernelChanged, this);
+    this._context.statusChanged.connect(this._follow, this);
+    this._onKernelChanged();
+  }
+
+  get status(): KernelStatus {
+    return this._status;
+  }
+
+  get statusChanged(): ISignal<this, KernelStatus> {
+    return this._statusChanged;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  request<T extends RequestType>(
+    type: T,
+    payload: IRequests[T]['payload'],
+    options: IKernelClient.IRequestOptions = {}
+  ): Promise<IRequests[T]['reply']> {
+    if (!this._link) {
+      const fault = this._statuses.fault(this._status);
+      return Promise.reject(new KernelRequestError(fault));
+    }
+    return this._link.request(
+      type,
+      payload,
+      options.timeout ?? DEFAULT_TIMEOUT
+    );
+  }
+
+  subscribe(run: string, offset = 0): IRunSubscription {
+    const subscription = new RunSubscription(run, offset, () =>
+      this._unsubscribe(subscription)
+    );
+    this._subscriptions.add(subscription);
+    if (this._status.kind === 'ready') {
+      void this._resume(subscription);
+    }
+    return subscription;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._context.kernelChanged.disconnect(this._onKernelChanged, this);
+    this._context.statusChanged.disconnect(this._follow, this);
+    this._drop();
+    this._kernel?.removeCommTarget(HELLO, this._onHello);
+    for (const subscription of [...this._subscriptions]) {
+      subscription.dispose();
+    }
+    Signal.clearData(this);
+  }
+
+  private _onKernelChanged(): void {
+    this._drop();
+    this._kernel?.removeCommTarget(HELLO, this._onHello);
+    this._kernel = this._context.session?.kernel ?? null;
+    this._kernel?.registerCommTarget(HELLO, this._onHello);
+    this._follow();
+  }
+
+  /** The kernel half was loaded just now: what was open before belongs to an older one. */
+  private _onHello = (comm: Kernel.IComm): void => {
+    const kernel = this._kernel!;
+    void subshellReady(kernel, comm).then(() => {
+      if (!comm.isDisposed) {
+        comm.send({ type: 'hello', version: this._version });
+      }
+    });
+    this._drop();
+    this._connect(kernel);
+  };
+
+  /** Connect, wait or give up, as the kernel is now. */
+  private _follow(): void {
+    const kernel = this._kernel;
+    if (!kernel) {
+      this._drop();
+      this._setStatus(this._statuses.noKernel());
+      return;
+    }
+    switch (kernel.status) {
+      case 'idle':
+      case 'busy':
+        if (!this._link && !this._refused) {
+          this._connect(kernel);
+        } else if (this._isWaiting) {
+          this._setStatus(this._statuses.waiting(kernel));
+        }
+        break;
+      case 'dead':
+        this._drop();
+        this._setStatus(this._statuses.dead());
+        break;
+      default:
+        this._drop();
+        this._setStatus(this._statuses.waiting(kernel));
+    }
+  }
+
+  private _connect(kernel: Kernel.IKernelConnection): void {
+    const link = new CommLink({
+      kernel,
+      version: this._version,
+      trans: this._trans
+    });
+    this._link = link;
+    link.refused.connect(this._onRefused, this);
+    link.events.connect(this._onEvents, this);
+    this._setStatus(this._statuses.waiting(kernel));
+    link
+      .request('version', {}, Infinity)
+      .then(reply => {
+        if (link === this._link) {
+          this._onVersion(reply.version);
+        }
+      })
+      .catch(() => undefined);
+  }
+
+  private _onVersion(kernelVersion: string): void {
+    this._setStatus(this._statuses.connected(kernelVersion));
+    if (this._status.kind === 'ready') {
+      for (const subscription of this._subscriptions) {
+        void this._resume(subscription);
+      }
+    }
+  }
+
+  private _onRefused(): void {
+    this._link = null;
+    this._refused = true;
+    this._setStatus(this._statuses.notLoaded());
+  }
+
+  private _onEvents(_: CommLink, message: IEventsMessage): void {
+    for (const subscription of this._subscriptions) {
+      if (subscription.run === message.run && !subscription.accept(message)) {
+        void this._resume(subscription);
+      }
+    }
+  }
+
+  /** Ask for the events after those that a subscription has. */
+  private async _resume(subscription: RunSubscription): Promise<void> {
+    const link = this._link;
+    const { run, offset } = subscription;
+    if (!link || this._resuming.get(subscription) === link) {
+      return;
+    }
+    this._resuming.set(subscription, link);
+    try {
+      await link.request('subscribe', { run, offset }, Infinity);
+    } catch (error) {
+      // A link that ended is no fault of the run: the next one resumes.
+      if (link === this._link && error instanceof KernelRequestError) {
+        subscription.fail(error);
+      }
+    } finally {
+      if (this._resuming.get(subscription) === link) {
+        this._resuming.delete(subscription);
+      }
+    }
+  }
+
+  private _unsubscribe(subscription: RunSubscription): void {
+    const { run } = subscription;
+    this._subscriptions.delete(subscription);
+    const followed = [...this._subscriptions].some(other => other.run === run);
+    if (this._link && !followed) {
+      this._link
+        .request('unsubscribe', { run }, Infinity)
+        .catch(() => undefined);
+    }
+  }
+
+  private _drop(): void {
+    const link = this._link;
+    this._link = null;
+    this._refused = false;
+    link?.refused.disconnect(this._onRefused, this);
+    link?.events.disconnect(this._onEvents, this);
+    link?.close();
+  }
+
+  private _setStatus(status: KernelStatus): void {
+    if (status.kind !== this._status.kind) {
+      this._status = status;
+      this._statusChanged.emit(status);
+    }
+  }
+
+  private get _isWaiting(): boolean {
+    return this._status.kind === 'connecting' || this._status.kind === 'busy';
+  }
+
+  private readonly _context: ISessionContext;
+  private readonly _version: string;
+  private readonly _trans: TranslationBundle;
+  private readonly _statuses: KernelStatuses;
+  private readonly _subscriptions = new Set<RunSubscription>();
+  private readonly _resuming = new Map<RunSubscription, CommLink>();
+  private _kernel: Kernel.IKernelConnection | null = null;
+  private _link: CommLink | null = null;
+  private _refused = false;
+  private _status: KernelStatus = { kind: 'no-kernel', message: '' };
+  private _isDisposed = false;
+  private readonly _statusChanged = new Signal<this, KernelStatus>(this);
+}
+
+export namespace KernelClient {
+  export interface IOptions {
+    sessionContext: ISessionContext;
+    /** Of the front end. */
+    version: string;
+    trans: TranslationBundle;
+  }
+}
+
+/** The comm that the kernel half opens when it is loaded. */
+const HELLO = 'llmtune.hello';
+
+/** In milliseconds. */
+const DEFAULT_TIMEOUT = 30_000;

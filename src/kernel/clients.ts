@@ -1,0 +1,54 @@
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { IKernelClients } from '../tokens';
+import type { KernelClient } from './client';
+
+/**
+ * One client for each open notebook, as long as it is open.
+ */
+export class KernelClients implements IKernelClients {
+  constructor(
+    notebooks: INotebookTracker,
+    create: (panel: NotebookPanel) => KernelClient
+  ) {
+    this._notebooks = notebooks;
+    this._create = create;
+    notebooks.forEach(panel => this._add(panel));
+    notebooks.widgetAdded.connect((_, panel) => this._add(panel));
+    notebooks.currentChanged.connect(() =>
+      this._currentChanged.emit(this.current)
+    );
+  }
+
+  get current(): KernelClient | null {
+    const panel = this._notebooks.currentWidget;
+    return panel && this.of(panel);
+  }
+
+  get currentChanged(): ISignal<this, KernelClient | null> {
+    return this._currentChanged;
+  }
+
+  of(panel: NotebookPanel): KernelClient | null {
+    return this._clients.get(panel) ?? null;
+  }
+
+  private _add(panel: NotebookPanel): void {
+    const client = this._create(panel);
+    this._clients.set(panel, client);
+    panel.disposed.connect(() => {
+      this._clients.delete(panel);
+      client.dispose();
+    });
+  }
+
+  private readonly _notebooks: INotebookTracker;
+  private readonly _create: (panel: NotebookPanel) => KernelClient;
+  private readonly _clients = new Map<NotebookPanel, KernelClient>();
+  private readonly _currentChanged = new Signal<this, KernelClient | null>(
+    this
+  );
+}

@@ -1,0 +1,18 @@
+import type { IFault } from './protocol';
+
+/**
+ * Why a request got no reply: a mistake the kernel found, or a connection that ended.
+ */
+export class KernelRequestError extends Error implements IFault {
+  constructor(fault: IFault) {
+    super(fault.what);
+    this.name = 'KernelRequestError';
+    this.what = fault.what;
+    this.where = fault.where;
+    this.fix = fault.fix;
+  }
+
+  readonly what: string;
+  readonly where: string;
+  readonly fix: string;
+}

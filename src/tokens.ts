@@ -1,0 +1,119 @@
+import type { IMimeBundle } from '@jupyterlab/nbformat';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+
+import type { JSONObject } from '@lumino/coreutils';
+import { Token } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+
+import type {
+  IFault,
+  IRequests,
+  RequestType,
+  RunEvent
+} from './kernel/protocol';
+
+export const TRANSLATION_DOMAIN = 'jupyterlab_llmtune';
+
+export namespace CommandIDs {
+  export const openQuickstart = 'llmtune:open-quickstart';
+  export const insertCell = 'llmtune:insert-cell';
+}
+
+/**
+ * What the live outputs of a run look like without a kernel.
+ */
+export interface ISnapshot {
+  /** Of the display of a run; outputs carry it in `metadata.llmtune.id`. */
+  id: string;
+  /** By `metadata.llmtune.part`. */
+  outputs: { [part: string]: { data: IMimeBundle; metadata: JSONObject } };
+}
+
+/**
+ * Replaces live outputs in open notebooks by their static snapshot.
+ */
+export interface ISnapshotWriter {
+  write(snapshot: ISnapshot): void;
+}
+
+export const ISnapshotWriter = new Token<ISnapshotWriter>(
+  'jupyterlab-llmtune:ISnapshotWriter',
+  'Replaces the live outputs of a run by their static snapshot.'
+);
+
+/**
+ * How the connection to the kernel half stands; `message` says it to the user.
+ */
+export type KernelStatus =
+  | { kind: 'no-kernel'; message: string }
+  | { kind: 'connecting'; message: string }
+  | { kind: 'busy'; message: string }
+  | { kind: 'ready'; version: string }
+  | { kind: 'not-loaded'; message: string }
+  | {
+      kind: 'version-mismatch';
+      kernel: string;
+      frontend: string;
+      message: string;
+    }
+  | { kind: 'dead'; message: string };
+
+/**
+ * Talks to the kernel half in the kernel of one notebook.
+ */
+export interface IKernelClient {
+  readonly status: KernelStatus;
+  readonly statusChanged: ISignal<IKernelClient, KernelStatus>;
+
+  /**
+   * @throws KernelRequestError (a rejection) if the kernel finds a mistake, does not answer in time, or goes away.
+   */
+  request<T extends RequestType>(
+    type: T,
+    payload: IRequests[T]['payload'],
+    options?: IKernelClient.IRequestOptions
+  ): Promise<IRequests[T]['reply']>;
+
+  /**
+   * Follow the events of a run, across reconnections.
+   *
+   * @param offset - in bytes, of the first event wanted in the run's event file.
+   */
+  subscribe(run: string, offset?: number): IRunSubscription;
+}
+
+export namespace IKernelClient {
+  export interface IRequestOptions {
+    /** In milliseconds; 30,000 by default. */
+    timeout?: number;
+  }
+}
+
+/**
+ * The events of a run as they come; dispose it to stop them.
+ */
+export interface IRunSubscription extends IDisposable {
+  readonly run: string;
+  /** Where to subscribe again to go on after the last event that came. */
+  readonly offset: number;
+  readonly events: ISignal<IRunSubscription, RunEvent[]>;
+  /** Emitted if the kernel does not know the run. */
+  readonly failed: ISignal<IRunSubscription, IFault>;
+}
+
+/**
+ * The clients of all open notebooks, one each.
+ */
+export interface IKernelClients {
+  /** The client of the current notebook. */
+  readonly current: IKernelClient | null;
+  readonly currentChanged: ISignal<IKernelClients, IKernelClient | null>;
+  /** The client of a notebook. */
+  of(panel: NotebookPanel): IKernelClient | null;
+}
+
+export const IKernelClients = new Token<IKernelClients>(
+  'jupyterlab-llmtune:IKernelClients',
+  'Talks to the kernel half of jupyterlab-llmtune, in each open notebook.'
+);

@@ -1,0 +1,5 @@
+module.exports = {
+  module: {
+    rules: [{ test: /\.ipynb$/, type: 'json' }]
+  }
+};
