@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from llmtune_kernel.config.errors import UserError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
 Row = dict[str, Any]
 
@@ -36,9 +36,9 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class VariableInfo:
-    """A notebook variable that can be trained on; `kind` is its type as a user writes it."""
+    """A notebook variable that can be trained on; `type` is as a user writes it."""
 
-    kind: str
+    type: str
     rows: int
     columns: list[str]
 
@@ -134,7 +134,6 @@ def _is_a(value: object, package: str, name: str) -> bool:
 
 
 def _to_table(value: Any, name: str) -> pa.Table:
-    import pyarrow as pa
 
     from llmtune_kernel.data import arrow
 
@@ -330,7 +329,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _read_parquet(path: Path) -> Iterator[Row]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     from llmtune_kernel.data import arrow
 
