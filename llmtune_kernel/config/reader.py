@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from llmtune_kernel.config.problems import ConfigError, Path, Problem, explain, llama_factory
-from llmtune_kernel.config.run import SHORT_FORMS, RunConfig
+from llmtune_kernel.config.run import SHORT_FORMS, RunConfig, expand_short_forms
 
 
 class _Loader(yaml.SafeLoader):
@@ -195,7 +195,7 @@ def _validate(
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        long = RunConfig.long_forms(values)
+        long = expand_short_forms(values)
         for path, message, hint in explain(error, long):
             if path == ("data",) and message == "is missing":
                 hint = "name the rows to train on: data: $variable, or data: rows.jsonl"
