@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from llmtune_kernel.config.errors import UserError
-    from llmtune_kernel.notebook.starting import attach, finetune
-    from llmtune_kernel.runs.run import Run, runs
+    from llmtune_kernel.notebook.starting import finetune
+    from llmtune_kernel.runs.run import Run, attach, runs
 
 __all__ = ["Run", "UserError", "__version__", "attach", "finetune", "runs"]
 
@@ -23,7 +23,7 @@ __all__ = ["Run", "UserError", "__version__", "attach", "finetune", "runs"]
 _HOMES = {
     "Run": "llmtune_kernel.runs.run",
     "UserError": "llmtune_kernel.config.errors",
-    "attach": "llmtune_kernel.notebook.starting",
+    "attach": "llmtune_kernel.runs.run",
     "finetune": "llmtune_kernel.notebook.starting",
     "runs": "llmtune_kernel.runs.run",
 }

@@ -1,1 +1,1 @@
-"""What does the notebook show? Magics, the live display with its chart widget, and the comm service of the front end."""
+"""What does the notebook show? Magics, the live display, and the comm service of the front end."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import ipywidgets
+import ipywidgets  # type: ignore[import-untyped]
 from traitlets import Bool, Float, Int, Unicode
 
 from llmtune_kernel.notebook.curves import Curves, Row, Table, TableName
@@ -42,8 +42,9 @@ class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
     _model_module_version = Unicode("*").tag(sync=True)
     _view_module_version = Unicode("*").tag(sync=True)
     title = Unicode("").tag(sync=True)
-    log_scale = Bool(False).tag(sync=True)
-    smoothing = Float(0.6).tag(sync=True)
+    # None: as the settings of the page have it.
+    log_scale = Bool(None, allow_none=True).tag(sync=True)
+    smoothing = Float(None, allow_none=True).tag(sync=True)
     height = Int(320).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -113,7 +114,7 @@ class PlotlyChart:
     most_points = 2000
 
     def __init__(self, title: str, curves: Curves) -> None:
-        from plotly.graph_objects import FigureWidget
+        from plotly.graph_objects import FigureWidget  # type: ignore[import-untyped]
 
         self.curves = curves
         self.widget = FigureWidget(plotly_figure(curves, title, self.most_points))
@@ -134,5 +135,7 @@ class PlotlyChart:
             return
         self._drawn = time.monotonic()
         with self.widget.batch_update():
-            for trace, new in zip(self.widget.data, plotly_traces(self.curves, self.most_points), strict=True):
+            for trace, new in zip(
+                self.widget.data, plotly_traces(self.curves, self.most_points), strict=True
+            ):
                 trace.x, trace.y = new["x"], new["y"]

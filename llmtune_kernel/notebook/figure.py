@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ _SVG_POINTS = 400
 
 
 def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
-    """The five traces: train loss raw and smoothed, evaluation loss, learning rate, gradient norm; ≤ `most` points each."""
+    """Train loss raw and smoothed, evaluation loss, learning rate, gradient norm; `most` points each at most."""
     train, evaluation = curves.train, curves.eval
     kept = thinned(train.count, most)
     steps = _listed(train.column("step")[kept])
@@ -24,7 +25,15 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
     eval_kept = thinned(evaluation.count, most)
 
     def line(name: str, x: list[Any], y: list[Any], color: str, **more: Any) -> dict[str, Any]:
-        return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": {"color": color}, **more}
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": x,
+            "y": y,
+            "line": {"color": color},
+            **more,
+        }
 
     return [
         line("train loss", steps, _listed(loss[kept]), _BLUE, opacity=0.35, showlegend=False),
@@ -59,7 +68,12 @@ def plotly_layout(title: str) -> dict[str, Any]:
         "xaxis": {**axis, "title": {"text": "step"}, "anchor": "y2"},
         "yaxis": {**axis, "title": {"text": "loss"}, "domain": [0.36, 1]},
         "yaxis2": {**axis, "title": {"text": "learning rate"}, "domain": [0, 0.26], "exponentformat": "e"},
-        "yaxis3": {"title": {"text": "gradient norm"}, "overlaying": "y2", "side": "right", "showgrid": False},
+        "yaxis3": {
+            "title": {"text": "gradient norm"},
+            "overlaying": "y2",
+            "side": "right",
+            "showgrid": False,
+        },
         "updatemenus": [
             {
                 "type": "buttons",
@@ -89,7 +103,12 @@ def svg_chart(curves: Curves, title: str) -> str:
     lines = [
         (train.column("step")[kept], train.column("loss")[kept], _BLUE, 'stroke-opacity="0.35"'),
         (train.column("step")[kept], smoothed(train.column("loss"))[kept], _BLUE, 'stroke-width="1.8"'),
-        (evaluation.column("step")[eval_kept], evaluation.column("loss")[eval_kept], _ORANGE, 'stroke-width="1.8"'),
+        (
+            evaluation.column("step")[eval_kept],
+            evaluation.column("loss")[eval_kept],
+            _ORANGE,
+            'stroke-width="1.8"',
+        ),
     ]
     x_low, x_high = _bounds([x for x, *_ in lines])
     y_low, y_high = _bounds([y for _, y, *_ in lines])
@@ -113,8 +132,8 @@ def svg_chart(curves: Curves, title: str) -> str:
         )
     for value in np.linspace(x_low, x_high, 6):
         parts.append(f'<text x="{x_of(value)}" y="{height - 16}" text-anchor="middle">{value:.0f}</text>')
-    for x, y, color, more in lines:
-        points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(x, y, strict=True) if np.isfinite(b))
+    for xs, ys, color, more in lines:
+        points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(xs, ys, strict=True) if np.isfinite(b))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" {more}/>')
     parts.append(
         f'<text x="{left}" y="16" fill="{_BLUE}">train loss</text>'
@@ -132,9 +151,10 @@ def histogram_svg(edges: list[float], counts: list[int], label: str) -> str:
     bars = "".join(
         f'<rect x="{10 + index * step:.1f}" y="{base - count / highest * 112:.1f}" width="{max(step - 1.5, 1):.1f}" '
         f'height="{count / highest * 112:.1f}" fill="{_BLUE}"><title>{low:g} to {high:g}: {count}</title></rect>'
-        for index, (low, high, count) in enumerate(zip(edges, edges[1:], counts, strict=False))
+        for index, ((low, high), count) in enumerate(zip(itertools.pairwise(edges), counts, strict=True))
     )
-    ends = f'<text x="10" y="146">{edges[0]:g}</text><text x="{width - 10}" y="146" text-anchor="end">{edges[-1]:g}</text>'
+    last = f'<text x="{width - 10}" y="146" text-anchor="end">{edges[-1]:g}</text>'
+    ends = f'<text x="10" y="146">{edges[0]:g}</text>{last}'
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" style="max-width:{width}px;width:100%;height:auto" '
         f'font-family="sans-serif" font-size="11" fill="currentColor">{bars}{ends}'
@@ -144,8 +164,8 @@ def histogram_svg(edges: list[float], counts: list[int], label: str) -> str:
 
 def histogram_figure(edges: list[float], counts: list[int], label: str) -> dict[str, Any]:
     """The same bars as a plotly figure."""
-    centres = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
-    widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    centres = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
+    widths = [high - low for low, high in itertools.pairwise(edges)]
     return {
         "data": [{"type": "bar", "x": centres, "y": counts, "width": widths, "marker": {"color": _BLUE}}],
         "layout": {

@@ -20,17 +20,18 @@ STATE_COLORS = {
     "stopped": "#d9a441",
     "failed": "#d65c5c",
 }
-_LINE = "border-bottom:1px solid rgba(138,138,138,0.3);padding:4px 12px 4px 0;vertical-align:top;text-align:left"
+_LINE = (
+    "border-bottom:1px solid rgba(138,138,138,0.3);padding:4px 12px 4px 0;vertical-align:top;text-align:left"
+)
 _TEXT = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 def state_line(progress: Progress, note: str = "") -> str:
     """Name, state and what the run is doing."""
     color = STATE_COLORS[progress.state]
-    detail = note or progress.detail
-    return (
-        f'<b>{escape(progress.name)}</b> <span style="color:{color}">●</span> {escape(progress.state)}'
-        + (f' <span style="opacity:0.75">· {escape(detail)}</span>' if detail else "")
+    detail = note or ("" if progress.error else progress.detail)
+    return f'<b>{escape(progress.name)}</b> <span style="color:{color}">●</span> {escape(progress.state)}' + (
+        f' <span style="opacity:0.75">· {escape(detail)}</span>' if detail else ""
     )
 
 
@@ -61,7 +62,9 @@ def measures(progress: Progress) -> list[tuple[str, str]]:
 
 def measures_line(progress: Progress) -> str:
     """The latest measures on one line."""
-    return " &nbsp; ".join(f'<span style="opacity:0.7">{name}</span> {value}' for name, value in measures(progress))
+    return " &nbsp; ".join(
+        f'<span style="opacity:0.7">{name}</span> {value}' for name, value in measures(progress)
+    )
 
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> str:
@@ -93,7 +96,10 @@ def prompt_text(prompt: Sequence[Message]) -> str:
 def sample_block(sample: Sample) -> str:
     """Prompts and answers of one step."""
     rows = [
-        (f'<div style="opacity:0.7;{_TEXT}">{escape(prompt_text(answer.prompt))}</div>', text_block(answer.answer))
+        (
+            f'<div style="opacity:0.7;{_TEXT}">{escape(prompt_text(answer.prompt))}</div>',
+            text_block(answer.answer),
+        )
         for answer in sample.answers
     ]
     return f'<div style="margin:4px 0"><b>step {sample.step:,}</b>{table(rows)}</div>'
@@ -121,5 +127,7 @@ def error_block(error: Error) -> str:
     if error.log:
         parts.append(f"log: <code>{escape(error.log)}</code>")
     return (
-        '<div style="border-left:3px solid #d65c5c;padding:2px 10px;margin:6px 0">' + "<br>".join(parts) + "</div>"
+        '<div style="border-left:3px solid #d65c5c;padding:2px 10px;margin:6px 0">'
+        + "<br>".join(parts)
+        + "</div>"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
-import ipywidgets as w
+import ipywidgets as w  # type: ignore[import-untyped]
 
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.progress import KEPT_SAMPLES, LogLine, Progress
@@ -16,7 +16,7 @@ _BAR_STYLES = {"finished": "success", "failed": "danger", "stopped": "warning", 
 
 
 class Panel:
-    """The widgets. Setting a value sends it only where it changed.
+    """The widgets, in three outputs: `panel`, `chart` and `samples`. Setting a value sends it only where it changed.
 
     Args:
         chart: The widget of the chart.
@@ -44,28 +44,21 @@ class Panel:
             self._buttons["sample"].tooltip = "The configuration has no samples.prompts"
         for command, button in self._buttons.items():
             button.on_click(self._pressed(command, on_command))
-            take_clicks_at_once(button)
-        self._chart_place = w.VBox([chart])
+            take_messages_at_once(button)
         self._samples = _Feed(KEPT_SAMPLES, newest_first=True)
         self._log = _Feed(_KEPT_LOG_BLOCKS, newest_first=False)
         folded = w.Accordion([self._log.box], titles=("Log",), selected_index=None)
         tracking = [w.HTML(f"<code>{escape(tensorboard)}</code>")] if tensorboard else []
-        self.root = w.VBox(
-            [
-                self._state,
-                w.HBox([self._bar, self._position]),
-                self._measures,
-                w.HBox(list(self._buttons.values())),
-                self._chart_place,
-                self._samples.box,
-                *tracking,
-                folded,
-            ]
-        )
-        self.root.add_class("jp-llmtune-run")
+        bar = w.HBox([self._bar, self._position])
+        buttons = w.HBox(list(self._buttons.values()))
+        self.outputs: dict[str, w.Box] = {
+            "panel": w.VBox([self._state, bar, self._measures, buttons, *tracking]),
+            "chart": w.VBox([chart]),
+            "samples": w.VBox([self._samples.box, folded]),
+        }
 
     def show(self, progress: Progress) -> None:
-        """Show the state of the run; an answer to a pressed button ends the note about it."""
+        """Show the state of the run."""
         self._state.value = markup.state_line(progress, self._note)
         if progress.metrics is not None:
             with self._bar.hold_sync():
@@ -77,7 +70,7 @@ class Panel:
         self._enable(progress.state)
 
     def note(self, text: str) -> None:
-        """Say beside the state that a command is on its way, or clear that."""
+        """Say beside the state what was asked for; empty clears it."""
         self._note = text
 
     def add_samples(self, samples: list[Sample]) -> None:
@@ -91,14 +84,13 @@ class Panel:
 
     def replace_chart(self, chart: w.Widget) -> None:
         """Put another chart in the place of the chart."""
-        self._chart_place.children = [chart]
+        self.outputs["chart"].children = [chart]
 
     def close(self) -> None:
-        """Close every widget but the chart."""
-        self._chart_place.children = []
-        for feed in (self._samples, self._log):
-            feed.add([])
-        _close_tree(self.root)
+        """Close every widget but the chart, which goes on answering pages that ask for the snapshot."""
+        self.outputs["chart"].children = []
+        for output in self.outputs.values():
+            _close_tree(output)
 
     def _enable(self, state: str) -> None:
         steerable = state in ("training", "paused")
@@ -112,8 +104,8 @@ class Panel:
             with button.hold_sync():
                 button.disabled = not enabled[command]
                 if command == "pause":
-                    waiting = state == "paused"
-                    button.description, button.icon = ("Resume", "play") if waiting else ("Pause", "pause")
+                    held = state == "paused"
+                    button.description, button.icon = ("Resume", "play") if held else ("Pause", "pause")
 
     def _pressed(self, command: str, on_command: Callable[[str], None]) -> Callable[[w.Button], None]:
         def press(button: w.Button) -> None:
@@ -145,10 +137,10 @@ class _Feed:
             kept, dropped = children[-self._most :], children[: -self._most]
         self.box.children = kept
         for widget in dropped:
-            _close_block(widget)
+            widget.close()
 
 
-def take_clicks_at_once(widget: w.Widget) -> None:
+def take_messages_at_once(widget: w.Widget) -> None:
     """Let the page choose the thread that handles its messages to a widget.
 
     ipykernel sends them to the thread that last wrote to the widget, for ours the main one: a click on Stop would
@@ -158,4 +150,15 @@ def take_clicks_at_once(widget: w.Widget) -> None:
 
 
 def _button(description: str, icon: str, tooltip: str) -> w.Button:
-    return w.Button(description=description, icon=icon, tooltip=tooltip, disabled=True, layout=w.Layout(width="auto"))
+    return w.Button(
+        description=description, icon=icon, tooltip=tooltip, disabled=True, layout=w.Layout(width="auto")
+    )
+
+
+def _close_tree(widget: w.Widget) -> None:
+    for child in getattr(widget, "children", ()):
+        _close_tree(child)
+    for part in (widget.layout, getattr(widget, "style", None)):
+        if part is not None:
+            part.close()
+    widget.close()

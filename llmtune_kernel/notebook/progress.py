@@ -36,6 +36,14 @@ class News:
         """Whether it is worth more than another point on a curve."""
         return bool(self.state or self.samples or self.log or self.eval)
 
+    def extend(self, other: News) -> None:
+        """Add what a later batch added."""
+        self.train += other.train
+        self.eval += other.eval
+        self.samples += other.samples
+        self.log += other.log
+        self.state = self.state or other.state
+
 
 @dataclass
 class Progress:
@@ -89,8 +97,9 @@ class Progress:
             case events.CheckpointEvent(payload=checkpoint):
                 if checkpoint.kind == "result":
                     self.result = checkpoint.path
-                what = "Result" if checkpoint.kind == "result" else "Checkpoint"
-                news.log.append(LogLine(event.time, "info", f"{what} of step {checkpoint.step} saved in {checkpoint.path}"))
+                kind = "Result" if checkpoint.kind == "result" else "Checkpoint"
+                text = f"{kind} of step {checkpoint.step} saved in {checkpoint.path}"
+                news.log.append(LogLine(event.time, "info", text))
             case events.LogEvent(payload=log):
                 news.log.append(LogLine(event.time, log.level, log.message))
             case events.ErrorEvent(payload=error):

@@ -148,7 +148,7 @@ class Variable(_Message):
 
     name: str
     type: str
-    rows: int | None
+    rows: int
     columns: list[str]
 
 
@@ -302,7 +302,9 @@ def protocol_schema() -> dict[str, Any]:
     for (name, _), root in roots.items():
         definitions.setdefault(name, root)
     for definition in definitions.values():
-        if "const" in definition.get("properties", {}).get("type", {}):  # what tells messages apart is never left out
+        if "const" in definition.get("properties", {}).get(
+            "type", {}
+        ):  # what tells messages apart is never left out
             definition["required"] = sorted({*definition.get("required", []), "type"})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -11,34 +11,52 @@ from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
 from llmtune_kernel.notebook.progress import Progress
 from llmtune_kernel.notebook.wording import duration, number
 from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Sample
 
 Bundle = dict[str, Any]
+_NOTHING: Bundle = {"text/html": "<span></span>", "text/plain": ""}
 
 
-def panel_bundle(progress: Progress, directory: RunDirectory) -> Bundle:
-    """State, numbers, error, samples and where the result lies."""
+def static_outputs(progress: Progress, curves: Curves, directory: RunDirectory) -> dict[str, Bundle]:
+    """For each output of the display what it becomes: `panel`, `chart` and `samples`."""
+    return {
+        "panel": _panel(progress, directory),
+        "chart": _chart(curves, progress.name),
+        "samples": _samples(progress),
+    }
+
+
+def _panel(progress: Progress, directory: RunDirectory) -> Bundle:
     rows = _numbers(progress, directory)
-    html = [f"<div>{markup.state_line(progress)}</div>", markup.table((escape(name), escape(value)) for name, value in rows)]
+    html = [f"<div>{markup.state_line(progress)}</div>"]
     if progress.error:
         html.append(markup.error_block(progress.error))
-    if progress.samples:
-        blocks = "".join(markup.sample_block(sample) for sample in reversed(progress.samples))
-        html.append(f"<details open><summary>Samples</summary>{blocks}</details>")
-    if progress.log:
-        html.append(f"<details><summary>Log</summary>{markup.log_block(progress.log)}</details>")
+    html.append(markup.table((escape(name), escape(value)) for name, value in rows))
     return {"text/html": "".join(html), "text/plain": _plain(progress, rows)}
 
 
-def chart_bundle(curves: Curves, title: str) -> Bundle:
-    """The curves: a plotly figure, an SVG for where plotly is not, one line for where neither is."""
+def _chart(curves: Curves, title: str) -> Bundle:
     loss = curves.train.column("loss")
     if not loss.size:
-        return {"text/html": "<span></span>", "text/plain": ""}
+        return _NOTHING
     return {
         "application/vnd.plotly.v1+json": plotly_figure(curves, title),
         "text/html": svg_chart(curves, title),
-        "text/plain": f"{title}: {number(float(loss[0]))} → {number(float(loss[-1]))} in {loss.size} logged steps",
+        "text/plain": f"loss {number(float(loss[0]))} → {number(float(loss[-1]))} in {loss.size} logged steps",
     }
+
+
+def _samples(progress: Progress) -> Bundle:
+    html, plain = [], []
+    if progress.samples:
+        newest = list(reversed(progress.samples))
+        html.append("<details open><summary>Samples</summary>")
+        html += [markup.sample_block(sample) for sample in newest]
+        html.append("</details>")
+        plain += [line for sample in newest for line in _plain_sample(sample)]
+    if progress.log:
+        html.append(f"<details><summary>Log</summary>{markup.log_block(progress.log)}</details>")
+    return {"text/html": "".join(html), "text/plain": "\n".join(plain)} if html else _NOTHING
 
 
 def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str]]:
@@ -59,13 +77,19 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
 def _plain(progress: Progress, rows: list[tuple[str, str]]) -> str:
     lines = [f"{progress.name}: {progress.state}", *(f"  {name}: {value}" for name, value in rows)]
     if error := progress.error:
-        lines += [error.what, *(f"  {label}: {text}" for label, text in _details(error.where, error.fix, error.log))]
+        lines += [
+            error.what,
+            *(f"  {label}: {text}" for label, text in _details(error.where, error.fix, error.log)),
+        ]
         lines += [f"  | {line}" for line in error.tail]
-    for sample in progress.samples:
-        lines.append(f"step {sample.step}")
-        for answer in sample.answers:
-            lines += [f"  > {markup.prompt_text(answer.prompt)}", f"  {answer.answer}"]
     return "\n".join(lines)
+
+
+def _plain_sample(sample: Sample) -> list[str]:
+    lines = [f"step {sample.step}"]
+    for answer in sample.answers:
+        lines += [f"  > {markup.prompt_text(answer.prompt)}", f"  {answer.answer}"]
+    return lines
 
 
 def _details(where: str, fix: str, log: str) -> list[tuple[str, str]]:

@@ -1,0 +1,144 @@
+"""`%dataset` and `--dry-run`: what the trainer will see, computed by a worker, shown with trained tokens marked."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.notebook import markup
+from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
+from llmtune_kernel.notebook.publishing import publish
+from llmtune_kernel.notebook.variables import data_writers
+from llmtune_kernel.runs.workers import pool
+
+Summary = dict[str, Any]
+_TRAINED = "background:rgba(74,165,100,0.28);border-radius:2px"
+
+
+def inspect(config: RunConfig, namespace: Mapping[str, Any], first: int) -> Summary:
+    """What a worker finds in the data of a configuration; `first` rows are rendered. Shows how far it is meanwhile.
+
+    Raises:
+        UserError: any mistake in the data or the model's name.
+    """
+    found: Summary = {}
+    with tempfile.TemporaryDirectory(prefix="llmtune-") as folder, _Status() as status:
+        files = {}
+        for name, write in data_writers(config, namespace).items():
+            files[name] = str(Path(folder) / f"{name}.arrow")
+            write(Path(files[name]))
+
+        def take(answer: dict[str, Any]) -> None:
+            if answer["type"] == "summary":
+                found.update(answer["summary"])
+            else:
+                status.say(f"Reading row {answer['done']:,} of {answer['total']:,}")
+
+        status.say("Loading the tokenizer")
+        job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": files, "first": first}
+        pool().call(job, take)
+    return found
+
+
+def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
+    """What the data are, their token lengths as a plotly chart, the first rows."""
+    lengths = summary["lengths"]
+    chart = {
+        "application/vnd.plotly.v1+json": histogram_figure(
+            lengths["edges"], lengths["counts"], "tokens a row"
+        ),
+        "text/html": histogram_svg(lengths["edges"], lengths["counts"], "tokens a row"),
+        "text/plain": f"tokens a row: {lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}",
+    }
+    examples = {
+        "text/html": "".join(_example_html(example) for example in summary["preview"]) + _legend(),
+        "text/plain": "\n".join(_example_plain(example) for example in summary["preview"]),
+    }
+    return [_facts_bundle(_facts(summary)), chart, examples]
+
+
+def dry_run_bundle(config: RunConfig, summary: Summary) -> dict[str, Any]:
+    """The configuration with every value, what the data are, and one example as the model will see it."""
+    values = config.model_dump(mode="json", exclude={"resume"} if config.resume is None else set())
+    values["training"]["learning_rate"] = config.learning_rate_value
+    resolved = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
+    facts = _facts_bundle([*_facts(summary), ("optimizer steps", f"{summary['steps']:,}")])
+    example = summary["preview"][0]
+    html = [
+        facts["text/html"],
+        _example_html(example),
+        _legend(),
+        f"<details><summary>Configuration</summary><pre>{escape(resolved)}</pre></details>",
+    ]
+    plain = [facts["text/plain"], _example_plain(example), "", resolved]
+    return {"text/html": "".join(html), "text/plain": "\n".join(plain)}
+
+
+def _facts_bundle(facts: list[tuple[str, str]]) -> dict[str, Any]:
+    return {
+        "text/html": markup.table((escape(name), escape(value)) for name, value in facts),
+        "text/plain": "\n".join(f"{name}: {value}" for name, value in facts),
+    }
+
+
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    rows, lengths = summary["rows"], summary["lengths"]
+    return [
+        ("rows", f"{rows:,}"),
+        ("columns", ", ".join(summary["columns"])),
+        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
+        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
+        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
+        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        ("model", summary["model"]),
+    ]
+
+
+def _example_html(example: dict[str, Any]) -> str:
+    spans = "".join(
+        f'<span style="{_TRAINED}">{escape(span["text"])}</span>' if span["trained"] else escape(span["text"])
+        for span in example["spans"]
+    )
+    return (
+        f'<div style="margin:8px 0"><b>row {example["row"]}</b>'
+        f'<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">{spans}</div></div>'
+    )
+
+
+def _example_plain(example: dict[str, Any]) -> str:
+    spans = (f"⟦{span['text']}⟧" if span["trained"] else span["text"] for span in example["spans"])
+    return f"row {example['row']}, trained tokens in ⟦⟧:\n{''.join(spans)}"
+
+
+def _legend() -> str:
+    return f'<div style="opacity:0.75"><span style="{_TRAINED}">&nbsp;marked&nbsp;</span> tokens are trained</div>'
+
+
+class _Status:
+    """One line that says what is going on, four times a second at most, and vanishes."""
+
+    def __enter__(self) -> _Status:
+        self._id = f"llmtune-{uuid.uuid4().hex}"
+        self._shown = 0.0
+        self._put("", update=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._put("", update=True)
+
+    def say(self, text: str) -> None:
+        if time.monotonic() - self._shown > 0.25:
+            self._shown = time.monotonic()
+            self._put(f"{text}…", update=True)
+
+    def _put(self, text: str, *, update: bool) -> None:
+        bundle = {"text/plain": text, "text/html": f'<span style="opacity:0.75">{escape(text)}</span>'}
+        publish(bundle, display_id=self._id, update=update)

@@ -1,0 +1,180 @@
+"""The magics: thin shells over functions."""
+
+from __future__ import annotations
+
+import functools
+import keyword
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from llmtune_kernel.config import UserError, config_from_dict, read_config
+from llmtune_kernel.notebook.arguments import HelpWanted, Options
+from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundle, inspect
+from llmtune_kernel.notebook.listing import runs_bundle
+from llmtune_kernel.notebook.publishing import publish
+from llmtune_kernel.notebook.sampling import answers_bundle, ask, find_runs, latest_run, read_prompts
+from llmtune_kernel.notebook.starting import own_configuration, show_run, start, wait_for
+from llmtune_kernel.runs.run import Run, attach
+
+_FINETUNE = Options(
+    "%%finetune",
+    "Fine-tune a model as the YAML in the cell says. The prompt returns at once; the run goes on.\n\n"
+    "  %%finetune run\n  model: smollm2-135m\n  data: $df",
+)
+_FINETUNE.add_argument(
+    "name",
+    nargs="?",
+    help="name of the run and its variable; without it the run is run-1, run-2, … and the variable _run",
+)
+_FINETUNE.add_argument("--wait", action="store_true", help="return when the run is over")
+_FINETUNE.add_argument("--dry-run", action="store_true", help="show what would be trained, and train nothing")
+_FINETUNE.add_argument(
+    "--resume",
+    metavar="RUN",
+    help="continue RUN from its last checkpoint; with %%finetune, as it was configured",
+)
+
+_SAMPLE = Options(
+    "%%sample",
+    "Answers of runs and of the base model to the prompts in the cell: one a line, or a chat as YAML.",
+)
+_SAMPLE.add_argument(
+    "runs", nargs="*", metavar="RUN", help="names of runs; without any and without --base the newest"
+)
+_SAMPLE.add_argument("--base", action="store_true", help="the base model as well")
+_SAMPLE.add_argument("--max-new-tokens", type=int, metavar="N", help="longest answer in tokens")
+_SAMPLE.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token each time")
+
+_DATASET = Options(
+    "%dataset", "What the trainer sees in a variable or a file: format, token lengths, first rows."
+)
+_DATASET.add_argument("source", help="$variable, or the path of a json, jsonl, csv or parquet file")
+_DATASET.add_argument("--model", metavar="M", help="whose tokenizer and chat template to use")
+_DATASET.add_argument("--format", metavar="F", help="the format of the rows, where it cannot be recognised")
+_DATASET.add_argument("--max-length", type=int, metavar="N", help="longest row in tokens")
+
+_ATTACH = Options("%attach", "Show a run, live if it goes on, and put it into the variable of its name.")
+_ATTACH.add_argument("run", help="name of the run")
+
+_RUNS = Options("%runs", "List all runs, newest first.")
+
+_Magic = TypeVar("_Magic", bound=Callable[..., Any])
+
+
+def _with_help(magic: _Magic) -> _Magic:
+    """Show the text of `--help` where it is asked for."""
+
+    @functools.wraps(magic)
+    def helped(*arguments: Any, **more: Any) -> Any:
+        try:
+            return magic(*arguments, **more)
+        except HelpWanted as wanted:
+            publish({"text/plain": str(wanted)})
+
+    return helped  # type: ignore[return-value]
+
+
+@magics_class
+class FinetuneMagics(Magics):
+    """`%%finetune`, `%runs`, `%attach`, `%%sample` and `%dataset`."""
+
+    # $name is ours: IPython would put the text of the variable in its place.
+    @no_var_expand
+    @line_cell_magic
+    @_with_help
+    def finetune(self, line: str, cell: str | None = None) -> None:
+        """Fine-tune a model: `%%finetune [NAME] [--wait] [--dry-run] [--resume RUN]`; `--help` says more."""
+        options = _FINETUNE.read(line)
+        self._check_variable(options.name)
+        if cell is not None and cell.strip():
+            config, text = read_config(cell, first_line=2, resume=options.resume), cell
+        elif options.resume:
+            config, text = own_configuration(options.resume)
+        else:
+            raise UserError(
+                "There is no configuration.",
+                "%%finetune",
+                "Write it below, at least:  data: $df  or  data: rows.jsonl",
+            )
+        if options.dry_run:
+            publish(dry_run_bundle(config, inspect(config, self._namespace, first=1)))
+            return
+        run, live = start(config, text=text, name=options.name, namespace=self._namespace)
+        self._namespace[options.name or "_run"] = run
+        if options.wait:
+            wait_for(run, live)
+
+    @line_magic
+    @_with_help
+    def runs(self, line: str) -> None:
+        """List all runs: name, state, step, loss, start and duration."""
+        _RUNS.read(line)
+        publish(runs_bundle())
+
+    @line_magic
+    @_with_help
+    def attach(self, line: str) -> None:
+        """Show a run and bind it: `%attach NAME`."""
+        run = attach(_ATTACH.read(line).run)
+        variable = run.name if run.name.isidentifier() else "_run"
+        self._check_variable(variable)
+        self._namespace[variable] = run
+        show_run(run)
+
+    @no_var_expand
+    @cell_magic
+    @_with_help
+    def sample(self, line: str, cell: str) -> None:
+        """Ask runs and the base model: `%%sample [RUN …] [--base] [--max-new-tokens N] [--temperature T]`."""
+        options = _SAMPLE.read(line)
+        prompts = read_prompts(cell)
+        chosen = find_runs(options.runs, self._namespace)
+        if not chosen and not options.base:
+            chosen = [latest_run()]
+        settings = {"max_new_tokens": options.max_new_tokens, "temperature": options.temperature}
+        given = {name: value for name, value in settings.items() if value is not None}
+        publish(answers_bundle(prompts, ask(chosen, prompts, given, base=options.base)))
+
+    @no_var_expand
+    @line_magic
+    @_with_help
+    def dataset(self, line: str) -> None:
+        """Look at data: `%dataset SOURCE [--model M] [--format F] [--max-length N]`."""
+        options = _DATASET.read(line)
+        data = {"train": options.source, "format": options.format, "max_length": options.max_length}
+        values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
+        if options.source in self._namespace:
+            values["data"]["train"] = f"${options.source}"
+        if options.model:
+            values["model"] = options.model
+        for bundle in dataset_bundles(
+            inspect(config_from_dict(values, "%dataset"), self._namespace, first=3)
+        ):
+            publish(bundle)
+
+    @property
+    def _namespace(self) -> dict[str, Any]:
+        assert self.shell is not None
+        namespace: dict[str, Any] = self.shell.user_ns
+        return namespace
+
+    def _check_variable(self, name: str | None) -> None:
+        """Refuse a name that cannot hold the run.
+
+        Raises:
+            UserError: it is not a name of Python, or it holds something else.
+        """
+        if name is None:
+            return
+        if not name.isidentifier() or keyword.iskeyword(name):
+            fix = "Take letters, digits and _, e.g. run1."
+            raise UserError(f"{name!r} cannot be the name of a variable.", "%%finetune", fix)
+        held = self._namespace.get(name)
+        if held is not None and not isinstance(held, Run):
+            raise UserError(
+                f"The variable {name} holds a {type(held).__name__}; the run would replace it.",
+                "",
+                f"Choose another name, or delete it first: del {name}",
+            )

@@ -1,0 +1,110 @@
+"""`%%sample`: the same prompts to a base model and to runs, answers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.notebook import markup
+from llmtune_kernel.runs.run import Prompt, Run, attach, runs, sample
+
+
+def read_prompts(text: str) -> list[Prompt]:
+    """One prompt a line, or chat YAML: a list of `{role, content}`, or a list of such lists.
+
+    Raises:
+        UserError: no prompt, or chat YAML that is none.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise UserError("There is no prompt.", "%%sample", "Write one prompt a line below it.")
+    if not lines[0].startswith(("-", "[")) or "role:" not in text:
+        return list(lines)
+    try:
+        chat = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 2}" if mark else "%%sample"
+        raise UserError("The chat is not YAML.", where, "Write a list of {role: …, content: …}.") from None
+    chats = chat if all(isinstance(turns, list) for turns in chat) else [chat]
+    for turns in chats:
+        for turn in turns:
+            fine = isinstance(turn, dict) and turn.keys() == {"role", "content"}
+            if not fine or not all(isinstance(value, str) for value in turn.values()):
+                raise UserError(
+                    f"This is not a turn of a chat: {turn}.",
+                    "%%sample",
+                    "A turn is {role: user, content: the text}.",
+                )
+    return [list(turns) for turns in chats]
+
+
+def find_runs(names: Sequence[str], namespace: Mapping[str, Any]) -> list[Run]:
+    """Runs by the name of a variable or of the run.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    return [namespace[name] if isinstance(namespace.get(name), Run) else attach(name) for name in names]
+
+
+def latest_run() -> Run:
+    """The newest run.
+
+    Raises:
+        UserError: there is none.
+    """
+    known = runs()
+    if not known:
+        raise UserError(
+            "There is no run yet.", "%%sample", "Name a run, or ask the base model: %%sample --base"
+        )
+    return known[0]
+
+
+def ask(
+    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
+) -> dict[str, list[str]]:
+    """Answers by column: with `base` the base models first, then the runs.
+
+    A live run answers with its weights of now, the rest is one job of a worker.
+
+    Raises:
+        UserError: a run without a result, a wrong setting.
+    """
+    live = [run for run in chosen if run.paths.alive]
+    over = [run for run in chosen if run not in live]
+    bases = _bases(chosen) if base else []
+    answers = sample([*bases, *over], prompts, settings) if bases or over else {}
+    for run in live:
+        answers[run.name] = run.sample(prompts, **settings)
+    return {name: answers[name] for name in [*bases, *(run.name for run in chosen)]}
+
+
+def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[str]]) -> dict[str, Any]:
+    """A row a prompt, a column a model."""
+    shown = [prompt if isinstance(prompt, str) else _chat_text(prompt) for prompt in prompts]
+    columns = list(answers)
+    rows = [
+        [markup.text_block(text), *(markup.text_block(answers[column][number]) for column in columns)]
+        for number, text in enumerate(shown)
+    ]
+    plain = []
+    for number, text in enumerate(shown):
+        plain.append(f"> {text}")
+        plain += [f"  {column}: {answers[column][number]}" for column in columns]
+    return {"text/html": markup.table(rows, ["prompt", *columns]), "text/plain": "\n".join(plain)}
+
+
+def _bases(chosen: Sequence[Run]) -> list[str]:
+    """Names of the base models of runs, each once; of the default one without runs."""
+    if not chosen:
+        return [ModelConfig().name_or_path]
+    return list(dict.fromkeys(run.config.model.name_or_path for run in chosen))
+
+
+def _chat_text(turns: Sequence[Mapping[str, str]]) -> str:
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)

@@ -1,0 +1,62 @@
+"""Variables of the notebook as data sets: `data: $df`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.data.sources import describe_value, snapshot_variable
+from llmtune_kernel.notebook.protocol import Variable
+from llmtune_kernel.runs.launch import WriteData
+
+
+def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, WriteData]:
+    """For each variable that the configuration names, a function that writes it to an Arrow file.
+
+    The variables of a run to continue may be gone: it has its own copy.
+
+    Raises:
+        UserError: a variable is not defined.
+    """
+    wanted = {"data.train": config.data.train, "data.eval": config.data.eval}
+    names = {where: source[1:] for where, source in wanted.items() if source and source.startswith("$")}
+    if config.resume:
+        names = {where: name for where, name in names.items() if name in namespace}
+    return {name: _writer(look_up(name, namespace, where), name) for where, name in names.items()}
+
+
+def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
+    """The value of a variable.
+
+    Raises:
+        UserError: it is not defined; names the closest.
+    """
+    if name in namespace:
+        return namespace[name]
+    mine = [other for other in namespace if not other.startswith("_")]
+    close = difflib.get_close_matches(name, mine, n=3)
+    meant = " or ".join(f"${other}" for other in close)
+    fix = f"Did you mean {meant}?" if close else "Run the cell that defines it first."
+    raise UserError(f"There is no variable named {name!r} in this notebook.", f"{where}: ${name}", fix)
+
+
+def list_variables(namespace: Mapping[str, Any]) -> list[Variable]:
+    """The variables that can be data sets, by name."""
+    found = []
+    for name, value in sorted(namespace.items()):
+        described = None if name.startswith("_") else describe_value(value)
+        if described is not None:
+            found.append(
+                Variable(name=name, type=described.type, rows=described.rows, columns=described.columns)
+            )
+    return found
+
+
+def _writer(value: Any, name: str) -> WriteData:
+    def write(path: Path) -> object:
+        return snapshot_variable(value, path, name)
+
+    return write
