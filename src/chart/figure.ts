@@ -1,6 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Data, Layout, LayoutAxis } from 'plotly.js-basic-dist-min';
+import type {
+  Annotations,
+  Data,
+  Layout,
+  LayoutAxis
+} from 'plotly.js-basic-dist-min';
 
 import type { ChartData } from './series';
 import { smooth } from './smoothing';
@@ -65,17 +70,20 @@ export function traces(
       ...LINE,
       x: step,
       y: data.train.column('learning_rate'),
-      yaxis: 'y2',
+      yaxis: 'y3',
       name: trans.__('Learning rate'),
-      line: { color: theme.learningRate, width: 1.5 }
+      line: { color: theme.learningRate, width: 1.5 },
+      showlegend: false
     },
     {
       ...LINE,
       x: step,
       y: data.train.column('grad_norm'),
-      yaxis: 'y3',
+      yaxis: 'y2',
       name: trans.__('Gradient norm'),
-      line: { color: theme.gradNorm, width: 1, dash: 'dot' }
+      line: { color: theme.gradNorm, width: 1 },
+      opacity: 0.6,
+      showlegend: false
     }
   ];
 }
@@ -100,17 +108,27 @@ export function layout(
     height: settings.height,
     margin: { l: 48, r: 48, t: 28, b: 36 },
     font: { color: theme.text, family: theme.font, size: theme.fontSize },
-    paper_bgcolor: 'rgba(0, 0, 0, 0)',
-    plot_bgcolor: 'rgba(0, 0, 0, 0)',
+    paper_bgcolor: TRANSPARENT,
+    plot_bgcolor: TRANSPARENT,
     hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
     hovermode: 'x unified',
-    legend: { orientation: 'h', x: 0, y: 1, yanchor: 'bottom' },
+    legend: {
+      orientation: 'h',
+      x: 0,
+      xanchor: 'left',
+      y: 1,
+      yanchor: 'bottom'
+    },
     modebar: {
-      bgcolor: theme.background,
-      color: theme.grid,
+      bgcolor: TRANSPARENT,
+      color: theme.muted,
       activecolor: theme.text
     },
     uirevision: 'user',
+    annotations: [
+      caption(0, 'left', trans.__('Learning rate'), theme.learningRate),
+      caption(1, 'right', trans.__('Gradient norm'), theme.gradNorm)
+    ],
     xaxis: {
       ...axis,
       anchor: 'y2',
@@ -118,27 +136,48 @@ export function layout(
     },
     yaxis: {
       ...axis,
-      domain: [0.36, 1],
+      domain: [LOWER_TOP + 0.14, 1],
       title: { text: trans.__('Loss'), standoff: 4 },
       type: settings.logScale ? 'log' : 'linear',
       uirevision: settings.logScale ? 'log' : 'linear'
     },
     yaxis2: {
       ...axis,
-      domain: [0, 0.26],
-      nticks: 3,
-      exponentformat: 'e',
-      title: { text: trans.__('Rate'), standoff: 4 }
+      domain: [0, LOWER_TOP],
+      side: 'right',
+      nticks: 4,
+      rangemode: 'tozero',
+      showgrid: false
     },
     yaxis3: {
       ...axis,
       overlaying: 'y2',
-      side: 'right',
-      nticks: 3,
+      side: 'left',
+      tickmode: 'auto',
+      nticks: 4,
       rangemode: 'tozero',
-      showgrid: false,
-      title: { text: trans.__('Norm'), standoff: 4 }
+      exponentformat: 'e'
     }
+  };
+}
+
+/** What a curve of the lower plot is, written above it on the side of its axis. */
+function caption(
+  x: number,
+  side: 'left' | 'right',
+  text: string,
+  color: string
+): Partial<Annotations> {
+  return {
+    text,
+    font: { color },
+    showarrow: false,
+    xref: 'paper',
+    x,
+    xanchor: side,
+    yref: 'paper',
+    y: LOWER_TOP,
+    yanchor: 'bottom'
   };
 }
 
@@ -165,5 +204,10 @@ export function summary(data: ChartData, trans: TranslationBundle): string {
 function formatted(value: number): string {
   return Number.isFinite(value) ? value.toPrecision(4) : '–';
 }
+
+/** Where the lower plot ends, as a share of the height. */
+const LOWER_TOP = 0.25;
+
+const TRANSPARENT = 'rgba(0, 0, 0, 0)';
 
 const LINE = { type: 'scatter', mode: 'lines' } as const;

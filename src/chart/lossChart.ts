@@ -166,7 +166,8 @@ const RESET_ZOOM = {
   'yaxis3.autorange': true
 } as Partial<Layout>;
 
+// The buttons are named one by one: among plotly's own is one that sends the chart to a server.
 const CONFIG: Partial<Config> = {
   displaylogo: false,
-  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'resetScale2d']
+  modeBarButtons: [['toImage'], ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d']]
 };

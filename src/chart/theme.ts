@@ -7,6 +7,7 @@ export interface IChartTheme {
   learningRate: string;
   gradNorm: string;
   text: string;
+  muted: string;
   grid: string;
   background: string;
   font: string;
@@ -26,6 +27,7 @@ export function readTheme(node: HTMLElement): IChartTheme {
     learningRate: color('--jp-llmtune-learning-rate-color'),
     gradNorm: color('--jp-llmtune-grad-norm-color'),
     text: color('--jp-ui-font-color1'),
+    muted: color('--jp-ui-font-color2'),
     grid: color('--jp-border-color2'),
     background: color('--jp-layout-color1'),
     font: style.fontFamily,

@@ -1,0 +1,107 @@
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { expect, test } from '@jupyterlab/galata';
+
+const SHOW = `from math import exp, sin
+from llmtune_kernel.notebook.chart import LossChart
+chart = LossChart(title="run")
+display(chart)`;
+
+const TRAIN = `chart.append_train([
+    (s, 2 * exp(-s / 400) + 1 + 0.15 * sin(s * 1.7), 2e-4 * (1 - s / 1000), 1 + 0.4 * sin(s))
+    for s in range(1000)
+])
+chart.append_eval([(s, 2 * exp(-s / 350) + 1.1) for s in range(0, 1000, 100)])`;
+
+test.describe('The loss chart', () => {
+  test.beforeEach(async ({ page, tmpPath }) => {
+    const path = `${tmpPath}/chart.ipynb`;
+    await page.contents.uploadContent(notebook([SHOW, TRAIN]), 'text', path);
+    await page.notebook.openByPath(path);
+    await page.notebook.activate('chart.ipynb');
+    await page.notebook.run();
+    await expect(chart(page)).toHaveAttribute('data-points', '1000');
+    await expect(chart(page)).toHaveAttribute('data-eval-points', '10');
+    await expect(page.locator('.js-plotly-plot .legendtext')).toHaveCount(2);
+  });
+
+  test('draws what the kernel sends, in light and in dark', async ({
+    page
+  }) => {
+    const summary = page.getByRole('img', { name: /^Loss chart: step 999/ });
+    await expect(summary).toBeVisible();
+    await screenshot(page, 'chart-light');
+    await page.theme.setDarkTheme();
+    await expect(page.locator('.legendtext').first()).toHaveCSS(
+      'fill',
+      /^rgba?\(255, 255, 255/
+    );
+    await screenshot(page, 'chart-dark');
+  });
+
+  test('keeps its rows and the choices of the user when the page is reloaded', async ({
+    page
+  }) => {
+    await page.getByLabel('Log scale').check();
+    await page.getByLabel('Smoothing').fill('0.9');
+    await page.notebook.save();
+    await page.reload({ waitForIsReady: false });
+    await expect(chart(page)).toHaveAttribute('data-points', '1000');
+    await expect(page.getByLabel('Log scale')).toBeChecked();
+    await expect(page.getByLabel('Smoothing')).toHaveValue('0.9');
+  });
+
+  test('keeps the zoom while rows come, until it is reset', async ({
+    page
+  }) => {
+    const plot = page.locator('.js-plotly-plot .nsewdrag').first();
+    const ticks = page.locator('.js-plotly-plot .xtick text');
+    const box = (await plot.boundingBox())!;
+    await page.mouse.move(box.x + 40, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 120, box.y + 100, { steps: 4 });
+    await page.mouse.up();
+    await expect(ticks.filter({ hasText: /^800$/ })).toHaveCount(0);
+    const zoomed = (await ticks.allTextContents()).sort();
+
+    await page.notebook.addCell(
+      'code',
+      'chart.append_train([(s, 1, 0, 1) for s in range(1000, 1200)])'
+    );
+    await page.notebook.runCell(2);
+    await expect(chart(page)).toHaveAttribute('data-points', '1200');
+    expect((await ticks.allTextContents()).sort()).toEqual(zoomed);
+
+    await page.getByRole('button', { name: 'Reset zoom' }).click();
+    await expect(ticks.filter({ hasText: /^1000$/ })).toHaveCount(1);
+  });
+});
+
+function chart(page: IJupyterLabPageFixture) {
+  return page.locator('.jp-llmtune-chart');
+}
+
+async function screenshot(page: IJupyterLabPageFixture, name: string) {
+  await page.screenshot({ path: `artefacts/${name}.png` });
+}
+
+function notebook(sources: string[]): string {
+  return JSON.stringify({
+    cells: sources.map((source, index) => ({
+      cell_type: 'code',
+      id: `cell-${index}`,
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source
+    })),
+    metadata: {
+      kernelspec: {
+        display_name: 'Python 3 (ipykernel)',
+        language: 'python',
+        name: 'python3'
+      }
+    },
+    nbformat: 4,
+    nbformat_minor: 5
+  });
+}
