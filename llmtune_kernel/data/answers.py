@@ -1,0 +1,228 @@
+"""Where the answers are in what a chat template writes, for any template.
+
+A template is a program: what it writes around a message may depend on every other message. So the conversation is
+rendered again with marks in place of its contents, and the two texts are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.formats import Conversation
+
+Span = tuple[int, int]
+Message = dict[str, Any]
+
+
+class TemplateProblem(Exception):
+    """Why the chat template cannot be used for a conversation."""
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """What a template writes around the contents of a conversation of some roles.
+
+    `between`: the text before each content and after the last. `starts`: for each message the number of characters
+    of the text before it that belong to the answer: what a model writes first, after the generation prompt.
+    """
+
+    between: list[str]
+    starts: list[int]
+
+
+class ChatTemplate:
+    """The chat template of a tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises UserError if the tokenizer has no chat template."""
+        if tokenizer.chat_template is None:
+            raise UserError(
+                "The tokenizer has no chat template, and the rows are conversations.",
+                str(tokenizer.name_or_path),
+                "Choose an instruction-tuned model, or give rows of prompt and completion, or of text.",
+            )
+        self._tokenizer = tokenizer
+        self._skeletons: dict[tuple[str, ...], _Skeleton | None] = {}
+        self._ends = self._end_marks()
+
+    def render(self, conversation: Conversation) -> tuple[str, list[Span]]:
+        """Write a conversation; say which characters a model has to write.
+
+        Returns:
+            The text, and in order the spans of its answers, each with the special token that ends its turn.
+
+        Raises:
+            TemplateProblem: the template refuses the conversation or leaves part of it out.
+        """
+        text = self._apply(conversation, conversation.messages)
+        _check_tools(text, conversation)
+        spans = self._by_skeleton(text, conversation)
+        return text, self._by_turn(text, conversation) if spans is None else spans
+
+    def _apply(self, conversation: Conversation, messages: list[Message], prompt: bool = False) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                messages, tools=conversation.tools, tokenize=False, add_generation_prompt=prompt
+            )
+        except (TemplateError, TypeError, KeyError, ValueError) as error:
+            raise TemplateProblem(f"the chat template refuses it: {error}") from error
+        return text
+
+    def _end_marks(self) -> re.Pattern[str]:
+        """What ends a turn: eos, or the special token the template writes after an answer."""
+        tokenizer = self._tokenizer
+        ends = {tokenizer.eos_token}
+        added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
+        special = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))) or r"(?!)")
+        for roles in (["user", "assistant"], ["system", "user", "assistant"]):
+            skeleton = self._skeleton(tuple(roles))
+            found = special.search(skeleton.between[-1]) if skeleton else None
+            if found:
+                # Where an answer has an end of its own, the tokenizer's eos may mean something else.
+                ends = {found.group()}
+                break
+        return re.compile("|".join(re.escape(end) for end in ends if end) or r"(?!)")
+
+    # Most conversations: every content is written as it is, or stripped, between texts that only the roles decide.
+
+    def _by_skeleton(self, text: str, conversation: Conversation) -> list[Span] | None:
+        messages = conversation.messages
+        if conversation.tools or any(set(m) != {"role", "content"} or not m["content"] for m in messages):
+            return None
+        roles = tuple(message["role"] for message in messages)
+        if roles not in self._skeletons:
+            self._skeletons[roles] = self._skeleton(roles)
+        skeleton = self._skeletons[roles]
+        contents = _contents(text, skeleton.between, messages) if skeleton else None
+        if skeleton is None or contents is None:
+            return None
+        spans = []
+        for number, (start, stop) in enumerate(contents):
+            if roles[number] == "assistant" and number >= conversation.context:
+                end = self._ends.search(skeleton.between[number + 1])
+                spans.append((start - skeleton.starts[number], stop + (end.end() if end else 0)))
+        return spans
+
+    def _skeleton(self, roles: tuple[str, ...]) -> _Skeleton | None:
+        marks = [_mark(number) for number in range(len(roles))]
+        marked = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+        conversation = Conversation(marked)
+        try:
+            text = self._apply(conversation, marked)
+        except TemplateProblem:
+            return None
+        pattern = "|".join(marks)
+        if re.findall(pattern, text) != marks:
+            return None
+        between = re.split(pattern, text)
+        starts, position = [], 0
+        for number, role in enumerate(roles):
+            position += len(between[number])
+            begin = self._begin(text, conversation, number) if role == "assistant" else None
+            starts.append(position - begin if begin is not None and begin <= position else 0)
+            position += len(marks[number])
+        return _Skeleton(between, starts)
+
+    def _begin(self, text: str, conversation: Conversation, number: int) -> int | None:
+        """Where a model starts to write message `number` of `text`; None if the template has no generation prompt."""
+        before = conversation.messages[:number]
+        if not before:
+            return None
+        try:
+            prompt = self._apply(conversation, before, prompt=True)
+            longer = len(prompt) > len(self._apply(conversation, before))
+        except TemplateProblem:
+            return None
+        return len(prompt) if longer and text.startswith(prompt) else None
+
+    # All others (tools, reasoning that the template moves or drops, empty contents): one turn at a time.
+
+    def _by_turn(self, text: str, conversation: Conversation) -> list[Span]:
+        spans = []
+        for number, message in enumerate(conversation.messages):
+            if message["role"] == "assistant" and number >= conversation.context:
+                spans.append(self._turn(text, conversation, number))
+        return spans
+
+    def _turn(self, text: str, conversation: Conversation, number: int) -> Span:
+        message = conversation.messages[number]
+        limit = len(text)
+        if number + 1 < len(conversation.messages):
+            following = self._content(text, conversation, number + 1)
+            limit = following[0] if following and following[0] is not None else limit
+        content = self._content(text, conversation, number) if message["content"] else None
+        if content is None and not message.get("tool_calls"):
+            raise TemplateProblem(f"turn {number} cannot be found in what the chat template writes")
+        begin = self._begin(text, conversation, number)
+        if begin is None:
+            begin = content[0] if content else self._header(text, conversation, number)
+        if begin is None:
+            raise TemplateProblem(
+                f"the start of turn {number} cannot be found in what the chat template writes"
+            )
+        stop = content[1] if content else begin
+        end = self._ends.search(text, stop, limit)
+        if end is None and message.get("tool_calls"):
+            raise TemplateProblem(
+                f"the end of the tool calls of turn {number} is not marked by the chat template"
+            )
+        return begin, end.end() if end else stop
+
+    def _content(self, text: str, conversation: Conversation, number: int) -> tuple[int | None, int] | None:
+        """Where the content of message `number` starts, if that can be told, and stops; None if it is left out."""
+        mark = _mark(number)
+        messages = list(conversation.messages)
+        content: str = messages[number]["content"]
+        messages[number] = {**messages[number], "content": mark}
+        try:
+            marked = self._apply(conversation, messages)
+        except TemplateProblem:
+            return None
+        if marked.count(mark) != 1:
+            return None
+        head, tail = marked.split(mark)
+        stop = len(text) - len(tail)
+        if not text.endswith(tail):
+            return None
+        if text.startswith(head) and len(head) <= stop:
+            return len(head), stop
+        # The template parts this content, as reasoning from the answer.
+        rest = content.strip()
+        return (stop - len(rest) if text.endswith(rest, 0, stop) else None), stop
+
+    def _header(self, text: str, conversation: Conversation, number: int) -> int | None:
+        before = self._apply(conversation, conversation.messages[:number])
+        return len(before) if text.startswith(before) else None
+
+
+def _mark(number: int) -> str:
+    return f"qzmark{number}zq"
+
+
+def _contents(text: str, between: list[str], messages: list[Message]) -> list[Span] | None:
+    """The spans of the contents if `text` is `between` with the contents, as they are or stripped, in its gaps."""
+    if not text.startswith(between[0]):
+        return None
+    spans, position = [], len(between[0])
+    for message, after in zip(messages, between[1:], strict=True):
+        content: str = message["content"]
+        for written in (content, content.strip(), content.rstrip(), content.lstrip()):
+            if text.startswith(written + after, position):
+                break
+        else:
+            return None
+        spans.append((position, position + len(written)))
+        position += len(written) + len(after)
+    return spans if position == len(text) else None
+
+
+def _check_tools(text: str, conversation: Conversation) -> None:
+    calls = [call for message in conversation.messages for call in message.get("tool_calls", ())]
+    for what, functions in (("the tools", conversation.tools or ()), ("tool calls", calls)):
+        if any(item["function"]["name"] not in text for item in functions):
+            raise TemplateProblem(f"the chat template of this model does not write {what}")

@@ -1,0 +1,159 @@
+"""From examples to token ids and labels: the label mask, exact to the token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.answers import ChatTemplate, Span, TemplateProblem
+from llmtune_kernel.data.formats import Conversation, Example, PlainText
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of an example, and for each the label: the same id where it is trained, else -100."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The text of an example, the spans of characters that are trained, and its messages if a template wrote it."""
+
+    text: str
+    spans: list[Span]
+    conversation: Conversation | None = None
+
+
+class Encoder:
+    """Encodes examples for one tokenizer.
+
+    Args:
+        tokenizer: A transformers tokenizer, of the fast kind.
+        mask_prompt: Train only what the model has to write: each answer with the token that ends its turn.
+            Otherwise every token is trained. A plain text is always trained as a whole.
+
+    Raises:
+        UserError: the tokenizer cannot tell where in the text its tokens lie.
+    """
+
+    def __init__(self, tokenizer: Any, mask_prompt: bool = True) -> None:
+        if not tokenizer.is_fast:
+            raise UserError(
+                "The tokenizer gives no offsets, which the label mask needs.",
+                str(tokenizer.name_or_path),
+                "Use a model that comes with a tokenizer.json.",
+            )
+        self._tokenizer = tokenizer
+        self._mask_prompt = mask_prompt
+        self._template: ChatTemplate | None = None
+
+    def render(self, example: Example) -> Rendered:
+        """Write an example as text.
+
+        Raises:
+            TemplateProblem: the chat template cannot be used for it.
+            UserError: the example needs a chat template and there is none.
+        """
+        if isinstance(example, PlainText):
+            return Rendered(example.text, [(0, len(example.text))])
+        if example.plain and self._tokenizer.chat_template is None:
+            prompt, completion = (message["content"] for message in example.messages)
+            return Rendered(prompt + completion, [(len(prompt), len(prompt) + len(completion))])
+        if self._template is None:
+            self._template = ChatTemplate(self._tokenizer)
+        text, spans = self._template.render(example)
+        return Rendered(text, spans, example)
+
+    def encode(self, rendered: Sequence[Rendered]) -> list[Encoded]:
+        """Encode together, which is faster than one by one; all from conversations, or none.
+
+        Raises:
+            RuntimeError: the ids differ from those of `tokenizer.apply_chat_template`.
+        """
+        if not rendered:
+            return []
+        # A template writes all special tokens itself.
+        templated = rendered[0].conversation is not None
+        batch = self._tokenizer(
+            [item.text for item in rendered], add_special_tokens=not templated, return_offsets_mapping=True
+        )
+        encoded = []
+        for item, ids, offsets in zip(rendered, batch["input_ids"], batch["offset_mapping"], strict=True):
+            labels = self._labels(item.spans, ids, offsets)
+            if templated:
+                self._check(item, ids)
+            else:
+                ids, labels = self._close(ids, labels)
+            encoded.append(Encoded(ids, labels))
+        return encoded
+
+    def _labels(self, spans: list[Span], ids: list[int], offsets: list[Span]) -> list[int]:
+        if not self._mask_prompt:
+            return list(ids)
+        added = self._tokenizer.added_tokens_decoder
+        trained = trained_tokens(spans, offsets, [token in added for token in ids])
+        return [token if flag else IGNORED for token, flag in zip(ids, trained, strict=True)]
+
+    def _check(self, item: Rendered, ids: list[int]) -> None:
+        conversation = item.conversation
+        assert conversation is not None
+        expected = self._tokenizer.apply_chat_template(
+            conversation.messages, tools=conversation.tools, tokenize=True, return_dict=True
+        )["input_ids"]
+        if list(expected) != list(ids):
+            raise RuntimeError(f"the tokens of {item.text[:200]!r} are not those of the chat template")
+
+    def _close(self, ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
+        eos = self._tokenizer.eos_token_id
+        if eos is None:
+            return ids, labels
+        if ids and ids[-1] == eos:
+            return ids, [*labels[:-1], eos]
+        return [*ids, eos], [*labels, eos]
+
+
+def encode_conversation(tokenizer: Any, conversation: Conversation, mask_prompt: bool = True) -> Encoded:
+    """Encode one conversation; the ids are those of `tokenizer.apply_chat_template`.
+
+    Raises:
+        TemplateProblem: the chat template cannot be used for it.
+        UserError: the tokenizer has no chat template, or no offsets.
+    """
+    encoder = Encoder(tokenizer, mask_prompt)
+    return encoder.encode([encoder.render(conversation)])[0]
+
+
+def trained_tokens(spans: list[Span], offsets: list[Span], special: list[bool]) -> list[bool]:
+    """Which tokens hold a character of a span.
+
+    Args:
+        spans: Spans of characters, in order, not overlapping.
+        offsets: For each token the characters it covers.
+        special: Whether the token is a special one, which may cover white space beyond its own text.
+    """
+    trained, reached, number = [], 0, 0
+    for (start, stop), alone in zip(offsets, special, strict=True):
+        # White space that a tokenizer leaves out of the offsets belongs to the token that follows it.
+        start, reached = min(start, reached), max(stop, reached)
+        while number < len(spans) and spans[number][1] <= start:
+            number += 1
+        begins, ends = spans[number] if number < len(spans) else (reached, reached)
+        trained.append(start < ends and begins < reached and not (alone and start < begins))
+    return trained
+
+
+__all__ = [
+    "IGNORED",
+    "Encoded",
+    "Encoder",
+    "Rendered",
+    "TemplateProblem",
+    "encode_conversation",
+    "trained_tokens",
+]
