@@ -18,7 +18,14 @@ Message = dict[str, Any]
 
 
 class TemplateProblem(Exception):
-    """Why the chat template cannot be used for a conversation."""
+    """Why the chat template cannot be used for a conversation, and what to do about it."""
+
+    def __init__(
+        self, reason: str, fix: str = "Change these rows, or choose a model with another template."
+    ) -> None:
+        super().__init__(reason, fix)
+        self.reason = reason
+        self.fix = fix
 
 
 @dataclass(frozen=True)
@@ -225,4 +232,7 @@ def _check_tools(text: str, conversation: Conversation) -> None:
     calls = [call for message in conversation.messages for call in message.get("tool_calls", ())]
     for what, functions in (("the tools", conversation.tools or ()), ("tool calls", calls)):
         if any(item["function"]["name"] not in text for item in functions):
-            raise TemplateProblem(f"the chat template of this model does not write {what}")
+            raise TemplateProblem(
+                f"the chat template leaves out {what}",
+                "Choose a model whose chat template writes tools, or remove these rows.",
+            )

@@ -96,7 +96,7 @@ def _render(
         except RowProblem as problem:
             problems.append(problem)
         except TemplateProblem as problem:
-            problems.append(RowProblem(number, "", str(problem)))
+            problems.append(RowProblem(number, "", problem.reason, problem.fix))
     return numbers, rendered
 
 
@@ -108,13 +108,7 @@ def _add(
     # The first token is never predicted.
     trained = sum(label != IGNORED for label in labels[1:])
     if trained == 0:
-        whole = any(label != IGNORED for label in item.labels[1:])
-        reason = (
-            f"its answer starts after token {max_length}; raise data: max_length (the row has {length} tokens)"
-            if whole
-            else "no token of it is trained"
-        )
-        problems.append(RowProblem(number, "", reason))
+        problems.append(_untrained(item, number, max_length))
         return
     encoded.input_ids.append(array("i", item.input_ids[:max_length]))
     encoded.labels.append(labels)
@@ -122,3 +116,13 @@ def _add(
     encoded.tokens += len(labels)
     encoded.trained_tokens += trained
     encoded.truncated += length > max_length
+
+
+def _untrained(item: Encoded, number: int, max_length: int) -> RowProblem:
+    first = next((place for place, label in enumerate(item.labels[1:], start=1) if label != IGNORED), None)
+    if first is None:
+        return RowProblem(number, "", "no token of it is trained")
+    reason = f"its answer starts after {first:,} tokens and is cut off"
+    return RowProblem(
+        number, "", reason, f"Raise data: max_length ({max_length:,} tokens now), or remove these rows."
+    )

@@ -112,9 +112,9 @@ def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
     if len(problems) > len(lines):
         lines.append(f"and {len(problems) - len(lines):,} more")
     raise UserError(
-        f"{len(problems):,} of {rows:,} rows cannot be trained on.",
+        f"{len(problems):,} of {rows:,} rows cannot be trained on (rows are counted from 0).",
         "\n         ".join(lines),
-        "Correct these rows or remove them; rows are counted from 0.",
+        "\n         ".join(dict.fromkeys(problem.fix for problem in problems)),
     )
 
 

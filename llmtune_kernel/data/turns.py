@@ -32,13 +32,17 @@ class RowProblem(Exception):
         row: Its number, from 0.
         column: The column that is wrong; empty when it is the row as a whole.
         reason: What is wrong, to be read after the column's name.
+        fix: What to do about it.
     """
 
-    def __init__(self, row: int, column: str, reason: str) -> None:
-        super().__init__(row, column, reason)
+    def __init__(
+        self, row: int, column: str, reason: str, fix: str = "Correct these rows or remove them."
+    ) -> None:
+        super().__init__(row, column, reason, fix)
         self.row = row
         self.column = column
         self.reason = reason
+        self.fix = fix
 
     def __str__(self) -> str:
         return (

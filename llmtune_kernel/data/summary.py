@@ -1,0 +1,88 @@
+"""What a data set looks like to the trainer, as plain values to be shown."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from llmtune_kernel.data.encoding import EncodedRows
+from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.template import IGNORED
+
+BINS = 24
+
+
+def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: int = 3) -> dict[str, Any]:
+    """Describe encoded rows.
+
+    Args:
+        first: How many rows from the start to render.
+
+    Returns:
+        JSON values: `rows`; `columns`; `format`, `format_columns` (those read); `tokens`, `trained_tokens` after
+        cutting; `truncated` rows; `lengths` in tokens before cutting: `min`, `median`, `max` and a histogram of
+        `counts` between `edges` (one more than counts, the upper one excluded); `preview`: for each of the first rows
+        `row` (from 0) and `spans` of `text`, `trained` or not.
+    """
+    columns = dict.fromkeys(column for row in rows for column in row)
+    lengths = encoded.lengths
+    edges, counts = histogram(lengths)
+    return {
+        "rows": len(rows),
+        "columns": list(columns),
+        "format": encoded.format.name,
+        "format_columns": encoded.format.columns,
+        "tokens": encoded.tokens,
+        "trained_tokens": encoded.trained_tokens,
+        "truncated": encoded.truncated,
+        "lengths": {
+            "min": min(lengths),
+            "median": statistics.median(lengths),
+            "max": max(lengths),
+            "edges": edges,
+            "counts": counts,
+        },
+        "preview": [
+            {
+                "row": number,
+                "spans": trained_spans(tokenizer, encoded.input_ids[number], encoded.labels[number]),
+            }
+            for number in range(min(first, len(lengths)))
+        ],
+    }
+
+
+def histogram(lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Count `lengths` in at most 24 bins of equal, whole width: their edges, one more than counts, and counts."""
+    low, high = min(lengths), max(lengths)
+    width = -(-(high - low + 1) // BINS)
+    counts = [0] * ((high - low) // width + 1)
+    for length in lengths:
+        counts[(length - low) // width] += 1
+    return [low + width * number for number in range(len(counts) + 1)], counts
+
+
+def trained_spans(tokenizer: Any, input_ids: Sequence[int], labels: Sequence[int]) -> list[dict[str, Any]]:
+    """Part the text of a row where training starts or ends; the parts joined are the decoded ids."""
+    text = _decode(tokenizer, input_ids)
+    spans, done, end = [], 0, 0
+    for trained, run in groupby(labels, lambda label: label != IGNORED):
+        end += sum(1 for _ in run)
+        # Decoded together with what is before it: a run alone may lose a space, or half of a character.
+        reached = (
+            len(os.path.commonprefix([text, _decode(tokenizer, input_ids[:end])]))
+            if end < len(labels)
+            else len(text)
+        )
+        if reached > done:
+            spans.append({"text": text[done:reached], "trained": trained})
+            done = reached
+    return spans
+
+
+def _decode(tokenizer: Any, ids: Sequence[int]) -> str:
+    text: str = tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return text
