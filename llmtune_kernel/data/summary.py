@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Sequence
 from itertools import groupby
@@ -72,11 +71,8 @@ def trained_spans(tokenizer: Any, input_ids: Sequence[int], labels: Sequence[int
     for trained, run in groupby(labels, lambda label: label != IGNORED):
         end += sum(1 for _ in run)
         # Decoded together with what is before it: a run alone may lose a space, or half of a character.
-        reached = (
-            len(os.path.commonprefix([text, _decode(tokenizer, input_ids[:end])]))
-            if end < len(labels)
-            else len(text)
-        )
+        before = text if end == len(labels) else _decode(tokenizer, input_ids[:end]).rstrip("\ufffd")
+        reached = len(before)
         if reached > done:
             spans.append({"text": text[done:reached], "trained": trained})
             done = reached
