@@ -42,8 +42,9 @@ def _generating(model: Any, dtype: torch.dtype) -> Iterator[None]:
     """Evaluation mode with a cache; training mode and random state are as before when it ends."""
     training, checkpointing = model.training, getattr(model, "is_gradient_checkpointing", False)
     devices = [model.device] if model.device.type != "cpu" else []
-    with torch.random.fork_rng(devices=devices), torch.autocast(
-        model.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16),
     ):
         model.eval()
         if checkpointing:  # its recomputation and the cache exclude each other
@@ -86,7 +87,7 @@ def generate(
         }
     ends = model.generation_config.eos_token_id
     stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-    generation = GenerationConfig(
+    generation = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
         eos_token_id=sorted(stops),
@@ -102,7 +103,9 @@ def generate(
                     messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
                 )
             else:
-                encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
+                encoded = tokenizer(
+                    "\n".join(message["content"] for message in messages), return_tensors="pt"
+                )
             ids = encoded["input_ids"].to(model.device)
             output = model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=generation

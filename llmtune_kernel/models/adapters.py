@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from llmtune_kernel.config import FullMethod, LoraMethod, UserError
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
-
-def prepare_for_training(model: PreTrainedModel, method: LoraMethod | FullMethod) -> Any:
+def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
     Returns:
@@ -40,7 +37,13 @@ def prepare_for_training(model: PreTrainedModel, method: LoraMethod | FullMethod
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
-        kinds = sorted({name.rsplit(".", 1)[-1] for name, part in model.named_modules() if isinstance(part, torch.nn.Linear)})
+        kinds = sorted(
+            {
+                name.rsplit(".", 1)[-1]
+                for name, part in model.named_modules()
+                if isinstance(part, torch.nn.Linear)
+            }
+        )
         raise UserError(
             f"No layer of this model is named {method.target_modules!r}.",
             "method.target_modules",
@@ -49,8 +52,9 @@ def prepare_for_training(model: PreTrainedModel, method: LoraMethod | FullMethod
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    part: Any
     for part in tuned.modules():
         # Under autocast PEFT's own cast of each input to float32, and back, costs time and changes nothing.
         if isinstance(part, BaseTunerLayer):
-            part.cast_input_dtype_enabled = False
+            part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
     return tuned

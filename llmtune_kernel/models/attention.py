@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from typing import Any
 
 import torch
@@ -58,7 +60,7 @@ def packed_attention(
             scale=scaling,
             enable_gqa=grouped,
         )
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for start, end in itertools.pairwise(bounds)
     ]
     return torch.cat(pieces, dim=2).transpose(1, 2), None
 
@@ -107,6 +109,9 @@ def pack(sequences: list[list[int]], where: torch.device | str = "cpu") -> dict[
 @torch.no_grad()
 def packing_works(model: Any) -> bool:
     """Whether a packed pair of sequences gives the same logits as the two alone, on the loaded model."""
+    takes = inspect.signature(model.forward).parameters.values()
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes):
+        return False  # the bounds of the sequences would not reach its attention
     vocabulary = model.get_input_embeddings().num_embeddings
     generator = torch.Generator().manual_seed(0)
     pair = [torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in (13, 9)]

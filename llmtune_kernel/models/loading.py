@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.sources import ModelSource
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 def device() -> torch.device:
@@ -34,7 +31,7 @@ def compute_dtype(config: ModelConfig) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerFast:
+def load_tokenizer(source: ModelSource) -> Any:
     """Load the tokenizer.
 
     Raises:
@@ -59,7 +56,7 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> PreTrainedModel:
+def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> Any:
     """Load the model onto the device, in evaluation mode, its weights in `dtype`.
 
     Args:
@@ -75,7 +72,7 @@ def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> PreTr
     if attention != "auto":
         arguments["attn_implementation"] = attention
     try:
-        model = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
+        model: Any = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
     except Exception as error:
         raise _cannot_load("model", source, error) from error
     model.config.use_cache = False

@@ -58,7 +58,7 @@ class RunDirectory:
             free = shutil.disk_usage(root).free
             if free < _LEAST_FREE_BYTES:
                 raise UserError(
-                    f"Not enough disk: {free / 2**20:.0f} MB free, a run needs at least {_LEAST_FREE_BYTES / 2**20:.0f} MB.",
+                    f"Not enough disk: {free >> 20} MB free, a run needs at least {_LEAST_FREE_BYTES >> 20} MB.",
                     str(root),
                     "Free some space, or set LLMTUNE_HOME to a folder on another disk.",
                 )

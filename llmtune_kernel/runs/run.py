@@ -171,7 +171,7 @@ class Run:
         Raises:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
-        wanted: list[Prompt] | None = [prompts] if isinstance(prompts, str) else prompts  # type: ignore[assignment]
+        wanted: list[Prompt] | None = [prompts] if isinstance(prompts, str) else prompts
         if wanted and isinstance(wanted[0], dict):
             wanted = [wanted]  # type: ignore[list-item]
         if self.paths.alive:
@@ -228,7 +228,7 @@ class Run:
         model = AutoModelForCausalLM.from_pretrained(
             base["name_or_path"], revision=base["revision"], dtype=base["dtype"]
         )
-        tuned = PeftModel.from_pretrained(model, str(self.paths.adapter))
+        tuned: Any = PeftModel.from_pretrained(model, str(self.paths.adapter))
         return tuned.eval(), AutoTokenizer.from_pretrained(self.paths.adapter)
 
 

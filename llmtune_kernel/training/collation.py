@@ -55,7 +55,9 @@ def collate_packed(rows: list[EncodedRow]) -> dict[str, Any]:
     found = _targets(rows)
     return {
         **pack([row["input_ids"] for row in rows]),
-        "target_positions": torch.tensor([starts[row] + position for row, position, _ in found], dtype=torch.long),
+        "target_positions": torch.tensor(
+            [starts[row] + position for row, position, _ in found], dtype=torch.long
+        ),
         "targets": torch.tensor([target for _, _, target in found], dtype=torch.long),
     }
 
@@ -75,6 +77,8 @@ def collate_padded(rows: list[EncodedRow]) -> dict[str, Any]:
     return {
         "input_ids": torch.tensor(ids),
         "attention_mask": torch.tensor(mask),
-        "target_positions": torch.tensor([row * longest + position for row, position, _ in found], dtype=torch.long),
+        "target_positions": torch.tensor(
+            [row * longest + position for row, position, _ in found], dtype=torch.long
+        ),
         "targets": torch.tensor([target for _, _, target in found], dtype=torch.long),
     }

@@ -13,7 +13,7 @@ class TensorBoard:
     def __init__(self, directory: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(directory))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(directory))
 
     def write(self, payload: Payload) -> None:
         """Write one payload of an event; kinds that have no place here are passed over."""
@@ -28,11 +28,11 @@ class TensorBoard:
             for number, answer in enumerate(payload.answers):
                 turns = "\n\n".join(f"**{turn.role}**: {turn.content}" for turn in answer.prompt)
                 text = f"{turns}\n\n**answer**: {answer.answer}"
-                self._writer.add_text(f"sample/{number}", text, payload.step)  # type: ignore[no-untyped-call]
-        self._writer.flush()  # type: ignore[no-untyped-call]
+                self._writer.add_text(f"sample/{number}", text, payload.step)
+        self._writer.flush()
 
     def _scalar(self, name: str, value: float, step: int) -> None:
-        self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+        self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

@@ -27,7 +27,9 @@ class AtBoundary(Protocol):
     def __call__(self, step: int, last: bool) -> bool: ...
 
 
-def training_arguments(config: RunConfig, directory: Path, checkpointing: bool, on_cpu: bool) -> TrainingArguments:
+def training_arguments(
+    config: RunConfig, directory: Path, checkpointing: bool, on_cpu: bool
+) -> TrainingArguments:
     """Our settings in transformers' terms; saving, evaluating and reporting are done at the step boundary."""
     training = config.training
     return TrainingArguments(
@@ -36,7 +38,7 @@ def training_arguments(config: RunConfig, directory: Path, checkpointing: bool, 
         max_steps=training.max_steps or -1,
         per_device_train_batch_size=training.per_device_train_batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
+        learning_rate=config.learning_rate_value,
         lr_scheduler_type=training.lr_scheduler_type,
         warmup_steps=training.warmup_ratio,
         weight_decay=training.weight_decay,
@@ -86,6 +88,7 @@ class LLMTrainer(Trainer):
         super().__init__(model=model, args=args, train_dataset=train, data_collator=collate)
         # Otherwise Trainer divides a loss that is exact already by the number of accumulated batches.
         self.model_accepts_loss_kwargs = True
+        self._tuned = model
         self._config, self._evaluation, self._dtype = config, evaluation, dtype
         self._only_targets = packed and keeps_logits(model)
         self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
@@ -129,7 +132,9 @@ class LLMTrainer(Trainer):
         recent = self._step_seconds[-_STEPS_FOR_ETA:]
         left = self.state.max_steps - self.state.global_step
         if not math.isfinite(loss):
-            self._emit(Log(level="warning", message=f"The loss is not finite at step {self.state.global_step}."))
+            self._emit(
+                Log(level="warning", message=f"The loss is not finite at step {self.state.global_step}.")
+            )
         self._emit(
             Metrics(
                 step=self.state.global_step,
@@ -185,11 +190,11 @@ class LLMTrainer(Trainer):
             batch_size=self._config.training.per_device_eval_batch_size,
             collate_fn=self.data_collator,
         )
-        self.model.eval()
+        self._tuned.eval()
         for batch in loader:
-            nll += self._loss(self.model, self._prepare_inputs(batch)).item()
+            nll += self._loss(self._tuned, self._prepare_inputs(batch)).item()
             targets += batch["targets"].numel()
-        self.model.train()
+        self._tuned.train()
         self._emit(
             Evaluation(
                 step=self.state.global_step,
@@ -204,7 +209,7 @@ class LLMTrainer(Trainer):
         """Write weights, optimizer, scheduler and random state to `checkpoints/step-NNNNNN`."""
         target = self._checkpoints / f"step-{self.state.global_step:06d}"
         if not target.exists():
-            self._save_checkpoint(self.model, trial=None)
+            self._save_checkpoint(self._tuned, trial=None)
             # Under this name only once it is whole.
             (self._checkpoints / f"checkpoint-{self.state.global_step}").rename(target)
         path = f"{self._checkpoints.name}/{target.name}"

