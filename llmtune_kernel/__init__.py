@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from llmtune_kernel import runs
 
 try:
     from llmtune_kernel._version import __version__
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from llmtune_kernel.config.errors import UserError
     from llmtune_kernel.notebook.starting import finetune
-    from llmtune_kernel.runs.run import Run, attach, runs
+    from llmtune_kernel.runs.run import Run, attach
 
 __all__ = ["Run", "UserError", "__version__", "attach", "finetune", "runs"]
 
@@ -25,8 +28,20 @@ _HOMES = {
     "UserError": "llmtune_kernel.config.errors",
     "attach": "llmtune_kernel.runs.run",
     "finetune": "llmtune_kernel.notebook.starting",
-    "runs": "llmtune_kernel.runs.run",
 }
+
+
+class _Runs(ModuleType):
+    """`llmtune_kernel.runs` is a room of the package, and called it is the list of runs."""
+
+    def __call__(self) -> list[Run]:
+        """All runs of the runs folder, newest first."""
+        from llmtune_kernel.runs.run import runs as list_runs
+
+        return list_runs()
+
+
+runs.__class__ = _Runs
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
@@ -124,9 +124,9 @@ class FinetuneMagics(Magics):
         show_run(run)
 
     @no_var_expand
-    @cell_magic
+    @line_cell_magic
     @_with_help
-    def sample(self, line: str, cell: str) -> None:
+    def sample(self, line: str, cell: str = "") -> None:
         """Ask runs and the base model: `%%sample [RUN …] [--base] [--max-new-tokens N] [--temperature T]`."""
         options = _SAMPLE.read(line)
         prompts = read_prompts(cell)

@@ -1,0 +1,183 @@
+"""Cells in a real kernel that start real workers on a tiny model."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from real_kernel import Kernel
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def rows(kernel: Kernel) -> str:
+    """A variable of the notebook with rows to train on."""
+    kernel.run(
+        "rows = [{'messages': [{'role': 'user', 'content': f'What is {n} plus {n}?'},"
+        " {'role': 'assistant', 'content': f'{2 * n} <b>'}]} for n in range(12)]"
+    )
+    return "rows"
+
+
+def cell_of(model: str, name: str, rows: str, steps: int, more: str = "") -> str:
+    return (
+        f"%%finetune {name}\nmodel: {model}\ndata: ${rows}\n"
+        f"training: {{max_steps: {steps}, per_device_train_batch_size: 2}}\n{more}"
+    )
+
+
+def finish(kernel: Kernel, cell: str) -> None:
+    kernel.wait(lambda: len(kernel.static_outputs(cell)) == 3, timeout=120)
+
+
+def test_the_prompt_is_back_before_the_run_is_over_and_other_cells_keep_their_output(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    cell = kernel.start(
+        cell_of(tiny_model, "first", rows, 40, 'samples: {prompts: ["Who?"], max_new_tokens: 4}')
+    )
+    assert kernel.reply(cell)["content"]["status"] == "ok"
+    assert not kernel.static_outputs(cell)
+    other = kernel.run("print('meanwhile', first.state in ('queued', 'loading', 'training'))")
+    assert [message["content"]["text"] for message in kernel.of(other, "stream")] == ["meanwhile True\n"]
+    finish(kernel, cell)
+    over = kernel.run("print(first.state, len(first.metrics), first.wait() is first)")
+    assert kernel.text(over).strip() == "finished 40 True"
+    static = kernel.static_outputs(cell)
+    assert static["chart"]["content"]["data"]["text/html"].startswith("<svg")
+    assert "Who?" in static["samples"]["content"]["data"]["text/plain"]
+    assert not kernel.of(cell, "stream", "error")
+    assert not kernel.of(other, "display_data", "update_display_data")
+
+
+def test_an_interrupt_of_another_cell_does_not_reach_the_run(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    cell = kernel.run(cell_of(tiny_model, "uninterrupted", rows, 60))
+    busy = kernel.start("import time\ntime.sleep(60)")
+    time.sleep(0.5)
+    kernel.interrupt()
+    assert kernel.reply(busy)["content"]["ename"] == "KeyboardInterrupt"
+    finish(kernel, cell)
+    assert kernel.text(kernel.run("print(uninterrupted.state)")).strip() == "finished"
+
+
+def test_wait_returns_when_the_run_is_over_and_its_static_output_is_there(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    cell = kernel.run(cell_of(tiny_model, "awaited --wait", rows, 2), timeout=120)
+    assert set(kernel.static_outputs(cell)) == {"panel", "chart", "samples"}
+    assert "awaited: finished" in kernel.text(cell)
+
+
+def test_a_waited_run_that_fails_fails_its_cell_without_a_traceback(kernel: Kernel, rows: str) -> None:
+    cell = kernel.start(cell_of("no-such-folder/", "doomed --wait", rows, 2))
+    assert kernel.reply(cell, timeout=120)["content"]["status"] == "error"
+    assert "no-such-folder" in kernel.static_outputs(cell)["panel"]["content"]["data"]["text/plain"]
+    assert "Traceback" not in kernel.text(cell)
+
+
+def test_a_stopped_run_goes_on_where_it_stood(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    cell = kernel.run(cell_of(tiny_model, "halted", rows, 2000))
+    kernel.run(
+        "import time\nwhile len(halted.metrics) < 3: time.sleep(0.1)\nhalted.stop(); halted.wait()",
+        timeout=120,
+    )
+    finish(kernel, cell)
+    config = Path(kernel.home / "runs" / "halted" / "config.yaml")
+    stood = int(kernel.text(kernel.run("print(halted.metrics.step.max())")))
+    config.write_text(config.read_text().replace("max_steps: 2000", f"max_steps: {stood + 2}"))
+    kernel.run("del rows")
+    again = kernel.run("%finetune --resume halted --wait", timeout=120)
+    assert not kernel.of(again, "error"), kernel.text(again)
+    assert kernel.text(kernel.run("print(list(halted.metrics.step), _run.name)")).strip() == (
+        f"{list(range(1, stood + 3))} halted"
+    )
+
+
+def test_dry_run_says_what_would_be_trained_and_trains_nothing(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    cell = kernel.run(cell_of(tiny_model, "planned --dry-run", rows, 7), timeout=120)
+    text = kernel.text(cell)
+    assert "format: messages" in text
+    assert "rows: 12" in text
+    assert "truncated rows: 0 (0.0%)" in text
+    assert "optimizer steps: 7" in text
+    assert "⟦0 <b><|im_end|>⟧" in text
+    assert "learning_rate: 0.0002" in text
+    html = "".join(message["content"]["data"]["text/html"] for message in kernel.of(cell, "display_data"))
+    assert "0 &lt;b&gt;&lt;|im_end|&gt;</span>" in html
+    assert not (kernel.home / "runs" / "planned").exists()
+    assert kernel.text(kernel.run("print('planned' in dir())")).strip() == "False"
+
+
+def test_dataset_shows_format_lengths_and_rows_with_trained_tokens_marked(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    for source in (rows, f"${rows}"):
+        cell = kernel.run(f"%dataset {source} --model {tiny_model}", timeout=120)
+        text = kernel.text(cell)
+        assert "rows: 12" in text
+        assert "format: messages" in text
+        assert "⟦2 <b><|im_end|>⟧" in text
+        bundles = [message["content"]["data"] for message in kernel.of(cell, "display_data")]
+        bars = next(bundle["application/vnd.plotly.v1+json"] for bundle in bundles if len(bundle) == 3)
+        assert sum(bars["data"][0]["y"]) == 12
+
+
+def test_sample_shows_answers_of_base_and_run_side_by_side(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    kernel.run(cell_of(tiny_model, "asked --wait", rows, 1), timeout=120)
+    cell = kernel.run("%%sample asked --base --max-new-tokens 3\nWho are you?\nWhat is 1 < 2?", timeout=120)
+    assert not kernel.of(cell, "error"), kernel.text(cell)
+    [shown] = [message["content"]["data"] for message in kernel.of(cell, "display_data")]
+    assert shown["text/html"].count("<th") == 4  # the head, prompt, base, run
+    assert "What is 1 &lt; 2?" in shown["text/html"]
+    assert f"{tiny_model}: " in shown["text/plain"]
+    assert "asked: " in shown["text/plain"]
+    chat = kernel.run(
+        "%%sample asked --max-new-tokens 3\n- {role: system, content: Be brief.}\n- {role: user, content: Hi}"
+    )
+    assert "user: Hi" in kernel.text(chat)
+
+
+def test_sample_asks_a_live_run_with_its_weights_of_now(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    cell = kernel.run(cell_of(tiny_model, "lively", rows, 100_000))
+    kernel.run("import time\nwhile len(lively.metrics) < 2: time.sleep(0.1)", timeout=120)
+    asked = kernel.run("%%sample lively --max-new-tokens 3\nWho are you?", timeout=120)
+    assert "lively: " in kernel.text(asked), kernel.text(asked)
+    kernel.run("lively.stop()")
+    finish(kernel, cell)
+    assert "stopped" in kernel.static_outputs(cell)["panel"]["content"]["data"]["text/plain"]
+
+
+def test_finetune_from_python_takes_objects_as_data(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    cell = kernel.run(
+        "import llmtune_kernel\n"
+        f"tuned = llmtune_kernel.finetune(model={tiny_model!r}, data={{'train': {rows}, 'eval': {rows}[:2]}},"
+        " training={'max_steps': 2}, name='python', wait=True)\n"
+        "print(tuned.state, tuned.metrics.eval_loss.notna().any())",
+        timeout=120,
+    )
+    assert "finished True" in kernel.text(cell)
+    assert set(kernel.static_outputs(cell)) == {"panel", "chart", "samples"}
+    assert llm_names(kernel) >= {"python"}
+
+
+def llm_names(kernel: Kernel) -> set[str]:
+    text = kernel.text(
+        kernel.run("import json\nprint(json.dumps([run.name for run in llmtune_kernel.runs()]))")
+    )
+    return set(json.loads(text))
+
+
+def test_runs_lists_them(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    kernel.run(cell_of(tiny_model, "listed --wait", rows, 2), timeout=120)
+    line = next(line for line in kernel.text(kernel.run("%runs")).splitlines() if line.startswith("listed"))
+    assert "finished" in line
+    assert "2 of 2" in line
