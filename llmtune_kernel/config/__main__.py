@@ -2,6 +2,6 @@
 
 import sys
 
-from llmtune_kernel.config.schema import markdown
+from llmtune_kernel.config.page import page
 
-sys.stdout.write(markdown())
+sys.stdout.write(page())

@@ -1,38 +1,16 @@
-"""Read a configuration from YAML, with the line of each key."""
+"""Read a configuration from YAML or from keyword arguments, and write it as YAML."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from llmtune_kernel.config.problems import ConfigError, Path, Problem, explain, llama_factory
+from llmtune_kernel.config.document import Document, dump
+from llmtune_kernel.config.explain import Place, explain, explain_llama_factory
+from llmtune_kernel.config.problems import ConfigError, Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS, RunConfig, expand_short_forms
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 1e-4 is a number, and a date or `on` is the text it looks like."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if not tag.endswith((":float", ":timestamp", ":bool"))
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*|\d[\d_]*(?=[eE]))(?:[eE][-+]?\d+)?$|[-+]?\.(?:inf|Inf)$|\.(?:nan|NaN)$"
-    ),
-    list("-+0123456789."),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
 
 
 def read_config(
@@ -48,168 +26,118 @@ def read_config(
     Args:
         text: YAML.
         source: What the text is, for messages: "cell", or the path of a file.
-        overrides: `key=value` each, the key dotted, the value YAML; they win over the text.
+        overrides: `KEY=VALUE` each, the key dotted, the value YAML; they win over the text.
         first_line: Number of the first line of `text` in its source.
         resume: Name of a run to continue; wins over the text.
 
     Raises:
         ConfigError: all mistakes at once.
     """
-    lines: dict[Path, int] = {}
-    problems: list[Problem] = []
-    values = _load(text, source, first_line, lines, problems)
-    if llama_factory(values):
-        raise ConfigError(
-            [
-                Problem(
-                    first_line,
-                    "",
-                    "this is a LLaMA-Factory configuration, which cannot be translated yet",
-                    "its model_name_or_path is our model, dataset is data, finetuning_type is method, "
-                    "and the training arguments go under training",
-                )
-            ],
-            source,
-        )
-    given = _apply(overrides, values, problems)
+    document = Document(text, first_line)
+    values = _sections(document, first_line, source)
+    places: dict[Path, Place] = {path: (line, "") for path, line in document.lines.items()}
+    problems = list(document.problems)
+    for override in overrides:
+        values = _apply(override, expand_short_forms(values), places, problems)
+    if not values and not problems:
+        hint = "write at least the rows to train on: data: $rows, or data: rows.jsonl"
+        raise ConfigError([Problem(None, "", "the text is empty", hint)], source)
     if resume is not None:
         values["resume"] = resume
-    config = _validate(values, lines, given, problems)
-    if config is None or problems:
-        raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0), source)
-    return config
+    return _validate(values, places, problems, source)
 
 
-def config_from_dict(values: dict[str, Any], source: str = "finetune()") -> RunConfig:
+def config_from_dict(values: Mapping[str, Any], source: str = "finetune()") -> RunConfig:
     """The configuration that `values` describe, with the same checks and messages as `read_config`.
+
+    Args:
+        source: What the values were given to, for messages.
 
     Raises:
         ConfigError: all mistakes at once.
     """
-    problems: list[Problem] = []
-    config = _validate(values, {}, {}, problems)
-    if config is None:
-        raise ConfigError(problems, source)
-    return config
+    return _validate(values, {}, [], source)
 
 
 def dump_config(config: RunConfig) -> str:
-    """YAML of the values that differ from the defaults; `read_config` gives the same configuration back."""
-    values = config.model_dump(mode="json", exclude_defaults=True)
-    if values.get("method"):
+    """YAML of the values that differ from the defaults, in short forms; `read_config` reads the same back."""
+    values: dict[str, Any] = config.model_dump(mode="json", exclude_defaults=True)
+    if "method" in values:
         values["method"] = {"type": config.method.type, **values["method"]}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    for section, key in SHORT_FORMS.items():
+        if section in values and list(values[section]) == [key]:
+            values[section] = values[section][key]
+    return dump(values)
 
 
-def _load(
-    text: str, source: str, first_line: int, lines: dict[Path, int], problems: list[Problem]
-) -> dict[str, Any]:
-    try:
-        loader = _Loader(text)
-        try:
-            node = loader.get_single_node()
-            if node is None:
-                return {}
-            _walk(node, (), first_line, lines, problems)
-            values = loader.construct_document(node)
-        finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
-    except yaml.YAMLError as error:
-        raise ConfigError([_syntax_problem(error, text, first_line)], source) from None
+def _sections(document: Document, first_line: int, source: str) -> dict[str, Any]:
+    """The sections of a document.
+
+    Raises:
+        ConfigError: nothing more can be said about it: it is not YAML, has no keys, or is for another program.
+    """
+    values = document.value
+    if values is None:
+        if document.problems:
+            raise ConfigError(document.problems, source)
+        return {}
     if not isinstance(values, dict):
-        problem = Problem(
-            first_line,
-            "",
-            f"expected keys and values, found {str(values)[:40]!r}",
-            "write for example: data: rows.jsonl",
-        )
-        raise ConfigError([problem], source)
+        given = "a list" if isinstance(values, list) else repr(values)
+        hint = "write keys and values, with a space after the colon, such as data: rows.jsonl"
+        raise ConfigError([Problem(first_line, "", f"expected sections, got {given:.60}", hint)], source)
+    foreign = explain_llama_factory(values)
+    if foreign:
+        raise ConfigError([Problem(document.lines["model_name_or_path",], "", *foreign)], source)
     return values
 
 
-def _walk(
-    node: yaml.Node, path: Path, first_line: int, lines: dict[Path, int], problems: list[Problem]
-) -> None:
-    """Note the line of each key and value, and each key that is there twice."""
-    lines.setdefault(path, node.start_mark.line + first_line)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = (*path, key.value)
-            line = key.start_mark.line + first_line
-            if name in lines:
-                problems.append(
-                    Problem(line, _dotted(name), f"is there twice, first on line {lines[name]}", "keep one")
-                )
-            lines.setdefault(name, line)
-            _walk(value, name, first_line, lines, problems)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _walk(value, (*path, index), first_line, lines, problems)
-
-
-def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if mark is None:  # a character that YAML does not allow
-        return Problem(first_line, "", f"not YAML: {str(error).splitlines()[0]}")
-    rows = text.splitlines()
-    row = rows[mark.line] if mark.line < len(rows) else ""
-    hint = "check the indentation, colons and quotes there and in the line above"
-    if "\t" in row[: len(row) - len(row.lstrip())]:
-        hint = "indent with spaces: YAML allows no tabs"
-    elif "%" in row or "@" in row or "`" in row:
-        hint = "put the value in quotes"
-    message = f"not YAML: {getattr(error, 'problem', None) or 'cannot be read'} (column {mark.column + 1})"
-    return Problem(mark.line + first_line, "", message, hint)
-
-
-def _apply(overrides: Sequence[str], values: dict[str, Any], problems: list[Problem]) -> dict[Path, str]:
-    """Put `key=value` settings into `values`; returns which path came from which setting."""
-    given: dict[Path, str] = {}
-    for setting in overrides:
-        key, equals, text = setting.partition("=")
-        path: Path = tuple(key.strip().split("."))
-        if not equals or not all(path):
-            problems.append(
-                Problem(None, f"--set {setting}", "must be written key=value", "e.g. training.max_steps=10")
-            )
-            continue
-        try:
-            value = yaml.load(text, _Loader)
-        except yaml.YAMLError:
-            value = text
-        target = values
-        for part in path[:-1]:
-            inner = target.get(str(part))
-            if not isinstance(inner, dict):
-                inner = {} if inner is None else {SHORT_FORMS.get(str(part), "type"): inner}
-                target[str(part)] = inner
-            target = inner
-        target[str(path[-1])] = value
-        given[path] = f"--set {setting}"
-    return given
+def _apply(
+    override: str, values: dict[str, Any], places: dict[Path, Place], problems: list[Problem]
+) -> dict[str, Any]:
+    """`values` with one `KEY=VALUE` put in."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    path: Path = tuple(key.split("."))
+    shown = f"--set {key}={text}" if len(text) <= 40 else f"--set {key}={text[:40]}…"
+    if not equals or not all(path):
+        hint = "write KEY=VALUE, such as training.max_steps=10"
+        problems.append(Problem(None, "", "has no key or no value", hint, f"--set {override}"))
+        return values
+    document = Document(text)
+    if document.problems:
+        problems += [Problem(None, key, said.message, said.hint, shown) for said in document.problems]
+        return values
+    for stale in [known for known in places if known[: len(path)] == path]:
+        del places[stale]
+    places[path] = (None, shown)
+    target = values
+    for depth, part in enumerate(path[:-1], start=1):
+        inner = target.setdefault(str(part), {})
+        places.setdefault(path[:depth], (None, shown))
+        if not isinstance(inner, dict):
+            problems.append(Problem(None, key, f"{dotted(path[:depth])} is not a section", "", shown))
+            return values
+        target = inner
+    target[str(path[-1])] = document.value
+    return values
 
 
 def _validate(
-    values: dict[str, Any], lines: dict[Path, int], given: dict[Path, str], problems: list[Problem]
-) -> RunConfig | None:
+    values: Mapping[str, Any], places: dict[Path, Place], problems: list[Problem], source: str
+) -> RunConfig:
+    def place(path: Path) -> Place:
+        for end in range(len(path), 0, -1):
+            # Written in short form, an item is there without the key that the form leaves out.
+            short = path[:1] + path[2:end] if path[1:2] == (SHORT_FORMS.get(str(path[0])),) else ()
+            for known in (path[:end], short):
+                if known in places:
+                    return places[known]
+        return None, ""
+
     try:
-        return RunConfig.model_validate(values)
+        config = RunConfig.model_validate(values)
     except ValidationError as error:
-        long = expand_short_forms(values)
-        for path, message, hint in explain(error, long):
-            if path == ("data",) and message == "is missing":
-                hint = "name the rows to train on: data: $variable, or data: rows.jsonl"
-            place = given.get(path)
-            line = None if place else _line_of(path, lines)
-            problems.append(Problem(line, place or _dotted(path), message, hint))
-    return None
-
-
-def _line_of(path: Path, lines: dict[Path, int]) -> int | None:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path)
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path)
+        raise ConfigError([*problems, *explain(error, place)], source) from None
+    if problems:
+        raise ConfigError(problems, source)
+    return config

@@ -1,84 +1,111 @@
-"""The configuration as JSON Schema, which draws the form, and as the page docs/configuration.md."""
+"""The configuration as a JSON Schema, and what a schema asks for in words."""
 
 from __future__ import annotations
 
+import copy
+import functools
+from collections.abc import Iterator
 from typing import Any
 
-from llmtune_kernel.config.run import SHORT_FORMS, RunConfig
+from llmtune_kernel.config.run import RunConfig
+
+Schema = dict[str, Any]
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of the long form of a configuration, with titles, descriptions, units, bounds and defaults."""
-    return RunConfig.model_json_schema()
+def json_schema() -> Schema:
+    """The JSON Schema of `RunConfig`: titles, descriptions, units, bounds, choices and defaults, without `$ref`.
+
+    It describes the long form only; short forms such as `model: X` are not in it.
+    """
+    return copy.deepcopy(cached_schema())
 
 
-def markdown() -> str:
-    """The page docs/configuration.md: a table a section."""
-    schema = json_schema()
-    definitions = schema["$defs"]
-    short = ", ".join(f"`{section}: …` for `{section}.{key}`" for section, key in SHORT_FORMS.items())
-    lines = [
-        "# Configuration",
-        "",
-        "<!-- Written by `python -m llmtune_kernel.config`; change the code, not this page. -->",
-        "",
-        "A run is described by YAML, in a `%%finetune` cell or in a file for `llmtune train`. Only `data` is needed.",
-        f"A section may be written as one value: {short}.",
-    ]
-    for name, section in schema["properties"].items():
-        for reference in _references(section):
-            definition = definitions[reference]
-            title = (
-                name
-                if len(_references(section)) == 1
-                else f"{name}: {definition['properties']['type']['const']}"
-            )
-            lines += ["", f"## {title}", "", definition.get("description", ""), ""]
-            lines += ["| key | default | values | what it is |", "| --- | --- | --- | --- |"]
-            required = definition.get("required", [])
-            for key, field in definition["properties"].items():
-                default = "needed" if key in required else f"`{_value(field.get('default', []))}`"
-                lines.append(
-                    f"| `{key}` | {default} | {_allowed(field, definitions)} | {field['description']} |"
-                )
-    resume = schema["properties"]["resume"]
-    return "\n".join([*lines, "", "## resume", "", resume["description"], ""])
+@functools.cache
+def cached_schema() -> Schema:
+    """`json_schema()`, shared: not to be changed."""
+    schema = RunConfig.model_json_schema()
+    definitions = schema.pop("$defs")
+    inlined = _inline(schema, definitions)
+    assert isinstance(inlined, dict)
+    return inlined
 
 
-def _references(section: dict[str, Any]) -> list[str]:
-    found = [section] if "$ref" in section else section.get("oneOf", [])
-    return [item["$ref"].rsplit("/", 1)[-1] for item in found]
+def _inline(node: Any, definitions: Schema) -> Any:
+    if isinstance(node, list):
+        return [_inline(part, definitions) for part in node]
+    if not isinstance(node, dict):
+        return node
+    own = {
+        key: _inline(part, definitions) for key, part in node.items() if key not in ("$ref", "discriminator")
+    }
+    if "$ref" not in node:
+        return own
+    return {**_inline(definitions[node["$ref"].rsplit("/", 1)[-1]], definitions), **own}
 
 
-def _allowed(field: dict[str, Any], definitions: dict[str, Any]) -> str:
-    options = field.get("anyOf", [field])
-    words = [word for option in options if (word := _words(option))]
-    unit = f" ({field['unit']})" if "unit" in field else ""
-    return " or ".join(words) + unit
+def properties(node: Schema) -> Schema:
+    """The keys of a section and their schemas; for a section of several types, those of all types."""
+    merged: Schema = {}
+    for variant in node.get("oneOf", [node]):
+        for key, part in variant.get("properties", {}).items():
+            merged.setdefault(key, part)
+    return merged
 
 
-_TYPES = {
-    "integer": "whole number",
-    "number": "number",
-    "string": "text",
-    "boolean": "true, false",
-    "array": "list",
-}
-_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+def paths(node: Schema | None = None, prefix: str = "") -> Iterator[str]:
+    """Every key of the configuration as a dotted path, sections included."""
+    for key, part in properties(cached_schema() if node is None else node).items():
+        yield prefix + key
+        yield from paths(part, f"{prefix}{key}.")
 
 
-def _words(option: dict[str, Any]) -> str:
-    if "enum" in option:
-        return ", ".join(f"`{value}`" for value in option["enum"])
-    if "const" in option:
-        return f"`{option['const']}`"
-    if option.get("type") == "null":
-        return ""
-    bounds = "".join(f" {sign} {option[name]:g}" for name, sign in _BOUNDS.items() if name in option)
-    return _TYPES[option["type"]] + bounds
+def choices(node: Schema) -> list[str]:
+    """The words that a field allows; empty where it is not a choice of words."""
+    if "const" in node:
+        return [node["const"]] if isinstance(node["const"], str) else []
+    if "oneOf" in node:
+        return [variant["properties"]["type"]["const"] for variant in node["oneOf"]]
+    if "anyOf" in node:
+        return [word for part in node["anyOf"] for word in choices(part)]
+    return list(node.get("enum", []))
 
 
-def _value(default: Any) -> str:
-    if default is None:
-        return "none"
-    return str(default).lower() if isinstance(default, bool) else str(default)
+def expected(node: Schema) -> str:
+    """What a value must be, in words that follow "must be": `a whole number of at least 1, or null`."""
+    if "anyOf" in node:
+        parts = [expected(part) for part in node["anyOf"]]
+        return ", ".join(parts[:-1]) + " or " + parts[-1]
+    if "const" in node:
+        return str(node["const"]).lower() if isinstance(node["const"], bool) else str(node["const"])
+    words = choices(node)
+    if words:
+        return "one of " + ", ".join(words)
+    kind = node.get("type")
+    if kind in ("integer", "number"):
+        return ("a whole number" if kind == "integer" else "a number") + _bounds(node)
+    if kind == "array":
+        items = node["items"]
+        each = items.get("description") or expected(items)
+        return f"a list{' of at least one item' if node.get('minItems') else ''}, each {each}"
+    if kind == "string":
+        return "text that is not empty" if node.get("minLength") else "text"
+    if kind == "object" or "oneOf" in node:
+        return "a section of keys: " + ", ".join(properties(node))
+    return {"boolean": "true or false", "null": "null"}[str(kind)]
+
+
+def _bounds(node: Schema) -> str:
+    low, above = node.get("minimum"), node.get("exclusiveMinimum")
+    high, below = node.get("maximum"), node.get("exclusiveMaximum")
+    parts = []
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        parts.append(f"of at least {low}")
+    if above is not None:
+        parts.append(f"above {above}")
+    if high is not None:
+        parts.append(f"at most {high}")
+    if below is not None:
+        parts.append(f"below {below}")
+    return " " + " and ".join(parts) if parts else ""

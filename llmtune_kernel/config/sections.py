@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 OTHER_TRACKERS = frozenset(
     {
@@ -34,8 +34,8 @@ class Section(BaseModel):
 
 def setting(default: Any, title: str, description: str, unit: str = "", **bounds: Any) -> Any:
     """A field as the form and the documentation show it; `default` is `...` where a value is required."""
-    extra = {"unit": unit} if unit else None
-    return Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+    extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
+    return Field(default, title=title, description=description, json_schema_extra=extra or None, **bounds)
 
 
 class ModelConfig(Section):
@@ -208,7 +208,11 @@ class TrainingConfig(Section):
         "adamw_torch", "Optimizer", "The algorithm that updates the weights."
     )
     seed: int = setting(
-        42, "Seed", "Start of all random numbers: order of the data, new weights, dropout.", ge=0, lt=2**32
+        42,
+        "Seed",
+        "Start of all random numbers: order of the data, new weights, dropout.",
+        ge=0,
+        le=2**32 - 1,
     )
     logging_steps: int = setting(
         1, "Log every", "Report loss and speed every this many steps.", unit="steps", ge=1
@@ -247,7 +251,7 @@ Turn = Annotated[
     dict[str, str], Field(description="a turn {role: …, content: …}, both text"), AfterValidator(_check_turn)
 ]
 Prompt = Annotated[
-    str | Annotated[list[Turn], Field(min_length=1)],
+    Annotated[str, Field(min_length=1)] | Annotated[list[Turn], Field(min_length=1)],
     Field(description="text, or a list of turns {role: …, content: …}"),
 ]
 

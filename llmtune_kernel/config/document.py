@@ -1,0 +1,183 @@
+"""YAML text as plain values, with the line of each.
+
+Plain words are read as in YAML 1.2: `1e-4` is a number; `yes`, `on`, `12:30` and dates are text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from llmtune_kernel.config.problems import Path, Problem, dotted
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = [
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+]
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        # A few nested aliases can stand for gigabytes, or for themselves.
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what the loader would take for a number, a truth value or nothing."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.yaml_implicit_resolvers = {}
+    for _name, _pattern, _starts in _PLAIN:
+        _class.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), _starts)
+
+
+class Document:
+    """What a YAML text says.
+
+    Args:
+        text: YAML.
+        first_line: Number of its first line in the source.
+
+    Attributes:
+        value: Plain values; None for an empty text, and for one that cannot be read.
+        lines: The line of each key and list item, by its path.
+        problems: Syntax error, keys that are there twice, values that are not plain.
+    """
+
+    def __init__(self, text: str, first_line: int = 1) -> None:
+        self.lines: dict[Path, int] = {}
+        self.problems: list[Problem] = []
+        self._first_line = first_line
+        self.value: Any = None
+        try:
+            node = yaml.compose(text, Loader=_Loader)
+            self.value = self._plain(node, ()) if node else None
+        except yaml.YAMLError as error:
+            self.problems = [_syntax_problem(error, text, first_line)]
+        except RecursionError:
+            self.problems = [Problem(first_line, "", "the values are nested too deeply")]
+
+    def _plain(self, node: yaml.Node, path: Path) -> Any:
+        kind = node.tag.removeprefix(_TAG)
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            for index, item in enumerate(node.value):
+                self.lines[*path, index] = self._line(item)
+            return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        try:
+            return _scalar(kind, node.value)
+        except (KeyError, ValueError):
+            shown = node.tag.replace(_TAG, "!!")
+            self._add(
+                node, path, f"{str(node.value)[:40]!r} cannot be read as {shown}", "write a plain value"
+            )
+            return None
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._add(
+                    key,
+                    path,
+                    "a key must be a word, not a list or a section",
+                    "put text with [ or { in quotes",
+                )
+                continue
+            inner = (*path, key.value)
+            if key.value in values:
+                self._add(key, inner, f"duplicate key, first on line {self.lines[inner]}", "keep one of them")
+                continue
+            self.lines[inner] = self._line(key)
+            values[key.value] = self._plain(value, inner)
+        return values
+
+    def _line(self, node: yaml.Node) -> int:
+        return int(node.start_mark.line) + self._first_line
+
+    def _add(self, node: yaml.Node, path: Path, message: str, hint: str) -> None:
+        self.problems.append(Problem(self._line(node), dotted(path), message, hint))
+
+
+def dump(values: dict[str, Any]) -> str:
+    """YAML that `Document` reads back to the same values."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def is_number(text: str) -> bool:
+    """Whether `text`, without quotes, would be read as a number."""
+    return any(re.fullmatch(pattern, text) for name, pattern, _ in _PLAIN if name in ("int", "float"))
+
+
+def _scalar(kind: str, text: str) -> Any:
+    if kind == "float":
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if kind == "int":
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    return {"str": text, "null": None, "bool": text.lower() == "true"}[kind]
+
+
+_IN_WORDS = [
+    ("found character '\\t'", "a tab cannot be used here", "indent with spaces"),
+    ("that cannot start any token", "a value cannot start with {char}", "put the value in quotes"),
+    (
+        "mapping values are not allowed",
+        "unexpected colon",
+        "check the indentation, or put text with a colon in quotes",
+    ),
+    ("could not find expected ':'", "a key needs a colon and a space after it", "write key: value"),
+    (
+        "expected <block end>",
+        "the indentation does not match the lines above",
+        "give keys of one section the same",
+    ),
+    ("expected the node content", "a value is missing here", "put the value in quotes"),
+    ("unexpected end of stream", "a quote is opened and never closed", "close the quote"),
+    ("expected ',' or ']'", "a [ is opened and never closed", "close the list with ]"),
+    ("expected ',' or '}'", "a { is opened and never closed", "close it with }"),
+    ("aliases are not supported", "aliases (*name) are not supported", "write the value out, or in quotes"),
+    ("but found another document", "a second document starts here", "remove the --- line"),
+    ("unknown escape character", "a backslash in double quotes starts an escape", "use single quotes"),
+]
+# Of these the start is the place to look at: the parser notices only later.
+_LOOK_AT_START = ("could not find expected ':'", "unexpected end of stream", "expected ',' or")
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):  # a control character
+        before = text[: getattr(error, "position", 0)]
+        return Problem(
+            before.count("\n") + first_line,
+            "",
+            "YAML syntax error: a character that cannot be shown",
+            "remove it",
+        )
+    said = error.problem or str(error)
+    mark = error.problem_mark or error.context_mark
+    if error.context_mark and any(words in said for words in _LOOK_AT_START):
+        mark = error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    rows = text.split("\n")
+    row = rows[line] if line < len(rows) else ""
+    message, hint = said, ""
+    if "\t" in row[: len(row) - len(row.lstrip())]:
+        said = "found character '\\t'"
+    for words, message_, hint_ in _IN_WORDS:
+        if words in said:
+            message, hint = message_.format(char=row[column : column + 1]), hint_
+            break
+    return Problem(line + first_line, "", f"YAML syntax error at column {column + 1}: {message}", hint)

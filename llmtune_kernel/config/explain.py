@@ -1,0 +1,188 @@
+"""From what pydantic finds wrong to what a user reads: the key, what it must be, and the closest valid choice."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from llmtune_kernel.config.document import is_number
+from llmtune_kernel.config.problems import Path, Problem, dotted
+from llmtune_kernel.config.schema import Schema, cached_schema, choices, expected, paths, properties
+
+Place = tuple[int | None, str]
+
+# Names of the same things elsewhere: LLaMA-Factory's, older ones of transformers, and what people call them.
+OTHER_NAMES = {
+    "model_name_or_path": "model.name_or_path",
+    "model_revision": "model.revision",
+    "torch_dtype": "model.dtype",
+    "flash_attn": "model.attention",
+    "attn_implementation": "model.attention",
+    "dataset": "data.train",
+    "eval_dataset": "data.eval",
+    "val_size": "data.eval_fraction",
+    "cutoff_len": "data.max_length",
+    "max_seq_length": "data.max_length",
+    "max_samples": "data.limit",
+    "finetuning_type": "method.type",
+    "lora_rank": "method.r",
+    "lora_r": "method.r",
+    "rank": "method.r",
+    "lora_target": "method.target_modules",
+    "stage": "objective.type",
+    "epochs": "training.num_train_epochs",
+    "num_epochs": "training.num_train_epochs",
+    "batch_size": "training.per_device_train_batch_size",
+    "train_batch_size": "training.per_device_train_batch_size",
+    "lr": "training.learning_rate",
+    "lr_scheduler": "training.lr_scheduler_type",
+    "optimizer": "training.optim",
+    "resume_from_checkpoint": "resume",
+}
+
+
+def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[Problem]:
+    """One problem for each value that is wrong.
+
+    Args:
+        place: Gives for a path its line and the override that set it.
+    """
+    found: dict[Path, tuple[Schema, ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        path, node = _resolve(details["loc"])
+        # Of the members of a union, the one that got deepest into the value, or speaks for itself, knows best.
+        if path not in found or details["type"] == "value_error":
+            found[path] = (node, details)
+    for path, (node, details) in found.items():
+        if not any(other[: len(path)] == path and other != path for other in found if path):
+            message, hint = _words(path, node, details)
+            line, override = place(path)
+            yield Problem(line, dotted(path), message, hint, override)
+
+
+def explain_llama_factory(values: dict[str, Any]) -> tuple[str, str] | None:
+    """What to say to a flat LLaMA-Factory file, as (message, hint); None if `values` is none."""
+    marks = {"stage", "finetuning_type", "dataset", "template", "do_train", "adapter_name_or_path"}
+    if "model_name_or_path" not in values or not marks & values.keys():
+        return None
+    names = {path.rpartition(".")[2]: path for path in paths()} | OTHER_NAMES
+    ours = [f"{key} → {names[key]}" for key in values if key in names and key != "trust_remote_code"]
+    return "this is a LLaMA-Factory file; translating one is not supported yet", "write: " + ", ".join(ours)
+
+
+def _resolve(location: Path) -> tuple[Path, Schema]:
+    """The path of a value and its schema; drops what pydantic adds to a location: names of members of unions."""
+    path: Path = ()
+    node = cached_schema()
+    for part in location:
+        if "oneOf" in node:
+            node = next(member for member in node["oneOf"] if member["properties"]["type"]["const"] == part)
+        elif node.get("type") == "object" and "properties" in node:
+            path = (*path, part)
+            if part not in node["properties"]:
+                return (*path[:-1], str(part)), {}
+            node = node["properties"][part]
+        elif isinstance(part, int):
+            members = [member for member in node.get("anyOf", [node]) if member.get("type") == "array"]
+            path, node = (*path, part), members[0]["items"]
+    return path, node
+
+
+def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
+    """Message and hint."""
+    if not node:
+        return "unknown key", _about_unknown(path)
+    if details["type"] == "missing":
+        hint = "name the rows to train on: data: $rows, or data: rows.jsonl"
+        return "is missing", hint if path in (("data",), ("data", "train")) else ""
+    if details["type"] == "value_error":
+        message, *hints = details["ctx"]["error"].args
+        return message, hints[0] if hints else ""
+    value = details["input"]
+    if details["type"].startswith("union_tag"):
+        value = details["ctx"].get("tag", value)
+        wanted = "one of " + ", ".join(choices(node))
+    else:
+        described = path and isinstance(path[-1], int) and node.get("description")
+        wanted = described or expected(node)
+    return f"must be {wanted}; got {_shown(value)}", _about_value(node, value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a section"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if value is None:
+        return "nothing"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _about_value(node: Schema, value: object) -> str:
+    """How to mend a value of the wrong kind; empty where the message says it."""
+    wanted = expected(node)
+    if isinstance(value, str):
+        close = difflib.get_close_matches(value.lower(), choices(node), n=1, cutoff=0.6)
+        if close:
+            return f"did you mean {close[0]}?"
+        if "number" in wanted and is_number(value):
+            return "write it without quotes"
+        if "true or false" in wanted and value.lower() in ("yes", "on", "no", "off"):
+            return f"write {'true' if value.lower() in ('yes', 'on') else 'false'}"
+        if "null" in wanted and value.lower() == "none":
+            return "write null"
+        if "a list" in wanted and value:
+            return f"write it as a list: [{value}]"
+        if "section" in wanted and re.match(r"\w+:\S", value):
+            return "put a space after the colon"
+    elif isinstance(value, float) and "whole number" in wanted and value.is_integer():
+        return f"write {value:.0f}"
+    elif value is not None and not isinstance(value, list) and "text" in wanted:
+        return "put it in quotes"
+    return ""
+
+
+def _about_unknown(path: Path) -> str:
+    """Where the key belongs, or the closest one."""
+    *parents, name = (str(part) for part in path)
+    here = ".".join(parents)
+    every = list(paths())
+    if "." in name and name in every:
+        section, _, key = name.rpartition(".")
+        return f"write {key} on a line of its own under {section}"
+    homes = [
+        home for known in every if (home := known.rpartition("."))[2] == name and home[0] not in ("", here)
+    ]
+    if homes:
+        return "it belongs under " + " or ".join(home for home, _, _ in homes)
+    if name in OTHER_NAMES:
+        return f"did you mean {OTHER_NAMES[name].removeprefix(f'{here}.')}?"
+    types = [
+        member["properties"]["type"]["const"]
+        for member in _node_at(parents).get("oneOf", [])
+        if name in member["properties"]
+    ]
+    if types:
+        return f"only type {' or '.join(types)} has it"
+    beside = list(properties(_node_at(parents)))
+    close = difflib.get_close_matches(name, beside, n=1, cutoff=0.7)
+    if close:
+        return f"did you mean {close[0]}?"
+    by_name = {known.rpartition(".")[2]: known for known in every}
+    close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
+    if close:
+        return f"did you mean {by_name[close[0]]}?"
+    return "valid keys: " + ", ".join(beside)
+
+
+def _node_at(parents: list[str]) -> Schema:
+    node = cached_schema()
+    for part in parents:
+        node = properties(node).get(part, {})
+    return node

@@ -1,0 +1,66 @@
+"""The page docs/configuration.md: a table for each section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmtune_kernel.config.document import dump
+from llmtune_kernel.config.run import SHORT_FORMS
+from llmtune_kernel.config.schema import Schema, cached_schema, choices, expected
+
+_INTRODUCTION = """# Configuration
+
+<!-- Written by `python -m llmtune_kernel.config > docs/configuration.md`: change the code, not this page. -->
+
+A run is described in YAML: in a `%%finetune` cell, or in a file for `llmtune train FILE.yaml`. Only `data` is required:
+
+```yaml
+model: smollm2-135m
+data: rows.jsonl # or $name, a variable of the notebook
+method: lora
+training:
+  num_train_epochs: 3
+  learning_rate: 2e-4
+samples: [What is the capital of France?]
+```
+
+All mistakes are reported at once, each with its line, its key and the closest valid choice."""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    schema = cached_schema()
+    short = ", ".join(f"`{section}: X` is `{section}: {{{key}: X}}`" for section, key in SHORT_FORMS.items())
+    parts = [_INTRODUCTION, f"Short forms: {short}."]
+    for name, section in schema["properties"].items():
+        members = section.get("oneOf", [section])
+        parts.append(
+            f"## `{name}`\n\n{section['description']}"
+            + ("" if "properties" in members[0] else _line(section))
+        )
+        for member in members:
+            if "properties" in member:
+                if len(members) > 1:
+                    parts += [
+                        f"### `type: {choices(member['properties']['type'])[0]}`",
+                        member["description"],
+                    ]
+                parts.append("\n".join(_table(member)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(field: Schema) -> str:
+    return f" Default: {_default(field['default'])}; {expected(field)}."
+
+
+def _table(section: Schema) -> Iterator[str]:
+    yield "| key | default | unit | values | description |"
+    yield "| --- | --- | --- | --- | --- |"
+    for key, field in section["properties"].items():
+        default = "required" if "default" not in field else _default(field["default"])
+        yield f"| `{key}` | {default} | {field.get('unit', '')} | {expected(field)} | {field['description']} |"
+
+
+def _default(value: Any) -> str:
+    return f"`{dump({'_': value}).removeprefix('_: ').strip()}`"
