@@ -1,10 +1,16 @@
 const jestJupyterLab = require('@jupyterlab/testutils/lib/jest-config');
 
+// Packages that ship ES modules, which jest must translate.
 const esModules = [
   '@codemirror',
   '@jupyter/',
   '@jupyterlab/',
+  '@marijn',
+  '@microsoft',
+  'color',
+  'exenv-es6',
   'lib0',
+  'marked',
   'nanoid',
   'vscode-ws-jsonrpc',
   'y-protocols',
@@ -12,10 +18,8 @@ const esModules = [
   'yjs'
 ].join('|');
 
-const baseConfig = jestJupyterLab(__dirname);
-
 module.exports = {
-  ...baseConfig,
+  ...jestJupyterLab(__dirname),
   automock: false,
   collectCoverageFrom: ['src/**/*.{ts,tsx}', '!src/**/*.d.ts'],
   coverageReporters: ['lcov', 'text'],

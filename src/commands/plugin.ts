@@ -46,6 +46,17 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
           : trans.__('Fine-tune a model'),
       caption: trans.__('Open a notebook that fine-tunes a small model'),
       icon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            cwd: {
+              type: 'string',
+              description: trans.__('Folder that the notebook is copied into')
+            }
+          }
+        }
+      },
       execute: async args => {
         const folder = args.cwd ?? fileBrowser?.model.path ?? '';
         const path = await copyQuickstart(
@@ -60,6 +71,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       label: trans.__('Insert a Fine-tuning Cell'),
       caption: trans.__('Insert a %%finetune cell below the active cell'),
       icon,
+      describedBy: { args: null },
       isEnabled: () => notebooks.currentWidget !== null,
       execute: () => {
         if (notebooks.currentWidget) {
