@@ -132,6 +132,8 @@ def _scalar(kind: str, text: str) -> Any:
 
 
 _IN_WORDS = [
+    ("but got '?'", "a ? cannot stand in a list in brackets", "put the text in quotes"),
+    ("expected alphabetic or numeric", "a value cannot start with * or &", "put the value in quotes"),
     ("found character '\\t'", "a tab cannot be used here", "indent with spaces"),
     ("that cannot start any token", "a value cannot start with {char}", "put the value in quotes"),
     (
@@ -168,7 +170,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
         )
     said = error.problem or str(error)
     mark = error.problem_mark or error.context_mark
-    if error.context_mark and any(words in said for words in _LOOK_AT_START):
+    if error.context_mark and "but got '?'" not in said and any(words in said for words in _LOOK_AT_START):
         mark = error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     rows = text.split("\n")

@@ -22,7 +22,8 @@ method: lora
 training:
   num_train_epochs: 3
   learning_rate: 2e-4
-samples: [What is the capital of France?]
+samples:
+  - What is the capital of France?
 ```
 
 All mistakes are reported at once, each with its line, its key and the closest valid choice."""

@@ -1,0 +1,355 @@
+"""What a user may write, and what is said to each mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmtune_kernel.config import ConfigError, Problem, RunConfig, config_from_dict, read_config
+
+
+def problems_of(text: str, **options: object) -> list[Problem]:
+    with pytest.raises(ConfigError) as caught:
+        read_config(text, **options)  # type: ignore[arg-type]
+    return caught.value.problems
+
+
+def only_problem(text: str, **options: object) -> Problem:
+    (problem,) = problems_of(text, **options)
+    return problem
+
+
+def test_three_lines_are_a_configuration() -> None:
+    config = read_config("model: gpt2\ndata: $rows\nmethod: lora\n")
+    assert config.model.name_or_path == "gpt2"
+    assert config.data.train == "$rows"
+    assert config.method.type == "lora"
+    assert config.learning_rate_value == 2e-4
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("model: X", "model: {name_or_path: X}"),
+        ("data: X", "data: {train: X}"),
+        ("method: full", "method: {type: full}"),
+        ("method: {r: 16}", "method: {type: lora, r: 16}"),
+        ("objective: sft", "objective: {type: sft}"),
+        ("tracking: tensorboard", "tracking: {report_to: [tensorboard]}"),
+        ("tracking: [tensorboard]", "tracking: {report_to: tensorboard}"),
+        ("tracking: none", "tracking: {report_to: []}"),
+        ("samples: [a, b]", "samples: {prompts: [a, b]}"),
+        ("samples: Who are you?", "samples: {prompts: ['Who are you?']}"),
+        ("training:", "training: {}"),
+    ],
+)
+def test_a_short_form_means_the_long_form(short: str, long: str) -> None:
+    data = "" if short.startswith("data") else "\ndata: rows.jsonl"
+    assert read_config(short + data) == read_config(long + data)
+
+
+def test_automatic_learning_rate_goes_by_method_and_a_number_wins() -> None:
+    assert read_config("data: x\nmethod: full").learning_rate_value == 2e-5
+    assert read_config("data: x\ntraining: {learning_rate: 1}").learning_rate_value == 1.0
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.0e-4", ".0001", "+1e-4", "0.0001"])
+def test_a_number_in_any_notation_is_a_number(text: str) -> None:
+    assert read_config(f"data: x\ntraining: {{learning_rate: {text}}}").training.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "12:30", "2024-01-01", "no", "1_000", "=", "<<"])
+def test_words_that_older_yaml_takes_for_something_else_are_text(text: str) -> None:
+    assert read_config(f"data: x\nsamples: [{text}]").samples.prompts == [text]
+
+
+def test_a_conversation_can_be_a_sample_prompt() -> None:
+    config = read_config(
+        "data: x\nsamples:\n- [{role: system, content: Be brief.}, {role: user, content: Hi}]"
+    )
+    assert config.samples.prompts == [
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "said"),
+    [
+        # unknown keys
+        ("data: x\ntraning: {}", 2, "traning", "unknown key; did you mean training?"),
+        ("data: x\ntraining:\n  learning_rat: 1", 3, "training.learning_rat", "did you mean learning_rate?"),
+        ("data: x\nlearning_rate: 1", 2, "learning_rate", "unknown key; it belongs under training"),
+        ("data: x\ntype: full", 2, "type", "it belongs under method or objective"),
+        ("data: x\ntraining: {max_length: 9}", 2, "training.max_length", "it belongs under data"),
+        ("data: x\nlearning_rat: 1", 2, "learning_rat", "did you mean training.learning_rate?"),
+        ("data: x\nmethod:\n  rank: 4", 3, "method.rank", "did you mean r?"),
+        ("data: x\nmethod:\n  type: full\n  r: 4", 4, "method.r", "only type lora has it"),
+        ("data: x\ncutoff_len: 4", 2, "cutoff_len", "did you mean data.max_length?"),
+        ("data: x\ntraining.seed: 4", 2, "training.seed", "write seed on a line of its own under training"),
+        ("data: x\nlaunch: {zzz: 1}", 2, "launch.zzz", "valid keys: on_kernel_exit"),
+        ("data: x\n1: 2", 2, "1", "unknown key"),
+        # keys that are there twice, or not at all
+        ("model: a\ndata: x\nmodel: b", 3, "model", "duplicate key, first on line 1"),
+        ("data: x\ntraining:\n  seed: 1\n  seed: 2", 4, "training.seed", "first on line 3"),
+        ("model: a", None, "data", "is missing; name the rows to train on"),
+        ("model: a\ndata:", 2, "data", "is missing"),
+        ("data:\n  limit: 5", 1, "data.train", "is missing; name the rows to train on"),
+        # wrong types
+        (
+            "data: x\ntraining: {seed: abc}",
+            2,
+            "training.seed",
+            "must be a whole number from 0 to 4294967295; got 'abc'",
+        ),
+        ("data: x\ntraining: {seed: '3'}", 2, "training.seed", "got '3'; write it without quotes"),
+        ("data: x\ntraining: {seed: true}", 2, "training.seed", "got true"),
+        ("data: x\ntraining: {max_steps: 1e3}", 2, "training.max_steps", "got 1000.0; write 1000"),
+        ("data: x\ntraining: {max_steps: none}", 2, "training.max_steps", "got 'none'; write null"),
+        ("data: x\ntraining: {seed: }", 2, "training.seed", "got nothing"),
+        (
+            "data: x\ntraining: {learning_rate: abc}",
+            2,
+            "training.learning_rate",
+            "must be auto or a number above 0; got 'abc'",
+        ),
+        (
+            "data: x\nmethod: {use_dora: yes}",
+            2,
+            "method.use_dora",
+            "must be true or false; got 'yes'; write true",
+        ),
+        (
+            "data: x\nmethod: {target_modules: q_proj}",
+            2,
+            "method.target_modules",
+            "write it as a list: [q_proj]",
+        ),
+        (
+            "data: x\nmethod: {target_modules: [q, 5]}",
+            2,
+            "method.target_modules[1]",
+            "must be the name of a module; got 5",
+        ),
+        ("data: [{text: a}]", 1, "data", "must be a section of keys: train, eval"),
+        ("data: x\ntraining: seed:1", 2, "training", "put a space after the colon"),
+        ("data: x\nresume: 5", 2, "resume", "got 5; put it in quotes"),
+        ("data: x\nsamples:\n- a\n- Q: b", 4, "samples.prompts[1]", "got a section; put it in quotes"),
+        ("data: x\nsamples:\n- a\n-\n  - role: user", 5, "samples.prompts[1][0]", "a turn has a role"),
+        (
+            "data: x\nsamples:\n  prompts:\n  - - {role: bot, content: a}",
+            4,
+            "samples.prompts[0][0]",
+            "system, user or assistant",
+        ),
+        # out of bounds
+        ("data: x\ntraining: {learning_rate: 0}", 2, "training.learning_rate", "a number above 0; got 0"),
+        ("data: x\ntraining: {learning_rate: .inf}", 2, "training.learning_rate", "got inf"),
+        ("data: x\ntraining: {warmup_ratio: 2}", 2, "training.warmup_ratio", "a number from 0 to 1; got 2"),
+        ("data: {train: x, eval_fraction: 1}", 1, "data.eval_fraction", "of at least 0 and below 1; got 1"),
+        ("data: {train: x, max_length: 4}", 1, "data.max_length", "a whole number of at least 8; got 4"),
+        ("data: ''", 1, "data.train", "text that is not empty; got ''"),
+        # choices
+        (
+            "data: x\ntraining: {lr_scheduler_type: cosin}",
+            2,
+            "training.lr_scheduler_type",
+            "did you mean cosine?",
+        ),
+        (
+            "data: x\nmodel: {dtype: fp32}",
+            2,
+            "model.dtype",
+            "one of auto, float32, bfloat16, float16; got 'fp32'",
+        ),
+        ("data: x\nmethod: lorra", 2, "method", "must be one of lora, full; got 'lorra'; did you mean lora?"),
+        ("data: x\nobjective: dpo", 2, "objective.type", "must be sft; got 'dpo'"),
+        (
+            "data: x\ntracking: wandb",
+            2,
+            "tracking.report_to",
+            "wandb is not supported yet; allowed are tensorboard and none",
+        ),
+        (
+            "data: x\ntracking: [tensorboard, swanlab]",
+            2,
+            "tracking.report_to",
+            "swanlab is not supported yet",
+        ),
+        ("data: x\ntracking: tensorbord", 2, "tracking.report_to[0]", "did you mean tensorboard?"),
+        # what excludes each other, and what is never allowed
+        (
+            "data: {train: x, eval: y, eval_fraction: 0.1}",
+            1,
+            "data.eval_fraction",
+            "data.eval and data.eval_fraction exclude each other",
+        ),
+        ("data: x\nmodel: {trust_remote_code: true}", 2, "model.trust_remote_code", "is never run"),
+        ("data: $my-rows", 1, "data.train", "does not name a variable"),
+        (
+            "data: x\nmodel: !!python/name:os.system x",
+            2,
+            "model",
+            "cannot be read as !!python/name:os.system",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_line_key_and_remedy(text: str, line: int | None, key: str, said: str) -> None:
+    problem = only_problem(text)
+    assert (problem.line, problem.key) == (line, key)
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("", None, "the text is empty"),
+        ("# later\n", None, "the text is empty"),
+        ("train my model", 1, "expected sections, got 'train my model'"),
+        ("data:rows.jsonl", 1, "with a space after the colon"),
+        ("- a\n- b", 1, "expected sections, got a list"),
+        ("training:\n\tseed: 1", 2, "at column 1: a tab cannot be used here; indent with spaces"),
+        ("a: b: c", 1, "at column 5: unexpected colon"),
+        ("data: x\nmodel\nmethod: lora", 2, "a key needs a colon"),
+        ("data: x\ntraining:\n    seed: 1\n  max_steps: 2", 4, "the indentation does not match"),
+        ("data: 'abc\nmodel: x", 1, "at column 7: a quote is opened and never closed"),
+        ("data: [a, b\nmodel: x", 1, "at column 7: a [ is opened and never closed"),
+        ("data: x\nmodel: @x", 2, "at column 8: a value cannot start with @; put the value in quotes"),
+        ("data: x\nsamples:\n- *bold*", 3, "a value cannot start with * or &; put the value in quotes"),
+        (
+            "data: x\nsamples: [Hello, Who are you?]",
+            2,
+            "at column 29: a ? cannot stand in a list in brackets",
+        ),
+        ("data: &a x\nmodel: *a", 2, "aliases (*name) are not supported"),
+        ("data: x\n---\nmodel: y", 2, "a second document starts here"),
+        ("model: a\ndata: x\x00", 2, "a character that cannot be shown"),
+        ("[" * 5000, 1, "nested too deeply"),
+        ("? [a]\n: b\ndata: x", 1, "a key must be a word"),
+    ],
+)
+def test_text_that_is_no_configuration_is_refused_in_plain_words(
+    text: str, line: int | None, said: str
+) -> None:
+    problem = only_problem(text)
+    assert problem.line == line
+    assert said in str(problem)
+
+
+def test_all_mistakes_come_at_once_in_order_of_lines() -> None:
+    text = "model: a\nmodel: b\nmethod: {r: 0}\ntraning: {}\ntraining:\n  seed: abc\n  optim: adam\n"
+    with pytest.raises(ConfigError) as caught:
+        read_config(text, source="tune.yaml")
+    assert [problem.key for problem in caught.value.problems] == [
+        "data",
+        "model",
+        "method.r",
+        "traning",
+        "training.seed",
+        "training.optim",
+    ]
+    shown = str(caught.value).splitlines()
+    assert shown[0] == "The configuration has 6 mistakes:"
+    assert shown[2] == "line 2: model: duplicate key, first on line 1; keep one of them"
+    assert shown[4] == "line 4: traning: unknown key; did you mean training?"
+    assert shown[-1] == "  where: tune.yaml"
+
+
+def test_lines_are_counted_from_the_first_line_of_the_cell() -> None:
+    assert only_problem("data: x\nfoo: 1", first_line=2).line == 3
+    assert only_problem("a: b: c", first_line=2).line == 2
+
+
+def test_a_llama_factory_file_is_recognised_and_its_keys_are_translated() -> None:
+    text = (
+        "### model\nmodel_name_or_path: a\ntrust_remote_code: true\n"
+        "stage: sft\ndataset: b\ncutoff_len: 9\nlearning_rate: 1\n"
+    )
+    problem = only_problem(text)
+    assert problem.line == 2
+    assert "LLaMA-Factory" in problem.message
+    assert "not supported yet" in problem.message
+    for pair in (
+        "dataset → data.train",
+        "cutoff_len → data.max_length",
+        "learning_rate → training.learning_rate",
+    ):
+        assert pair in problem.hint
+    assert "trust_remote_code" not in problem.hint
+
+
+def test_overrides_win_and_keep_the_rest() -> None:
+    config = read_config(
+        "model: a\ndata: x\nmethod: {r: 4}\ntraining: {seed: 1, max_steps: 5}",
+        overrides=[
+            "model.dtype=float32",
+            "training.max_steps=7",
+            "training.learning_rate=1e-4",
+            "samples=[a, b]",
+        ],
+    )
+    assert (config.model.name_or_path, config.model.dtype) == ("a", "float32")
+    assert (config.training.seed, config.training.max_steps) == (1, 7)
+    assert config.training.learning_rate == 1e-4
+    assert config.samples.prompts == ["a", "b"]
+    assert read_config("data: x\nmethod: {r: 4}", overrides=["method=full"]).method.type == "full"
+    assert (
+        read_config("data: x\ntraining: {max_steps: 5}", overrides=["training.max_steps="]).training.max_steps
+        is None
+    )
+    assert read_config("", overrides=["data=x"]).data.train == "x"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.foo=3", "--set training.foo=3: unknown key; valid keys: num_train_epochs"),
+        (
+            "training.seed=abc",
+            "--set training.seed=abc: must be a whole number from 0 to 4294967295; got 'abc'",
+        ),
+        ("trainin.seed=1", "--set trainin.seed=1: trainin: unknown key; did you mean training?"),
+        ("model={foo: 1}", "--set model={foo: 1}: model.foo: unknown key"),
+        ("foo", "--set foo: has no key or no value; write KEY=VALUE"),
+        ("training..seed=1", "--set training..seed=1: has no key or no value"),
+        ("data=[", "--set data=[: YAML syntax error at column 2: a value is missing here"),
+        ("samples.prompts.0=x", "--set samples.prompts.0=x: samples.prompts is not a section"),
+    ],
+)
+def test_a_mistake_in_an_override_names_the_override(override: str, said: str) -> None:
+    problem = only_problem("data: x\nsamples: [a]\ntraining: {seed: 1}", overrides=[override])
+    assert problem.line is None
+    assert str(problem).startswith(said)
+
+
+def test_mistakes_in_text_and_overrides_come_together() -> None:
+    problems = problems_of("data: x\nfoo: 1", overrides=["training.seed=a", "bar=1"])
+    assert [str(problem).partition(":")[0] for problem in problems] == [
+        "--set training.seed=a",
+        "--set bar=1",
+        "line 2",
+    ]
+
+
+def test_the_run_to_continue_wins_over_the_text() -> None:
+    assert read_config("data: x\nresume: a", resume="b").resume == "b"
+
+
+def test_keyword_arguments_are_checked_like_text() -> None:
+    config = config_from_dict({"model": "a", "data": "$x", "method": {"r": 4}, "tracking": "tensorboard"})
+    assert config == read_config("model: a\ndata: $x\nmethod: {r: 4}\ntracking: tensorboard")
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict({"data": "x", "training": {"seed": "a", "lr": 1}, 5: 6})  # type: ignore[dict-item]
+    assert caught.value.where == "finetune()"
+    assert {str(problem).partition(";")[0] for problem in caught.value.problems} == {
+        "training.seed: must be a whole number from 0 to 4294967295",
+        "training.lr: unknown key",
+        "5: unknown key",
+    }
+    with pytest.raises(ConfigError, match="must be a section of keys: model, data"):
+        config_from_dict([1])  # type: ignore[arg-type]
+
+
+def test_a_configuration_survives_json_and_cannot_be_changed() -> None:
+    config = read_config("data: x\nmethod: full\nsamples: [a]")
+    assert RunConfig.model_validate(config.model_dump(mode="json")) == config
+    with pytest.raises(ValueError, match="frozen"):
+        config.model = config.model

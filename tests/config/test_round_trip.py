@@ -1,0 +1,188 @@
+"""What is written is read back; whatever is read, a user gets a configuration or a list of mistakes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmtune_kernel.config import (
+    ConfigError,
+    Problem,
+    RunConfig,
+    config_from_dict,
+    dump_config,
+    json_schema,
+    read_config,
+)
+
+KEYS = [
+    "model",
+    "data",
+    "method",
+    "training",
+    "samples",
+    "tracking",
+    "type",
+    "prompts",
+    "r",
+    "role",
+    "seed",
+    "report_to",
+]
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(
+    [
+        "1e-4",
+        "0x1f",
+        "null",
+        "~",
+        "yes",
+        "true",
+        "012",
+        ".5",
+        "12:30",
+        "2024-01-01",
+        "- a",
+        "a: b",
+        "#",
+        "*x",
+        "auto",
+        " ",
+    ]
+)
+sources = words.filter(lambda text: not text.startswith("$")) | st.just("$rows")
+turns = st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": words})
+
+
+def problems_of(read: Callable[[], RunConfig]) -> list[Problem]:
+    try:
+        read()
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def values_of(field: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
+    """Values that the schema allows for a field."""
+    if "anyOf" in field:
+        return st.one_of(values_of(member, key) for member in field["anyOf"])
+    if "const" in field:
+        return st.just(field["const"])
+    if "enum" in field:
+        return st.sampled_from(field["enum"])
+    low, high = (
+        field.get("minimum", field.get("exclusiveMinimum")),
+        field.get("maximum", field.get("exclusiveMaximum")),
+    )
+    match field["type"]:
+        case "integer":
+            return st.integers(low, high)
+        case "number":
+            bounds = {"exclude_min": "exclusiveMinimum" in field, "exclude_max": "exclusiveMaximum" in field}
+            return st.floats(low, high, allow_nan=False, allow_infinity=False, **bounds)
+        case "boolean":
+            return st.booleans()
+        case "null":
+            return st.none()
+        case "string":
+            return sources if key in ("train", "eval") else words
+        case "array" if key == "prompts":
+            return st.lists(words | st.lists(turns, min_size=1, max_size=3), max_size=3)
+        case "array":
+            return st.lists(values_of(field["items"], key), min_size=field.get("minItems", 0), max_size=3)
+    raise AssertionError(field)
+
+
+def sections_of(section: dict[str, Any]) -> st.SearchStrategy[Any]:
+    if "oneOf" in section:
+        return st.one_of(sections_of(member) for member in section["oneOf"])
+    fields = {key: values_of(field, key) for key, field in section["properties"].items()}
+    required = {key: fields.pop(key) for key in list(fields) if key in ("train", "type")}
+    return st.fixed_dictionaries(required, optional=fields)
+
+
+def configurations() -> st.SearchStrategy[dict[str, Any]]:
+    schema = json_schema()["properties"]
+    resume = schema.pop("resume")
+    sections = {name: sections_of(section) for name, section in schema.items()}
+    data = sections.pop("data").map(lambda data: data | {"eval": None} if data.get("eval_fraction") else data)
+    return st.fixed_dictionaries({"data": data}, optional={**sections, "resume": values_of(resume, "resume")})
+
+
+@settings(max_examples=300, deadline=None)
+@given(configurations())
+def test_every_configuration_that_the_schema_allows_is_read_back_as_written(values: dict[str, Any]) -> None:
+    config = config_from_dict(values)
+    assert read_config(dump_config(config)) == config
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+
+
+def test_only_values_that_differ_from_the_defaults_are_written() -> None:
+    config = read_config(
+        "model: smollm2-135m\ndata: $rows\nmethod: {type: lora, r: 16, lora_alpha: 16}\ntraining: {seed: 42}"
+    )
+    assert dump_config(config) == "data: $rows\nmethod:\n  type: lora\n  r: 16\n"
+    assert dump_config(read_config("data: x\nmethod: full")) == "data: x\nmethod: full\n"
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(words | st.sampled_from(KEYS), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(st.sampled_from(KEYS) | words, plain, max_size=5))
+def test_any_values_give_a_configuration_or_mistakes_with_words(values: dict[str, Any]) -> None:
+    problems = problems_of(lambda: config_from_dict(values))
+    assert all(problem.message for problem in problems)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *KEYS,
+                ":",
+                ": ",
+                "\n",
+                "\n  ",
+                "\t",
+                "- ",
+                "[",
+                "]",
+                "{",
+                "'",
+                '"',
+                "*",
+                "&a",
+                "!x",
+                "---",
+                "1e3",
+                "|",
+            ]
+        )
+        | words
+    ).map("".join),
+    st.lists(words.map(lambda text: f"training.seed={text}") | words, max_size=2),
+)
+def test_any_text_gives_a_configuration_or_mistakes_on_its_lines(text: str, overrides: list[str]) -> None:
+    with contextlib.suppress(ConfigError):
+        read_config(text, overrides=overrides)
+    last = len(text.splitlines()) + 1
+    problems = problems_of(lambda: read_config(text))
+    assert all(problem.line is None or 1 <= problem.line <= last for problem in problems)
+
+
+def test_a_hostile_file_is_refused_without_filling_memory() -> None:
+    text = "a: &a [x, x]\n" + "".join(f"b{i}: &b{i} [*a, *a]\n" for i in range(30))
+    with pytest.raises(ConfigError, match="aliases"):
+        read_config(text)
