@@ -53,7 +53,7 @@ def tiny_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory)
     return str(folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty runs folder, which is also the working directory."""
     monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path / "runs"))
@@ -61,7 +61,7 @@ def runs_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "runs"
 
 
-@pytest.fixture()
+@pytest.fixture
 def rows_file(tmp_path: Path) -> Path:
     """Twelve short conversations."""
     import json

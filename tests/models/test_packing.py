@@ -11,15 +11,15 @@ from transformers import (
     MambaConfig,
     MambaForCausalLM,
     MistralConfig,
+    MistralForCausalLM,
 )
-from transformers import MistralForCausalLM
 
 from llmtune_kernel.models.attention import PACKED, pack, packing_works, register_packed_attention
 
 SEQUENCES = [[5, 17, 300, 42, 8], [9, 4], [77, 78, 79, 80, 81, 82, 83]]
 
 
-@pytest.fixture()
+@pytest.fixture
 def tiny(tiny_model: str) -> Any:
     register_packed_attention()
     return AutoModelForCausalLM.from_pretrained(
