@@ -134,15 +134,25 @@ def _is_a(value: object, package: str, name: str) -> bool:
 
 
 def _to_table(value: Any, name: str) -> pa.Table:
-
     from llmtune_kernel.data import arrow
 
     if isinstance(value, list):
         return arrow.table_of(_columns_of(value, name), name)
     if _is_a(value, "pyarrow", "Table"):
         table: pa.Table = value
+        twice = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
+        if twice is not None:
+            raise UserError(f"{name} has two columns named {twice!r}.", name, "Rename one of them.")
         return table
     if _is_a(value, "polars", "DataFrame"):
+        # Of Python objects polars would give Arrow their addresses.
+        opaque = [column for column, kind in value.schema.items() if str(kind) == "Object"]
+        if opaque:
+            raise UserError(
+                f"The column {opaque[0]!r} of {name} holds Python objects.",
+                f"{name}, column {opaque[0]!r}",
+                "Cast it to text, numbers, lists or structs.",
+            )
         return value.to_arrow()
     if _is_a(value, "pandas", "DataFrame"):
         return _pandas_table(value, name)
