@@ -31,8 +31,7 @@ class Panel:
         self._can_sample = can_sample
         self._note = ""
         self._state = w.HTML()
-        self._bar = w.FloatProgress(min=0, max=1, layout=w.Layout(width="320px"))
-        self._position = w.HTML()
+        self._bar = w.FloatProgress(min=0, max=1, layout=w.Layout(width="100%", max_width="640px"))
         self._measures = w.HTML()
         self._buttons = {
             "pause": _button("Pause", "pause", "Hold the run after this step"),
@@ -49,10 +48,9 @@ class Panel:
         self._log = _Feed(_KEPT_LOG_BLOCKS, newest_first=False)
         folded = w.Accordion([self._log.box], titles=("Log",), selected_index=None)
         tracking = [w.HTML(f"<code>{escape(tensorboard)}</code>")] if tensorboard else []
-        bar = w.HBox([self._bar, self._position])
         buttons = w.HBox(list(self._buttons.values()))
         self.outputs: dict[str, w.Box] = {
-            "panel": w.VBox([self._state, bar, self._measures, buttons, *tracking]),
+            "panel": w.VBox([self._state, self._bar, self._measures, buttons, *tracking]),
             "chart": w.VBox([chart]),
             "samples": w.VBox([self._samples.box, folded]),
         }
@@ -65,8 +63,8 @@ class Panel:
                 self._bar.max = max(progress.metrics.max_steps, 1)
                 self._bar.value = progress.metrics.step
                 self._bar.bar_style = _BAR_STYLES.get(progress.state, "")
-            self._position.value = markup.progress_line(progress)
-            self._measures.value = markup.measures_line(progress)
+            # One text, not two: each is a message at every update.
+            self._measures.value = f"{markup.progress_line(progress)}<br>{markup.measures_line(progress)}"
         self._enable(progress.state)
 
     def note(self, text: str) -> None:

@@ -176,11 +176,15 @@ class Kernel:
         }
 
     def static_outputs(self, cell: str) -> dict[str, Message]:
-        """What these became, by part; empty before."""
+        """What these became, by part; empty before. An update finds its output by its display id."""
+        shown = {
+            message["content"]["transient"]["display_id"] for message in self.live_outputs(cell).values()
+        }
         return {
             message["content"]["metadata"]["llmtune"]["part"]: message
-            for message in self.of(cell, "update_display_data")
-            if "llmtune" in message["content"]["metadata"]
+            for message in list(self.messages)
+            if message["msg_type"] == "update_display_data"
+            and message["content"]["transient"]["display_id"] in shown
         }
 
     def comm_open(self, target: str, data: dict[str, Any], subshell: str | None = None) -> str:

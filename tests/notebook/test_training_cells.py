@@ -50,7 +50,7 @@ def test_the_prompt_is_back_before_the_run_is_over_and_other_cells_keep_their_ou
     assert static["chart"]["content"]["data"]["text/html"].startswith("<svg")
     assert "Who?" in static["samples"]["content"]["data"]["text/plain"]
     assert not kernel.of(cell, "stream", "error")
-    assert not kernel.of(other, "display_data", "update_display_data")
+    assert not kernel.of(other, "display_data")
 
 
 def test_an_interrupt_of_another_cell_does_not_reach_the_run(
