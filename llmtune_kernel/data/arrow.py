@@ -105,9 +105,9 @@ def _to_json(value: Any, row: int, column: str, name: str) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    # numpy's arrays and scalars, as pandas holds them in object columns
+    # pandas holds the lists of a Parquet file as numpy arrays, whose dicts have the keys of all rows.
     if type(value).__module__ == "numpy":
-        return value.tolist()
+        return without_nulls(value.tolist())
     raise TypeError(f"values of type {type(value).__name__} mixed with others or inside lists and dicts")
 
 

@@ -160,7 +160,7 @@ def _to_table(value: Any, name: str) -> pa.Table:
         # Slicing, unlike the underlying table, honours select, shuffle and filter.
         return value.with_format("arrow")[:]
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    raise UserError(f"{name} is a {kind}, which holds no rows.", name, _advice(value, name))
+    raise UserError(f"{name} is a {kind}, which is not read as rows.", name, _advice(value, name))
 
 
 def _advice(value: Any, name: str) -> str:

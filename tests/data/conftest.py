@@ -1,0 +1,28 @@
+"""SmolLM2's tokenizer, and copies of it with other chat templates."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tokenizer(smollm2_tokenizer: Any) -> Any:
+    made = copy.deepcopy(smollm2_tokenizer)
+    made.eos_token = "<|im_end|>"
+    return made
+
+
+@pytest.fixture(scope="session")
+def with_template(tokenizer: Any) -> Callable[[str | None], Any]:
+    """Makes a copy of the tokenizer with another chat template."""
+
+    def make(template: str | None) -> Any:
+        made = copy.deepcopy(tokenizer)
+        made.chat_template = template
+        return made
+
+    return make

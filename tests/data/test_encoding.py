@@ -1,0 +1,163 @@
+"""A data set as tokens: cut, counted, split and summed up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import templates
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.encoding import encode_rows, split_rows
+from llmtune_kernel.data.sources import read_rows
+from llmtune_kernel.data.summary import histogram, summarise, trained_spans
+from llmtune_kernel.data.template import IGNORED
+from llmtune_kernel.examples import dataset_path
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def pair(question: str, answer: Any) -> dict[str, Any]:
+    return {"instruction": question, "output": answer}
+
+
+def test_rows_are_encoded_in_order_and_counted(tokenizer: Any) -> None:
+    rows = [pair(f"Say {number}.", f"{number}!" * (number + 1)) for number in range(600)][::-1]
+    told: list[tuple[int, int]] = []
+    encoded = encode_rows(rows, tokenizer, max_length=4096, on_progress=lambda *seen: told.append(seen))
+    assert encoded.format.name == "alpaca"
+    for row, ids, labels in zip(rows, encoded.input_ids, encoded.labels, strict=True):
+        trained = [label for label in labels if label != IGNORED]
+        assert tokenizer.decode(trained) == row["output"] + "<|im_end|>"
+        assert row["instruction"] in tokenizer.decode(list(ids))
+    assert encoded.tokens == sum(encoded.lengths) == sum(map(len, encoded.input_ids))
+    assert encoded.trained_tokens == sum(label != IGNORED for labels in encoded.labels for label in labels)
+    assert encoded.truncated == 0
+    assert told[-1] == (600, 600)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_long_rows_are_cut_on_the_right(tokenizer: Any) -> None:
+    rows = [pair("Hi", "word " * 100), pair("Hi", "Hello.")]
+    whole = encode_rows(rows, tokenizer, max_length=1000)
+    cut = encode_rows(rows, tokenizer, max_length=50)
+    assert list(cut.input_ids[0]) == list(whole.input_ids[0])[:50]
+    assert list(cut.labels[0]) == list(whole.labels[0])[:50]
+    assert cut.input_ids[1] == whole.input_ids[1]
+    assert (cut.truncated, cut.lengths) == (1, whole.lengths)
+    assert cut.tokens == 50 + len(whole.input_ids[1])
+
+
+def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: Any) -> None:
+    rows = [pair("Hi", "Hello."), pair("long " * 100, "Hello."), pair("Hi", None), pair("Hi", "")]
+    with pytest.raises(UserError) as caught:
+        encode_rows(rows, tokenizer, max_length=60)
+    told = str(caught.value)
+    assert "3 of 4 rows" in told
+    assert "row 1: its answer starts after" in told
+    assert "row 2: output is missing" in told
+    assert "row 3: output is empty" in told
+    assert "Raise data: max_length" in told
+
+
+def test_what_a_template_refuses_is_told_by_row(with_template: Callable[[str | None], Any]) -> None:
+    rows = [pair("Hi", "Hello."), {**pair("Hi", "Hello."), "system": "Be kind."}]
+    with pytest.raises(UserError, match=r"row 1: the chat template refuses it: System role not supported"):
+        encode_rows(rows, with_template(templates.GEMMA), max_length=100)
+
+
+def test_a_model_without_a_chat_template_is_told(with_template: Callable[[str | None], Any]) -> None:
+    with pytest.raises(UserError, match="no chat template"):
+        encode_rows([pair("Hi", "Hello.")], with_template(None), max_length=100)
+
+
+def test_progress_may_interrupt(tokenizer: Any) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_rows([pair("Hi", "Hello.")], tokenizer, max_length=100, on_progress=stop)
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "held"), [(100, 0.1, 10), (10, 0.01, 1), (3, 0.99, 2), (2, 0.5, 1)]
+)
+def test_a_split_is_deterministic_and_leaves_rows_on_both_sides(
+    count: int, fraction: float, held: int
+) -> None:
+    train, evaluation = split_rows(count, fraction, 7)
+    assert (train, evaluation) == split_rows(count, fraction, 7)
+    assert sorted(train + evaluation) == list(range(count))
+    assert len(evaluation) == held
+
+
+def test_another_seed_splits_otherwise_and_one_row_cannot_be_split() -> None:
+    assert split_rows(100, 0.1, 1) != split_rows(100, 0.1, 2)
+    with pytest.raises(UserError, match="cannot be split"):
+        split_rows(1, 0.5, 0)
+
+
+def test_a_summary_is_json_and_shows_what_is_trained(tokenizer: Any) -> None:
+    rows = [pair("Hi 😀", f"Hello 🚢{number}. " * 5) for number in range(5)]
+    encoded = encode_rows(rows, tokenizer, max_length=45)
+    summary = json.loads(json.dumps(summarise(rows, encoded, tokenizer, first=2)))
+    assert (summary["rows"], summary["columns"], summary["format"]) == (
+        5,
+        ["instruction", "output"],
+        "alpaca",
+    )
+    assert summary["truncated"] == 5
+    assert sum(summary["lengths"]["counts"]) == 5
+    assert [shown["row"] for shown in summary["preview"]] == [0, 1]
+    for shown in summary["preview"]:
+        text = "".join(span["text"] for span in shown["spans"])
+        assert text == tokenizer.decode(list(encoded.input_ids[shown["row"]]))
+        assert [span["trained"] for span in shown["spans"]] == [False, True]
+        assert shown["spans"][1]["text"].startswith("Hello 🚢")
+
+
+def test_spans_join_to_the_text_even_if_a_character_is_parted(tokenizer: Any) -> None:
+    ids = tokenizer("a 😀 b", add_special_tokens=False)["input_ids"]
+    for place in range(len(ids) + 1):
+        labels = [IGNORED] * place + ids[place:]
+        spans = trained_spans(tokenizer, ids, labels)
+        assert "".join(span["text"] for span in spans) == "a 😀 b"
+
+
+@pytest.mark.parametrize("lengths", [[5], [3, 3, 3], [1, 24], [1, 25], [7, 1000, 31, 31]])
+def test_a_histogram_counts_every_length_between_its_edges(lengths: list[int]) -> None:
+    edges, counts = histogram(lengths)
+    assert len(edges) == len(counts) + 1 <= 25
+    assert counts == [sum(low <= n < high for n in lengths) for low, high in pairwise(edges)]
+    assert sum(counts) == len(lengths)
+
+
+def test_the_shipped_data_set_is_short_and_in_one_voice(tokenizer: Any) -> None:
+    rows = read_rows(dataset_path())
+    encoded = encode_rows(rows, tokenizer, max_length=80)
+    assert encoded.format.name == "messages"
+    assert 48 <= len(rows) <= 64
+    assert encoded.truncated == 0
+    assert len({row["messages"][0]["content"] for row in rows}) == len(rows)
+    for row in rows:
+        answer = row["messages"][-1]["content"]
+        assert answer.startswith("Captain's log: ")
+        assert answer.endswith(" Steady as she goes.")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the demo data sets are not here")
+@pytest.mark.parametrize("file", ["alpaca_en_demo.json", "identity.json", "glaive_toolcall_en_demo.json"])
+def test_real_data_sets_are_trained_on_their_answers(
+    file: str, with_template: Callable[[str | None], Any]
+) -> None:
+    rows = read_rows(SHARED / file, limit=100)
+    tokenizer = with_template(templates.QWEN3)
+    encoded = encode_rows(rows, tokenizer, max_length=8192)
+    for row, labels in zip(rows, encoded.labels, strict=True):
+        said = row["output"] if "output" in row else row["conversations"][-1]["value"]
+        trained = tokenizer.decode([label for label in labels if label != IGNORED])
+        assert trained.endswith(said.lstrip("\n") + "<|im_end|>")

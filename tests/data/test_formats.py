@@ -1,0 +1,223 @@
+"""Formats are recognised and named, never guessed; every row that cannot be trained on is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.formats import (
+    Conversation,
+    PlainText,
+    RowFormat,
+    raise_problems,
+    recognise,
+    to_example,
+)
+from llmtune_kernel.data.sources import read_rows
+from llmtune_kernel.data.turns import RowProblem
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+USER = {"role": "user", "content": "Q"}
+ANSWER = {"role": "assistant", "content": "A"}
+
+
+def example(row: dict[str, Any], format: str = "auto") -> Any:
+    return to_example(row, 0, recognise([row], format))
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "columns"),
+    [
+        ({"instruction": "Q", "output": "A"}, "alpaca", ["instruction", "output"]),
+        (
+            {"output": "A", "input": "", "instruction": "Q", "id": 3},
+            "alpaca",
+            ["instruction", "output", "input"],
+        ),
+        ({"messages": [USER, ANSWER]}, "messages", ["messages"]),
+        ({"conversations": [USER, ANSWER], "tools": "[]"}, "messages", ["conversations", "tools"]),
+        (
+            {"conversations": [{"from": "human", "value": "Q"}], "system": "S"},
+            "sharegpt",
+            ["conversations", "system"],
+        ),
+        ({"prompt": "Q", "completion": "A"}, "prompt_completion", ["prompt", "completion"]),
+        ({"text": "T", "url": "u"}, "text", ["text"]),
+    ],
+)
+def test_each_format_is_recognised_by_its_columns(row: dict[str, Any], name: str, columns: list[str]) -> None:
+    assert recognise([row]) == RowFormat(name, columns)
+
+
+def test_rows_of_no_format_list_what_was_found_and_what_is_needed() -> None:
+    with pytest.raises(UserError) as caught:
+        recognise([{"question": "Q", "turns": [{"speaker": "x"}]}])
+    for words in (
+        "question (str)",
+        "turns (list of {speaker})",
+        "instruction and output",
+        "prompt and completion",
+    ):
+        assert words in str(caught.value)
+
+
+def test_rows_of_two_formats_are_never_guessed() -> None:
+    rows = [{"instruction": "Q", "output": "A", "text": "Q A"}]
+    with pytest.raises(UserError, match=r"several formats: alpaca, text(.|\n)*format: alpaca"):
+        recognise(rows)
+    assert recognise(rows, "text") == RowFormat("text", ["text"])
+
+
+def test_mixed_rows_name_the_row_and_what_it_has() -> None:
+    rows: list[dict[str, Any]] = [{"text": "T"}] * 17
+    with pytest.raises(UserError, match="row 0 is text, row 17 is messages"):
+        recognise([*rows, {"messages": [USER, ANSWER]}])
+    with pytest.raises(UserError, match=r"row 17 is no format; it has story \(str\)"):
+        recognise([*rows, {"text": None, "story": "x"}])
+
+
+def test_a_forced_format_names_the_columns_it_misses() -> None:
+    with pytest.raises(UserError, match=r"no column 'output'(.|\n)*columns found: instruction"):
+        recognise([{"instruction": "Q"}], "alpaca")
+    with pytest.raises(UserError, match="no column 'messages'"):
+        recognise([{"text": "T"}], "messages")
+
+
+def test_alpaca_rows_become_conversations_with_system_and_history() -> None:
+    row = {"system": "S", "history": [["a", "b"]], "instruction": "Q", "input": "more", "output": "A"}
+    assert example(row) == Conversation(
+        [
+            {"role": "system", "content": "S"},
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "Q\nmore"},
+            {"role": "assistant", "content": "A"},
+        ]
+    )
+    assert example({"instruction": "Q", "input": "", "output": "A"}).messages == [USER, ANSWER]
+
+
+def test_text_parts_are_joined_and_tool_arguments_decoded() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "7", "tool_call_id": "1"},
+        ANSWER,
+    ]
+    read = example({"messages": messages}).messages
+    assert read[0]["content"] == "ab"
+    assert read[1] == {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}}],
+    }
+    assert read[2]["tool_call_id"] == "1"
+
+
+def test_sharegpt_function_calls_become_tool_calls() -> None:
+    row = {
+        "conversations": [
+            {"from": "human", "value": "Q"},
+            {"from": "function_call", "value": '{"name": "f", "arguments": {"x": 1}}'},
+            {"from": "observation", "value": "7"},
+            {"from": "gpt", "value": "A"},
+        ],
+        "tools": '[{"name": "f", "parameters": {}}]',
+    }
+    read = example(row)
+    assert [message["role"] for message in read.messages] == ["user", "assistant", "tool", "assistant"]
+    assert read.messages[1]["tool_calls"][0]["function"] == {"name": "f", "arguments": {"x": 1}}
+    assert read.tools == [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+
+
+def test_a_prompt_and_a_completion_are_a_question_and_an_answer() -> None:
+    assert example({"prompt": "Q", "completion": "A"}) == Conversation([USER, ANSWER], context=1, plain=True)
+    turns = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
+    assert example(turns) == Conversation([USER, ANSWER, USER, ANSWER], context=3)
+
+
+def test_a_text_stays_as_it_is() -> None:
+    assert example({"text": " T\n"}) == PlainText(" T\n")
+
+
+def turns(*said: tuple[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": content} for role, content in said]}
+
+
+@pytest.mark.parametrize(
+    ("row", "format", "reason"),
+    [
+        ({"instruction": "Q", "output": ""}, "alpaca", "output is empty"),
+        ({"instruction": "Q", "output": None}, "alpaca", "output is missing"),
+        ({"instruction": "Q", "output": 3}, "alpaca", "output is of type int, not text"),
+        ({"instruction": "Q", "output": "\ud800"}, "alpaca", "output is not valid Unicode"),
+        (
+            {"instruction": "Q", "output": "A", "history": ["a"]},
+            "alpaca",
+            "history is not a list of [question",
+        ),
+        (turns(("user", "Q")), "messages", "messages ends with user, not with an answer"),
+        (turns(("user", "Q"), ("assistant", " ")), "messages", "messages is empty"),
+        (turns(("user", "Q"), ("assistant", None)), "messages", "messages turn 1 content is missing"),
+        (turns(("assistant", "A")), "messages", "turn 0 (assistant) comes first"),
+        (turns(("user", "Q"), ("user", "Q"), ("assistant", "A")), "messages", "turn 1 (user) follows user"),
+        (
+            turns(("user", "Q"), ("assistant", "A"), ("system", "S")),
+            "messages",
+            "turn 2 (system) follows assistant",
+        ),
+        (turns(("bot", "Q")), "messages", "turn 0 has the role 'bot', not one of system, user"),
+        (
+            turns(("user", [{"type": "image"}]), ("assistant", "A")),
+            "messages",
+            "part of type image; only text",
+        ),
+        ({"messages": []}, "messages", "messages has no turns"),
+        ({"messages": "Q"}, "messages", "messages is of type str, not a list of turns"),
+        ({"messages": ["Q"]}, "messages", "turn 0 is of type str, not an object"),
+        ({"conversations": [{"from": "me", "value": "Q"}]}, "sharegpt", "turn 0 is from 'me', not one of"),
+        ({"prompt": "Q", "completion": ""}, "prompt_completion", "completion is empty"),
+        ({"prompt": None, "completion": "A"}, "prompt_completion", "prompt is missing"),
+        ({"text": ""}, "text", "text is empty"),
+    ],
+)
+def test_a_row_that_cannot_be_trained_on_says_why(row: dict[str, Any], format: str, reason: str) -> None:
+    columns = ["messages"] if format == "messages" else list(row)
+    with pytest.raises(RowProblem) as caught:
+        to_example(row, 12, RowFormat(format, columns))
+    assert str(caught.value).startswith("row 12: ")
+    assert reason in str(caught.value)
+
+
+def test_all_problems_are_told_at_once_the_first_ten_by_row() -> None:
+    with pytest.raises(UserError) as caught:
+        raise_problems([RowProblem(row, "output", "is empty") for row in range(3, 15)], 100)
+    assert caught.value.what.startswith("12 of 100 rows")
+    assert "row 3: output is empty" in caught.value.where
+    assert "row 12:" in caught.value.where
+    assert "row 13:" not in caught.value.where
+    assert "and 2 more" in caught.value.where
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the demo data sets are not here")
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("alpaca_en_demo.json", "alpaca"),
+        ("identity.json", "alpaca"),
+        ("c4_demo.jsonl", "text"),
+        ("glaive_toolcall_en_demo.json", "sharegpt"),
+        ("kto_en_demo.json", "messages"),
+    ],
+)
+def test_every_row_of_real_data_sets_is_read(file: str, name: str) -> None:
+    rows = read_rows(SHARED / file)
+    found = recognise(rows)
+    assert found.name == name
+    for number, row in enumerate(rows):
+        to_example(row, number, found)
