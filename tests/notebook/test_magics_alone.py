@@ -1,0 +1,78 @@
+"""Magics in IPython's own shell, without a kernel: they work, and show nothing live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import llmtune_kernel
+from llmtune_kernel.notebook.sampling import read_prompts
+from llmtune_kernel.runs.workers import pool
+
+
+@pytest.fixture
+def shell(runs_home: Path) -> Iterator[InteractiveShell]:
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "llmtune_kernel")
+    yield shell
+    shell.run_line_magic("unload_ext", "llmtune_kernel")
+    shell.reset()
+    InteractiveShell.clear_instance()
+
+
+def test_a_cell_starts_a_run_and_binds_it(shell: InteractiveShell, tiny_model: str, rows_file: Path) -> None:
+    with capture_output() as captured:
+        cell = f"model: {tiny_model}\ndata: {rows_file}\ntraining: {{max_steps: 1}}\n"
+        shell.run_cell_magic("finetune", "tuned --wait", cell)
+        shell.run_cell_magic("finetune", "", cell)
+    assert shell.user_ns["tuned"].state == "finished"
+    assert shell.user_ns["_run"].wait().name == "run-1"
+    assert captured.outputs == []
+    kept = (shell.user_ns["tuned"].directory / "config.yaml").read_text()
+    assert kept == cell, "the configuration stays as it was written"
+
+
+def test_runs_is_empty_at_first(shell: InteractiveShell) -> None:
+    with capture_output() as captured:
+        shell.run_line_magic("runs", "")
+    assert captured.outputs[0].data["text/plain"] == "No runs yet."
+    assert llmtune_kernel.runs() == []
+
+
+def test_unloading_takes_the_magics_away(shell: InteractiveShell) -> None:
+    shell.run_line_magic("unload_ext", "llmtune_kernel")
+    assert "finetune" not in shell.magics_manager.magics["cell"]
+    shell.run_line_magic("load_ext", "llmtune_kernel")
+    assert "finetune" in shell.magics_manager.magics["cell"]
+
+
+def test_python_takes_a_file_or_a_dict_but_not_two_configurations(
+    runs_home: Path, tiny_model: str, rows_file: Path, tmp_path: Path
+) -> None:
+    values: dict[str, Any] = {"model": tiny_model, "data": rows_file, "training": {"max_steps": 1}}
+    text = f"model: {tiny_model}\ndata: {rows_file}\ntraining: {{max_steps: 1}}\n"
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    for config in (values, str(file)):
+        assert llmtune_kernel.finetune(config, wait=True).state == "finished"
+    with pytest.raises(llmtune_kernel.UserError, match="sections"):
+        llmtune_kernel.finetune(text, training={"max_steps": 2})
+    with pytest.raises(llmtune_kernel.UserError, match="cannot be read"):
+        llmtune_kernel.finetune("nowhere.yaml")
+    assert [run.name for run in llmtune_kernel.runs()] == ["run-2", "run-1"]
+    pool().close()
+
+
+def test_prompts_are_lines_or_chats() -> None:
+    assert read_prompts("One?\n\n  Two?\n- three") == ["One?", "Two?", "- three"]
+    turn = {"role": "user", "content": "Hi"}
+    assert read_prompts("- role: user\n  content: Hi") == [[turn]]
+    assert read_prompts("- - {role: user, content: Hi}\n- - {role: user, content: Hi}") == [[turn], [turn]]
+    for wrong in ("", "- {role: user}", "- {role: user, content: [a}", "- {role: user, content: 3}"):
+        with pytest.raises(llmtune_kernel.UserError):
+            read_prompts(wrong)
