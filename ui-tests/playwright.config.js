@@ -21,6 +21,9 @@ module.exports = {
   // One server and two cores: tests share both.
   workers: 1,
   reporter: [['list']],
+  // Long, because a busy machine is no failure.
+  timeout: 180 * 1000,
+  expect: { timeout: 30 * 1000 },
   use: {
     ...baseConfig.use,
     baseURL: process.env.TARGET_URL,

@@ -26,7 +26,9 @@ export class KernelStatuses {
       ? { kind: 'busy', message: this._trans.__('The kernel is busy.') }
       : {
           kind: 'connecting',
-          message: this._trans.__('Connecting to the kernel…')
+          message: this._trans.__(
+            'Connecting to the kernel… A running cell can delay this.'
+          )
         };
   }
 

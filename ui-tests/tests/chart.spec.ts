@@ -1,6 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
 
+import { openNotebook } from './notebooks';
+
 const SHOW = `from math import exp, sin
 from llmtune_kernel.notebook.chart import LossChart
 chart = LossChart(title="run")
@@ -14,10 +16,7 @@ chart.append_eval([(s, 2 * exp(-s / 350) + 1.1) for s in range(0, 1000, 100)])`;
 
 test.describe('The loss chart', () => {
   test.beforeEach(async ({ page, tmpPath }) => {
-    const path = `${tmpPath}/chart.ipynb`;
-    await page.contents.uploadContent(notebook([SHOW, TRAIN]), 'text', path);
-    await page.notebook.openByPath(path);
-    await page.notebook.activate('chart.ipynb');
+    await openNotebook(page, `${tmpPath}/chart.ipynb`, [SHOW, TRAIN]);
     await page.notebook.run();
     await expect(chart(page)).toHaveAttribute('data-points', '1000');
     await expect(chart(page)).toHaveAttribute('data-eval-points', '10');
@@ -82,26 +81,4 @@ function chart(page: IJupyterLabPageFixture) {
 
 async function screenshot(page: IJupyterLabPageFixture, name: string) {
   await page.screenshot({ path: `artefacts/${name}.png` });
-}
-
-function notebook(sources: string[]): string {
-  return JSON.stringify({
-    cells: sources.map((source, index) => ({
-      cell_type: 'code',
-      id: `cell-${index}`,
-      metadata: {},
-      execution_count: null,
-      outputs: [],
-      source
-    })),
-    metadata: {
-      kernelspec: {
-        display_name: 'Python 3 (ipykernel)',
-        language: 'python',
-        name: 'python3'
-      }
-    },
-    nbformat: 4,
-    nbformat_minor: 5
-  });
 }

@@ -1,0 +1,33 @@
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+
+/**
+ * Open a new notebook with code cells. It is uploaded, not typed: the editor would indent what is typed.
+ */
+export async function openNotebook(
+  page: IJupyterLabPageFixture,
+  path: string,
+  sources: string[]
+): Promise<void> {
+  const content = JSON.stringify({
+    cells: sources.map((source, index) => ({
+      cell_type: 'code',
+      id: `cell-${index}`,
+      metadata: {},
+      execution_count: null,
+      outputs: [],
+      source
+    })),
+    metadata: {
+      kernelspec: {
+        display_name: 'Python 3 (ipykernel)',
+        language: 'python',
+        name: 'python3'
+      }
+    },
+    nbformat: 4,
+    nbformat_minor: 5
+  });
+  await page.contents.uploadContent(content, 'text', path);
+  await page.notebook.openByPath(path);
+  await page.notebook.activate(path.split('/').pop()!);
+}
