@@ -70,13 +70,11 @@ class ChatTemplate:
         return text, self._by_turn(text, conversation) if spans is None else spans
 
     def _apply(self, conversation: Conversation, messages: list[Message], prompt: bool = False) -> str:
-        from jinja2 import TemplateError
-
         try:
             text: str = self._tokenizer.apply_chat_template(
                 messages, tools=conversation.tools, tokenize=False, add_generation_prompt=prompt
             )
-        except (TemplateError, TypeError, KeyError, ValueError) as error:
+        except Exception as error:  # a template is a program and may raise anything
             raise TemplateProblem(f"the chat template refuses it: {error}") from error
         return text
 

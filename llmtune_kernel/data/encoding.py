@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, to_example
-from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, Rendered, TemplateProblem
+from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, Rendered
 from llmtune_kernel.data.turns import RowProblem
 
 OnProgress = Callable[[int, int], None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.answers import ChatTemplate, Span, TemplateProblem
+from llmtune_kernel.data.answers import ChatTemplate, Span
 from llmtune_kernel.data.formats import Conversation, Example, PlainText
 
 IGNORED = -100
@@ -50,6 +50,7 @@ class Encoder:
                 "Use a model that comes with a tokenizer.json.",
             )
         self._tokenizer = tokenizer
+        self._added = set(tokenizer.added_tokens_decoder)
         self._mask_prompt = mask_prompt
         self._template: ChatTemplate | None = None
 
@@ -96,8 +97,7 @@ class Encoder:
     def _labels(self, spans: list[Span], ids: list[int], offsets: list[Span]) -> list[int]:
         if not self._mask_prompt:
             return list(ids)
-        added = self._tokenizer.added_tokens_decoder
-        trained = trained_tokens(spans, offsets, [token in added for token in ids])
+        trained = trained_tokens(spans, offsets, [token in self._added for token in ids])
         return [token if flag else IGNORED for token, flag in zip(ids, trained, strict=True)]
 
     def _check(self, item: Rendered, ids: list[int]) -> None:
@@ -146,14 +146,3 @@ def trained_tokens(spans: list[Span], offsets: list[Span], special: list[bool]) 
         begins, ends = spans[number] if number < len(spans) else (reached, reached)
         trained.append(start < ends and begins < reached and not (alone and start < begins))
     return trained
-
-
-__all__ = [
-    "IGNORED",
-    "Encoded",
-    "Encoder",
-    "Rendered",
-    "TemplateProblem",
-    "encode_conversation",
-    "trained_tokens",
-]
