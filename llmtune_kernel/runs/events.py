@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -165,23 +164,18 @@ _TYPES: dict[type[BaseModel], str] = {
 class EventWriter:
     """Appends events to a file; safe to call from several threads of one process.
 
-    Sequence numbers go on from the last whole event already in the file; a torn last line is ended first.
+    Sequence numbers go on from the last whole event already in the file; a torn last line, which no reader has
+    taken for an event, is cut off.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._seq = 0
-        torn = False
-        if path.exists():
-            for event in EventReader(path).read():
-                self._seq = event.seq + 1
-            with path.open("rb") as file:
-                if file.seek(0, os.SEEK_END):
-                    file.seek(-1, os.SEEK_END)
-                    torn = file.read(1) != b"\n"
         self._file = path.open("a", encoding="utf-8")
-        if torn:
-            self._file.write("\n")
+        reader = EventReader(path)
+        for event in reader.read():
+            self._seq = event.seq + 1
+        self._file.truncate(reader.offset)
 
     def write(self, payload: Payload) -> None:
         """Append one event and flush it to the operating system."""
@@ -192,9 +186,9 @@ class EventWriter:
                 "type": _TYPES[type(payload)],
                 "payload": payload.model_dump(),
             }
+            self._seq += 1  # first: what a full disk keeps from being flushed is written with the next event
             self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
-            self._seq += 1
 
     def close(self) -> None:
         with self._lock:
@@ -209,7 +203,7 @@ class EventReader:
         self.offset = offset
 
     def read(self) -> Iterator[Event]:
-        """Yield the whole events appended since the last call; lines that are not events are skipped."""
+        """Yield the whole events appended since the last call."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
@@ -218,8 +212,4 @@ class EventReader:
                 if not line.endswith(b"\n"):
                     return
                 self.offset += len(line)
-                try:
-                    record = json.loads(line)
-                except ValueError:  # the end of a line torn by a crash, closed by the next writer
-                    continue
-                yield EVENT.validate_python(record)
+                yield EVENT.validate_json(line)

@@ -36,7 +36,7 @@ def train(
     _write_output_to(directory.log)
     events = EventWriter(directory.events)
     control = ControlServer(directory, events.write)
-    _watch(config, control, kernel_gone)
+    stop_with(config, control, kernel_gone)
     end: list[Payload]
     try:
         # Imported only now, so that orders are heard while a cold worker imports torch.
@@ -81,11 +81,12 @@ def _write_output_to(log: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
 
 
-def _watch(config: RunConfig, control: ControlServer, kernel_gone: Callable[[], None]) -> None:
-    """Turn the end of the kernel (if the configuration says so) and SIGTERM into an order to stop."""
+def stop_with(config: RunConfig, control: ControlServer, kernel_gone: Callable[[], None]) -> None:
+    """Turn SIGTERM, and the end of the kernel if the configuration says so, into an order to stop."""
 
     def terminated(signum: int, frame: FrameType | None) -> None:
-        control.order(Stop())
+        # Not here: the thread that was interrupted may hold the locks that giving an order takes.
+        threading.Thread(target=control.order, args=(Stop(),), name="llmtune-terminated").start()
 
     signal.signal(signal.SIGTERM, terminated)
 
