@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
 
-_BLUE, _ORANGE, _GREEN, _PURPLE = "#4c8dd6", "#e8853d", "#4aa564", "#a06cc8"
+_BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
 _GREY = "#8a8a8a"  # readable on a white and on a black page
 _SVG_POINTS = 400
 
@@ -45,8 +45,22 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
             _ORANGE,
             mode="lines+markers",
         ),
-        line("learning rate", steps, _listed(train.column("learning_rate")[kept]), _GREEN, yaxis="y2"),
-        line("gradient norm", steps, _listed(train.column("grad_norm")[kept]), _PURPLE, yaxis="y3"),
+        line(
+            "learning rate",
+            steps,
+            _listed(train.column("learning_rate")[kept]),
+            _GREEN,
+            yaxis="y2",
+            showlegend=False,
+        ),
+        line(
+            "gradient norm",
+            steps,
+            _listed(train.column("grad_norm")[kept]),
+            _GREY,
+            yaxis="y3",
+            showlegend=False,
+        ),
     ]
 
 
@@ -58,7 +72,7 @@ def plotly_layout(title: str) -> dict[str, Any]:
         for label, kind in (("linear", "linear"), ("log", "log"))
     ]
     return {
-        "title": {"text": html.escape(title), "font": {"size": 14}},
+        "title": {"text": html.escape(title), "font": {"size": 14}, "x": 0.5, "xanchor": "center"},
         "height": 380,
         "margin": {"l": 60, "r": 60, "t": 50, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -67,12 +81,18 @@ def plotly_layout(title: str) -> dict[str, Any]:
         "legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
         "xaxis": {**axis, "title": {"text": "step"}, "anchor": "y2"},
         "yaxis": {**axis, "title": {"text": "loss"}, "domain": [0.36, 1]},
-        "yaxis2": {**axis, "title": {"text": "learning rate"}, "domain": [0, 0.26], "exponentformat": "e"},
+        "yaxis2": {
+            **axis,
+            "title": {"text": "learning rate", "font": {"color": _GREEN}},
+            "domain": [0, 0.26],
+            "nticks": 4,
+        },
         "yaxis3": {
             "title": {"text": "gradient norm"},
             "overlaying": "y2",
             "side": "right",
             "showgrid": False,
+            "nticks": 4,
         },
         "updatemenus": [
             {
