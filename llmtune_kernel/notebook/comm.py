@@ -16,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 from llmtune_kernel import __version__
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
 from llmtune_kernel.notebook import protocol
-from llmtune_kernel.notebook.listing import summaries
 from llmtune_kernel.notebook.variables import list_variables
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader
+from llmtune_kernel.runs.listing import summaries
 
 TARGET = "llmtune"
 _TICK = 0.25  # seconds between two pushes, so at most four a second

@@ -14,9 +14,10 @@ from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundle, inspect
 from llmtune_kernel.notebook.listing import runs_bundle
 from llmtune_kernel.notebook.publishing import publish
-from llmtune_kernel.notebook.sampling import answers_bundle, ask, find_runs, latest_run, read_prompts
-from llmtune_kernel.notebook.starting import own_configuration, show_run, start, wait_for
-from llmtune_kernel.runs.run import Run, attach
+from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_run, read_prompts
+from llmtune_kernel.notebook.starting import show_run, start, wait_for
+from llmtune_kernel.runs.launch import own_configuration
+from llmtune_kernel.runs.run import Run, ask, attach
 
 _FINETUNE = Options(
     "%%finetune",

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from llmtune_kernel.notebook.progress import LogLine, Progress
-from llmtune_kernel.notebook.wording import clock, duration, number, size
 from llmtune_kernel.runs.events import Error, Message, Sample
+from llmtune_kernel.runs.wording import clock, duration, number, size
 
 STATE_COLORS = {
     "queued": "#8a8a8a",

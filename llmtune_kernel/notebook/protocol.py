@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from llmtune_kernel.runs.control import COMMAND, Command
 from llmtune_kernel.runs.events import Event
+from llmtune_kernel.runs.listing import RunSummary
 
 
 class _Message(BaseModel):
@@ -150,19 +151,6 @@ class Variable(_Message):
     type: str
     rows: int
     columns: list[str]
-
-
-class RunSummary(_Message):
-    """A run in a list. Times in Unix seconds, `eta` and `duration` in seconds."""
-
-    name: str
-    state: str
-    step: int
-    max_steps: int
-    loss: float | None
-    started: float
-    duration: float
-    eta: float | None
 
 
 class Mistake(_Message):

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.config import UserError
 from llmtune_kernel.notebook import markup
-from llmtune_kernel.runs.run import Prompt, Run, attach, runs, sample
+from llmtune_kernel.runs.run import Prompt, Run, attach, runs
 
 
 def read_prompts(text: str) -> list[Prompt]:
@@ -65,25 +65,6 @@ def latest_run() -> Run:
     return known[0]
 
 
-def ask(
-    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
-) -> dict[str, list[str]]:
-    """Answers by column: with `base` the base models first, then the runs.
-
-    A live run answers with its weights of now, the rest is one job of a worker.
-
-    Raises:
-        UserError: a run without a result, a wrong setting.
-    """
-    live = [run for run in chosen if run.paths.alive]
-    over = [run for run in chosen if run not in live]
-    bases = _bases(chosen) if base else []
-    answers = sample([*bases, *over], prompts, settings) if bases or over else {}
-    for run in live:
-        answers[run.name] = run.sample(prompts, **settings)
-    return {name: answers[name] for name in [*bases, *(run.name for run in chosen)]}
-
-
 def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[str]]) -> dict[str, Any]:
     """A row a prompt, a column a model."""
     shown = [prompt if isinstance(prompt, str) else _chat_text(prompt) for prompt in prompts]
@@ -97,13 +78,6 @@ def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[str]]) 
         plain.append(f"> {text}")
         plain += [f"  {column}: {answers[column][number]}" for column in columns]
     return {"text/html": markup.table(rows, ["prompt", *columns]), "text/plain": "\n".join(plain)}
-
-
-def _bases(chosen: Sequence[Run]) -> list[str]:
-    """Names of the base models of runs, each once; of the default one without runs."""
-    if not chosen:
-        return [ModelConfig().name_or_path]
-    return list(dict.fromkeys(run.config.model.name_or_path for run in chosen))
 
 
 def _chat_text(turns: Sequence[Mapping[str, str]]) -> str:

@@ -9,9 +9,9 @@ from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.curves import Curves
 from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
 from llmtune_kernel.notebook.progress import Progress
-from llmtune_kernel.notebook.wording import duration, number
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Sample
+from llmtune_kernel.runs.wording import duration, number
 
 Bundle = dict[str, Any]
 _NOTHING: Bundle = {"text/html": "<span></span>", "text/plain": ""}
@@ -70,6 +70,8 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
         rows.append(("tokens", f"{metrics.tokens:,}"))
     if progress.began is not None and progress.latest is not None:
         rows.append(("took", duration(progress.latest - progress.began)))
+    if progress.state == "stopped":
+        rows.append(("continue", f"%finetune --resume {progress.name}"))
     rows.append(("result" if progress.result else "directory", str(directory.path / progress.result)))
     return rows
 

@@ -11,8 +11,7 @@ from IPython.core.getipython import get_ipython
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict, read_config
 from llmtune_kernel.notebook import mistakes
 from llmtune_kernel.notebook.variables import data_writers
-from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.launch import check_launch, launch
+from llmtune_kernel.runs.launch import check_launch, launch, own_configuration
 from llmtune_kernel.runs.run import Run, RunFailed
 
 if TYPE_CHECKING:
@@ -110,17 +109,6 @@ def wait_for(run: Run, live: LiveDisplay | None) -> None:
         raise
     if live is not None:
         live.join()
-
-
-def own_configuration(name: str) -> tuple[RunConfig, str]:
-    """The configuration with which to continue a run, and its text.
-
-    Raises:
-        UserError: there is no such run.
-    """
-    path = RunDirectory.find(name).config
-    text = path.read_text(encoding="utf-8")
-    return read_config(text, source=str(path), resume=name), text
 
 
 def _read(config: str | Path) -> tuple[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from llmtune_kernel.config import RunConfig, UserError, dump_config
+from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
 from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name
 from llmtune_kernel.runs.events import EventWriter, State
 from llmtune_kernel.runs.run import Run
@@ -62,6 +62,21 @@ def launch(
     finally:
         os.close(lock)
     return Run(directory)
+
+
+def own_configuration(name: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, str]:
+    """The configuration with which to continue a run, and its text.
+
+    Args:
+        overrides: as `read_config`; they are part of the text.
+
+    Raises:
+        UserError: there is no such run, or an override is wrong.
+    """
+    path = RunDirectory.find(name).config
+    text = path.read_text(encoding="utf-8")
+    config = read_config(text, source=str(path), overrides=overrides)
+    return config.model_copy(update={"resume": name}), dump_config(config) if overrides else text
 
 
 def check_launch(config: RunConfig, name: str | None) -> None:

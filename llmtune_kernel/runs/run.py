@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import ModelConfig, RunConfig, UserError
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import (
@@ -259,6 +260,32 @@ def sample(
     ]
     pool().call({"job": "sample", "sources": described, "prompts": prompts, "settings": settings or {}}, take)
     return answers
+
+
+def ask(
+    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
+) -> dict[str, list[str]]:
+    """Answers by column: with `base` the base models first, then the runs.
+
+    A live run answers with its weights of now, the rest is one job of a worker.
+
+    Raises:
+        UserError: a run without a result, a wrong setting.
+    """
+    live = [run for run in chosen if run.paths.alive]
+    over = [run for run in chosen if run not in live]
+    bases = _bases(chosen) if base else []
+    answers = sample([*bases, *over], prompts, settings) if bases or over else {}
+    for run in live:
+        answers[run.name] = run.sample(prompts, **settings)
+    return {name: answers[name] for name in [*bases, *(run.name for run in chosen)]}
+
+
+def _bases(chosen: Sequence[Run]) -> list[str]:
+    """Names of the base models of runs, each once; of the default one without runs."""
+    if not chosen:
+        return [ModelConfig().name_or_path]
+    return list(dict.fromkeys(run.config.model.name_or_path for run in chosen))
 
 
 def attach(name: str) -> Run:
