@@ -72,9 +72,11 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
             with Client(address["address"], authkey=bytes.fromhex(address["key"])) as connection:
                 connection.send_bytes(command.model_dump_json().encode())
                 answer = json.loads(connection.recv_bytes())
-        except (OSError, EOFError, ValueError, AuthenticationError):
+        except (OSError, EOFError, ValueError, AuthenticationError) as error:
             if time.monotonic() > deadline:
-                raise
+                raise UserError(
+                    f"The run {directory.name!r} does not answer.", str(directory.log), "Try again."
+                ) from error
             time.sleep(0.1)
             continue
         if not answer["ok"]:

@@ -7,13 +7,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import (
     TERMINAL,
+    Error,
     ErrorEvent,
     EvaluationEvent,
     Event,
@@ -77,7 +78,9 @@ class Run:
         alive = self.paths.alive
         last = next((event for event in reversed(self.events()) if isinstance(event, StateEvent)), None)
         state = last.payload.state if last else "queued"
-        return state if alive or state in TERMINAL else "failed"
+        if alive or state in TERMINAL or self.paths.alive:  # asked again: it may have been continued just now
+            return state
+        return "failed"
 
     def events(self) -> list[Event]:
         """All events so far, oldest first."""
@@ -135,16 +138,21 @@ class Run:
 
     def failure(self) -> RunFailed:
         """Why the run failed."""
-        last = next((event for event in reversed(self.events()) if isinstance(event, ErrorEvent)), None)
-        if last is not None and not last.payload.tail:
-            return RunFailed(last.payload.what, last.payload.where, last.payload.fix)
-        tail = last.payload.tail if last else self.paths.log_tail()
-        what = (
-            last.payload.what
-            if last
-            else ("The worker process ended without a word. It was killed, or the system ran out of memory.")
-        )
-        return RunFailed("\n".join([what, *(f"  | {line}" for line in tail)]), str(self.paths.log))
+        error = self._last_error()
+        if error is None:
+            what = "The worker process ended without a word. It was killed, or the system ran out of memory."
+            error = Error(what=what, log=str(self.paths.log), tail=self.paths.log_tail())
+        what = "\n".join([error.what, *(f"  | {line}" for line in error.tail)])
+        return RunFailed(what, error.where or error.log, error.fix)
+
+    def _last_error(self) -> Error | None:
+        """The error of the last session; those of sessions before it were continued from."""
+        for event in reversed(self.events()):
+            if isinstance(event, ErrorEvent):
+                return event.payload
+            if isinstance(event, StateEvent) and event.payload.state == "queued":
+                return None
+        return None
 
     def stop(self) -> None:
         """Save, then end the run at the next step."""
@@ -172,9 +180,7 @@ class Run:
         Raises:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
-        wanted: list[Prompt] | None = [prompts] if isinstance(prompts, str) else prompts
-        if wanted and isinstance(wanted[0], dict):
-            wanted = [wanted]  # type: ignore[list-item]
+        wanted = _as_prompts(prompts)
         if self.paths.alive:
             return self._sample_live(wanted, settings)
         return sample([self], wanted or self._own_prompts(), settings)[self.name]
@@ -197,6 +203,12 @@ class Run:
             events = self.events()
             for event in events[seen:]:
                 if isinstance(event, SampleEvent) and event.payload.request == request:
+                    if not event.payload.answers:
+                        raise UserError(
+                            "The run could not answer; its log says why.",
+                            str(self.paths.log),
+                            "Change the prompt.",
+                        )
                     return [answer.answer for answer in event.payload.answers]
             if over:
                 return sample([self], prompts or self._own_prompts(), settings)[self.name]
@@ -216,8 +228,8 @@ class Run:
 
         base = self._resolved()["base"]
         if self.paths.model.exists():
-            model = AutoModelForCausalLM.from_pretrained(self.paths.model, dtype=base["dtype"])
-            return model.eval(), AutoTokenizer.from_pretrained(self.paths.model)
+            full: Any = AutoModelForCausalLM.from_pretrained(self.paths.model, dtype=base["dtype"])
+            return full.eval(), AutoTokenizer.from_pretrained(self.paths.model)
         if not self.paths.adapter.exists():
             raise UserError(
                 f"The run {self.name!r} has no result yet; it is {self.state}.",
@@ -231,6 +243,17 @@ class Run:
         )
         tuned: Any = PeftModel.from_pretrained(model, str(self.paths.adapter))
         return tuned.eval(), AutoTokenizer.from_pretrained(self.paths.adapter)
+
+
+def _as_prompts(prompts: Prompt | list[Prompt] | None) -> list[Prompt] | None:
+    """One prompt or several as a list: a list that holds turns, which are mappings, is itself a prompt."""
+    if not prompts:
+        return None
+    if isinstance(prompts, str):
+        return [prompts]
+    if all(isinstance(part, dict) for part in prompts):
+        return [cast("list[dict[str, str]]", prompts)]
+    return cast("list[Prompt]", prompts)
 
 
 def sample(

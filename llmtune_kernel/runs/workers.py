@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import json
 import os
@@ -13,7 +12,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
@@ -45,13 +43,11 @@ def _import_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.startswith(_READ_AT_IMPORT)}
 
 
-class WorkerFault(Exception):
-    """The worker broke while it did a job; `tail` holds the last lines it printed."""
+class WorkerFault(UserError):
+    """The worker broke while it did a job; says the last lines it printed and where its log is."""
 
-    def __init__(self, tail: list[str], log: str) -> None:
-        super().__init__("\n".join(["The worker process failed.", *tail, f"Its log: {log}"]))
-        self.tail = tail
-        self.log = log
+    def __init__(self, what: str, tail: list[str], log: str) -> None:
+        super().__init__("\n".join([what, *(f"  | {line}" for line in tail)]), log)
 
 
 class Worker:
@@ -64,14 +60,15 @@ class Worker:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         self._environment = _import_environment()
-        descriptor, self._log = tempfile.mkstemp(prefix="llmtune-worker-", suffix=".log")
-        with theirs, os.fdopen(descriptor, "wb") as log:
+        # Nameless: nothing of it is left behind, however the processes end.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "llmtune_kernel.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=self._log,
+                stderr=self._log,
                 env={**_ENVIRONMENT, **os.environ},
                 start_new_session=True,
             )
@@ -84,16 +81,19 @@ class Worker:
         return self.process.poll() is None and self._environment == _import_environment()
 
     def _send(self, job: dict[str, Any], descriptors: list[int]) -> None:
-        message = {**job, "cwd": os.getcwd(), "environment": dict(os.environ)}
+        message = {**job, "cwd": os.getcwd(), "environment": {**_ENVIRONMENT, **os.environ}}
         socket.send_fds(self._socket, [b"\0"], descriptors)
         self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def hand_over(self, job: dict[str, Any], lock: int) -> None:
         """Give it a training job and the descriptor that holds the run's lock; from now on the worker is the run."""
         self._send(job, [lock])
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._log)
         # The socket stays open on purpose: its end tells the worker that this process has gone.
+        threading.Thread(target=self._attend, name="llmtune-run", daemon=True).start()
+
+    def _attend(self) -> None:
+        self.process.wait()  # or it would stay behind as a zombie
+        self._release()
 
     def call(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Do a job and yield its answers.
@@ -105,7 +105,7 @@ class Worker:
         try:
             self._send(job, [])
         except OSError:
-            raise self._fault() from None
+            raise self._fault([]) from None
         for line in self._answers:
             answer: dict[str, Any] = json.loads(line)
             if answer["type"] == "done":
@@ -113,24 +113,28 @@ class Worker:
             if answer["type"] == "error":
                 raise UserError(answer["what"], answer["where"], answer["fix"])
             if answer["type"] == "fault":
-                raise WorkerFault(answer["tail"], self._log)
+                raise self._fault(answer["tail"])
             yield answer
-        raise self._fault()
+        raise self._fault([])
 
-    def _fault(self) -> WorkerFault:
-        lines = Path(self._log).read_text(encoding="utf-8", errors="replace").splitlines()
-        return WorkerFault(
-            lines[-12:] or ["It ended without a word; perhaps the system ran out of memory."], self._log
-        )
+    def _fault(self, tail: list[str]) -> WorkerFault:
+        printed = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+        with tempfile.NamedTemporaryFile(prefix="llmtune-worker-", suffix=".log", delete=False) as kept:
+            kept.write(printed)
+        what = "The worker process failed." if tail else "The worker process ended; perhaps memory ran out."
+        tail = tail or printed.decode(errors="replace").splitlines()[-12:]
+        return WorkerFault(what, tail, kept.name)
 
     def close(self) -> None:
         """End it."""
-        self._answers.close()
-        self._socket.close()
         self.process.terminate()
         self.process.wait()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._log)
+        self._release()
+
+    def _release(self) -> None:
+        self._answers.close()
+        self._socket.close()
+        self._log.close()
 
 
 class WorkerPool:
@@ -139,7 +143,6 @@ class WorkerPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: Worker | None = None
-        self._running: list[Worker] = []  # training workers: kept so that their sockets stay open
         atexit.register(self.close)
 
     def prepare(self) -> None:
@@ -168,10 +171,7 @@ class WorkerPool:
             worker.hand_over(job, lock)
         except OSError:  # it died while it waited
             worker.close()
-            worker = Worker()
-            worker.hand_over(job, lock)
-        with self._lock:
-            self._running = [*(other for other in self._running if other.process.poll() is None), worker]
+            Worker().hand_over(job, lock)
 
     def call(self, job: dict[str, Any], on_answer: Callable[[dict[str, Any]], None]) -> None:
         """Do a job in a warm worker, or in a new one, and keep it warm for the next.
@@ -185,11 +185,11 @@ class WorkerPool:
         try:
             for answer in worker.call(job):
                 on_answer(answer)
-        except UserError:
-            self._give_back(worker)
-            raise
-        except BaseException:
-            worker.close()
+        except BaseException as error:
+            if isinstance(error, UserError) and not isinstance(error, WorkerFault):
+                self._give_back(worker)
+            else:
+                worker.close()
             raise
         self._give_back(worker)
 

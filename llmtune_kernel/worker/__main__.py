@@ -31,6 +31,8 @@ class Channel:
         """The next job and the descriptors that came with it; None when the other side has gone."""
         # One byte carries the descriptors; read alone, nothing of the line is buffered with it.
         mark, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
         line = self._lines.readline() if mark else ""
         return (json.loads(line), descriptors) if line else None
 
@@ -63,7 +65,7 @@ def serve(channel: Channel) -> None:
         warm_up()
     while (received := channel.receive()) is not None:
         job, descriptors = received
-        os.environ.update(job.pop("environment"))
+        _take_environment(job.pop("environment"))
         os.chdir(job.pop("cwd"))
         if job["job"] == "train":
             from llmtune_kernel.worker.train import train
@@ -77,6 +79,12 @@ def serve(channel: Channel) -> None:
             )
             return
         _answer(channel, job)
+
+
+def _take_environment(environment: dict[str, str]) -> None:
+    for key in os.environ.keys() - environment.keys():
+        del os.environ[key]
+    os.environ.update(environment)
 
 
 def _answer(channel: Channel, job: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -271,8 +272,10 @@ class Session:
 
     def _pause(self) -> Resume | Stop:
         """Hold until told to resume or stop; saving and sampling go on working."""
-        self._emit(State(state="paused"))
+        order: object = Pause()
         while True:
+            if isinstance(order, Pause):
+                self._emit(State(state="paused"))
             order = self._control.next(wait=3600)
             if isinstance(order, Resume):
                 self._emit(State(state="training"))
@@ -285,15 +288,16 @@ class Session:
         settings = sample_settings(self._config.samples, order.settings)
         try:
             prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
-        except UserError as error:
-            self._emit(Log(level="warning", message=str(error)))
-            return
-        if not prompts:
-            self._emit(
-                Log(level="warning", message="There is no prompt to sample: add some under samples.prompts.")
-            )
-            return
-        answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype)
+            if not prompts:
+                raise UserError("There is no prompt: add some under samples.prompts.")
+            answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype)
+        except Exception as error:
+            # Say, a chat template that knows no system turn: no reason to lose the run.
+            traceback.print_exc()
+            self._emit(Log(level="warning", message=f"No sample: {error}"))
+            if order.request is None:
+                return
+            prompts, answers = [], []  # whoever waits for this request shall not wait for ever
         self._emit(
             Sample(
                 step=self._trainer.state.global_step,
