@@ -107,6 +107,8 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         (datasets.DatasetDict(test=datasets.Dataset.from_list(FLAT)), ["DatasetDict", 'data["test"]']),
         (pl.LazyFrame(FLAT), ["LazyFrame", "data.collect()"]),
         (3, ["int", "list of dicts"]),
+        (pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), ["two columns named 'a'"]),
+        (pl.DataFrame({"a": [object()]}), ["'a'", "Python objects"]),
     ],
     ids=[
         "empty",
@@ -119,6 +121,8 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         "DatasetDict",
         "LazyFrame",
         "number",
+        "twice",
+        "objects",
     ],
 )
 def test_a_variable_that_holds_no_rows_is_refused(value: Any, words: list[str], tmp_path: Path) -> None:
