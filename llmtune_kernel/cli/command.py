@@ -1,0 +1,130 @@
+"""The command line: its words, and what it returns."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from llmtune_kernel.cli.inspecting import inspect
+from llmtune_kernel.cli.listing import runs
+from llmtune_kernel.cli.orders import ORDERS, give
+from llmtune_kernel.cli.sampling import sample
+from llmtune_kernel.cli.terminal import say
+from llmtune_kernel.cli.training import attach, train
+from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.workers import WorkerFault
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_STOPS = "Ctrl-C stops the run and saves; a second one leaves it running."
+_EXIT_CODES = """exit codes:
+  0    done; with train and attach: the run finished
+  1    the run failed, or the worker did
+  2    a mistake in the command, the configuration or the data
+  3    the run was stopped
+  130  Ctrl-C; a run that was followed goes on
+"""
+_SHAPE: dict[str, Any] = {
+    "allow_abbrev": False,
+    "epilog": _EXIT_CODES,
+    "formatter_class": argparse.RawDescriptionHelpFormatter,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command `llmtune`.
+
+    Args:
+        arguments: Those after the name of the command; by default of this process.
+
+    Returns:
+        The exit code.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.do(options)
+        sys.stdout.flush()
+    except UserError as error:
+        say(str(error))
+        return 1 if isinstance(error, WorkerFault) else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader has seen enough, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="llmtune", description="Fine-tune language models.", **_SHAPE)
+    parser.add_argument("--version", action="version", version=f"llmtune {version('jupyterlab-llmtune')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_following(commands)
+    for order, (_, help_text, _) in ORDERS.items():
+        command = _add(commands, order, give, help_text)
+        command.add_argument("name", metavar="NAME", help="name of the run")
+        command.set_defaults(order=order)
+    _add_looking(commands)
+    return parser
+
+
+def _add(commands: _Commands, name: str, do: Callable[..., int], text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", **_SHAPE)
+    parser.set_defaults(do=do)
+    return parser
+
+
+def _add_following(commands: _Commands) -> None:
+    parser = _add(commands, "train", train, "start a run, or continue one, and follow it to its end")
+    parser.description = f"{parser.description}\n{_STOPS}"
+    parser.add_argument("file", nargs="?", metavar="FILE.yaml", help="the configuration")
+    parser.add_argument("--name", metavar="NAME", help="name of the run; by default run-1, run-2, …")
+    parser.add_argument(
+        "--resume", metavar="NAME", help="continue a run; without FILE.yaml as it was configured"
+    )
+    parser.add_argument(
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="wins over the file, e.g. training.max_steps=10",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the events of the run, one JSON text a line"
+    )
+    parser = _add(commands, "attach", attach, "follow a run to its end; Ctrl-C leaves it")
+    parser.add_argument("name", metavar="NAME", help="name of the run")
+    parser.add_argument(
+        "--json", action="store_true", help="print the events of the run, one JSON text a line"
+    )
+
+
+def _add_looking(commands: _Commands) -> None:
+    parser = _add(commands, "runs", runs, "list all runs, newest first")
+    parser.add_argument("--json", action="store_true", help="one JSON text a line")
+    parser = _add(commands, "sample", sample, "answers of a run or of a base model")
+    parser.add_argument(
+        "target", metavar="NAME|MODEL", help="name of a run, or of a model such as smollm2-135m"
+    )
+    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="what to ask")
+    parser.add_argument("--base", action="store_true", help="the base model of the run as well")
+    parser.add_argument("--max-new-tokens", type=int, metavar="N", help="longest answer in tokens")
+    parser.add_argument(
+        "--temperature", type=float, metavar="T", help="0 takes the likeliest token each time"
+    )
+    parser = _add(
+        commands, "inspect", inspect, "format, sizes and first rows of data, as the trainer sees them"
+    )
+    parser.add_argument("source", metavar="FILE.yaml|DATA", help="a configuration, or a file of rows")
+    parser.add_argument("--model", metavar="M", help="whose tokenizer and chat template to use")
+    parser.add_argument("--json", action="store_true", help="print one JSON text")

@@ -1,0 +1,100 @@
+"""`llmtune inspect`: what the trainer will see, computed by a worker."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from llmtune_kernel.cli.terminal import clean, console
+from llmtune_kernel.cli.training import read_file
+from llmtune_kernel.config import RunConfig, UserError, config_from_dict
+from llmtune_kernel.runs.workers import pool
+
+Summary = dict[str, Any]
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print format, sizes and first rows of a data set, or of the data of a configuration.
+
+    Raises:
+        UserError: any mistake in the configuration, the data or the model's name.
+    """
+    config = _configuration(options)
+    summary = _inspect(config)
+    if options.json:
+        sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
+        return 0
+    stdout = console()
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(summary):
+        facts.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
+    stdout.print(facts)
+    coloured = stdout.color_system is not None and not stdout.no_color
+    stdout.print(Text("trained tokens are " + ("green" if coloured else "in ⟦⟧"), style="dim"))
+    for example in summary["preview"]:
+        _print_example(stdout, example, coloured)
+    return 0
+
+
+def _configuration(options: argparse.Namespace) -> RunConfig:
+    if options.source.endswith((".yaml", ".yml")):
+        overrides = [f"model.name_or_path={json.dumps(options.model)}"] if options.model else []
+        config, _ = read_file(options.source, overrides)
+    else:
+        values = {"data": options.source, **({"model": options.model} if options.model else {})}
+        config = config_from_dict(values, "llmtune inspect")
+    for split, source in (("train", config.data.train), ("eval", config.data.eval)):
+        if source and source.startswith("$"):
+            what = f"{source} is a variable of a notebook, and there is no notebook here."
+            raise UserError(what, f"data.{split}", "Save it to a file, and name the file.")
+    return config
+
+
+def _inspect(config: RunConfig) -> Summary:
+    found: Summary = {}
+    with console(stderr=True).status("Loading the tokenizer") as status:
+
+        def take(answer: dict[str, Any]) -> None:
+            if answer["type"] == "summary":
+                found.update(answer["summary"])
+            else:
+                status.update(f"Reading row {answer['done']:,} of {answer['total']:,}")
+
+        job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": {}, "first": 3}
+        pool().call(job, take)
+    return found
+
+
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    rows, lengths = summary["rows"], summary["lengths"]
+    return [
+        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
+        ("columns", ", ".join(summary["columns"])),
+        ("rows", f"{rows:,}: {summary['train_rows']:,} to train on, {summary['eval_rows']:,} to evaluate on"),
+        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
+        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
+        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        ("optimizer steps", f"{summary['steps']:,}"),
+        ("model", summary["model"]),
+    ]
+
+
+def _print_example(stdout: Console, example: dict[str, Any], coloured: bool) -> None:
+    text = Text()
+    for span in example["spans"]:
+        said = clean(span["text"])
+        if not span["trained"]:
+            text.append(said)
+        elif coloured:
+            text.append(said, style="green")
+        else:
+            text.append(f"⟦{said}⟧")
+    stdout.print(Text(f"\nrow {example['row']}", style="bold"))
+    text.rstrip()
+    stdout.print(text, soft_wrap=True)

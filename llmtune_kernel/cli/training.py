@@ -1,0 +1,108 @@
+"""`llmtune train` and `llmtune attach`: start or find a run, and follow it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from llmtune_kernel.cli.following import Outcome, follow
+from llmtune_kernel.cli.terminal import clean, say
+from llmtune_kernel.cli.views import view_of
+from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.launch import launch, own_configuration
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.run import attach as find
+from llmtune_kernel.runs.wording import number
+
+EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3}
+LEFT = 130
+
+
+def train(options: argparse.Namespace) -> int:
+    """Start a run, or continue one, and follow it to its end.
+
+    Raises:
+        UserError: any mistake that is found before the run starts.
+    """
+    config, text = _configuration(options)
+    source = RunDirectory.find(config.resume) if config.resume else None
+    told = source.events.stat().st_size if source else 0
+    run = launch(config, text=text, name=options.name)
+    in_place = source is not None and source.path == run.directory
+    say(f"{run.name} in {run.directory}")
+    return _follow(run, json=options.json, offset=told if in_place else 0, stops=True)
+
+
+def attach(options: argparse.Namespace) -> int:
+    """Show a run from its beginning, and follow it to its end.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    return _follow(find(options.name), json=options.json, offset=0, stops=False)
+
+
+def read_file(path: str, overrides: list[str]) -> tuple[RunConfig, str]:
+    """The configuration in a file, and its text as a run keeps it.
+
+    Args:
+        overrides: `KEY=VALUE` each.
+
+    Raises:
+        UserError: the file cannot be read, or has mistakes.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(f"The configuration cannot be read: {reason}.", path, "Check the path.") from None
+    config = read_config(text, source=path, overrides=overrides)
+    return config, dump_config(config) if overrides else text
+
+
+def _configuration(options: argparse.Namespace) -> tuple[RunConfig, str]:
+    overrides: list[str] = options.set
+    file: str | None = options.file
+    # The file may come last, after the values of --set.
+    if file is None and overrides and "=" not in overrides[-1]:
+        *overrides, file = overrides
+    if file is not None:
+        config, text = read_file(file, overrides)
+        return (config.model_copy(update={"resume": options.resume}) if options.resume else config), text
+    if options.resume:
+        return own_configuration(options.resume, overrides)
+    raise UserError(
+        "There is no configuration.",
+        "llmtune train",
+        "Name a YAML file: llmtune train FILE.yaml, or a run to continue: llmtune train --resume NAME",
+    )
+
+
+def _follow(run: Run, *, json: bool, offset: int, stops: bool) -> int:
+    with view_of(run.name, json=json) as view:
+        outcome = follow(run, view, offset=offset, stops=stops)
+    if outcome.left:
+        say(f"Left {run.name} to itself. Follow it again with: llmtune attach {run.name}")
+        return LEFT
+    if outcome.state == "failed":
+        say(f"{run.name} failed.\n{run.failure()}")
+    elif not json:
+        say(_summary(run, outcome))
+    return EXIT_CODES[outcome.state]
+
+
+def _summary(run: Run, outcome: Outcome) -> str:
+    facts = [f"{run.name} {outcome.state}"]
+    if outcome.step:
+        facts += [f"step {outcome.step:,}", f"loss {number(outcome.loss)}"]
+    if outcome.eval_loss is not None:
+        facts.append(f"evaluation loss {number(outcome.eval_loss)}")
+    lines = [", ".join(facts)]
+    if outcome.result:
+        lines.append(f"Result: {clean(str(run.directory / outcome.result))}")
+    if outcome.state == "finished":
+        lines.append(f'Ask it: llmtune sample {run.name} "…"')
+    elif run.paths.last_checkpoint():
+        lines.append(f"Continue it: llmtune train --resume {run.name}")
+    return "\n".join(lines)
