@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,18 @@ Summary = dict[str, Any]
 _TRAINED = "background:rgba(74,165,100,0.28);border-radius:2px"
 
 
-def inspect(config: RunConfig, namespace: Mapping[str, Any], first: int) -> Summary:
-    """What a worker finds in the data of a configuration; `first` rows are rendered. Shows how far it is meanwhile.
+def show_inspection(
+    config: RunConfig,
+    namespace: Mapping[str, Any],
+    *,
+    first: int,
+    bundles: Callable[[Summary], list[dict[str, Any]]],
+) -> None:
+    """Let a worker look at the data of a configuration, then show the `bundles` made of its summary.
+
+    Args:
+        namespace: Where `$name` is looked up.
+        first: How many rows to render.
 
     Raises:
         UserError: any mistake in the data or the model's name.
@@ -45,7 +55,10 @@ def inspect(config: RunConfig, namespace: Mapping[str, Any], first: int) -> Summ
         status.say("Loading the tokenizer")
         job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": files, "first": first}
         pool().call(job, take)
-    return found
+        shown, *more = bundles(found)
+        status.become(shown)
+    for bundle in more:
+        publish(bundle)
 
 
 def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
@@ -65,7 +78,7 @@ def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
     return [_facts_bundle(_facts(summary)), chart, examples]
 
 
-def dry_run_bundle(config: RunConfig, summary: Summary) -> dict[str, Any]:
+def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]:
     """The configuration with every value, what the data are, and one example as the model will see it."""
     values = config.model_dump(mode="json", exclude={"resume"} if config.resume is None else set())
     values["training"]["learning_rate"] = config.learning_rate_value
@@ -79,7 +92,7 @@ def dry_run_bundle(config: RunConfig, summary: Summary) -> dict[str, Any]:
         f"<details><summary>Configuration</summary><pre>{escape(resolved)}</pre></details>",
     ]
     plain = [facts["text/plain"], _example_plain(example), "", resolved]
-    return {"text/html": "".join(html), "text/plain": "\n".join(plain)}
+    return [{"text/html": "".join(html), "text/plain": "\n".join(plain)}]
 
 
 def _facts_bundle(facts: list[tuple[str, str]]) -> dict[str, Any]:
@@ -123,22 +136,26 @@ def _legend() -> str:
 
 
 class _Status:
-    """One line that says what is going on, four times a second at most, and vanishes."""
+    """One line that says what is going on, four times a second at most, and then is the first result or nothing."""
 
     def __enter__(self) -> _Status:
         self._id = f"llmtune-{uuid.uuid4().hex}"
-        self._shown = 0.0
-        self._put("", update=False)
+        self._said = 0.0
+        self._last: dict[str, Any] = _line("")
+        publish(self._last, display_id=self._id)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._put("", update=True)
+        publish(self._last, display_id=self._id, update=True)
 
     def say(self, text: str) -> None:
-        if time.monotonic() - self._shown > 0.25:
-            self._shown = time.monotonic()
-            self._put(f"{text}…", update=True)
+        if time.monotonic() - self._said > 0.25:
+            self._said = time.monotonic()
+            publish(_line(f"{text}…"), display_id=self._id, update=True)
 
-    def _put(self, text: str, *, update: bool) -> None:
-        bundle = {"text/plain": text, "text/html": f'<span style="opacity:0.75">{escape(text)}</span>'}
-        publish(bundle, display_id=self._id, update=update)
+    def become(self, bundle: dict[str, Any]) -> None:
+        self._last = bundle
+
+
+def _line(text: str) -> dict[str, Any]:
+    return {"text/plain": text, "text/html": f'<span style="opacity:0.75">{escape(text)}</span>'}

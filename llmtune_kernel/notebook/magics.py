@@ -11,7 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
-from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundle, inspect
+from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
 from llmtune_kernel.notebook.listing import runs_bundle
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_run, read_prompts
@@ -100,7 +100,8 @@ class FinetuneMagics(Magics):
                 "Write it below, at least:  data: $df  or  data: rows.jsonl",
             )
         if options.dry_run:
-            publish(dry_run_bundle(config, inspect(config, self._namespace, first=1)))
+            bundles = functools.partial(dry_run_bundles, config)
+            show_inspection(config, self._namespace, first=1, bundles=bundles)
             return
         run, live = start(config, text=text, name=options.name, namespace=self._namespace)
         self._namespace[options.name or "_run"] = run
@@ -150,10 +151,8 @@ class FinetuneMagics(Magics):
             values["data"]["train"] = f"${options.source}"
         if options.model:
             values["model"] = options.model
-        for bundle in dataset_bundles(
-            inspect(config_from_dict(values, "%dataset"), self._namespace, first=3)
-        ):
-            publish(bundle)
+        config = config_from_dict(values, "%dataset")
+        show_inspection(config, self._namespace, first=3, bundles=dataset_bundles)
 
     @property
     def _namespace(self) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Kernel:
         """Run a cell without waiting for its end; returns the id of its request."""
         return self.client.execute(code)
 
-    def reply(self, cell: str, timeout: float = 60) -> Message:
+    def reply(self, cell: str, timeout: float = 240) -> Message:
         """The reply to a cell: the prompt is back."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -131,7 +131,7 @@ class Kernel:
                 return message
         raise TimeoutError(cell)
 
-    def run(self, code: str, timeout: float = 60) -> str:
+    def run(self, code: str, timeout: float = 240) -> str:
         """Run a cell to its end."""
         cell = self.start(code)
         self.reply(cell, timeout)

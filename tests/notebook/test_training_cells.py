@@ -30,7 +30,7 @@ def cell_of(model: str, name: str, rows: str, steps: int, more: str = "") -> str
 
 
 def finish(kernel: Kernel, cell: str) -> None:
-    kernel.wait(lambda: len(kernel.static_outputs(cell)) == 3, timeout=120)
+    kernel.wait(lambda: len(kernel.static_outputs(cell)) == 3)
 
 
 def test_the_prompt_is_back_before_the_run_is_over_and_other_cells_keep_their_output(
@@ -68,14 +68,14 @@ def test_an_interrupt_of_another_cell_does_not_reach_the_run(
 def test_wait_returns_when_the_run_is_over_and_its_static_output_is_there(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
-    cell = kernel.run(cell_of(tiny_model, "awaited --wait", rows, 2), timeout=120)
+    cell = kernel.run(cell_of(tiny_model, "awaited --wait", rows, 2))
     assert set(kernel.static_outputs(cell)) == {"panel", "chart", "samples"}
     assert "awaited: finished" in kernel.text(cell)
 
 
 def test_a_waited_run_that_fails_fails_its_cell_without_a_traceback(kernel: Kernel, rows: str) -> None:
     cell = kernel.start(cell_of("no-such-folder/", "doomed --wait", rows, 2))
-    assert kernel.reply(cell, timeout=120)["content"]["status"] == "error"
+    assert kernel.reply(cell)["content"]["status"] == "error"
     assert "no-such-folder" in kernel.static_outputs(cell)["panel"]["content"]["data"]["text/plain"]
     assert "Traceback" not in kernel.text(cell)
 
@@ -91,7 +91,7 @@ def test_a_stopped_run_goes_on_where_it_stood(kernel: Kernel, tiny_model: str, r
     stood = int(kernel.text(kernel.run("print(halted.metrics.step.max())")))
     config.write_text(config.read_text().replace("max_steps: 2000", f"max_steps: {stood + 2}"))
     kernel.run("del rows")
-    again = kernel.run("%finetune --resume halted --wait", timeout=120)
+    again = kernel.run("%finetune --resume halted --wait")
     assert not kernel.of(again, "error"), kernel.text(again)
     assert kernel.text(kernel.run("print(list(halted.metrics.step), _run.name)")).strip() == (
         f"{list(range(1, stood + 3))} halted"
@@ -101,7 +101,7 @@ def test_a_stopped_run_goes_on_where_it_stood(kernel: Kernel, tiny_model: str, r
 def test_dry_run_says_what_would_be_trained_and_trains_nothing(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
-    cell = kernel.run(cell_of(tiny_model, "planned --dry-run", rows, 7), timeout=120)
+    cell = kernel.run(cell_of(tiny_model, "planned --dry-run", rows, 7))
     text = kernel.text(cell)
     assert "format: messages" in text
     assert "rows: 12" in text
@@ -109,7 +109,9 @@ def test_dry_run_says_what_would_be_trained_and_trains_nothing(
     assert "optimizer steps: 7" in text
     assert "⟦0 <b><|im_end|>⟧" in text
     assert "learning_rate: 0.0002" in text
-    html = "".join(message["content"]["data"]["text/html"] for message in kernel.of(cell, "display_data"))
+    html = "".join(
+        message["content"]["data"]["text/html"] for message in kernel.of(cell, "update_display_data")
+    )
     assert "0 &lt;b&gt;&lt;|im_end|&gt;</span>" in html
     assert not (kernel.home / "runs" / "planned").exists()
     assert kernel.text(kernel.run("print('planned' in dir())")).strip() == "False"
@@ -119,7 +121,7 @@ def test_dataset_shows_format_lengths_and_rows_with_trained_tokens_marked(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
     for source in (rows, f"${rows}"):
-        cell = kernel.run(f"%dataset {source} --model {tiny_model}", timeout=120)
+        cell = kernel.run(f"%dataset {source} --model {tiny_model}")
         text = kernel.text(cell)
         assert "rows: 12" in text
         assert "format: messages" in text
@@ -132,8 +134,8 @@ def test_dataset_shows_format_lengths_and_rows_with_trained_tokens_marked(
 def test_sample_shows_answers_of_base_and_run_side_by_side(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
-    kernel.run(cell_of(tiny_model, "asked --wait", rows, 1), timeout=120)
-    cell = kernel.run("%%sample asked --base --max-new-tokens 3\nWho are you?\nWhat is 1 < 2?", timeout=120)
+    kernel.run(cell_of(tiny_model, "asked --wait", rows, 1))
+    cell = kernel.run("%%sample asked --base --max-new-tokens 3\nWho are you?\nWhat is 1 < 2?")
     assert not kernel.of(cell, "error"), kernel.text(cell)
     [shown] = [message["content"]["data"] for message in kernel.of(cell, "display_data")]
     assert shown["text/html"].count("<th") == 4  # the head, prompt, base, run
@@ -148,8 +150,8 @@ def test_sample_shows_answers_of_base_and_run_side_by_side(
 
 def test_sample_asks_a_live_run_with_its_weights_of_now(kernel: Kernel, tiny_model: str, rows: str) -> None:
     cell = kernel.run(cell_of(tiny_model, "lively", rows, 100_000))
-    kernel.run("import time\nwhile len(lively.metrics) < 2: time.sleep(0.1)", timeout=120)
-    asked = kernel.run("%%sample lively --max-new-tokens 3\nWho are you?", timeout=120)
+    kernel.run("import time\nwhile len(lively.metrics) < 2: time.sleep(0.1)")
+    asked = kernel.run("%%sample lively --max-new-tokens 3\nWho are you?")
     assert "lively: " in kernel.text(asked), kernel.text(asked)
     kernel.run("lively.stop()")
     finish(kernel, cell)
@@ -177,7 +179,7 @@ def llm_names(kernel: Kernel) -> set[str]:
 
 
 def test_runs_lists_them(kernel: Kernel, tiny_model: str, rows: str) -> None:
-    kernel.run(cell_of(tiny_model, "listed --wait", rows, 2), timeout=120)
+    kernel.run(cell_of(tiny_model, "listed --wait", rows, 2))
     line = next(line for line in kernel.text(kernel.run("%runs")).splitlines() if line.startswith("listed"))
     assert "finished" in line
     assert "2 of 2" in line
