@@ -10,6 +10,7 @@ from pathlib import Path
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
 from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name
 from llmtune_kernel.runs.events import EventWriter, State
+from llmtune_kernel.runs.resuming import checkpoint_to_continue
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.workers import pool
 
@@ -35,14 +36,15 @@ def launch(
             it to an Arrow file.
 
     Raises:
-        UserError: the name is used, the run to continue is unknown, running or has no checkpoint, the disk is full.
+        UserError: the name is used, the run to continue is unknown, running or cannot be continued, the disk is full.
     """
+    check_launch(config, name)
     source = RunDirectory.find(config.resume) if config.resume else None
-    checkpoint = _checkpoint_of(source) if source else None
     in_place = source is not None and name in (None, source.name)
     directory = source if source and in_place else RunDirectory.create(name or free_name())
     lock = directory.acquire_lock()
     try:
+        checkpoint = checkpoint_to_continue(config, source) if source else None
         _write_data(config, directory, variables or {}, source)
         _write_config(directory, text or dump_config(config))
         events = EventWriter(directory.events)
@@ -87,24 +89,15 @@ def check_launch(config: RunConfig, name: str | None) -> None:
     """
     if config.resume:
         source = RunDirectory.find(config.resume)
-        _checkpoint_of(source)
-        if name in (None, source.name):
+        in_place = name in (None, source.name)
+        if in_place:
             os.close(source.acquire_lock())
+        checkpoint_to_continue(config, source)
+        if in_place:
             return
     if name:
         check_name(name)
         RunDirectory.refuse_used(name)
-
-
-def _checkpoint_of(source: RunDirectory) -> Path:
-    checkpoint = source.last_checkpoint()
-    if checkpoint is None:
-        raise UserError(
-            f"The run {source.name!r} has no checkpoint to continue from.",
-            str(source.checkpoints),
-            "Start it again under a new name; save checkpoints with training.save_steps.",
-        )
-    return checkpoint
 
 
 def _write_data(

@@ -86,8 +86,6 @@ class Session:
         set_seed(config.training.seed)
         self._dtype = compute_dtype(config.model)
         packed = self._load(source)
-        if checkpoint:
-            self._check_continues(checkpoint)
         self._write_resolved(source, data)
         self._trainer = self._make_trainer(data, packed)
         if checkpoint:
@@ -188,23 +186,6 @@ class Session:
             )
         )
         return True
-
-    def _check_continues(self, checkpoint: Path) -> None:
-        """Refuse to load a checkpoint of other weights."""
-        resolved = RunDirectory(checkpoint.parents[1]).read_resolved()
-        before, now = resolved["config"], self._config.model_dump(mode="json")
-        differing = [
-            f"{section}.{key}: {before[section].get(key)!r} then, {value!r} now"
-            for section in ("model", "method")
-            for key, value in now[section].items()
-            if before[section].get(key) != value
-        ]
-        if differing:
-            raise UserError(
-                "This configuration cannot continue that run: its weights are of another shape.",
-                "; ".join(differing),
-                "Take over the sections model and method of the run, or start a new run.",
-            )
 
     def _go_on_from(self, checkpoint: Path, planned: int) -> None:
         """Refuse a checkpoint with no step left to do, and carry the count of tokens on."""

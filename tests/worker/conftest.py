@@ -1,0 +1,60 @@
+"""Runs of real workers on the tiny model, shared by the tests of a module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from watching import Start, until
+
+from llmtune_kernel.config import config_from_dict
+from llmtune_kernel.runs.launch import launch
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.workers import pool
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working directory with twelve short conversations in rows.jsonl; runs go to its folder runs."""
+    folder = tmp_path_factory.mktemp("workplace")
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"What is {n} plus {n}?"},
+                {"role": "assistant", "content": f"It is {2 * n}, of course."},
+            ]
+        }
+        for n in range(12)
+    ]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMTUNE_HOME", str(folder / "runs"))
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def start(workplace: Path, tiny_model: str) -> Iterator[Start]:
+    started: list[Run] = []
+
+    def begin(name: str | None = None, **sections: Any) -> Run:
+        quick: dict[str, Any] = {
+            "model": {"name_or_path": tiny_model, "dtype": "float32"},
+            "data": {"train": "rows.jsonl"},
+            "training": {"learning_rate": 1e-2, "per_device_train_batch_size": 4},
+        }
+        merged = {**quick, **sections}
+        for key in quick.keys() & sections.keys():
+            merged[key] = {**quick[key], **sections[key]}
+        started.append(launch(config_from_dict(merged), name=name))
+        pool().prepare()  # the next run finds its imports done
+        return started[-1]
+
+    yield begin
+    for run in started:
+        if run.paths.alive:
+            run.stop()
+            until(lambda run=run: not run.paths.alive)  # type: ignore[misc]

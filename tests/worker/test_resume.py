@@ -1,0 +1,117 @@
+"""Continuing a run: exactly where it stood, or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from watching import Start, losses, saved, states, until
+
+from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.run import Run
+
+# Dropout, shuffling and a schedule: all must go on as if nothing had happened. Two steps an epoch.
+SETTINGS: dict[str, Any] = {
+    "method": {"type": "lora", "r": 4, "lora_dropout": 0.2},
+    "training": {
+        "num_train_epochs": 5,
+        "per_device_train_batch_size": 3,
+        "gradient_accumulation_steps": 2,
+        "learning_rate": 1e-2,
+        "warmup_ratio": 0.2,
+    },
+}
+STEPS = 10
+
+
+def stop_at_next_step(run: Run) -> None:
+    """Orders that come before the first step of a session are taken at its end."""
+    run.pause()
+    until(lambda: run.state == "paused")
+    run.stop()
+    run.wait()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start: Start) -> Run:
+    return start("uninterrupted", **SETTINGS).wait()
+
+
+@pytest.fixture(scope="module")
+def parts(start: Start) -> dict[str, Any]:
+    """One training in four sessions: stopped within an epoch, at the end of one, then finished under a new name."""
+    cut = start("cut", **SETTINGS)
+    stop_at_next_step(cut)
+    first = {"state": cut.state, "losses": losses(cut), "saved": saved(cut), "result": saved(cut, "result")}
+    again = start(resume="cut", **SETTINGS)
+    stop_at_next_step(again)
+    other = start("other", resume="cut", **SETTINGS).wait()
+    return {"first": first, "cut": again, "other": other}
+
+
+def test_stop_saves_a_checkpoint_and_a_result(parts: dict[str, Any]) -> None:
+    assert parts["first"]["state"] == "stopped"
+    assert list(parts["first"]["losses"]) == [1]
+    assert parts["first"]["saved"] == parts["first"]["result"] == [1]
+    assert (parts["cut"].directory / "checkpoints" / "step-000001" / "optimizer.pt").exists()
+    assert (parts["cut"].paths.adapter / "adapter_model.safetensors").exists()
+
+
+def test_losses_of_a_continued_run_are_those_of_an_uninterrupted_one(
+    uninterrupted: Run, parts: dict[str, Any]
+) -> None:
+    assert list(losses(parts["cut"])) == [1, 2]
+    assert list(losses(parts["other"])) == list(range(3, STEPS + 1))
+    continued = {**losses(parts["cut"]), **losses(parts["other"])}
+    assert continued == losses(uninterrupted)
+    rates = [run.metrics.set_index("step")["learning_rate"] for run in (uninterrupted, parts["other"])]
+    assert rates[1].to_dict() == rates[0].loc[3:].to_dict()
+
+
+def test_a_run_continued_in_place_is_one_run(parts: dict[str, Any]) -> None:
+    cut = parts["cut"]
+    assert cut.name == "cut"
+    told = [state for state in states(cut) if state not in ("loading", "pausing")]
+    assert told == ["queued", "training", "paused", "stopping", "stopped"] * 2
+    assert [event.seq for event in cut.events()] == list(range(len(cut.events())))
+    assert saved(cut) == saved(cut, "result") == [1, 2]
+
+
+def test_tokens_are_counted_over_all_sessions(uninterrupted: Run, parts: dict[str, Any]) -> None:
+    assert parts["other"].metrics["tokens"].iloc[-1] == uninterrupted.metrics["tokens"].iloc[-1]
+
+
+def test_a_finished_run_goes_on_when_epochs_are_raised(start: Start, parts: dict[str, Any]) -> None:
+    more = {**SETTINGS, "training": {**SETTINGS["training"], "num_train_epochs": 6}}
+    run = start(resume="other", **more).wait()
+    assert run.state == "finished"
+    assert list(losses(run)) == list(range(3, STEPS + 3))
+    assert saved(run, "result") == [STEPS, STEPS + 2]
+
+
+def test_what_cannot_be_continued_is_refused_and_left_as_it_was(start: Start, uninterrupted: Run) -> None:
+    before = uninterrupted.paths.config.read_text(), len(uninterrupted.events())
+    with pytest.raises(UserError, match="has done 5 of 5 epochs already"):
+        start(resume="uninterrupted", **SETTINGS)
+    with pytest.raises(UserError, match="has done 10 of 10 steps already"):
+        start(resume="uninterrupted", **{**SETTINGS, "training": {"max_steps": 10}})
+    with pytest.raises(UserError) as other_rank:
+        start("fork", resume="uninterrupted", **{**SETTINGS, "method": {"type": "lora", "r": 8}})
+    assert "method.r: 4 then, 8 now" in other_rank.value.where
+    with pytest.raises(UserError, match="no run named 'uninterupted'") as unknown:
+        start(resume="uninterupted", **SETTINGS)
+    assert unknown.value.fix == "Did you mean uninterrupted?"
+    assert (uninterrupted.paths.config.read_text(), len(uninterrupted.events())) == before
+    assert uninterrupted.state == "finished"
+    assert not (uninterrupted.directory.parent / "fork").exists()
+
+
+def test_a_running_run_and_one_without_a_checkpoint_are_not_continued(start: Start) -> None:
+    run = start("early", **SETTINGS)
+    with pytest.raises(UserError, match="'early' is running"):
+        start(resume="early", **SETTINGS)
+    run.stop()
+    run.wait()
+    assert run.state == "stopped"
+    with pytest.raises(UserError, match="'early' has no checkpoint to continue from"):
+        start(resume="early", **SETTINGS)

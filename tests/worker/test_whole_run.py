@@ -1,0 +1,173 @@
+"""A run from its configuration to its result."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from watching import Start, losses, saved, states, until
+
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.data.sources import fingerprint_file, read_rows
+from llmtune_kernel.runs.events import EvaluationEvent, MetricsEvent, SampleEvent
+from llmtune_kernel.runs.run import Run
+
+PROMPTS = [
+    "What is 3 plus 3?",
+    [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}],
+]
+SAMPLES = {"prompts": PROMPTS, "every_steps": 4, "max_new_tokens": 6}
+
+
+@pytest.fixture(scope="module")
+def alive(start: Start) -> dict[str, Any]:
+    """What was seen of the run while it lived."""
+    run = start(
+        "whole",
+        data={"eval": "rows.jsonl"},
+        method={"type": "lora", "r": 4, "lora_dropout": 0.1},
+        training={"num_train_epochs": 3, "eval_steps": 2, "save_steps": 5, "seed": 7},
+        samples=SAMPLES,
+        tracking={"report_to": ["tensorboard"]},
+    )
+    seen: dict[str, Any] = {"run": run}
+    until(run.paths.control.exists)
+    seen["control"] = stat.S_IMODE(run.paths.control.stat().st_mode)
+    with pytest.raises(TimeoutError, match="'whole' is still"):
+        run.wait(timeout=0)
+    run.wait()
+    return seen
+
+
+@pytest.fixture(scope="module")
+def run(alive: dict[str, Any]) -> Run:
+    found: Run = alive["run"]
+    return found
+
+
+def test_a_run_is_queued_loads_trains_and_finishes(run: Run) -> None:
+    assert states(run) == ["queued", "loading", "training", "finished"]
+    assert run.state == "finished"
+    assert list(losses(run)) == list(range(1, 10))
+    assert saved(run) == [5, 9]
+    assert saved(run, "result") == [9]
+
+
+def test_events_are_numbered_one_by_one_in_order_of_time(run: Run) -> None:
+    events = run.events()
+    assert [event.seq for event in events] == list(range(len(events)))
+    assert [event.time for event in events] == sorted(event.time for event in events)
+
+
+def test_the_run_is_resolved_in_full(run: Run, workplace: Path) -> None:
+    resolved = run.paths.read_resolved()
+    assert resolved["config"]["training"]["weight_decay"] == 0.0  # a default is written too
+    assert resolved["config"]["method"]["r"] == 4
+    assert resolved["seed"] == 7
+    assert resolved["format"] == "messages"
+    assert resolved["data"]["train"] == {
+        "source": "rows.jsonl",
+        "rows": 12,
+        "fingerprint": fingerprint_file(workplace / "rows.jsonl"),
+    }
+    assert resolved["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert {"transformers", "peft", "jupyterlab-llmtune"} <= resolved["versions"].keys()
+    assert run.config.training.seed == 7
+
+
+def test_only_the_user_can_read_a_run_and_control_it(alive: dict[str, Any], run: Run) -> None:
+    assert stat.S_IMODE(run.directory.stat().st_mode) == 0o700
+    assert alive["control"] == 0o600
+
+
+def test_nothing_of_a_live_run_stays_when_it_is_over(run: Run) -> None:
+    assert not run.paths.control.exists()
+    assert not run.paths.alive
+    assert list(run.directory.rglob("*.partial")) == []
+
+
+def test_plain_peft_loads_the_adapter_and_gives_the_losses_of_the_worker(run: Run, workplace: Path) -> None:
+    model, tokenizer = run.load()
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    encoded = encode_rows(read_rows(workplace / "rows.jsonl"), tokenizer, max_length=1024)
+    nll, targets = 0.0, 0
+    with torch.no_grad():
+        for ids, labels in zip(encoded.input_ids, encoded.labels, strict=True):
+            label = torch.tensor([list(labels)])
+            count = int((label[:, 1:] != -100).sum())
+            nll += model(input_ids=torch.tensor([list(ids)]), labels=label).loss.item() * count
+            targets += count
+    last = [event.payload for event in run.events() if isinstance(event, EvaluationEvent)][-1]
+    assert last.step == 9
+    assert last.tokens == targets
+    assert last.loss == pytest.approx(nll / targets, abs=1e-4)
+    with model.disable_adapter(), torch.no_grad():
+        ids = torch.tensor([list(encoded.input_ids[0])])
+        base = model(input_ids=ids).logits
+    with torch.no_grad():
+        assert (model(input_ids=ids).logits - base).abs().max() > 0.1  # the adapter does change the model
+
+
+def test_the_last_sample_is_what_the_loaded_adapter_answers(run: Run) -> None:
+    model, tokenizer = run.load()
+    samples = [event.payload for event in run.events() if isinstance(event, SampleEvent)]
+    assert [sample.step for sample in samples] == [4, 8, 9]
+    first = samples[-1].answers[0]
+    assert [(turn.role, turn.content) for turn in first.prompt] == [("user", PROMPTS[0])]
+    encoded = tokenizer.apply_chat_template(
+        [{"role": "user", "content": PROMPTS[0]}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
+    output = model.generate(**encoded, max_new_tokens=6, do_sample=False)
+    answer = tokenizer.decode(output[0, encoded["input_ids"].shape[1] :], skip_special_tokens=True).strip()
+    assert first.answer == answer
+    assert first.answer
+
+
+def test_a_finished_run_answers_through_a_worker(run: Run) -> None:
+    last = [event.payload for event in run.events() if isinstance(event, SampleEvent)][-1]
+    assert run.sample() == [answer.answer for answer in last.answers]
+    assert run.sample(PROMPTS[1]) == [last.answers[1].answer]  # a list of turns is one prompt
+    assert run.sample("What is 3 plus 3?", max_new_tokens=1) != [last.answers[0].answer]
+
+
+def test_metrics_are_a_table_by_step_with_both_losses(run: Run) -> None:
+    metrics = run.metrics.set_index("step")
+    assert metrics["loss"].to_dict() == losses(run)
+    assert metrics["eval_loss"].dropna().index.tolist() == [2, 4, 6, 8, 9]
+    assert metrics["loss"].iloc[-1] < metrics["loss"].iloc[0]
+    assert metrics["tokens"].is_monotonic_increasing
+
+
+def test_tensorboard_shows_the_scalars_of_the_events_and_the_samples_as_text(run: Run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(run.paths.tensorboard))
+    board.Reload()
+    metrics = [event.payload for event in run.events() if isinstance(event, MetricsEvent)]
+    for name in ("loss", "learning_rate", "grad_norm", "tokens_per_second"):
+        scalars = {scalar.step: scalar.value for scalar in board.Scalars(f"train/{name}")}
+        assert scalars == pytest.approx({one.step: getattr(one, name) for one in metrics}, rel=1e-5)
+    evaluations = [event.payload for event in run.events() if isinstance(event, EvaluationEvent)]
+    assert {scalar.step: scalar.value for scalar in board.Scalars("eval/loss")} == pytest.approx(
+        {one.step: one.loss for one in evaluations}, rel=1e-5
+    )
+    sample = [event.payload for event in run.events() if isinstance(event, SampleEvent)][-1]
+    text = board.Tensors("sample/0/text_summary")[-1]
+    assert text.step == 9
+    shown = text.tensor_proto.string_val[0].decode()
+    assert "What is 3 plus 3?" in shown
+    assert sample.answers[0].answer in shown
+
+
+def test_config_yaml_is_what_the_user_wrote(run: Run) -> None:
+    from llmtune_kernel.config import read_config
+
+    assert read_config(run.paths.config.read_text()) == run.config
+    assert json.loads(run.paths.resolved.read_text())["config"] == run.config.model_dump(mode="json")

@@ -1,0 +1,47 @@
+"""What tests see of a run while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from llmtune_kernel.runs.events import CheckpointEvent, MetricsEvent, StateEvent
+from llmtune_kernel.runs.run import Run
+
+
+class Start(Protocol):
+    """Launch a run; sections of the configuration as keywords, added to those of a quick run."""
+
+    def __call__(self, name: str | None = None, **sections: Any) -> Run: ...
+
+
+def until(true: Callable[[], Any], seconds: float = 90.0) -> Any:
+    """Wait until a condition holds; returns what it gave."""
+    deadline = time.monotonic() + seconds
+    while not (result := true()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return result
+
+
+def losses(run: Run) -> dict[int, float | None]:
+    """Training loss by step, as the events tell it."""
+    return {
+        event.payload.step: event.payload.loss for event in run.events() if isinstance(event, MetricsEvent)
+    }
+
+
+def states(run: Run) -> list[str]:
+    """The states a run went through, without repetition."""
+    found = [event.payload.state for event in run.events() if isinstance(event, StateEvent)]
+    return [state for number, state in enumerate(found) if number == 0 or state != found[number - 1]]
+
+
+def saved(run: Run, kind: str = "checkpoint") -> list[int]:
+    """Steps at which checkpoints, or results, were saved."""
+    return [
+        event.payload.step
+        for event in run.events()
+        if isinstance(event, CheckpointEvent) and event.payload.kind == kind
+    ]
