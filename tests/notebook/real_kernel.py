@@ -137,7 +137,7 @@ class Kernel:
         self.reply(cell, timeout)
         return cell
 
-    def wait(self, condition: Callable[[], Any], timeout: float = 30) -> Any:
+    def wait(self, condition: Callable[[], Any], timeout: float = 120) -> Any:
         """The first true value of `condition`."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -145,6 +145,18 @@ class Kernel:
                 return value
             time.sleep(0.05)
         raise TimeoutError("That did not happen.")
+
+    def occupy(self) -> str:
+        """Start a cell that runs until `release`, and wait until it runs."""
+        code = "import os, time\nprint('busy')\nwhile not os.path.exists('release'): time.sleep(0.05)\nos.remove('release')"
+        cell = self.start(code)
+        self.wait(lambda: self.of(cell, "stream"))
+        return cell
+
+    def release(self, cell: str) -> None:
+        """Let the cell of `occupy` end."""
+        (self.home / "release").touch()
+        self.reply(cell)
 
     def is_idle(self, cell: str) -> bool:
         return any(message["content"]["execution_state"] == "idle" for message in self.of(cell, "status"))
@@ -240,14 +252,15 @@ class Kernel:
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 
-    def shutdown(self) -> float:
-        """End the kernel as a user does; returns the seconds it took."""
-        began = time.monotonic()
+    def shutdown(self) -> int:
+        """End the kernel as a user does; returns its exit code, negative if it had to be killed."""
+        process = self._manager.provisioner.process
         self._stop.set()
         self._listener.join()
+        self._manager.shutdown_wait_time = 60
         self._manager.shutdown_kernel()
         self.client.stop_channels()
-        return time.monotonic() - began
+        return int(process.returncode)
 
     def _send(self, kind: str, content: dict[str, Any], subshell: str | None) -> None:
         message = self.client.session.msg(kind, content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -137,14 +136,13 @@ def test_requests_are_answered_while_a_cell_runs(kernel: Kernel) -> None:
     subshell = kernel.new_subshell()
     page = kernel.comm_open("llmtune", {"version": "0.1.0"}, subshell)
     kernel.ask(page, "version", {}, subshell)
-    busy = kernel.start("import time\ntime.sleep(3)")
-    time.sleep(0.3)
+    busy = kernel.occupy()
     for _ in range(
         3
     ):  # the second and third show that an answer does not lead the page's messages to the main thread
         check(kernel.ask(page, "runs", {}, subshell), "RunsReply")
     assert not kernel.is_idle(busy)
-    kernel.reply(busy)
+    kernel.release(busy)
 
 
 def test_a_page_that_goes_stops_the_pushes(kernel: Kernel, page: str, write_run: WriteRun) -> None:

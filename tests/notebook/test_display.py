@@ -189,11 +189,10 @@ def test_buttons_reach_the_worker_while_a_cell_runs(kernel: Kernel, write_run: W
         for comm, state in kernel.widgets("ButtonModel").items()
         if comm not in before
     }
-    busy = kernel.start("import time\ntime.sleep(4)")
+    busy = kernel.occupy()
     for description, command in (("Save", "save"), ("Sample now", "sample"), ("Pause", "pause")):
         kernel.comm_send(buttons[description], {"method": "custom", "content": {"event": "click"}}, subshell)
         assert run.next_order()["command"] == command
-    assert not kernel.is_idle(busy)
     run.write(state("paused"))
 
     def described() -> set[str]:
@@ -205,7 +204,8 @@ def test_buttons_reach_the_worker_while_a_cell_runs(kernel: Kernel, write_run: W
     kernel.wait(lambda: "Resume" in described())
     kernel.comm_send(buttons["Pause"], {"method": "custom", "content": {"event": "click"}}, subshell)
     assert run.next_order()["command"] == "resume"
-    kernel.reply(busy)
+    assert not kernel.is_idle(busy)
+    kernel.release(busy)
 
 
 def test_buttons_are_disabled_where_they_make_no_sense(kernel: Kernel, write_run: WriteRun) -> None:

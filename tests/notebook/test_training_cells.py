@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -57,8 +56,7 @@ def test_an_interrupt_of_another_cell_does_not_reach_the_run(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
     cell = kernel.run(cell_of(tiny_model, "uninterrupted", rows, 60))
-    busy = kernel.start("import time\ntime.sleep(60)")
-    time.sleep(0.5)
+    busy = kernel.occupy()
     kernel.interrupt()
     assert kernel.reply(busy)["content"]["ename"] == "KeyboardInterrupt"
     finish(kernel, cell)
@@ -84,7 +82,6 @@ def test_a_stopped_run_goes_on_where_it_stood(kernel: Kernel, tiny_model: str, r
     cell = kernel.run(cell_of(tiny_model, "halted", rows, 2000))
     kernel.run(
         "import time\nwhile len(halted.metrics) < 3: time.sleep(0.1)\nhalted.stop(); halted.wait()",
-        timeout=120,
     )
     finish(kernel, cell)
     config = Path(kernel.home / "runs" / "halted" / "config.yaml")
@@ -164,7 +161,6 @@ def test_finetune_from_python_takes_objects_as_data(kernel: Kernel, tiny_model: 
         f"tuned = llmtune_kernel.finetune(model={tiny_model!r}, data={{'train': {rows}, 'eval': {rows}[:2]}},"
         " training={'max_steps': 2}, name='python', wait=True)\n"
         "print(tuned.state, tuned.metrics.eval_loss.notna().any())",
-        timeout=120,
     )
     assert "finished True" in kernel.text(cell)
     assert set(kernel.static_outputs(cell)) == {"panel", "chart", "samples"}
