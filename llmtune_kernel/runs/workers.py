@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**32),
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**28),
+    # Threads that spin while they wait take the cores from the kernel, and from other runs, which then crawl.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONUNBUFFERED": "1",
     "TOKENIZERS_PARALLELISM": "true",
 }
