@@ -148,7 +148,8 @@ class Kernel:
 
     def occupy(self) -> str:
         """Start a cell that runs until `release`, and wait until it runs."""
-        code = "import os, time\nprint('busy')\nwhile not os.path.exists('release'): time.sleep(0.05)\nos.remove('release')"
+        loop = "while not os.path.exists('release'): time.sleep(0.05)"
+        code = f"import os, time\nprint('busy')\n{loop}\nos.remove('release')"
         cell = self.start(code)
         self.wait(lambda: self.of(cell, "stream"))
         return cell

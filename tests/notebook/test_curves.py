@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtune_kernel.notebook.chart import PlotlyChart
 from llmtune_kernel.notebook.curves import EVAL_COLUMNS, Curves, Table, smoothed, thinned
+from llmtune_kernel.notebook.display import update_interval
 from llmtune_kernel.notebook.figure import histogram_svg, plotly_figure, svg_chart
 
 
@@ -74,3 +76,25 @@ def test_svg_escapes_its_title_and_runs_nothing() -> None:
     svg = svg_chart(curves(3), "<script>alert(1)</script>")
     assert "<script" not in svg
     assert histogram_svg([1, 2, 3], [4, 0], "<b>").count("<rect") == 2
+
+
+def test_plotly_widget_is_bounded_and_redrawn_seldom() -> None:
+    chart = PlotlyChart("run", Curves())
+    chart.least_seconds = 1e9
+    chart.append_train([(1, 2.0, 1e-4, None)])
+    assert not chart.widget.data[0].x
+    chart.least_seconds = 0
+    chart.append_train([(step, 3.0 / step, 1e-4, None) for step in range(1, 10_001)])
+    assert all(len(trace.x) <= 2000 for trace in chart.widget.data if trace.x is not None)
+    assert chart.widget.data[0].x[-1] == 10_000
+
+
+@pytest.mark.parametrize(("hours", "most"), [(0.01, 120), (3, 700), (24, 3500)])
+def test_a_long_run_is_updated_seldom_and_never_more_than_four_times_a_second(
+    hours: float, most: int
+) -> None:
+    elapsed, updates = 0.0, 0
+    while elapsed < hours * 3600:
+        assert update_interval(elapsed) >= 0.25
+        elapsed, updates = elapsed + update_interval(elapsed), updates + 1
+    assert updates <= most
