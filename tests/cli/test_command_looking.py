@@ -1,0 +1,120 @@
+"""`llmtune runs`, `sample`, `inspect`, and what a terminal is shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+
+from workplace import LLMTUNE, Workplace
+
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Answer, EventWriter, Log, Message, Metrics, Sample, State
+
+Done = subprocess.CompletedProcess[str]
+
+
+def test_runs_lists_name_state_and_steps(workplace: Workplace, finished: Done, failed: Done) -> None:
+    lines = workplace.llmtune("runs").stdout.splitlines()
+    assert next(line.split()[:5] for line in lines if line.startswith("first ")) == [
+        "first",
+        "finished",
+        "3",
+        "of",
+        "3",
+    ]
+    listed = map(json.loads, workplace.llmtune("runs", "--json").stdout.splitlines())
+    states = {run["name"]: run["state"] for run in listed}
+    assert states.items() >= {"first": "finished", "doomed": "failed"}.items()
+
+
+def test_sample_answers_each_prompt_with_base_and_run(
+    workplace: Workplace, finished: Done, tiny_model: str
+) -> None:
+    done = workplace.llmtune(
+        "sample", "first", "Who are you?", "[red]1 < 2?", "--base", "--max-new-tokens", "3"
+    )
+    assert done.returncode == 0, done.stderr
+    heads = [line.split(": ")[0] for line in done.stdout.splitlines()]
+    wanted = ["> Who are you?", tiny_model, "first", "> [red]1 < 2?", tiny_model, "first"]
+    assert [head for head in heads if head in wanted] == wanted
+
+
+def test_inspect_marks_trained_tokens_and_keeps_control_characters_from_the_terminal(
+    workplace: Workplace,
+) -> None:
+    done = workplace.llmtune("inspect", "run.yaml", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"format +messages", done.stdout)
+    assert re.search(r"rows +12: 10 to train on, 2 to evaluate on", done.stdout)
+    assert re.search(r"truncated rows +0 \(0\.0%\)", done.stdout)
+    assert re.search(r"optimizer steps +3\b", done.stdout)
+    assert "⟦2.<|im_end|>⟧" in done.stdout
+    assert "[red][31mred" in done.stdout
+    assert "\x1b" not in done.stdout
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "rich.console" in imported
+    assert not imported & {"torch", "transformers", "datasets"}
+
+
+def test_inspect_takes_a_data_file_and_prints_json(workplace: Workplace, tiny_model: str) -> None:
+    done = workplace.llmtune("inspect", "rows.jsonl", "--model", tiny_model, "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["rows"], summary["format"], summary["model"]) == (12, "messages", tiny_model)
+
+
+def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(workplace: Workplace) -> None:
+    directory = RunDirectory.create("bar", workplace.folder / "llmtune-runs")
+    events = EventWriter(directory.events)
+    metrics = Metrics(
+        step=20,
+        max_steps=40,
+        epoch=0.5,
+        loss=2.5,
+        learning_rate=1e-4,
+        grad_norm=1.0,
+        tokens=9,
+        tokens_per_second=1234.0,
+        memory=1,
+        eta=75.0,
+    )
+    answer = Answer(prompt=[Message(role="user", content="Who?")], answer="[red]\x1b]0;title\x07\x1b[2Jme")
+    events.write(State(state="training"))
+    events.write(metrics)
+    events.write(Log(message="a line of the log"))
+    events.write(Sample(step=20, answers=[answer]))
+    events.write(State(state="stopped"))
+    events.close()
+    code, shown = _on_a_terminal(workplace, "attach", "bar")
+    assert code == 3
+    assert "a line of the log" in shown
+    assert "20/40  epoch 0.50  loss 2.5  1,234 tokens/s  1 min 15 s left" in shown
+    assert "[red]]0;title[2Jme" in shown
+    assert "\x1b]0" not in shown
+    assert "\x1b[2J" not in shown
+
+
+def _on_a_terminal(workplace: Workplace, *arguments: str) -> tuple[int, str]:
+    """The exit code, and all that the command wrote on a terminal of 120 columns."""
+    ours, theirs = pty.openpty()
+    environment = {**workplace.environment, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    process = subprocess.Popen(
+        [LLMTUNE, *arguments],
+        cwd=workplace.folder,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while part := os.read(ours, 65536):
+            written += part
+    except OSError:  # closed by its end
+        pass
+    os.close(ours)
+    return process.wait(), written.decode()

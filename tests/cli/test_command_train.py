@@ -1,0 +1,124 @@
+"""`llmtune train`, `attach` and orders from another process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from typing import IO
+
+from workplace import Workplace
+
+Done = subprocess.CompletedProcess[str]
+
+
+def test_json_prints_exactly_the_event_lines_and_a_finished_run_exits_with_0(
+    workplace: Workplace, finished: Done
+) -> None:
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout == workplace.event_lines("first")
+    assert workplace.run("first").state == "finished"
+
+
+def test_the_run_keeps_the_text_of_the_file(workplace: Workplace, finished: Done) -> None:
+    kept = workplace.run("first").paths.config.read_text()
+    assert kept == (workplace.folder / "run.yaml").read_text()
+
+
+def test_attach_shows_a_run_that_is_over_and_exits_as_train_did(
+    workplace: Workplace, finished: Done, failed: Done
+) -> None:
+    shown = workplace.llmtune("attach", "first")
+    assert shown.returncode == 0
+    assert "step 3/3" in shown.stdout
+    assert "evaluation loss" in shown.stdout
+    assert "Who [b]are[/b] you?" in shown.stdout
+    assert workplace.llmtune("attach", "first", "--json").stdout == finished.stdout
+    assert workplace.llmtune("attach", "doomed").returncode == 1
+
+
+def test_a_run_that_fails_exits_with_1_and_says_why_without_a_traceback(
+    workplace: Workplace, failed: Done
+) -> None:
+    assert failed.returncode == 1
+    assert "This folder holds no model" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_live_run_takes_orders_and_questions_from_another_process_and_can_be_continued(
+    workplace: Workplace,
+) -> None:
+    command = ["train", "run.yaml", "--name", "long", "--set", "training.max_steps=100000"]
+    following = workplace.start(*command)
+    run = workplace.run("long")
+    workplace.wait(lambda: run.paths.events.exists() and len(run.metrics) > 2)
+    assert "max_steps: 100000" in run.paths.config.read_text()
+    assert workplace.llmtune("pause", "long").returncode == 0
+    workplace.wait(lambda: run.state == "paused")
+    assert "paused" in workplace.llmtune("runs").stdout
+    asked = workplace.llmtune("sample", "long", "Who are you?", "--max-new-tokens", "3")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.startswith("> Who are you?\n")
+    assert workplace.llmtune("resume", "long").returncode == 0
+    workplace.wait(lambda: run.state == "training")
+    stopping = workplace.llmtune("stop", "long")
+    assert stopping.returncode == 0, stopping.stderr
+    out, err = following.communicate(timeout=120)
+    assert following.returncode == 3
+    assert "stopped" in out
+    assert "llmtune train --resume long" in err
+
+    told = workplace.event_lines("long")
+    stood = int(run.metrics.step.max())
+    again = workplace.llmtune(
+        "train", "--resume", "long", "--json", "--set", f"training.max_steps={stood + 2}"
+    )
+    assert again.returncode == 0, again.stderr
+    assert told + again.stdout == workplace.event_lines("long")
+    events = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [event["payload"]["step"] for event in events if event["type"] == "metrics"] == [
+        stood + 1,
+        stood + 2,
+    ]
+    assert f"max_steps: {stood + 2}" in run.paths.config.read_text()
+
+
+def test_ctrl_c_stops_the_run_and_a_second_one_leaves_it(workplace: Workplace) -> None:
+    once = workplace.start("train", "run.yaml", "--name", "once")
+    _read_until(once.stdout, "importing")
+    once.send_signal(signal.SIGINT)
+    _, said = once.communicate(timeout=120)
+    assert once.returncode == 3, said
+    assert "Stopping once" in said
+
+    twice = workplace.start("train", "run.yaml", "--name", "twice")
+    _read_until(twice.stdout, "importing")
+    twice.send_signal(signal.SIGINT)
+    _read_until(twice.stderr, "Stopping twice")
+    twice.send_signal(signal.SIGINT)
+    _, said = twice.communicate(timeout=120)
+    assert twice.returncode == 130, said
+    assert "llmtune attach twice" in said
+    assert workplace.run("twice").paths.alive
+    workplace.run("twice").stop()
+    assert workplace.llmtune("attach", "twice").returncode == 3
+
+
+def test_leaving_an_attached_run_does_not_stop_it(workplace: Workplace, finished: Done) -> None:
+    lock = workplace.run("first").paths.acquire_lock()  # as if its worker still lived
+    try:
+        attached = workplace.start("attach", "first")
+        _read_until(attached.stdout, "finished")
+        attached.send_signal(signal.SIGINT)
+        _, said = attached.communicate(timeout=60)
+    finally:
+        os.close(lock)
+    assert attached.returncode == 130
+    assert "Left first" in said
+    assert "stopping" not in workplace.event_lines("first")
+
+
+def _read_until(stream: IO[str] | None, word: str) -> None:
+    assert stream is not None
+    assert any(word in line for line in stream), f"{word!r} was never said"
