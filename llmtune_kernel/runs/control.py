@@ -65,7 +65,7 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
             raise UserError(
                 f"The run {directory.name!r} is not running.",
                 str(directory.path),
-                f"Continue it with: %finetune --resume {directory.name}",
+                f"Continue it with --resume {directory.name}.",
             )
         try:
             address = json.loads(directory.control.read_text(encoding="utf-8"))

@@ -51,7 +51,7 @@ def _of_run(directory: RunDirectory) -> tuple[ModelSource, torch.dtype, SamplesC
         raise UserError(
             f"The run {directory.name!r} has no result to sample from.",
             str(directory.path),
-            "Wait for its end, or choose another run: %runs lists them.",
+            "Wait for its end, or choose another run.",
         )
     resolved = json.loads(directory.resolved.read_text(encoding="utf-8"))
     base = resolved["base"]
