@@ -43,10 +43,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get("LLMTUNE_CACHE") or default)
 
 
-def find_model(config: ModelConfig, on_progress: # Counts up when the conversion changes, so that what an older version cached is not used.
-_CONVERSION = 2
-
-OnProgress = lambda _: None) -> ModelSource:
+def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) -> ModelSource:
     """Resolve `model.name_or_path`; a GGUF file is converted to full precision once, and cached.
 
     Raises:

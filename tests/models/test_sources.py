@@ -33,7 +33,7 @@ def test_names_that_look_like_paths_must_exist(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no config.json"):
+    with pytest.raises(UserError, match="holds no model"):
         find_model(ModelConfig(name_or_path=str(tmp_path)))
 
 
