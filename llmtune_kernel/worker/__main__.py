@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.worker.train import train
 
 
 class Channel:
@@ -21,11 +22,6 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._lines = self._socket.makefile("r", encoding="utf-8")
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a job is there already."""
-        return bool(select.select([self._socket], [], [], 0)[0])
 
     def receive(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next job and the descriptors that came with it; None when the other side has gone."""
@@ -61,23 +57,24 @@ def warm_up() -> None:
 
 def serve(channel: Channel) -> None:
     """Do jobs until the other side goes, or until one is a run: then this process is that run, to its end."""
-    if not channel.waiting:
-        warm_up()
+    # Beside the main thread, which meanwhile takes a job and, if it is a run, hears its orders.
+    imports = threading.Thread(target=warm_up, name="llmtune-imports")
+    imports.start()
     while (received := channel.receive()) is not None:
         job, descriptors = received
         _take_environment(job.pop("environment"))
         os.chdir(job.pop("cwd"))
         if job["job"] == "train":
-            from llmtune_kernel.worker.train import train
-
             train(
                 Path(job["directory"]),
                 job["config"],
                 Path(job["checkpoint"]) if job["checkpoint"] else None,
                 lock=descriptors[0],
+                imported=imports.join,
                 kernel_gone=channel.wait_for_end,
             )
             return
+        imports.join()
         _answer(channel, job)
 
 

@@ -21,7 +21,13 @@ from llmtune_kernel.worker.control import ControlServer, Stopped
 
 
 def train(
-    path: Path, values: dict[str, Any], checkpoint: Path | None, *, lock: int, kernel_gone: Callable[[], None]
+    path: Path,
+    values: dict[str, Any],
+    checkpoint: Path | None,
+    *,
+    lock: int,
+    imported: Callable[[], None],
+    kernel_gone: Callable[[], None],
 ) -> None:
     """Train, and end in one of the states finished, stopped, failed.
 
@@ -30,6 +36,7 @@ def train(
         values: The configuration, validated by the launcher.
         checkpoint: Where to continue from.
         lock: Descriptor that holds the run's lock; held until the process ends.
+        imported: Returns when the libraries are imported.
         kernel_gone: Returns when the process that started this one has gone.
     """
     directory, config = RunDirectory(path), RunConfig.model_validate(values)
@@ -39,8 +46,8 @@ def train(
     stop_with(config, control, kernel_gone)
     end: list[Payload]
     try:
-        # Imported only now, so that orders are heard while a cold worker imports torch.
         events.write(State(state="loading", detail="importing libraries"))
+        imported()
         from llmtune_kernel.worker.session import Session
 
         finished = Session(config, directory, control, events.write).run(checkpoint)

@@ -1,0 +1,156 @@
+"""What goes wrong in a run: a user's mistake is told in one message, a fault with the end of the log."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from watching import Start
+
+from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import ErrorEvent, State, StateEvent
+from llmtune_kernel.runs.run import RunFailed
+from llmtune_kernel.worker.control import ControlServer
+from llmtune_kernel.worker.session import Session
+
+TrainHere = Callable[..., None]
+
+
+@pytest.fixture
+def train_here(workplace: Path, tmp_path: Path, tiny_model: str) -> TrainHere:
+    """Train in this process, which has its libraries imported; a mistake is the UserError a worker would tell."""
+
+    def train(**sections: Any) -> None:
+        values = {"model": tiny_model, "data": "rows.jsonl", "training": {"max_steps": 1}, **sections}
+        directory = RunDirectory(tmp_path / "run")
+        for folder in (directory.path, directory.data, directory.checkpoints):
+            folder.mkdir()
+        control = ControlServer(directory, lambda payload: None)
+        try:
+            Session(config_from_dict(values), directory, control, lambda payload: None).run(None)
+        finally:
+            control.close()
+
+    return train
+
+
+@pytest.fixture
+def model_copy(tiny_model: str, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def rows(folder: Path, *values: dict[str, Any]) -> str:
+    path = folder / "own.jsonl"
+    path.write_text("".join(json.dumps(value) + "\n" for value in values))
+    return str(path)
+
+
+def test_a_data_file_that_is_missing(train_here: TrainHere) -> None:
+    with pytest.raises(UserError) as mistake:
+        train_here(data="rowz.jsonl")
+    assert "rowz.jsonl" in str(mistake.value)
+    assert mistake.value.fix
+
+
+def test_a_data_file_without_rows(train_here: TrainHere, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as mistake:
+        train_here(data=rows(tmp_path))
+    assert "own.jsonl" in str(mistake.value)
+
+
+def test_answers_that_are_all_cut_off(train_here: TrainHere) -> None:
+    with pytest.raises(UserError) as mistake:
+        train_here(data={"train": "rows.jsonl", "max_length": 8})
+    assert "max_length" in str(mistake.value)
+
+
+def test_a_model_folder_without_a_tokenizer(train_here: TrainHere, model_copy: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (model_copy / name).unlink()
+    with pytest.raises(UserError, match="tokenizer") as mistake:
+        train_here(model=str(model_copy))
+    assert mistake.value.where == str(model_copy)
+    assert "save_pretrained" in mistake.value.fix
+
+
+def test_a_model_folder_without_a_chat_template(
+    train_here: TrainHere, model_copy: Path, tmp_path: Path
+) -> None:
+    (model_copy / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match="chat template") as mistake:
+        train_here(model=str(model_copy))
+    assert mistake.value.fix
+    shutil.rmtree(tmp_path / "run")
+    train_here(model=str(model_copy), data=rows(tmp_path, {"text": "No turns, no template."}))
+
+
+def test_layers_that_the_model_does_not_have(train_here: TrainHere) -> None:
+    with pytest.raises(UserError, match="query_key_value") as mistake:
+        train_here(method={"type": "lora", "target_modules": ["query_key_value"]})
+    assert mistake.value.where == "method.target_modules"
+    assert "q_proj" in mistake.value.fix
+
+
+def test_a_gguf_file_that_is_none(train_here: TrainHere, tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(UserError, match="GGUF") as mistake:
+        train_here(model=str(tmp_path / "model.gguf"))
+    assert "model.gguf" in mistake.value.where
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/model", "missing.gguf"])
+def test_a_model_path_that_leads_nowhere(train_here: TrainHere, name: str) -> None:
+    with pytest.raises(UserError, match="no model at this path"):
+        train_here(model=name)
+
+
+def test_a_hub_model_without_a_network(train_here: TrainHere) -> None:
+    with pytest.raises(UserError, match="cannot be loaded") as mistake:
+        train_here(model="nobody/nothing")
+    assert "smollm2-135m" in mistake.value.fix
+
+
+def test_a_notebook_variable_without_a_notebook(start: Start, workplace: Path) -> None:
+    with pytest.raises(UserError, match=r"\$rows is a variable of a notebook"):
+        start("variable", data={"train": "$rows"})
+    assert not (workplace / "runs" / "variable").exists()
+
+
+def test_weights_that_are_broken_fail_the_run_with_one_message(start: Start, model_copy: Path) -> None:
+    (model_copy / "model.safetensors").write_bytes(b"broken")
+    run = start("broken", model={"name_or_path": str(model_copy)})
+    with pytest.raises(RunFailed) as failed:
+        run.wait()
+    [error] = [event.payload for event in run.events() if isinstance(event, ErrorEvent)]
+    assert error.what.startswith("The model cannot be loaded: ")
+    assert error.where == str(model_copy)
+    assert error.fix
+    assert error.tail == []
+    assert error.log == ""
+    assert (failed.value.what, failed.value.where, failed.value.fix) == (error.what, error.where, error.fix)
+    last = [event.payload for event in run.events() if isinstance(event, StateEvent)][-1]
+    assert last == State(state="failed", detail=error.what)
+    assert "Traceback" not in run.paths.log.read_text()
+
+
+def test_a_fault_shows_the_end_of_the_log_and_where_it_is(start: Start) -> None:
+    run = start("fault", training={"max_steps": 100_000})
+    # A checkpoint cannot be written where a file is in the way.
+    run.paths.checkpoints.rmdir()
+    run.paths.checkpoints.touch()
+    run.save()
+    with pytest.raises(RunFailed) as failed:
+        run.wait()
+    [error] = [event.payload for event in run.events() if isinstance(event, ErrorEvent)]
+    assert error.log == failed.value.where == str(run.paths.log)
+    assert "Error" in error.tail[-1]
+    assert error.tail == run.paths.log.read_text().splitlines()[-len(error.tail) :]
+    assert all(line in failed.value.what for line in error.tail)
+    assert "Traceback" in run.paths.log.read_text()
+    assert run.state == "failed"
+    assert not run.paths.control.exists()

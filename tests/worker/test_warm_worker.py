@@ -1,0 +1,146 @@
+"""The worker that waits with its libraries imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from watching import Start, losses, until
+
+from llmtune_kernel.runs.run import sample
+from llmtune_kernel.runs.workers import WorkerFault, WorkerPool, pool
+
+
+@pytest.fixture
+def waiting(workplace: Path) -> Iterator[WorkerPool]:
+    """A pool of its own; what waits in it at the end is ended."""
+    workers = WorkerPool()
+    yield workers
+    workers.close()
+
+
+def children() -> set[int]:
+    return {process.pid for process in psutil.Process().children()}
+
+
+def the_one(pids: set[int]) -> psutil.Process:
+    [pid] = pids
+    return psutil.Process(pid)
+
+
+def inspect(workers: WorkerPool, data: str, model: str) -> dict[str, Any]:
+    """What a worker says of the rows of a file."""
+    found: list[dict[str, Any]] = []
+    config = {"model": {"name_or_path": model}, "data": {"train": data}}
+    job = {"job": "inspect", "config": config, "variables": {}, "first": 1}
+    workers.call(job, found.append)
+    return found[-1]["summary"]  # type: ignore[no-any-return]
+
+
+def test_a_run_is_trained_by_the_process_that_waited_in_the_place_of_its_launch(
+    start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool().close()
+    before = children()
+    pool().prepare()
+    process = the_one(children() - before)
+    (workplace / "deeper").mkdir()
+    (workplace / "deeper" / "own.jsonl").write_text((workplace / "rows.jsonl").read_text())
+    monkeypatch.chdir(workplace / "deeper")
+    monkeypatch.setenv("LLMTUNE_TEST_MARK", "here")
+    monkeypatch.delenv("LLMTUNE_HOME")
+    monkeypatch.setenv("LLMTUNE_HOME", str(workplace / "other-runs"))
+    run = start("warm", data={"train": "own.jsonl"}, training={"max_steps": 100_000})
+    until(lambda: losses(run))
+    assert run.directory == workplace / "other-runs" / "warm"
+    assert any(opened.path == str(run.paths.lock) for opened in process.open_files())
+    assert process.cwd() == str(workplace / "deeper")
+    run.stop()
+    run.wait()
+    until(lambda: not process.is_running())
+
+
+def test_a_job_runs_with_the_environment_of_its_caller_and_no_other(
+    waiting: WorkerPool, smollm2: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # LLMTUNE_CACHE is read when a model is looked up: one that cannot be a folder shows which value was seen.
+    (tmp_path / "file").touch()
+    with monkeypatch.context() as patch:
+        patch.setenv("LLMTUNE_CACHE", str(tmp_path / "file"))
+        waiting.prepare()
+    assert inspect(waiting, "rows.jsonl", "smollm2-135m")["train_rows"] == 12
+    monkeypatch.setenv("LLMTUNE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(WorkerFault, match="NotADirectoryError") as fault:
+        inspect(waiting, "rows.jsonl", "smollm2-135m")
+    log = Path(fault.value.where)
+    assert "NotADirectoryError" in log.read_text()
+    log.unlink()
+
+
+def test_one_worker_does_job_after_job(waiting: WorkerPool, tiny_model: str) -> None:
+    before = children()
+    first = inspect(waiting, "rows.jsonl", tiny_model)
+    process = the_one(children() - before)
+    assert inspect(waiting, "rows.jsonl", tiny_model) == first
+    assert the_one(children() - before) == process
+
+
+def test_a_worker_that_imported_with_other_settings_is_not_used(
+    waiting: WorkerPool, tiny_model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = children()
+    waiting.prepare()
+    old = the_one(children() - before)
+    waiting.prepare()
+    assert the_one(children() - before) == old
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    waiting.prepare()
+    new = the_one(children() - before)
+    assert new != old
+    assert new.environ()["HF_HOME"] == str(tmp_path)
+    monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path))  # not read at import
+    inspect(waiting, "rows.jsonl", tiny_model)
+    assert the_one(children() - before) == new
+
+
+def test_a_worker_that_died_while_it_waited_is_replaced(waiting: WorkerPool, tiny_model: str) -> None:
+    before = children()
+    waiting.prepare()
+    dead = the_one(children() - before)
+    dead.kill()
+    until(lambda: dead.status() == psutil.STATUS_ZOMBIE)
+    assert inspect(waiting, "rows.jsonl", tiny_model)["train_rows"] == 12
+    assert the_one(children() - before) != dead
+
+
+def test_a_waiting_worker_ends_with_the_pool_and_with_its_kernel(waiting: WorkerPool) -> None:
+    before = children()
+    waiting.prepare()
+    process = the_one(children() - before)
+    waiting.close()
+    assert not process.is_running()
+    assert children() == before
+
+
+def test_no_worker_no_descriptor_and_no_file_is_left_behind_by_jobs(
+    waiting: WorkerPool, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    inspect(waiting, "rows.jsonl", tiny_model)
+    waiting.close()
+    assert list(tmp_path.iterdir()) == []
+    if opened:
+        assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_base_models_answer_by_name(workplace: Path, tiny_model: str) -> None:
+    answers = sample([tiny_model], ["Hello", "Bye"], {"max_new_tokens": 3})
+    assert list(answers) == [tiny_model]
+    assert len(answers[tiny_model]) == 2
