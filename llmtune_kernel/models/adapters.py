@@ -16,7 +16,7 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
         A `PeftModel`, or the model itself.
 
     Raises:
-        UserError: `target_modules` names no layer of this model.
+        UserError: `target_modules` names a layer that this model does not have, or that cannot get an adapter.
     """
     if isinstance(method, FullMethod):
         return model.float().requires_grad_(True)
@@ -32,23 +32,19 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
     )
+    layers = dict(model.named_modules())
+    kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
+    fix = f"Take some of: {', '.join(sorted(kinds))}."
+    if method.target_modules != "all-linear":
+        for target in method.target_modules:
+            if not any(f".{name}".endswith(f".{target}") for name in layers):
+                raise UserError(f"No layer of this model is named {target!r}.", "method.target_modules", fix)
     try:
         tuned = get_peft_model(model, config)
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
-        kinds = sorted(
-            {
-                name.rsplit(".", 1)[-1]
-                for name, part in model.named_modules()
-                if isinstance(part, torch.nn.Linear)
-            }
-        )
-        raise UserError(
-            f"No layer of this model is named {method.target_modules!r}.",
-            "method.target_modules",
-            f"Take all-linear, or some of: {', '.join(kinds)}.",
-        ) from error
+        raise UserError(str(error).splitlines()[0], "method.target_modules", fix) from error
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -75,7 +75,6 @@ def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> Any:
         model: Any = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
     except Exception as error:
         raise _cannot_load("model", source, error) from error
-    model.config.use_cache = False
     return model.to(device()).eval()
 
 

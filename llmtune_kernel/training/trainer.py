@@ -56,6 +56,7 @@ def training_arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=not on_cpu,
         use_cpu=on_cpu,
+        use_cache=True,  # written into the configuration of the result, which is to answer with a cache
     )
 
 

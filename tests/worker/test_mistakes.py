@@ -90,10 +90,17 @@ def test_a_model_folder_without_a_chat_template(
 
 
 def test_layers_that_the_model_does_not_have(train_here: TrainHere) -> None:
-    with pytest.raises(UserError, match="query_key_value") as mistake:
-        train_here(method={"type": "lora", "target_modules": ["query_key_value"]})
+    with pytest.raises(UserError, match="named 'query'") as mistake:
+        train_here(method={"type": "lora", "target_modules": ["q_proj", "query"]})
     assert mistake.value.where == "method.target_modules"
     assert "q_proj" in mistake.value.fix
+
+
+def test_layers_that_cannot_get_an_adapter(train_here: TrainHere) -> None:
+    with pytest.raises(UserError, match="LlamaMLP") as mistake:
+        train_here(method={"type": "lora", "target_modules": ["mlp"]})
+    assert mistake.value.where == "method.target_modules"
+    assert "base_layer" not in mistake.value.fix
 
 
 def test_a_gguf_file_that_is_none(train_here: TrainHere, tmp_path: Path) -> None:

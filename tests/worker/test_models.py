@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,8 @@ def test_a_full_fine_tune_saves_a_whole_model(start: Start, workplace: Path, tin
 
     plain: Any = AutoModelForCausalLM.from_pretrained(run.paths.model)
     base: Any = AutoModelForCausalLM.from_pretrained(tiny_model)
-    assert plain.config.architectures == ["LlamaForCausalLM"]
-    assert plain.config.use_cache
+    written = json.loads((run.paths.model / "config.json").read_text())
+    assert written == {**json.loads((Path(tiny_model) / "config.json").read_text()), "dtype": "float32"}
     assert not torch.equal(plain.lm_head.weight, base.lm_head.weight)
     model, _ = run.load()
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), model.parameters(), strict=True))
@@ -78,7 +79,13 @@ def test_an_architecture_that_cannot_be_packed_is_padded_and_the_log_says_so(
     )
     MambaForCausalLM(config).save_pretrained(folder)
     smollm2_tokenizer.save_pretrained(folder)
-    run = start("mamba", model={"name_or_path": str(folder)}, training={"max_steps": 2}).wait()
+    run = start(
+        "mamba",
+        model={"name_or_path": str(folder)},
+        method={"type": "lora", "target_modules": ["in_proj", "x_proj"]},
+        training={"max_steps": 2},
+        samples={"prompts": ["Hello"], "max_new_tokens": 3},
+    ).wait()
     told = [event.payload.message for event in run.events() if isinstance(event, LogEvent)]
     assert any("batches are padded instead" in message for message in told)
     assert list(losses(run)) == [1, 2]
