@@ -25,7 +25,9 @@ def main() -> int:
     notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
     say(f"Running notebooks/quickstart.ipynb ({len(notebook.cells)} cells) on this machine …")
     began = time.monotonic()
-    client = NotebookClient(notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(work)}})
+    client = NotebookClient(
+        notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(work)}}
+    )
     client.on_cell_execute = lambda cell, cell_index: progress(cell, cell_index, len(notebook.cells))
     try:
         client.execute()
