@@ -237,7 +237,7 @@ class Session:
         while (order := self._control.next()) is not None:
             if isinstance(order, Pause):
                 order = self._pause()
-            if isinstance(order, Stop):
+            if isinstance(order, Stop) and not last:
                 self._emit(State(state="stopping", detail="saving"))
                 self._trainer.save_checkpoint()
                 self._stopped = True

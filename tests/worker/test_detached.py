@@ -14,6 +14,7 @@ import pytest
 from watching import losses, saved, states, until
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.launch import launch, own_configuration
 from llmtune_kernel.runs.run import Run, RunFailed, attach
 
 # A process as a kernel is: leader of its own group, and its workers are its own.
@@ -100,7 +101,7 @@ def test_a_run_saves_and_stops_with_its_kernel_where_the_configuration_says_so(
     assert saved(run, "result") == [max(losses(run))]
 
 
-def test_a_run_that_is_killed_has_failed_and_can_be_started_over(launch_elsewhere: Launch) -> None:
+def test_a_run_that_is_killed_has_failed_and_can_be_continued(launch_elsewhere: Launch) -> None:
     kernel, run = launch_elsewhere("killed", "continue")
     run.save()
     until(lambda: saved(run))
@@ -111,6 +112,13 @@ def test_a_run_that_is_killed_has_failed_and_can_be_started_over(launch_elsewher
     assert run.state == "failed"
     with pytest.raises(UserError, match="'killed' is not running"):
         run.stop()
+    config, text = own_configuration("killed")
+    again = launch(config, text=text)
+    again.pause()
+    until(lambda: again.state == "paused")
+    again.stop()
+    again.wait()
+    assert saved(again, "result") == [saved(again)[0] + 1]
     # Its kernel took notice: no zombie of the worker stays.
     until(lambda: not psutil.Process(kernel.pid).children())
     os.killpg(kernel.pid, signal.SIGKILL)

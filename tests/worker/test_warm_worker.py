@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,8 +53,6 @@ def test_a_run_is_trained_by_the_process_that_waited_in_the_place_of_its_launch(
     (workplace / "deeper").mkdir()
     (workplace / "deeper" / "own.jsonl").write_text((workplace / "rows.jsonl").read_text())
     monkeypatch.chdir(workplace / "deeper")
-    monkeypatch.setenv("LLMTUNE_TEST_MARK", "here")
-    monkeypatch.delenv("LLMTUNE_HOME")
     monkeypatch.setenv("LLMTUNE_HOME", str(workplace / "other-runs"))
     run = start("warm", data={"train": "own.jsonl"}, training={"max_steps": 100_000})
     until(lambda: losses(run))
@@ -79,14 +79,6 @@ def test_a_job_runs_with_the_environment_of_its_caller_and_no_other(
     log = Path(fault.value.where)
     assert "NotADirectoryError" in log.read_text()
     log.unlink()
-
-
-def test_one_worker_does_job_after_job(waiting: WorkerPool, tiny_model: str) -> None:
-    before = children()
-    first = inspect(waiting, "rows.jsonl", tiny_model)
-    process = the_one(children() - before)
-    assert inspect(waiting, "rows.jsonl", tiny_model) == first
-    assert the_one(children() - before) == process
 
 
 def test_a_worker_that_imported_with_other_settings_is_not_used(
@@ -117,27 +109,38 @@ def test_a_worker_that_died_while_it_waited_is_replaced(waiting: WorkerPool, tin
     assert the_one(children() - before) != dead
 
 
-def test_a_waiting_worker_ends_with_the_pool_and_with_its_kernel(waiting: WorkerPool) -> None:
-    before = children()
-    waiting.prepare()
+def test_a_waiting_worker_ends_with_its_kernel(workplace: Path) -> None:
+    program = """
+from llmtune_kernel.runs.workers import pool
+import psutil, sys
+pool().prepare()
+print(psutil.Process().children()[0].pid, flush=True)
+sys.stdin.read()
+"""
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert kernel.stdout is not None
+    worker = psutil.Process(int(kernel.stdout.readline()))
+    kernel.kill()
+    kernel.communicate()
+    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_one_worker_does_job_after_job_and_leaves_nothing_behind(
+    waiting: WorkerPool, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, descriptors = children(), psutil.Process().num_fds()
+    first = inspect(waiting, "rows.jsonl", tiny_model)
     process = the_one(children() - before)
+    assert inspect(waiting, "rows.jsonl", tiny_model) == first
+    assert the_one(children() - before) == process
     waiting.close()
     assert not process.is_running()
     assert children() == before
-
-
-def test_no_worker_no_descriptor_and_no_file_is_left_behind_by_jobs(
-    waiting: WorkerPool, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tempfile
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    inspect(waiting, "rows.jsonl", tiny_model)
-    waiting.close()
+    assert psutil.Process().num_fds() == descriptors
     assert list(tmp_path.iterdir()) == []
-    if opened:
-        assert len(os.listdir("/proc/self/fd")) == opened
 
 
 def test_base_models_answer_by_name(workplace: Path, tiny_model: str) -> None:

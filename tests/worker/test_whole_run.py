@@ -37,6 +37,7 @@ def alive(start: Start) -> dict[str, Any]:
     seen: dict[str, Any] = {"run": run}
     until(run.paths.control.exists)
     seen["control"] = stat.S_IMODE(run.paths.control.stat().st_mode)
+    seen["socket"] = Path(until(lambda: json.loads(run.paths.control.read_text() or "{}"))["address"])
     with pytest.raises(TimeoutError, match="'whole' is still"):
         run.wait(timeout=0)
     run.wait()
@@ -84,7 +85,8 @@ def test_only_the_user_can_read_a_run_and_control_it(alive: dict[str, Any], run:
     assert alive["control"] == 0o600
 
 
-def test_nothing_of_a_live_run_stays_when_it_is_over(run: Run) -> None:
+def test_nothing_of_a_live_run_stays_when_it_is_over(alive: dict[str, Any], run: Run) -> None:
+    assert not alive["socket"].parent.exists()
     assert not run.paths.control.exists()
     assert not run.paths.alive
     assert list(run.directory.rglob("*.partial")) == []

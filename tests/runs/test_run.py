@@ -1,0 +1,113 @@
+"""What a `Run` says of a run directory; the events are written here, no worker is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Error, Evaluation, EventWriter, Metrics, Payload, State
+from llmtune_kernel.runs.run import Run, RunFailed, attach
+
+Write = Callable[..., Run]
+
+
+@pytest.fixture
+def write(runs_home: Path) -> Write:
+    """A run whose worker has gone after these events."""
+
+    def begin(*payloads: Payload) -> Run:
+        directory = RunDirectory.create("lesson")
+        events = EventWriter(directory.events)
+        for payload in payloads:
+            events.write(payload)
+        events.close()
+        return attach("lesson")
+
+    return begin
+
+
+def metrics(step: int, loss: float) -> Metrics:
+    return Metrics(
+        step=step,
+        max_steps=9,
+        epoch=step / 3,
+        loss=loss,
+        learning_rate=1e-3,
+        grad_norm=1.0,
+        tokens=10 * step,
+        tokens_per_second=5.0,
+        memory=1,
+        eta=1.0,
+    )
+
+
+def test_a_run_lives_as_long_as_its_lock_is_held_and_has_failed_if_it_ended_without_a_word(
+    write: Write,
+) -> None:
+    run = write(State(state="queued"), State(state="training"))
+    assert run.state == "failed"
+    lock = run.paths.acquire_lock()
+    assert run.state == "training"
+    os.close(lock)
+    assert run.state == "failed"
+    run.paths.log.write_text("line 1\nKilled\n")
+    with pytest.raises(RunFailed, match=r"without a word(.|\n)*  [|] Killed") as failed:
+        run.wait()
+    assert failed.value.where == str(run.paths.log)
+
+
+def test_the_failure_is_that_of_the_last_session(write: Write) -> None:
+    first = Error(what="The model cannot be loaded.", where="model", fix="Name another.")
+    run = write(State(state="queued"), first, State(state="failed"))
+    failure = run.failure()
+    assert (failure.what, failure.where, failure.fix) == (first.what, first.where, first.fix)
+    events = EventWriter(run.paths.events)
+    events.write(State(state="queued"))
+    assert "without a word" in run.failure().what
+    fault = Error(what="The worker failed: KeyError: 'x'", log=str(run.paths.log), tail=["KeyError: 'x'"])
+    events.write(fault)
+    events.close()
+    assert run.failure().what == "The worker failed: KeyError: 'x'\n  | KeyError: 'x'"
+    assert run.failure().where == str(run.paths.log)
+
+
+def test_metrics_are_one_row_a_step_and_steps_done_again_count_once(write: Write) -> None:
+    run = write(
+        metrics(1, 3.0),
+        metrics(2, 9.9),
+        State(state="queued"),
+        metrics(2, 2.0),
+        Evaluation(step=2, epoch=0.5, loss=2.5, tokens=4, seconds=0.1),
+        Evaluation(step=3, epoch=1.0, loss=1.5, tokens=4, seconds=0.1),
+    )
+    table = run.metrics
+    assert table["step"].tolist() == [1, 2, 3]
+    assert table["loss"].tolist()[:2] == [3.0, 2.0]
+    assert table["eval_loss"].tolist()[1:] == [2.5, 1.5]
+    assert list(table.columns)[:4] == ["step", "epoch", "loss", "eval_loss"]
+
+
+def test_a_run_without_a_result_is_not_loaded_and_says_why(write: Write) -> None:
+    run = write(State(state="queued"))
+    with pytest.raises(UserError, match="has not read its configuration"):
+        run.load()
+    run.paths.resolved.write_text('{"base": {"name_or_path": "x", "revision": null, "dtype": "float32"}}')
+    with pytest.raises(UserError, match="has no result yet; it is failed"):
+        run.load()
+
+
+def test_any_number_of_handles_see_the_same(write: Write) -> None:
+    run = write(State(state="queued"))
+    early, late = attach("lesson"), attach("lesson")
+    assert len(early.events()) == 1
+    events = EventWriter(run.paths.events)
+    events.write(State(state="finished"))
+    events.close()
+    assert [len(handle.events()) for handle in (run, early, late)] == [2, 2, 2]
+    assert {handle.state for handle in (run, early, late)} == {"finished"}
+    assert repr(late) == "Run('lesson', finished)"
