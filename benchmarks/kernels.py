@@ -21,7 +21,9 @@ def fresh_kernel() -> Iterator[Kernel]:
     with tempfile.TemporaryDirectory() as home:
         kernel = Kernel(Path(home))
         try:
-            kernel.run("%load_ext llmtune_kernel")
+            cell = kernel.start("%load_ext llmtune_kernel")
+            if kernel.reply(cell)["content"]["status"] != "ok":
+                raise RuntimeError(kernel.text(cell))
             yield kernel
         finally:
             kernel.shutdown()

@@ -1,6 +1,7 @@
 """How long from Shift-Enter in a `%%finetune` cell to the prompt, and to the first loss?
 
-Warm: `%load_ext` has started a worker, which has done its imports. Cold: there is no worker. Each time is of the first cell of a fresh kernel that tunes the embedded model on the data set that is shipped.
+Warm: `%load_ext` has started a worker, which has done its imports. Cold: there is no worker. Each time is of the first
+cell of a fresh kernel that tunes the embedded model on the data set that is shipped.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from llmtune_kernel.models.sources import find_model
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, MetricsEvent
 
-ROUNDS = 3
+ROUNDS = 2
 CELL = f"%%finetune run\nmodel: smollm2-135m\ndata: {dataset_path()}\ntraining: {{max_steps: 1}}"
 
 
