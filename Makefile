@@ -8,6 +8,8 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 STAMPS := .venv/stamps
 FRONTEND := package.json yarn.lock tsconfig.json webpack.config.js $(shell find src style schema -type f 2>/dev/null) notebooks/quickstart.ipynb
+# Jupyter asks to be told when it is run as root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 export PATH := $(BIN):$(PATH)
 
 help: ## list the targets
@@ -44,7 +46,7 @@ demo: setup ## fine-tune the embedded model through the quickstart notebook, and
 	$(BIN)/python scripts/demo.py
 
 lab: setup ## open JupyterLab on the quickstart
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) notebooks/quickstart.ipynb
 
 test: lint test-python test-frontend test-wheel test-browser ## run all checks and tests
 

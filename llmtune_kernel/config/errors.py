@@ -23,3 +23,8 @@ class UserError(Exception):
         if self.fix:
             lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the message, its first line in red."""
+        first, *rest = str(self).splitlines()
+        return [f"\x1b[31m{first}\x1b[0m", *rest]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from llmtune_kernel.notebook import comm, mistakes
+from llmtune_kernel.notebook import comm
 from llmtune_kernel.notebook.magics import FinetuneMagics
 from llmtune_kernel.notebook.presence import presence
 from llmtune_kernel.runs.workers import pool
@@ -12,7 +12,6 @@ from llmtune_kernel.runs.workers import pool
 
 def load(ip: InteractiveShell) -> None:
     """Register the magics and the comm service, ask the page for its extension, warm a worker up."""
-    mistakes.show_as_text(ip)
     ip.register_magics(FinetuneMagics)
     if hasattr(ip, "kernel"):
         comm.register(lambda: dict(ip.user_ns))
@@ -26,5 +25,4 @@ def unload(ip: InteractiveShell) -> None:
         for name in names:
             ip.magics_manager.magics[kind].pop(name, None)
     comm.unregister()
-    mistakes.stop_showing_as_text(ip)
     pool().close()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict, read_config
-from llmtune_kernel.notebook import mistakes
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.launch import check_launch, launch, own_configuration
 from llmtune_kernel.runs.run import Run, RunFailed
@@ -45,8 +44,6 @@ def finetune(
         RunFailed: with `wait`, the run failed.
     """
     ip = get_ipython()
-    if ip is not None:
-        mistakes.show_as_text(ip)
     namespace = dict(ip.user_ns) if ip is not None else {}
     text = None
     if config is None and resume and not sections:
