@@ -31,3 +31,16 @@ export async function openNotebook(
   await page.notebook.openByPath(path);
   await page.notebook.activate(path.split('/').pop()!);
 }
+
+/** Open a notebook as a reader does who has no kernel for it. */
+export async function openWithoutKernel(
+  page: IJupyterLabPageFixture,
+  path: string
+): Promise<void> {
+  await page.evaluate(async path => {
+    const plugins = (window as any).jupyterapp.pluginRegistry._plugins;
+    const documents = plugins.get('@jupyterlab/docmanager-extension:manager');
+    const preference = { shouldStart: false, canStart: false };
+    documents.service.open(path, 'Notebook', undefined, undefined, preference);
+  }, path);
+}
