@@ -3,8 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-python -m build --wheel --no-isolation --outdir "$work" >"$work/build.log" 2>&1 || { tail -30 "$work/build.log"; exit 1; }
+rm=$(command -v rm)
+trap '"$rm" -rf "$work"' EXIT
+python -P -m build --wheel --no-isolation --outdir "$work" >"$work/build.log" 2>&1 || { tail -30 "$work/build.log"; exit 1; }
 wheel=$(ls "$work"/*.whl)
 python3 -m venv "$work/venv"
 # Dependencies are those of .venv, already tested there: only the wheel itself is new.
@@ -29,7 +30,7 @@ metadata = json.loads((extension / "package.json").read_text())
 assert metadata["version"] == llmtune_kernel.__version__, (metadata["version"], llmtune_kernel.__version__)
 assert (extension / metadata["jupyterlab"]["_build"]["load"]).exists()
 listed = subprocess.run(
-    [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, check=True
+    [sys.executable, "-m", "jupyterlab.labextensions", "list"], capture_output=True, text=True, check=True
 )
 line = next(line for line in (listed.stdout + listed.stderr).splitlines() if "jupyterlab-llmtune" in line)
 assert "enabled" in line and "OK" in line, line
