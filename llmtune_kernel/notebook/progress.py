@@ -92,7 +92,7 @@ class Progress:
             case events.EvaluationEvent(payload=evaluation):
                 self.evaluation = evaluation
                 news.eval.append((evaluation.step, evaluation.loss))
-            case events.SampleEvent(payload=sample):
+            case events.SampleEvent(payload=sample) if sample.answers:
                 news.samples.append(sample)
             case events.CheckpointEvent(payload=checkpoint):
                 if checkpoint.kind == "result":
