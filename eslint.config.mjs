@@ -9,6 +9,7 @@ export default defineConfig([
   {
     ignores: [
       'node_modules',
+      'build',
       'dist',
       'coverage',
       '**/*.js',
