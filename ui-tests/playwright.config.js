@@ -23,6 +23,8 @@ module.exports = {
   reporter: [['list']],
   // Long, because a busy machine is no failure.
   timeout: 180 * 1000,
+  // A second try shows as "flaky" in the report.
+  retries: process.env.CI ? 1 : 0,
   expect: { timeout: 30 * 1000 },
   use: {
     ...baseConfig.use,

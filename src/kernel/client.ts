@@ -139,6 +139,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     link.refused.connect(this._onRefused, this);
     link.events.connect(this._onEvents, this);
     this._setStatus(this._statuses.waiting(kernel));
+    this._watch(kernel);
     link
       .request('version', {}, Infinity)
       .then(reply => {
@@ -149,7 +150,26 @@ export class KernelClient implements IKernelClient, IDisposable {
       .catch(() => undefined);
   }
 
+  /**
+   * Connect anew if an idle kernel stays silent: a restart can lose what was sent while it went on.
+   */
+  private _watch(kernel: Kernel.IKernelConnection): void {
+    clearTimeout(this._watching);
+    this._watching = setTimeout(() => {
+      if (!this._link || !this._isWaiting) {
+        return;
+      }
+      if (kernel.status === 'idle') {
+        this._drop();
+        this._connect(kernel);
+      } else {
+        this._watch(kernel);
+      }
+    }, SILENCE);
+  }
+
   private _onVersion(kernelVersion: string): void {
+    clearTimeout(this._watching);
     this._setStatus(this._statuses.connected(kernelVersion));
     if (this._status.kind === 'ready') {
       for (const subscription of this._subscriptions) {
@@ -207,6 +227,7 @@ export class KernelClient implements IKernelClient, IDisposable {
 
   private _drop(): void {
     const link = this._link;
+    clearTimeout(this._watching);
     this._link = null;
     this._refused = false;
     link?.refused.disconnect(this._onRefused, this);
@@ -234,6 +255,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private _kernel: Kernel.IKernelConnection | null = null;
   private _link: CommLink | null = null;
   private _refused = false;
+  private _watching?: ReturnType<typeof setTimeout>;
   private _status: KernelStatus = { kind: 'no-kernel', message: '' };
   private _isDisposed = false;
   private readonly _statusChanged = new Signal<this, KernelStatus>(this);
@@ -253,3 +275,4 @@ const HELLO = 'llmtune.hello';
 
 /** In milliseconds. */
 const DEFAULT_TIMEOUT = 30_000;
+const SILENCE = 5_000;

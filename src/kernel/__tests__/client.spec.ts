@@ -66,6 +66,21 @@ describe('KernelClient', () => {
       expect(kernel.comms).toHaveLength(1);
     });
 
+    it('connects anew when an idle kernel stays silent', async () => {
+      jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
+      create(kernel);
+      const before = kernel.comms.length;
+      context.setStatus('busy');
+      jest.advanceTimersByTime(60_000);
+      expect(kernel.comms).toHaveLength(before);
+      context.setStatus('idle');
+      jest.advanceTimersByTime(6_000);
+      expect(kernel.comms).toHaveLength(before + 1);
+      jest.useRealTimers();
+      await connect();
+      expect(client.status.kind).toBe('ready');
+    });
+
     it('says that the kernel is busy until it answers', async () => {
       await settle();
       context.setStatus('busy');
