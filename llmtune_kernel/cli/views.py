@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -24,9 +25,9 @@ class View(AbstractContextManager["View"]):
     def __exit__(self, *_: object) -> None:
         return None
 
+    @abstractmethod
     def show(self, line: bytes, event: events.Event) -> None:
         """Show an event; `line` is it as it stands in the event file, with its newline."""
-        raise NotImplementedError
 
     def note(self, text: str) -> None:
         """Show a message that is not of the run."""

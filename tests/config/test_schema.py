@@ -61,7 +61,10 @@ def test_what_is_handed_out_can_be_changed_without_harm() -> None:
 
 @pytest.mark.parametrize("text", ["data: x", "data: x\nmethod: full\nsamples: [a]\ntracking: tensorboard"])
 def test_a_configuration_is_valid_by_its_schema(text: str) -> None:
-    Draft202012Validator(json_schema()).validate(read_config(text).model_dump(mode="json"))
+    validator = Draft202012Validator(json_schema())
+    values = read_config(text).model_dump(mode="json")
+    assert list(validator.iter_errors(values)) == []
+    assert not validator.is_valid({**values, "data": {}})
 
 
 def test_every_default_that_the_schema_names_is_accepted() -> None:
