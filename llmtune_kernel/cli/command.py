@@ -29,6 +29,7 @@ _EXIT_CODES = """exit codes:
   2    a mistake in the command, the configuration or the data
   3    the run was stopped
   130  Ctrl-C; a run that was followed goes on
+  141  nobody reads the output any more
 """
 _SHAPE: dict[str, Any] = {
     "allow_abbrev": False,

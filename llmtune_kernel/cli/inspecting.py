@@ -14,6 +14,7 @@ from rich.text import Text
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
+from llmtune_kernel.runs.wording import facts
 from llmtune_kernel.runs.workers import pool
 
 Summary = dict[str, Any]
@@ -31,10 +32,10 @@ def inspect(options: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
         return 0
     stdout = console()
-    facts = Table.grid(padding=(0, 2))
-    for name, value in _facts(summary):
-        facts.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
-    stdout.print(facts)
+    table = Table.grid(padding=(0, 2))
+    for name, value in [*facts(summary), ("optimizer steps", f"{summary['steps']:,}")]:
+        table.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
+    stdout.print(table)
     coloured = stdout.color_system is not None and not stdout.no_color
     stdout.print(Text("trained tokens are " + ("green" if coloured else "in ⟦⟧"), style="dim"))
     for example in summary["preview"]:
@@ -69,20 +70,6 @@ def _inspect(config: RunConfig) -> Summary:
         job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": {}, "first": 3}
         pool().call(job, take)
     return found
-
-
-def _facts(summary: Summary) -> list[tuple[str, str]]:
-    rows, lengths = summary["rows"], summary["lengths"]
-    return [
-        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
-        ("columns", ", ".join(summary["columns"])),
-        ("rows", f"{rows:,}: {summary['train_rows']:,} to train on, {summary['eval_rows']:,} to evaluate on"),
-        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
-        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
-        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
-        ("optimizer steps", f"{summary['steps']:,}"),
-        ("model", summary["model"]),
-    ]
 
 
 def _print_example(stdout: Console, example: dict[str, Any], coloured: bool) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.config import ModelConfig, UserError
-from llmtune_kernel.runs.run import Prompt, ask, attach
+from llmtune_kernel.runs.run import Prompt, ask, attach, base_column
 from llmtune_kernel.runs.run import sample as ask_models
 
 
@@ -35,12 +35,13 @@ def sample(options: argparse.Namespace) -> int:
 def _answers(
     target: str, prompts: list[Prompt], settings: dict[str, object], *, base: bool
 ) -> dict[str, list[str]]:
-    """For each model, by name, one answer a prompt. A run goes before a model of its name."""
+    """For each column one answer a prompt. A run goes before a model of its name."""
     try:
         run = attach(target)
     except UserError as error:
         if target == ModelConfig().name_or_path or "/" in target or Path(target).exists():
-            return ask_models([target], prompts, settings)
+            model = ModelConfig(name_or_path=target)
+            return ask_models({base_column(model): model}, prompts, settings)
         fix = f"{error.fix} A model is named by a path, by its Hub id, or {ModelConfig().name_or_path}."
         raise UserError(f"There is no run or model named {target!r}.", error.where, fix) from None
     return ask([run], prompts, settings, base=base)

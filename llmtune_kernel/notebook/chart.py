@@ -113,11 +113,11 @@ class PlotlyChart:
     least_seconds = 2.0
     most_points = 2000
 
-    def __init__(self, title: str, curves: Curves) -> None:
+    def __init__(self, curves: Curves) -> None:
         from plotly.graph_objects import FigureWidget  # type: ignore[import-untyped]
 
         self.curves = curves
-        self.widget = FigureWidget(plotly_figure(curves, title, self.most_points))
+        self.widget = FigureWidget(plotly_figure(curves, self.most_points))
         self._drawn = time.monotonic()
 
     def append_train(self, rows: Sequence[Row]) -> None:
@@ -138,4 +138,4 @@ class PlotlyChart:
             for trace, new in zip(
                 self.widget.data, plotly_traces(self.curves, self.most_points), strict=True
             ):
-                trace.x, trace.y = new["x"], new["y"]
+                trace.x, trace.y, trace.showlegend = new["x"], new["y"], new.get("showlegend")

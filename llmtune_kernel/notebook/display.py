@@ -183,7 +183,7 @@ class LiveDisplay:
     def _replace_chart(self) -> None:
         self._absent = False
         try:
-            chart = PlotlyChart(self._run.name, self._chart.curves)
+            chart = PlotlyChart(self._chart.curves)
         except ImportError:
             self._inbox.put(
                 LogLine(

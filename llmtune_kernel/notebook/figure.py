@@ -14,6 +14,7 @@ from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
 _BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
 _GREY = "#8a8a8a"  # readable on a white and on a black page
 _SVG_POINTS = 400
+_LOWER_TOP = 0.25  # where the lower plot ends, as a share of the height
 
 
 def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
@@ -24,94 +25,101 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
     loss = train.column("loss")
     eval_kept = thinned(evaluation.count, most)
 
-    def line(name: str, x: list[Any], y: list[Any], color: str, **more: Any) -> dict[str, Any]:
-        return {
-            "type": "scatter",
-            "mode": "lines",
-            "name": name,
-            "x": x,
-            "y": y,
-            "line": {"color": color},
-            **more,
-        }
+    def line(name: str, x: list[Any], y: list[Any], color: str, width: float, **more: Any) -> dict[str, Any]:
+        drawn = {"color": color, "width": width}
+        return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": drawn, **more}
 
     return [
-        line("train loss", steps, _listed(loss[kept]), _BLUE, opacity=0.35, showlegend=False),
-        line("train loss", steps, _listed(smoothed(loss)[kept]), _BLUE),
+        line("Training loss, raw", steps, _listed(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
+        line("Training loss", steps, _listed(smoothed(loss)[kept]), _BLUE, 2),
         line(
-            "eval loss",
+            "Evaluation loss",
             _listed(evaluation.column("step")[eval_kept]),
             _listed(evaluation.column("loss")[eval_kept]),
             _ORANGE,
+            2,
             mode="lines+markers",
+            marker={"color": _ORANGE, "size": 7, "symbol": "diamond"},
+            showlegend=bool(evaluation.count),
         ),
         line(
-            "learning rate",
+            "Learning rate",
             steps,
             _listed(train.column("learning_rate")[kept]),
             _GREEN,
-            yaxis="y2",
+            1.5,
+            yaxis="y3",
             showlegend=False,
         ),
         line(
-            "gradient norm",
+            "Gradient norm",
             steps,
             _listed(train.column("grad_norm")[kept]),
             _GREY,
-            yaxis="y3",
+            1,
+            yaxis="y2",
+            opacity=0.6,
             showlegend=False,
         ),
     ]
 
 
-def plotly_layout(title: str) -> dict[str, Any]:
-    """Loss above, learning rate and gradient norm below; buttons switch the loss between linear and log scale."""
-    axis = {"gridcolor": "rgba(138,138,138,0.25)", "zeroline": False}
+def plotly_layout() -> dict[str, Any]:
+    """Loss above, learning rate and gradient norm below, as in the live chart; buttons switch the scale of the loss."""
+    axis = {"gridcolor": "rgba(138,138,138,0.25)", "zeroline": False, "automargin": True}
+    small = {**axis, "nticks": 4, "rangemode": "tozero"}
     scale = [
         {"label": label, "method": "relayout", "args": [{"yaxis.type": kind}]}
         for label, kind in (("linear", "linear"), ("log", "log"))
     ]
+    captions = [(0, "left", "Learning rate", _GREEN), (1, "right", "Gradient norm", _GREY)]
     return {
-        "title": {"text": html.escape(title), "font": {"size": 14}, "x": 0.5, "xanchor": "center"},
-        "height": 380,
-        "margin": {"l": 60, "r": 60, "t": 50, "b": 40},
+        "height": 360,
+        "margin": {"l": 48, "r": 48, "t": 28, "b": 36},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": _GREY},
-        "legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
-        "xaxis": {**axis, "title": {"text": "step"}, "anchor": "y2"},
-        "yaxis": {**axis, "title": {"text": "loss"}, "domain": [0.36, 1]},
-        "yaxis2": {
-            **axis,
-            "title": {"text": "learning rate", "font": {"color": _GREEN}},
-            "domain": [0, 0.26],
-            "nticks": 4,
-        },
-        "yaxis3": {
-            "title": {"text": "gradient norm"},
-            "overlaying": "y2",
-            "side": "right",
-            "showgrid": False,
-            "nticks": 4,
-        },
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        "annotations": [
+            {
+                "text": text,
+                "font": {"color": color},
+                "showarrow": False,
+                "xref": "paper",
+                "x": x,
+                "xanchor": side,
+                "yref": "paper",
+                "y": _LOWER_TOP,
+                "yanchor": "bottom",
+            }
+            for x, side, text, color in captions
+        ],
+        "xaxis": {**axis, "anchor": "y2", "title": {"text": "Step", "standoff": 4}},
+        "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": "Loss", "standoff": 4}},
+        "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
+        "yaxis3": {**small, "overlaying": "y2", "side": "left", "exponentformat": "e"},
         "updatemenus": [
             {
                 "type": "buttons",
                 "direction": "right",
                 "buttons": scale,
-                "x": 0,
-                "xanchor": "left",
-                "y": 1.16,
-                "showactive": True,
-                "bgcolor": "rgba(0,0,0,0)",
+                "x": 1,
+                "xanchor": "right",
+                "y": 1,
+                "yanchor": "bottom",
+                "pad": {"t": 0, "b": 2, "l": 0, "r": 0},
+                "font": {"size": 10},
+                "borderwidth": 0,
+                "bgcolor": "rgba(138,138,138,0.12)",
             }
         ],
     }
 
 
-def plotly_figure(curves: Curves, title: str, most: int = 1000) -> dict[str, Any]:
+def plotly_figure(curves: Curves, most: int = 1000) -> dict[str, Any]:
     """A plotly figure with at most `most` points a trace."""
-    return {"data": plotly_traces(curves, most), "layout": plotly_layout(title)}
+    return {"data": plotly_traces(curves, most), "layout": plotly_layout()}
 
 
 def svg_chart(curves: Curves, title: str) -> str:
@@ -156,9 +164,13 @@ def svg_chart(curves: Curves, title: str) -> str:
         points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(xs, ys, strict=True) if np.isfinite(b))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" {more}/>')
     parts.append(
-        f'<text x="{left}" y="16" fill="{_BLUE}">train loss</text>'
-        + (f'<text x="{left + 70}" y="16" fill="{_ORANGE}">eval loss</text>' if evaluation.count else "")
-        + f'<text x="{width - right}" y="{height - 2}" text-anchor="end">step</text></svg>'
+        f'<text x="{left}" y="16" fill="{_BLUE}">Training loss</text>'
+        + (
+            f'<text x="{left + 84}" y="16" fill="{_ORANGE}">Evaluation loss</text>'
+            if evaluation.count
+            else ""
+        )
+        + f'<text x="{width - right}" y="{height - 2}" text-anchor="end">Step</text></svg>'
     )
     return "".join(parts)
 

@@ -17,6 +17,7 @@ from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.variables import data_writers
+from llmtune_kernel.runs.wording import facts
 from llmtune_kernel.runs.workers import pool
 
 Summary = dict[str, Any]
@@ -75,7 +76,7 @@ def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
         "text/html": "".join(_example_html(example) for example in summary["preview"]) + _legend(),
         "text/plain": "\n".join(_example_plain(example) for example in summary["preview"]),
     }
-    return [_facts_bundle(_facts(summary)), chart, examples]
+    return [_facts_bundle(facts(summary)), chart, examples]
 
 
 def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]:
@@ -83,36 +84,23 @@ def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]
     values = config.model_dump(mode="json", exclude={"resume"} if config.resume is None else set())
     values["training"]["learning_rate"] = config.learning_rate_value
     resolved = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
-    facts = _facts_bundle([*_facts(summary), ("optimizer steps", f"{summary['steps']:,}")])
+    shown = _facts_bundle([*facts(summary), ("optimizer steps", f"{summary['steps']:,}")])
     example = summary["preview"][0]
     html = [
-        facts["text/html"],
+        shown["text/html"],
         _example_html(example),
         _legend(),
         f"<details><summary>Configuration</summary><pre>{escape(resolved)}</pre></details>",
     ]
-    plain = [facts["text/plain"], _example_plain(example), "", resolved]
+    plain = [shown["text/plain"], _example_plain(example), "", resolved]
     return [{"text/html": "".join(html), "text/plain": "\n".join(plain)}]
 
 
-def _facts_bundle(facts: list[tuple[str, str]]) -> dict[str, Any]:
+def _facts_bundle(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "text/html": markup.table((escape(name), escape(value)) for name, value in facts),
-        "text/plain": "\n".join(f"{name}: {value}" for name, value in facts),
+        "text/html": markup.table((escape(name), escape(value)) for name, value in pairs),
+        "text/plain": "\n".join(f"{name}: {value}" for name, value in pairs),
     }
-
-
-def _facts(summary: Summary) -> list[tuple[str, str]]:
-    rows, lengths = summary["rows"], summary["lengths"]
-    return [
-        ("rows", f"{rows:,}"),
-        ("columns", ", ".join(summary["columns"])),
-        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
-        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
-        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
-        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
-        ("model", summary["model"]),
-    ]
 
 
 def _example_html(example: dict[str, Any]) -> str:

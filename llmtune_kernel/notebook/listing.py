@@ -6,30 +6,18 @@ from html import escape
 from typing import Any
 
 from llmtune_kernel.notebook import markup
-from llmtune_kernel.runs.listing import summaries
-from llmtune_kernel.runs.wording import date, duration, number
+from llmtune_kernel.runs.listing import HEADER, summaries
 
 
 def runs_bundle() -> dict[str, Any]:
     """The list as HTML and as text."""
-    header = ("run", "state", "step", "loss", "started", "duration")
-    rows = [
-        (
-            summary.name,
-            summary.state,
-            f"{summary.step:,} of {summary.max_steps:,}" if summary.max_steps else "–",
-            number(summary.loss),
-            date(summary.started),
-            duration(summary.duration),
-        )
-        for summary in summaries()
-    ]
+    rows = [summary.cells() for summary in summaries()]
     if not rows:
         return {"text/plain": "No runs yet.", "text/html": "No runs yet."}
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    widths = [max(len(row[column]) for row in [HEADER, *rows]) for column in range(len(HEADER))]
     plain = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
+        for row in [HEADER, *rows]
     ]
-    html = markup.table([[escape(cell) for cell in row] for row in rows], header)
+    html = markup.table([[escape(cell) for cell in row] for row in rows], HEADER)
     return {"text/plain": "\n".join(plain), "text/html": html}

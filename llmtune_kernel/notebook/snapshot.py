@@ -40,7 +40,7 @@ def _chart(curves: Curves, title: str) -> Bundle:
     if not loss.size:
         return _NOTHING
     return {
-        "application/vnd.plotly.v1+json": plotly_figure(curves, title),
+        "application/vnd.plotly.v1+json": plotly_figure(curves),
         "text/html": svg_chart(curves, title),
         "text/plain": f"loss {number(float(loss[0]))} → {number(float(loss[-1]))} in {loss.size} logged steps",
     }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.listing import summary_of
 
 
 class _Command(BaseModel):
@@ -62,11 +63,7 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
     deadline = time.monotonic() + timeout
     while True:
         if not directory.alive:
-            raise UserError(
-                f"The run {directory.name!r} is not running.",
-                str(directory.path),
-                f"Continue it with --resume {directory.name}.",
-            )
+            raise _not_running(directory)
         try:
             address = json.loads(directory.control.read_text(encoding="utf-8"))
             with Client(address["address"], authkey=bytes.fromhex(address["key"])) as connection:
@@ -82,3 +79,12 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
         if not answer["ok"]:
             raise UserError(answer["what"], answer["where"], answer["fix"])
         return
+
+
+def _not_running(directory: RunDirectory) -> UserError:
+    finished = summary_of(directory).state == "finished"
+    return UserError(
+        f"The run {directory.name!r} is not running{': it is finished' if finished else ''}.",
+        str(directory.path),
+        "Sample from it, or start a new run." if finished else f"Continue it with --resume {directory.name}.",
+    )

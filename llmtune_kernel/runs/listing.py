@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import TERMINAL
+from llmtune_kernel.runs.wording import date, duration, number
+
+HEADER = ("run", "state", "step", "loss", "started", "duration")
 
 
 class RunSummary(BaseModel):
@@ -25,6 +28,17 @@ class RunSummary(BaseModel):
     started: float
     duration: float
     eta: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        """The run as a row of a table; `HEADER` names the columns."""
+        return (
+            self.name,
+            self.state,
+            f"{self.step:,} of {self.max_steps:,}" if self.max_steps else "–",
+            number(self.loss),
+            date(self.started),
+            duration(self.duration),
+        )
 
 
 def summaries() -> list[RunSummary]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,9 +59,14 @@ class Run:
     @property
     def config(self) -> RunConfig:
         """The configuration with every default filled in."""
-        return RunConfig.model_validate(self._resolved()["config"])
+        return RunConfig.model_validate(self.resolved()["config"])
 
-    def _resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, Any]:
+        """What the worker made of the configuration: `config, base, data, format, seed, versions`.
+
+        Raises:
+            UserError: the worker has not come so far.
+        """
         resolved = self.paths.read_resolved()
         if not resolved:
             raise UserError(
@@ -183,7 +188,7 @@ class Run:
         wanted = _as_prompts(prompts)
         if self.paths.alive:
             return self._sample_live(wanted, settings)
-        return sample([self], wanted or self._own_prompts(), settings)[self.name]
+        return sample({self.name: self}, wanted or self._own_prompts(), settings)[self.name]
 
     def _own_prompts(self) -> list[Prompt]:
         if not self.config.samples.prompts:
@@ -211,7 +216,7 @@ class Run:
                         )
                     return [answer.answer for answer in event.payload.answers]
             if over:
-                return sample([self], prompts or self._own_prompts(), settings)[self.name]
+                return sample({self.name: self}, prompts or self._own_prompts(), settings)[self.name]
             seen = len(events)
             time.sleep(0.1)
 
@@ -226,7 +231,7 @@ class Run:
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        base = self._resolved()["base"]
+        base = self.resolved()["base"]
         if self.paths.model.exists():
             full: Any = AutoModelForCausalLM.from_pretrained(self.paths.model, dtype=base["dtype"])
             return full.eval(), AutoTokenizer.from_pretrained(self.paths.model)
@@ -257,29 +262,27 @@ def _as_prompts(prompts: Prompt | list[Prompt] | None) -> list[Prompt] | None:
 
 
 def sample(
-    sources: list[Run | str],
-    prompts: list[Prompt],
-    settings: dict[str, Any] | None = None,
+    sources: Mapping[str, Run | ModelConfig], prompts: list[Prompt], settings: dict[str, Any] | None = None
 ) -> dict[str, list[str]]:
     """Answers to `prompts` of several models, generated in a worker.
 
     Args:
-        sources: Runs that are over, or names of base models. The base model of runs is loaded once.
+        sources: By column, runs that are over, and base models. The base model of runs in a row is loaded once.
         settings: as `Run.sample`.
 
     Returns:
-        For each source, by name, one answer a prompt.
+        For each column one answer a prompt.
     """
     answers: dict[str, list[str]] = {}
 
     def take(answer: dict[str, Any]) -> None:
-        answers[answer["source"]] = answer["answers"]
+        answers[answer["column"]] = answer["answers"]
 
     described = [
-        {"base": source}
-        if isinstance(source, str)
-        else {"name": source.name, "directory": str(source.directory)}
-        for source in sources
+        {"column": column, "directory": str(source.directory)}
+        if isinstance(source, Run)
+        else {"column": column, "model": source.model_dump()}
+        for column, source in sources.items()
     ]
     pool().call({"job": "sample", "sources": described, "prompts": prompts, "settings": settings or {}}, take)
     return answers
@@ -296,19 +299,31 @@ def ask(
         UserError: a run without a result, a wrong setting.
     """
     live = [run for run in chosen if run.paths.alive]
-    over = [run for run in chosen if run not in live]
-    bases = _bases(chosen) if base else []
-    answers = sample([*bases, *over], prompts, settings) if bases or over else {}
+    bases = _bases(chosen) if base else {}
+    over = {run.name: run for run in chosen if run not in live}
+    others: dict[str, Run | ModelConfig] = {**bases, **over}
+    answers = sample(others, prompts, settings) if others else {}
     for run in live:
         answers[run.name] = run.sample(prompts, **settings)
-    return {name: answers[name] for name in [*bases, *(run.name for run in chosen)]}
+    return {column: answers[column] for column in [*bases, *(run.name for run in chosen)]}
 
 
-def _bases(chosen: Sequence[Run]) -> list[str]:
-    """Names of the base models of runs, each once; of the default one without runs."""
+def base_column(model: ModelConfig) -> str:
+    """How a base model heads its answers: never the name of a run, which has no parentheses."""
+    parts = (model.revision, model.dtype if model.dtype != "auto" else None)
+    return f"{model.name_or_path} ({', '.join(['base', *filter(None, parts)])})"
+
+
+def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
+    """The base models of runs, each once, as the runs resolved them; the default one without runs."""
     if not chosen:
-        return [ModelConfig().name_or_path]
-    return list(dict.fromkeys(run.config.model.name_or_path for run in chosen))
+        return {base_column(ModelConfig()): ModelConfig()}
+    found: dict[str, ModelConfig] = {}
+    for run in chosen:
+        configured, resolved = run.config.model, run.resolved()["base"]
+        exact = {key: resolved[key] for key in ("name_or_path", "revision", "dtype")}
+        found.setdefault(base_column(configured), configured.model_copy(update=exact))
+    return found
 
 
 def attach(name: str) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 
 def duration(seconds: float) -> str:
@@ -33,3 +34,17 @@ def clock(moment: float) -> str:
 def date(moment: float) -> str:
     """Unix time as local `2026-11-23 14:03`."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+
+
+def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the job `inspect` found out about data: names and values."""
+    rows, lengths = summary["rows"], summary["lengths"]
+    return [
+        ("rows", f"{rows:,}: {summary['train_rows']:,} to train on, {summary['eval_rows']:,} to evaluate on"),
+        ("columns", ", ".join(summary["columns"])),
+        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
+        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
+        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
+        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        ("model", summary["model"]),
+    ]

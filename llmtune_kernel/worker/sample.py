@@ -19,33 +19,30 @@ from llmtune_kernel.worker.control import sample_settings
 
 
 def sample(job: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
-    """Answer with `{type: answers, source, answers}` for each source.
+    """Answer with `{type: answers, column, answers}` for each source.
 
     Args:
-        job: `sources`, each `{base}` or `{name, directory}`; `prompts`; `settings`, changes to the defaults, or to
-            a run's own settings.
+        job: `sources`, each `{column, model}` (a `ModelConfig`) or `{column, directory}` (a run); `prompts`;
+            `settings`, changes to the defaults, or to a run's own settings.
 
     Raises:
         UserError: an unknown model, a run without a result, a wrong prompt or setting.
     """
     loader = _Loader()
     for source in job["sources"]:
-        if "base" in source:
-            config = ModelConfig(name_or_path=source["base"])
-            base, dtype, own = find_model(config), compute_dtype(config), SamplesConfig()
-            name, result = source["base"], None
+        if "model" in source:
+            config = ModelConfig.model_validate(source["model"])
+            base, dtype, own, result = find_model(config), compute_dtype(config), SamplesConfig(), None
         else:
-            directory = RunDirectory(Path(source["directory"]))
-            base, dtype, own, result = _of_run(directory)
-            name = source["name"]
+            base, dtype, own, result = _of_run(RunDirectory(Path(source["directory"])))
         settings = sample_settings(own, job["settings"])
         prompts = [as_messages(prompt, settings.system) for prompt in job["prompts"]]
         with loader.load(base, dtype, result) as (model, tokenizer):
             answers = generate(model, tokenizer, prompts, settings, dtype)
-        answer({"type": "answers", "source": name, "answers": answers})
+        answer({"type": "answers", "column": source["column"], "answers": answers})
 
 
-def _of_run(directory: RunDirectory) -> tuple[ModelSource, torch.dtype, SamplesConfig, Path]:
+def _of_run(directory: RunDirectory) -> tuple[ModelSource, torch.dtype, SamplesConfig, Path | None]:
     result = next((path for path in (directory.adapter, directory.model) if path.exists()), None)
     if result is None:
         raise UserError(

@@ -89,9 +89,10 @@ export function traces(
 }
 
 /**
- * The layout of a chart `width` pixels wide. What the user zoomed is kept, except when the loss axis changes its scale.
+ * The layout of a chart `width` pixels wide; without rows it says that it waits. What the user zoomed is kept, except when the loss axis changes its scale.
  */
 export function layout(
+  data: ChartData,
   width: number,
   settings: IChartSettings,
   theme: IChartTheme,
@@ -127,7 +128,17 @@ export function layout(
     uirevision: 'user',
     annotations: [
       caption(0, 'left', trans.__('Learning rate'), theme.learningRate),
-      caption(1, 'right', trans.__('Gradient norm'), theme.gradNorm)
+      caption(1, 'right', trans.__('Gradient norm'), theme.gradNorm),
+      {
+        text: trans.__('Waiting for the first step'),
+        visible: data.train.length === 0,
+        font: { color: theme.muted },
+        showarrow: false,
+        xref: 'paper',
+        x: 0.5,
+        yref: 'paper',
+        y: 0.7
+      }
     ],
     xaxis: {
       ...axis,

@@ -121,7 +121,7 @@ export class LossChart implements IDisposable {
     await plotly.react(
       this._plot,
       traces(data, settings, theme, this._trans),
-      layout(width, settings, theme, this._trans),
+      layout(data, width, settings, theme, this._trans),
       CONFIG
     );
   }

@@ -38,7 +38,8 @@ def test_sample_answers_each_prompt_with_base_and_run(
     )
     assert done.returncode == 0, done.stderr
     heads = [line.split(": ")[0] for line in done.stdout.splitlines()]
-    wanted = ["> Who are you?", tiny_model, "first", "> [red]1 < 2?", tiny_model, "first"]
+    base = f"{tiny_model} (base)"
+    wanted = ["> Who are you?", base, "first", "> [red]1 < 2?", base, "first"]
     assert [head for head in heads if head in wanted] == wanted
 
 

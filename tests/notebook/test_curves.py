@@ -58,7 +58,7 @@ def test_thinning_keeps_both_ends_within_the_bound(count: int, most: int) -> Non
 
 def test_static_chart_of_a_long_run_is_bounded() -> None:
     made = curves(10_000)
-    figure = plotly_figure(made, "run")
+    figure = plotly_figure(made)
     assert all(len(trace["x"]) <= 1000 for trace in figure["data"])
     assert figure["data"][0]["x"][-1] == 10_000
     assert len(svg_chart(made, "run")) < 30_000
@@ -69,7 +69,7 @@ def test_static_chart_bears_a_loss_that_never_changes_or_never_was(loss: float |
     made = Curves()
     made.train.add([(1, loss, 1e-4, None)])
     assert "nan" not in svg_chart(made, "run")
-    assert plotly_figure(made, "run")["data"][0]["y"] == [loss]
+    assert plotly_figure(made)["data"][0]["y"] == [loss]
 
 
 def test_svg_escapes_its_title_and_runs_nothing() -> None:
@@ -79,7 +79,7 @@ def test_svg_escapes_its_title_and_runs_nothing() -> None:
 
 
 def test_plotly_widget_is_bounded_and_redrawn_seldom() -> None:
-    chart = PlotlyChart("run", Curves())
+    chart = PlotlyChart(Curves())
     chart.least_seconds = 1e9
     chart.append_train([(1, 2.0, 1e-4, None)])
     assert not chart.widget.data[0].x

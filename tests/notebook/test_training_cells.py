@@ -137,7 +137,7 @@ def test_sample_shows_answers_of_base_and_run_side_by_side(
     [shown] = [message["content"]["data"] for message in kernel.of(cell, "display_data")]
     assert shown["text/html"].count("<th") == 4  # the head, prompt, base, run
     assert "What is 1 &lt; 2?" in shown["text/html"]
-    assert f"{tiny_model}: " in shown["text/plain"]
+    assert f"{tiny_model} (base): " in shown["text/plain"]
     assert "asked: " in shown["text/plain"]
     chat = kernel.run(
         "%%sample asked --max-new-tokens 3\n- {role: system, content: Be brief.}\n- {role: user, content: Hi}"

@@ -111,3 +111,15 @@ def test_any_number_of_handles_see_the_same(write: Write) -> None:
     assert [len(handle.events()) for handle in (run, early, late)] == [2, 2, 2]
     assert {handle.state for handle in (run, early, late)} == {"finished"}
     assert repr(late) == "Run('lesson', finished)"
+
+
+def test_an_order_to_a_run_that_is_over_names_what_can_be_done_instead(write: Write) -> None:
+    run = write(State(state="queued"), State(state="finished"))
+    with pytest.raises(UserError, match="'lesson' is not running: it is finished") as refused:
+        run.stop()
+    assert "--resume" not in refused.value.fix
+    events = EventWriter(run.paths.events)
+    events.write(State(state="queued"))  # continued, and killed
+    events.close()
+    with pytest.raises(UserError, match="--resume lesson"):
+        run.pause()

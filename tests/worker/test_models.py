@@ -13,7 +13,7 @@ import torch
 from watching import Start, losses
 
 from llmtune_kernel.runs.events import EvaluationEvent, LogEvent, SampleEvent
-from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.run import Run, ask
 
 
 def evaluation(run: Run) -> float | None:
@@ -119,3 +119,16 @@ def test_a_gguf_file_is_a_model(
     [converted] = [path for path in (tmp_path / "cache" / "models").iterdir() if path.is_dir()]
     assert run.paths.read_resolved()["base"]["name_or_path"] == str(converted)
     assert sorted(path.suffix for path in converted.glob("model*")) == [".safetensors"]
+
+
+def test_the_base_model_of_a_run_answers_as_the_run_resolved_it_also_beside_a_run_of_its_name(
+    start: Start, workplace: Path, tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_model, workplace / "namesake")
+    settings: dict[str, Any] = {"training": {"max_steps": 4}, "samples": {"max_new_tokens": 3}}
+    run = start("namesake", model={"name_or_path": "namesake"}, **settings).wait()
+    monkeypatch.setenv("LLMTUNE_HOME", str(workplace / "runs"))
+    monkeypatch.chdir(tmp_path)  # where the relative path of the model leads nowhere
+    answers = ask([run], ["What is 2 plus 2?"], {}, base=True)
+    assert list(answers) == ["namesake (base, float32)", "namesake"]
+    assert answers["namesake"] == run.sample("What is 2 plus 2?") != answers["namesake (base, float32)"]
