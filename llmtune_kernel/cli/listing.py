@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from rich.markup import escape
 from rich.table import Table
 
 from llmtune_kernel.cli.terminal import console
-from llmtune_kernel.runs.listing import HEADER, summaries
+from llmtune_kernel.runs.listing import summaries, table
 
 _STYLES = {"finished": "green", "failed": "red", "stopped": "yellow"}
 
@@ -19,8 +20,9 @@ def runs(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.writelines(f"{summary.model_dump_json()}\n" for summary in found)
         return 0
-    table = Table(*HEADER, box=None, pad_edge=False)
-    for summary in found:
-        table.add_row(*summary.cells(), style=_STYLES.get(summary.state, "cyan"))
-    console().print(table if found else "No runs yet.")
+    header, rows = table(found)
+    shown = Table(*header, box=None, pad_edge=False)
+    for summary, row in zip(found, rows, strict=True):
+        shown.add_row(*map(escape, row), style=_STYLES.get(summary.state, "cyan"))
+    console().print(shown if found else "No runs yet.")
     return 0

@@ -1,4 +1,4 @@
-"""The comm `llmtune`: answers the front end's requests and pushes it the events of runs."""
+"""The comm `llmtune`: answers the front end's requests and pushes it events, runs and answers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,38 @@ import logging
 import platform
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comm.base_comm import BaseComm
 from pydantic import BaseModel, ValidationError
 
 from llmtune_kernel import __version__
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
+from llmtune_kernel.config.presets import PRESETS
+from llmtune_kernel.models.catalogue import model_choices
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.variables import list_variables
+from llmtune_kernel.notebook.viewing import view_run
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.editing import delete_runs, edit_run
 from llmtune_kernel.runs.events import EventReader
-from llmtune_kernel.runs.listing import summaries
+from llmtune_kernel.runs.listing import summaries, summary_of
+from llmtune_kernel.runs.watching import RunsChange, RunsWatch
+
+if TYPE_CHECKING:
+    from llmtune_kernel.notebook.asking import Questions
 
 TARGET = "llmtune"
-_TICK = 0.25  # seconds between two pushes, so at most four a second
+_TICK = 0.25  # seconds between two pushes of events, so at most four a second
 _EVENTS_A_PUSH = 500  # about 150 kB: Jupyter lets one MB a second pass
+_WATCH_TICK = 1.0  # seconds between two looks at the runs folder
+_RUNS_A_PUSH = 300  # about 200 kB
 
 _log = logging.getLogger(__name__)
 
 Namespace = Callable[[], Mapping[str, Any]]
+Reply = tuple[BaseModel, Callable[[], None]]
 
 
 def register(namespace: Namespace) -> None:
@@ -62,36 +73,38 @@ class Link:
         self._readers: dict[str, EventReader] = {}
         self._closed = threading.Event()
         self._tail: threading.Thread | None = None
+        self._unwatched = threading.Event()
+        self._asked: Questions | None = None
         comm.on_msg(self._on_message)
         comm.on_close(self._on_close)
 
     def _on_message(self, message: dict[str, Any]) -> None:
         # The context holds the request. ipykernel looks there for the thread to which this page's next message goes;
         # without it that would be the main one, which may be busy for hours.
-        context = contextvars.copy_context()
-        threading.Thread(
-            target=context.run,
-            args=(self._answer, message["content"]["data"]),
-            name="llmtune-comm",
-            daemon=True,
-        ).start()
+        _start(self._answer, "llmtune-comm", message["content"]["data"])
 
     def _on_close(self, _: dict[str, Any]) -> None:
         self._closed.set()
+        with self._lock:
+            self._unwatched.set()
+            if self._asked is not None:
+                self._asked.close()
 
     def _answer(self, data: dict[str, Any]) -> None:
         name = str(data.get("id", ""))
         try:
             request = protocol.REQUEST.validate_python(data)
-            reply, then = self._handle(request)
-        except UserError as error:
-            self._refuse(name, error.what, error.where, error.fix)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             self._refuse(
                 name, f"Not a request: {first['msg']}.", where, "Kernel and page may have different versions."
             )
+            return
+        try:
+            reply, then = self._handle(request)
+        except UserError as error:
+            self._refuse(name, error.what, error.where, error.fix)
         except Exception as error:
             _log.exception("A request of the page failed.")
             self._refuse(name, f"The kernel failed to answer: {type(error).__name__}: {error}")
@@ -99,48 +112,133 @@ class Link:
             self._send(reply)
             then()
 
-    def _handle(self, request: protocol.Request) -> tuple[BaseModel, Callable[[], None]]:
+    def _handle(self, request: protocol.Request) -> Reply:
         """The reply to a request, and what to do when it is sent."""
         match request:
-            case protocol.VersionRequest(id=id):
-                version = protocol.Version(version=__version__, python=platform.python_version())
-                return protocol.VersionReply(id=id, payload=version), _nothing
-            case protocol.SchemaRequest(id=id):
-                return protocol.SchemaReply(id=id, payload=json_schema()), _nothing
-            case protocol.ValidateRequest(id=id, payload=source):
-                return protocol.ValidateReply(id=id, payload=_validate(source)), _nothing
-            case protocol.VariablesRequest(id=id):
-                return protocol.VariablesReply(id=id, payload=list_variables(self._namespace())), _nothing
-            case protocol.RunsRequest(id=id):
-                return protocol.RunsReply(id=id, payload=summaries()), _nothing
             case protocol.ControlRequest(id=id, payload=command):
                 control.send(RunDirectory.find(command.run), command.to_command())
-                return protocol.DoneReply(id=id), _nothing
             case protocol.SubscribeRequest(id=id, payload=wanted):
                 reader = EventReader(RunDirectory.find(wanted.run).events, wanted.offset)
                 return protocol.DoneReply(id=id), lambda: self._subscribe(wanted.run, reader)
             case protocol.UnsubscribeRequest(id=id, payload=unwanted):
                 with self._lock:
                     self._readers.pop(unwanted.run, None)
-                return protocol.DoneReply(id=id), _nothing
+            case protocol.WatchRequest(id=id):
+                watch = RunsWatch()
+                first = watch.look()
+                return protocol.DoneReply(id=id), lambda: self._watch(watch, first)
+            case protocol.UnwatchRequest(id=id):
+                with self._lock:
+                    self._unwatched.set()
+            case protocol.EditRequest(id=id, payload=edit):
+                edited = edit_run(RunDirectory.find(edit.run), edit.name, edit.tags, edit.note)
+                return protocol.EditReply(id=id, payload=summary_of(edited)), _nothing
+            case protocol.DeleteRequest(id=id, payload=doomed):
+                delete_runs([RunDirectory.find(run) for run in doomed.runs])
+            case protocol.AskRequest(id=id, payload=question):
+                answers = self._questions().ask(
+                    id, question, lambda column, text: self._say(id, column, text)
+                )
+                return protocol.AskReply(id=id, payload=answers), _nothing
+            case protocol.CancelRequest(id=id, payload=unwanted):
+                self._questions().cancel(unwanted.id)
+            case _:
+                return self._look_up(request), _nothing
+        return protocol.DoneReply(id=id), _nothing
+
+    def _look_up(
+        self,
+        request: protocol.VersionRequest
+        | protocol.SchemaRequest
+        | protocol.ValidateRequest
+        | protocol.VariablesRequest
+        | protocol.RunsRequest
+        | protocol.ModelsRequest
+        | protocol.PresetsRequest
+        | protocol.InspectRequest
+        | protocol.ViewRequest,
+    ) -> BaseModel:
+        """The reply to a request that changes nothing."""
+        match request:
+            case protocol.VersionRequest(id=id):
+                version = protocol.Version(version=__version__, python=platform.python_version())
+                return protocol.VersionReply(id=id, payload=version)
+            case protocol.SchemaRequest(id=id):
+                return protocol.SchemaReply(id=id, payload=json_schema())
+            case protocol.ValidateRequest(id=id, payload=source):
+                return protocol.ValidateReply(id=id, payload=_validate(source))
+            case protocol.VariablesRequest(id=id):
+                return protocol.VariablesReply(id=id, payload=list_variables(self._namespace()))
+            case protocol.RunsRequest(id=id):
+                return protocol.RunsReply(id=id, payload=summaries())
+            case protocol.ModelsRequest(id=id):
+                models = [protocol.ModelChoice.model_validate(vars(model)) for model in model_choices()]
+                return protocol.ModelsReply(id=id, payload=models)
+            case protocol.PresetsRequest(id=id):
+                presets = [protocol.Preset.model_validate(vars(preset)) for preset in PRESETS]
+                return protocol.PresetsReply(id=id, payload=presets)
+            case protocol.InspectRequest(id=id, payload=wanted):
+                from llmtune_kernel.notebook.looking import look
+
+                return protocol.InspectReply(id=id, payload=look(wanted, self._namespace()))
+            case protocol.ViewRequest(id=id, payload=named):
+                return protocol.ViewReply(id=id, payload=view_run(RunDirectory.find(named.run)))
 
     def _subscribe(self, run: str, reader: EventReader) -> None:
         with self._lock:
             self._readers[run] = reader
             if self._tail is None:
-                context = contextvars.copy_context()
-                self._tail = threading.Thread(
-                    target=context.run, args=(self._push,), name="llmtune-comm-events", daemon=True
-                )
-                self._tail.start()
+                self._tail = _start(self._push, "llmtune-comm-events")
 
     def _push(self) -> None:
         while not self._closed.wait(_TICK):
             with self._lock:
-                for run, reader in self._readers.items():
-                    events = list(itertools.islice(reader.read(), _EVENTS_A_PUSH))
+                for run, reader in list(self._readers.items()):
+                    try:
+                        events = list(itertools.islice(reader.read(), _EVENTS_A_PUSH))
+                    except (OSError, ValueError):
+                        _log.exception("The events of %s cannot be read.", run)
+                        del self._readers[run]
+                        continue
                     if events:
                         self._send(protocol.EventsPush(run=run, events=events, offset=reader.offset))
+
+    def _watch(self, watch: RunsWatch, first: RunsChange) -> None:
+        """Push all runs, then what changes; a page that asks again gets all again."""
+        with self._lock:
+            self._unwatched.set()
+            self._unwatched = threading.Event()
+            if self._closed.is_set():
+                return
+            _start(self._push_runs, "llmtune-comm-runs", watch, first, self._unwatched)
+
+    def _push_runs(self, watch: RunsWatch, change: RunsChange, over: threading.Event) -> None:
+        self._send_runs(change)
+        while not over.wait(_WATCH_TICK):
+            try:
+                change = watch.look()
+            except UserError as error:
+                # Said once by the reply to `watch`; a folder that comes back is seen at the next look.
+                _log.debug("%s", error)
+                continue
+            if not over.is_set() and (change.runs or change.removed):
+                self._send_runs(change)
+
+    def _send_runs(self, change: RunsChange) -> None:
+        for start in range(0, max(1, len(change.runs)), _RUNS_A_PUSH):
+            runs = change.runs[start : start + _RUNS_A_PUSH]
+            self._send(protocol.RunsPush(runs=runs, removed=change.removed if start == 0 else []))
+
+    def _questions(self) -> Questions:
+        from llmtune_kernel.notebook.asking import Questions
+
+        with self._lock:
+            if self._asked is None:
+                self._asked = Questions()
+            return self._asked
+
+    def _say(self, id: str, column: int, text: str) -> None:
+        self._send(protocol.AnswerPush(id=id, column=column, text=text))
 
     def _refuse(self, name: str, what: str, where: str = "", fix: str = "") -> None:
         self._send(protocol.ErrorReply(id=name, error=protocol.Mistake(what=what, where=where, fix=fix)))
@@ -152,6 +250,14 @@ class Link:
 
 def _nothing() -> None:
     """Nothing more to do when the reply is sent."""
+
+
+def _start(target: Callable[..., None], name: str, *arguments: Any) -> threading.Thread:
+    """Run a function on a thread of its own, in the context of this one."""
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(target, *arguments), name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:

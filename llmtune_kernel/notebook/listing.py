@@ -6,18 +6,18 @@ from html import escape
 from typing import Any
 
 from llmtune_kernel.notebook import markup
-from llmtune_kernel.runs.listing import HEADER, summaries
+from llmtune_kernel.runs.listing import summaries, table
 
 
 def runs_bundle() -> dict[str, Any]:
     """The list as HTML and as text."""
-    rows = [summary.cells() for summary in summaries()]
+    header, rows = table(summaries())
     if not rows:
         return {"text/plain": "No runs yet.", "text/html": "No runs yet."}
-    widths = [max(len(row[column]) for row in [HEADER, *rows]) for column in range(len(HEADER))]
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     plain = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [HEADER, *rows]
+        for row in [header, *rows]
     ]
-    html = markup.table([[escape(cell) for cell in row] for row in rows], HEADER)
+    html = markup.table([[escape(cell) for cell in row] for row in rows], header)
     return {"text/plain": "\n".join(plain), "text/html": html}

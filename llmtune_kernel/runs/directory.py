@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from llmtune_kernel.config.errors import UserError
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -24,6 +26,14 @@ def runs_root() -> Path:
     return Path(os.environ.get("LLMTUNE_HOME") or "llmtune-runs").absolute()
 
 
+class Meta(BaseModel):
+    """What the user says of a run, kept in meta.json."""
+
+    model_config = ConfigDict(extra="forbid")
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+
+
 class RunDirectory:
     """Paths inside one run directory, and the lock that tells whether its worker lives."""
 
@@ -32,6 +42,7 @@ class RunDirectory:
         self.name = path.name
         self.config = path / "config.yaml"
         self.resolved = path / "resolved.json"
+        self.meta = path / "meta.json"
         self.data = path / "data"
         self.events = path / "events.jsonl"
         self.log = path / "worker.log"
@@ -93,8 +104,11 @@ class RunDirectory:
         """
         root = root or runs_root()
         for path in (root / name, Path(name).absolute()):
-            if RunDirectory(path).events.exists():
-                return cls(path)
+            try:
+                if RunDirectory(path).events.exists():
+                    return cls(path)
+            except OSError as error:
+                raise unreadable(f"The run {path.name!r}", path, error) from error
         known = [directory.name for directory in list_runs(root)]
         close = difflib.get_close_matches(name, known, n=1)
         fix = f"Did you mean {close[0]}?" if close else f"Known runs: {', '.join(known[:10]) or 'none yet'}."
@@ -145,6 +159,29 @@ class RunDirectory:
         result: dict[str, Any] = json.loads(self.resolved.read_text(encoding="utf-8"))
         return result
 
+    def read_meta(self) -> Meta:
+        """Tags and note; empty where there are none.
+
+        Raises:
+            UserError: the file is not what `write_meta` wrote.
+        """
+        try:
+            return Meta.model_validate_json(self.meta.read_bytes())
+        except FileNotFoundError:
+            return Meta()
+        except ValidationError as error:
+            raise UserError(
+                "The tags and the note of this run cannot be read: the file is damaged.",
+                str(self.meta),
+                "Mend the file, or delete it.",
+            ) from error
+
+    def write_meta(self, meta: Meta) -> None:
+        """Keep tags and note."""
+        partial = self.meta.with_suffix(".partial")
+        partial.write_text(meta.model_dump_json(indent=2), encoding="utf-8")
+        partial.replace(self.meta)
+
     def last_checkpoint(self) -> Path | None:
         """The newest whole checkpoint."""
         found = sorted(self.checkpoints.glob("step-*"))
@@ -166,13 +203,51 @@ def check_name(name: str) -> None:
         )
 
 
-def list_runs(root: Path | None = None) -> list[RunDirectory]:
-    """All run directories of the runs folder, newest first."""
+def find_runs(root: Path | None = None) -> list[RunDirectory]:
+    """All run directories of the runs folder, also those that cannot be read; not the trash.
+
+    Raises:
+        UserError: the runs folder cannot be read.
+    """
     root = root or runs_root()
-    if not root.is_dir():
+    try:
+        paths = [path for path in root.iterdir() if not path.name.startswith(".")]
+    except FileNotFoundError:
         return []
-    found = [RunDirectory(path) for path in root.iterdir() if (path / "events.jsonl").exists()]
-    return sorted(found, key=lambda directory: directory.path.stat().st_ctime, reverse=True)
+    except OSError as error:
+        raise unreadable("The runs folder", root, error) from error
+    return [RunDirectory(path) for path in paths if _may_be_run(path)]
+
+
+def list_runs(root: Path | None = None) -> list[RunDirectory]:
+    """All run directories of the runs folder, newest first.
+
+    Raises:
+        UserError: as `find_runs`.
+    """
+    return sorted(find_runs(root), key=_started, reverse=True)
+
+
+def unreadable(what: str, path: Path, error: OSError) -> UserError:
+    """The mistake that a file or folder cannot be read."""
+    fix = "Give yourself the right to read it, or set LLMTUNE_HOME to another folder."
+    return UserError(f"{what} cannot be read: {error.strerror}.", str(path), fix)
+
+
+def _started(directory: RunDirectory) -> float:
+    """Unix time of the first event; 0 where there is none to read."""
+    try:
+        with directory.events.open("rb") as file:
+            return float(json.loads(file.readline())["time"])
+    except (OSError, ValueError, LookupError):
+        return 0.0
+
+
+def _may_be_run(path: Path) -> bool:
+    try:
+        return (path / "events.jsonl").exists()
+    except OSError:  # no permission to look: the list of runs says so
+        return True
 
 
 def free_name(stem: str = "run", root: Path | None = None) -> str:

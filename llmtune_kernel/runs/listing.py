@@ -1,23 +1,31 @@
-"""The list of runs, read from the ends of their event files rather than from all of them."""
+"""The list of runs: where each stands, read from its events without reading any of them twice."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from llmtune_kernel.runs.directory import RunDirectory, list_runs
+from llmtune_kernel.config import ConfigError, UserError, read_config
+from llmtune_kernel.runs.directory import Meta, RunDirectory, find_runs
 from llmtune_kernel.runs.events import TERMINAL
 from llmtune_kernel.runs.wording import date, duration, number
 
-HEADER = ("run", "state", "step", "loss", "started", "duration")
+_HEADER = ("run", "state", "step", "loss", "started", "duration")
+_CURVE_VALUES = 40
+_LOSS = re.compile(rb'"type": "metrics", "payload": \{"step": (\d+),[^\n]*?"loss": ([^,]+),')
 
 
 class RunSummary(BaseModel):
-    """A run in a list. Times in Unix seconds, `eta` and `duration` in seconds."""
+    """A run in a list.
+
+    Times in Unix seconds, `eta` and `duration` in seconds; `curve` is the loss, 40 values at most.
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: str
@@ -28,48 +36,178 @@ class RunSummary(BaseModel):
     started: float
     duration: float
     eta: float | None
+    model: str = ""
+    tags: list[str] = Field(default_factory=list)
+    note: str = ""
+    curve: list[float | None] = Field(default_factory=list)
 
-    def cells(self) -> tuple[str, ...]:
-        """The run as a row of a table; `HEADER` names the columns."""
-        return (
-            self.name,
-            self.state,
-            f"{self.step:,} of {self.max_steps:,}" if self.max_steps else "–",
-            number(self.loss),
-            date(self.started),
-            duration(self.duration),
+
+class SummaryReader:
+    """Where one run stands, asked again and again; each time only what its events grew by is read."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.directory = directory
+        self._events = _EventsSoFar(directory.events)
+        self._model = ""
+
+    def summary(self) -> RunSummary:
+        """Where the run stands.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: its events are damaged.
+        """
+        # In this order: a worker writes its last state before it lets go of the lock.
+        alive = self.directory.alive
+        events = self._events
+        events.read()
+        meta, said = _read_meta(self.directory)
+        ended = time.time() if alive else events.ended
+        began = events.began or ended
+        return RunSummary(
+            name=self.directory.name,
+            state=events.state if alive or events.state in TERMINAL else "failed",
+            step=events.metrics.get("step", 0),
+            max_steps=events.metrics.get("max_steps", 0),
+            loss=events.metrics.get("loss"),
+            started=began,
+            duration=max(0.0, ended - began),
+            eta=events.metrics.get("eta") if alive else None,
+            model=self._read_model(),
+            tags=meta.tags,
+            note=said or meta.note,
+            curve=events.curve(),
         )
+
+    def _read_model(self) -> str:
+        """The base model as configured: of resolved.json, or while the run is queued of config.yaml."""
+        if not self._model:
+            resolved = self.directory.read_resolved()
+            if not resolved:
+                return _configured_model(self.directory.config)
+            self._model = resolved["config"]["model"]["name_or_path"]
+        return self._model
+
+
+class _EventsSoFar:
+    """What the list tells of a growing file of events."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._forget()
+
+    def _forget(self) -> None:
+        self._offset = 0
+        self.state = "queued"
+        self.metrics: dict[str, Any] = {}
+        self.began = self.ended = 0.0
+        self._steps: list[int] = []
+        self._losses: list[float | None] = []
+
+    def read(self) -> None:
+        """Take in the whole lines that were added."""
+        if self._path.stat().st_size < self._offset:  # another run of this name
+            self._forget()
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            lines = file.read()
+        lines = lines[: lines.rfind(b"\n") + 1]
+        if not lines:
+            return
+        self.began = self.began or _time(lines[: lines.find(b"\n")])
+        self.ended = _time(lines[lines.rfind(b"\n", 0, len(lines) - 1) + 1 :])
+        self.state = _last(lines, "state").get("state", self.state)
+        self.metrics = _last(lines, "metrics") or self.metrics
+        for found in _LOSS.finditer(lines):
+            step = int(found[1])
+            while self._steps and self._steps[-1] >= step:  # a run that was continued repeats steps
+                self._steps.pop()
+                self._losses.pop()
+            self._steps.append(step)
+            self._losses.append(None if found[2] == b"null" else float(f"{float(found[2]):.5g}"))
+        self._offset += len(lines)
+
+    def curve(self) -> list[float | None]:
+        """The loss, evenly thinned; the first and the last value are among them."""
+        last = len(self._losses) - 1
+        if last < _CURVE_VALUES:
+            return list(self._losses)
+        return [self._losses[round(index * last / (_CURVE_VALUES - 1))] for index in range(_CURVE_VALUES)]
 
 
 def summaries() -> list[RunSummary]:
-    """All runs, newest first."""
-    return [summary_of(directory) for directory in list_runs()]
+    """All runs, newest first.
+
+    Raises:
+        UserError: the runs folder cannot be read.
+    """
+    return newest_first(
+        [listed for directory in find_runs() if (listed := try_summary(SummaryReader(directory)))]
+    )
 
 
 def summary_of(directory: RunDirectory) -> RunSummary:
     """Where a run stands."""
-    # In this order: a worker writes its last state before it lets go of the lock.
-    alive = directory.alive
-    lines = _whole_lines(directory.events)
-    state = _last(lines, "state").get("state", "queued")
-    metrics = _last(lines, "metrics")
-    began = _time(lines[: lines.find(b"\n") + 1])
-    ended = time.time() if alive else _time(lines[lines.rfind(b"\n", 0, len(lines) - 1) + 1 :])
-    return RunSummary(
-        name=directory.name,
-        state=state if alive or state in TERMINAL else "failed",
-        step=metrics.get("step", 0),
-        max_steps=metrics.get("max_steps", 0),
-        loss=metrics.get("loss"),
-        started=began,
-        duration=max(0.0, ended - began),
-        eta=metrics.get("eta") if alive else None,
-    )
+    return SummaryReader(directory).summary()
 
 
-def _whole_lines(path: Path) -> bytes:
-    content = path.read_bytes()
-    return content[: content.rfind(b"\n") + 1]
+def try_summary(reader: SummaryReader) -> RunSummary | None:
+    """As `reader.summary()`; a run that cannot be read is one whose note says so, one that is gone is None."""
+    try:
+        return reader.summary()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its files are damaged"
+        return RunSummary(
+            name=reader.directory.name,
+            state="failed",
+            step=0,
+            max_steps=0,
+            loss=None,
+            started=0.0,
+            duration=0.0,
+            eta=None,
+            note=f"This run cannot be read: {why}.",
+        )
+
+
+def newest_first(found: list[RunSummary]) -> list[RunSummary]:
+    """In the order in which the runs were started, the last one first."""
+    return sorted(found, key=lambda summary: summary.started, reverse=True)
+
+
+def table(found: Sequence[RunSummary]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the list as people read it; tags have a column where there are any."""
+    tagged = any(summary.tags for summary in found)
+    rows = [
+        (
+            summary.name,
+            summary.state,
+            f"{summary.step:,} of {summary.max_steps:,}" if summary.max_steps else "–",
+            number(summary.loss),
+            date(summary.started),
+            duration(summary.duration),
+            *([", ".join(summary.tags)] if tagged else []),
+        )
+        for summary in found
+    ]
+    return (*_HEADER, "tags") if tagged else _HEADER, rows
+
+
+def _read_meta(directory: RunDirectory) -> tuple[Meta, str]:
+    """Tags and note, or what keeps them from being read."""
+    try:
+        return directory.read_meta(), ""
+    except UserError as error:
+        return Meta(), error.what
+
+
+def _configured_model(config: Path) -> str:
+    try:
+        return read_config(config.read_text(encoding="utf-8")).model.name_or_path
+    except (FileNotFoundError, UnicodeDecodeError, ConfigError):
+        return ""
 
 
 def _last(lines: bytes, kind: str) -> dict[str, Any]:
@@ -87,4 +225,4 @@ def _last(lines: bytes, kind: str) -> dict[str, Any]:
 
 
 def _time(line: bytes) -> float:
-    return float(json.loads(line)["time"]) if line else 0.0
+    return float(json.loads(line)["time"])

@@ -1,0 +1,50 @@
+"""What the kernel sends unasked, and the greeting that tells whether a page has the extension."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llmtune_kernel.notebook.protocol.message import Message
+from llmtune_kernel.runs.events import Event
+from llmtune_kernel.runs.listing import RunSummary
+
+
+class EventsPush(Message):
+    """New events of a run; `offset` is where the next ones will begin."""
+
+    type: Literal["events"] = "events"
+    run: str
+    events: list[Event]
+    offset: int
+
+
+class RunsPush(Message):
+    """Runs that are new or have changed, and names of those that have gone."""
+
+    type: Literal["runs"] = "runs"
+    runs: list[RunSummary]
+    removed: list[str] = Field(default_factory=list)
+
+
+class AnswerPush(Message):
+    """The next piece of what a column answers to the request `ask` of this id."""
+
+    type: Literal["answer"] = "answer"
+    id: str
+    column: int
+    text: str
+
+
+class HelloOpen(Message):
+    """Data with which the kernel opens the comm `llmtune.hello`."""
+
+    version: str
+
+
+class Hello(Message):
+    """The page's answer on it: it has the extension."""
+
+    type: Literal["hello"] = "hello"
+    version: str

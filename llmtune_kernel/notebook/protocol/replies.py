@@ -1,0 +1,227 @@
+"""What the kernel answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from llmtune_kernel.notebook.protocol.message import Message
+from llmtune_kernel.notebook.protocol.requests import Nothing
+from llmtune_kernel.runs.events import Event
+from llmtune_kernel.runs.listing import RunSummary
+
+
+class Version(Message):
+    """Versions of the kernel's half and of its Python."""
+
+    version: str
+    python: str
+
+
+class ConfigurationProblem(Message):
+    """One mistake in a configuration; `line` is null for values of a form."""
+
+    line: int | None
+    key: str
+    message: str
+    hint: str = ""
+
+
+class Validation(Message):
+    """Whether a configuration is right; `config` holds every value where it is."""
+
+    ok: bool
+    problems: list[ConfigurationProblem] = Field(default_factory=list)
+    config: dict[str, Any] | None = None
+
+
+class Variable(Message):
+    """A variable of the notebook that can be a data set."""
+
+    name: str
+    type: str
+    rows: int
+    columns: list[str]
+
+
+class ModelChoice(Message):
+    """A model to choose: built in, in the local Hub cache, or of the catalogue."""
+
+    name: str
+    kind: Literal["built-in", "cached", "catalogue"]
+    title: str
+    parameters: float | None = Field(description="In billions.")
+    licence: str
+    description: str
+
+
+class Preset(Message):
+    """Settings for a purpose; `values` are a part of a configuration."""
+
+    name: str
+    title: str
+    description: str
+    values: dict[str, Any]
+
+
+class Fix(Message):
+    """A change of the configuration that mends what a notice says."""
+
+    label: str
+    path: str = Field(description="Dotted, such as training.max_steps.")
+    value: Any
+
+
+class Notice(Message):
+    """Something to know before the run, and what would mend it."""
+
+    message: str
+    fixes: list[Fix] = Field(default_factory=list)
+
+
+class Span(Message):
+    """A piece of a rendered example."""
+
+    text: str
+    trained: bool
+
+
+class Example(Message):
+    """A row as the model sees it."""
+
+    row: int
+    spans: list[Span]
+
+
+class Lengths(Message):
+    """How long the rows are, in tokens, with a histogram."""
+
+    edges: list[float]
+    counts: list[int]
+    min: int
+    median: float
+    max: int
+
+
+class Inspection(Message):
+    """What the trainer will see, and what the run will take. Times in seconds, memory in bytes."""
+
+    model: str
+    rows: int
+    train_rows: int
+    eval_rows: int
+    columns: list[str]
+    format: str
+    format_columns: list[str]
+    tokens: int
+    trained_tokens: int
+    truncated: int
+    lengths: Lengths
+    preview: list[Example]
+    steps: int
+    seconds: float | None = Field(description="From the last speed measured on this machine with this model.")
+    memory: int = Field(description="Estimate of the most that is needed at once.")
+    memory_available: int
+    notices: list[Notice]
+
+
+class File(Message):
+    """A file of a run directory; `path` is relative to it, `size` in bytes."""
+
+    path: str
+    size: int
+
+
+class RunView(Message):
+    """All that a view of a run shows at first; what comes later is in the events from `offset` on."""
+
+    summary: RunSummary
+    text: str = Field(description="The configuration as written by the user.")
+    config: dict[str, Any] | None = Field(description="Every value; null before the worker resolved it.")
+    directory: str
+    files: list[File]
+    train: dict[str, list[float | None]] = Field(
+        description="Columns step, loss, learning_rate, grad_norm; at most 2,000 rows."
+    )
+    eval: dict[str, list[float | None]] = Field(description="Columns step, loss.")
+    events: list[Event] = Field(
+        description="The last state, metrics, samples, log lines and errors, in order."
+    )
+    offset: int
+
+
+class Answer(Message):
+    """What a model said in full; `column` counts from 0."""
+
+    column: int
+    text: str
+
+
+class Mistake(Message):
+    """What is wrong, where, and what to do."""
+
+    what: str
+    where: str = ""
+    fix: str = ""
+
+
+class _Reply(Message):
+    id: str
+    type: Literal["reply"] = "reply"
+
+
+class VersionReply(_Reply):
+    payload: Version
+
+
+class SchemaReply(_Reply):
+    payload: dict[str, Any]
+
+
+class ValidateReply(_Reply):
+    payload: Validation
+
+
+class VariablesReply(_Reply):
+    payload: list[Variable]
+
+
+class RunsReply(_Reply):
+    payload: list[RunSummary]
+
+
+class ModelsReply(_Reply):
+    payload: list[ModelChoice]
+
+
+class PresetsReply(_Reply):
+    payload: list[Preset]
+
+
+class InspectReply(_Reply):
+    payload: Inspection
+
+
+class ViewReply(_Reply):
+    payload: RunView
+
+
+class EditReply(_Reply):
+    payload: RunSummary
+
+
+class AskReply(_Reply):
+    payload: list[Answer]
+
+
+class DoneReply(_Reply):
+    """Answer to requests whose effect shows elsewhere: as events, as a list of runs, or not at all."""
+
+    payload: Nothing = Nothing()
+
+
+class ErrorReply(Message):
+    id: str
+    type: Literal["error"] = "error"
+    error: Mistake

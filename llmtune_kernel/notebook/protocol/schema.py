@@ -1,0 +1,91 @@
+"""The JSON Schema that both sides are tested against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from llmtune_kernel.notebook.protocol.chart import (
+    ChartAppend,
+    ChartReplay,
+    ChartReset,
+    ChartSnapshot,
+)
+from llmtune_kernel.notebook.protocol.pushes import (
+    AnswerPush,
+    EventsPush,
+    Hello,
+    HelloOpen,
+    RunsPush,
+)
+from llmtune_kernel.notebook.protocol.replies import (
+    AskReply,
+    DoneReply,
+    EditReply,
+    ErrorReply,
+    InspectReply,
+    ModelsReply,
+    PresetsReply,
+    RunsReply,
+    SchemaReply,
+    ValidateReply,
+    VariablesReply,
+    VersionReply,
+    ViewReply,
+)
+from llmtune_kernel.notebook.protocol.requests import (
+    Request,
+)
+from llmtune_kernel.runs.events import Event
+
+_DEFINITIONS: dict[str, Any] = {
+    "Event": Event,
+    "Request": Request,
+    **{
+        model.__name__: model
+        for model in (
+            VersionReply,
+            SchemaReply,
+            ValidateReply,
+            VariablesReply,
+            RunsReply,
+            ModelsReply,
+            PresetsReply,
+            InspectReply,
+            ViewReply,
+            EditReply,
+            AskReply,
+            DoneReply,
+            ErrorReply,
+            EventsPush,
+            RunsPush,
+            AnswerPush,
+            HelloOpen,
+            Hello,
+            ChartAppend,
+            ChartReset,
+            ChartReplay,
+            ChartSnapshot,
+        )
+    },
+}
+
+
+def protocol_schema() -> dict[str, Any]:
+    """JSON Schema whose `$defs` hold every event and message."""
+    adapters = [(name, "validation", TypeAdapter(kind)) for name, kind in _DEFINITIONS.items()]
+    roots, shared = TypeAdapter.json_schemas(adapters, ref_template="#/$defs/{model}")  # type: ignore[arg-type]
+    definitions: dict[str, Any] = dict(shared["$defs"])
+    for (name, _), root in roots.items():
+        definitions.setdefault(name, root)
+    for definition in definitions.values():
+        if "const" in definition.get("properties", {}).get(
+            "type", {}
+        ):  # what tells messages apart is never left out
+            definition["required"] = sorted({*definition.get("required", []), "type"})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Events and messages of jupyterlab-llmtune",
+        "$defs": {name: definitions[name] for name in sorted(definitions)},
+    }
