@@ -6,10 +6,23 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { IKernelClient, IRunSubscription, KernelStatus } from '../tokens';
+import type {
+  IAnswering,
+  IKernelClient,
+  IRunList,
+  IRunSubscription,
+  KernelStatus
+} from '../tokens';
 import { CommLink } from './commLink';
 import { KernelRequestError } from './error';
-import type { IEventsMessage, IRequests, RequestType } from './protocol';
+import type {
+  IEventsMessage,
+  IQuestion,
+  IRequests,
+  IRunsMessage,
+  RequestType
+} from './protocol';
+import { RunsWatch } from './runsWatch';
 import { KernelStatuses } from './status';
 import { subshellReady } from './subshell';
 import { RunSubscription } from './subscription';
@@ -67,6 +80,24 @@ export class KernelClient implements IKernelClient, IDisposable {
     return subscription;
   }
 
+  watchRuns(): IRunList {
+    return this._runs.add();
+  }
+
+  ask(
+    question: IQuestion,
+    onText: (column: number, text: string) => void
+  ): IAnswering {
+    if (!this._link) {
+      const fault = this._statuses.fault(this._status);
+      return {
+        done: Promise.reject(new KernelRequestError(fault)),
+        cancel: () => undefined
+      };
+    }
+    return this._link.ask(question, onText);
+  }
+
   dispose(): void {
     if (this._isDisposed) {
       return;
@@ -79,6 +110,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     for (const subscription of [...this._subscriptions]) {
       subscription.dispose();
     }
+    this._runs.dispose();
     Signal.clearData(this);
   }
 
@@ -138,6 +170,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._link = link;
     link.refused.connect(this._onRefused, this);
     link.events.connect(this._onEvents, this);
+    link.runs.connect(this._onRuns, this);
     this._setStatus(this._statuses.waiting(kernel));
     this._watch(kernel);
     link
@@ -175,11 +208,13 @@ export class KernelClient implements IKernelClient, IDisposable {
       for (const subscription of this._subscriptions) {
         void this._resume(subscription);
       }
+      this._runs.start(this._link);
     }
   }
 
   private _onRefused(): void {
     this._link = null;
+    this._runs.start(null);
     this._refused = true;
     this._setStatus(this._statuses.notLoaded());
   }
@@ -190,6 +225,10 @@ export class KernelClient implements IKernelClient, IDisposable {
         void this._resume(subscription);
       }
     }
+  }
+
+  private _onRuns(_: CommLink, message: IRunsMessage): void {
+    this._runs.accept(message);
   }
 
   /** Ask for the events after those that a subscription has. */
@@ -232,6 +271,8 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._refused = false;
     link?.refused.disconnect(this._onRefused, this);
     link?.events.disconnect(this._onEvents, this);
+    link?.runs.disconnect(this._onRuns, this);
+    this._runs.start(null);
     link?.close();
   }
 
@@ -251,6 +292,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private readonly _trans: TranslationBundle;
   private readonly _statuses: KernelStatuses;
   private readonly _subscriptions = new Set<RunSubscription>();
+  private readonly _runs = new RunsWatch();
   private readonly _resuming = new Map<RunSubscription, CommLink>();
   private _kernel: Kernel.IKernelConnection | null = null;
   private _link: CommLink | null = null;

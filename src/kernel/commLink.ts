@@ -9,12 +9,15 @@ import { PromiseDelegate } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
+import type { IAnswering } from '../tokens';
 import { KernelRequestError } from './error';
 import type {
   IEventsMessage,
   IFault,
+  IQuestion,
   IRequest,
   IRequests,
+  IRunsMessage,
   KernelMessage,
   RequestType
 } from './protocol';
@@ -49,6 +52,10 @@ export class CommLink {
     return this._events;
   }
 
+  get runs(): ISignal<this, IRunsMessage> {
+    return this._runs;
+  }
+
   /**
    * @param timeout - in milliseconds; Infinity waits as long as the link lives.
    * @throws KernelRequestError
@@ -58,19 +65,9 @@ export class CommLink {
     payload: IRequests[T]['payload'],
     timeout: number
   ): Promise<IRequests[T]['reply']> {
-    const id = String(this._nextId++);
-    const answer = new PromiseDelegate<any>();
-    this._pending.set(id, answer);
-    this._opened
-      .then(() => {
-        if (this._pending.has(id)) {
-          const request: IRequest<T> = { id, type, payload };
-          this._comm.send(request as unknown as JSONObject);
-        }
-      })
-      .catch(() => this._reject(id, this._connectionEnded()));
+    const { id, answer } = this._send(type, payload);
     if (timeout === Infinity) {
-      return answer.promise;
+      return answer;
     }
     const timer = setTimeout(() => {
       this._reject(id, {
@@ -84,7 +81,29 @@ export class CommLink {
         )
       });
     }, timeout);
-    return answer.promise.finally(() => clearTimeout(timer));
+    return answer.finally(() => clearTimeout(timer));
+  }
+
+  /** See `IKernelClient.ask`. */
+  ask(
+    question: IQuestion,
+    onText: (column: number, text: string) => void
+  ): IAnswering {
+    const { id, answer } = this._send('ask', question, onText);
+    return {
+      done: answer,
+      cancel: () => {
+        const wasSent = this._pending.get(id)?.isSent;
+        this._reject(id, {
+          what: this._trans.__('The answer was cancelled.'),
+          where: '',
+          fix: ''
+        });
+        if (wasSent) {
+          this._send('cancel', { id }).answer.catch(() => undefined);
+        }
+      }
+    };
   }
 
   /** End the link: open requests fail, later messages are ignored. */
@@ -111,8 +130,14 @@ export class CommLink {
       case 'events':
         this._events.emit(data);
         break;
+      case 'runs':
+        this._runs.emit(data);
+        break;
+      case 'answer':
+        this._pending.get(data.id)?.onText?.(data.column, data.text);
+        break;
       case 'reply':
-        this._pending.get(data.id)?.resolve(data.payload);
+        this._pending.get(data.id)?.answer.resolve(data.payload);
         this._pending.delete(data.id);
         break;
       case 'error':
@@ -121,8 +146,33 @@ export class CommLink {
     }
   }
 
+  /** Send a request as soon as the comm is open, unless it has been answered for before. */
+  private _send<T extends RequestType>(
+    type: T,
+    payload: IRequests[T]['payload'],
+    onText?: IPending['onText']
+  ): { id: string; answer: Promise<IRequests[T]['reply']> } {
+    const id = String(this._nextId++);
+    const pending: IPending = {
+      answer: new PromiseDelegate<any>(),
+      onText,
+      isSent: false
+    };
+    this._pending.set(id, pending);
+    this._opened
+      .then(() => {
+        if (this._pending.has(id)) {
+          const request: IRequest<T> = { id, type, payload };
+          this._comm.send(request as unknown as JSONObject);
+          pending.isSent = true;
+        }
+      })
+      .catch(() => this._reject(id, this._connectionEnded()));
+    return { id, answer: pending.answer.promise };
+  }
+
   private _reject(id: string, fault: IFault): void {
-    this._pending.get(id)?.reject(new KernelRequestError(fault));
+    this._pending.get(id)?.answer.reject(new KernelRequestError(fault));
     this._pending.delete(id);
   }
 
@@ -139,9 +189,10 @@ export class CommLink {
   private readonly _trans: TranslationBundle;
   private readonly _comm: Kernel.IComm;
   private readonly _opened: Promise<void>;
-  private readonly _pending = new Map<string, PromiseDelegate<any>>();
+  private readonly _pending = new Map<string, IPending>();
   private readonly _refused = new Signal<this, void>(this);
   private readonly _events = new Signal<this, IEventsMessage>(this);
+  private readonly _runs = new Signal<this, IRunsMessage>(this);
   private _nextId = 0;
   private _isClosed = false;
 }
@@ -153,4 +204,12 @@ export namespace CommLink {
     version: string;
     trans: TranslationBundle;
   }
+}
+
+/** A request without its answer. */
+interface IPending {
+  answer: PromiseDelegate<any>;
+  /** Called with each piece of an answer. */
+  onText?: (column: number, text: string) => void;
+  isSent: boolean;
 }
