@@ -1,0 +1,151 @@
+"""What the sidebar asks of a real kernel about runs, models and presets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from real_kernel import Kernel, WrittenRun, metrics, state
+
+from llmtune_kernel.notebook.protocol import protocol_schema
+
+WriteRun = Callable[..., WrittenRun]
+
+
+@pytest.fixture
+def page(kernel: Kernel) -> str:
+    """A comm as a page opens it."""
+    return kernel.comm_open("llmtune", {"version": "0.1.0"})
+
+
+def check(answer: dict[str, Any], definition: str) -> Any:
+    """The payload of an answer that is what the schema says."""
+    schema = {"$ref": f"#/$defs/{definition}", "$defs": protocol_schema()["$defs"]}
+    Draft202012Validator(schema).validate(answer)
+    return answer.get("payload", answer.get("error"))
+
+
+def pushed(kernel: Kernel, page: str) -> list[dict[str, Any]]:
+    data = [message["content"]["data"] for message in kernel.comm_received(page)]
+    return [each for each in data if each["type"] == "runs"]
+
+
+def listed(kernel: Kernel, page: str) -> dict[str, dict[str, Any]]:
+    """The runs as a page knows them from what was pushed."""
+    runs: dict[str, dict[str, Any]] = {}
+    for push in pushed(kernel, page):
+        runs.update({summary["name"]: summary for summary in push["runs"]})
+        for name in push["removed"]:
+            runs.pop(name, None)
+    return runs
+
+
+def finished(write_run: WriteRun) -> WrittenRun:
+    run = write_run()
+    run.end(state("queued"), state("training"), metrics(10), state("finished"))
+    return run
+
+
+def test_watched_runs_are_pushed_at_first_and_when_they_change_until_unwatched(
+    kernel: Kernel, page: str, write_run: WriteRun
+) -> None:
+    over, live = finished(write_run), write_run()
+    live.write(state("training"), metrics(1, loss=2.0))
+    check(kernel.ask(page, "watch", {}), "DoneReply")
+    kernel.wait(lambda: pushed(kernel, page))
+    check(pushed(kernel, page)[0], "RunsPush")
+    assert listed(kernel, page)[over.name]["state"] == "finished"
+    live.write(metrics(2, loss=1.0))
+    kernel.wait(lambda: listed(kernel, page)[live.name]["curve"] == [2.0, 1.0])
+    live.end(state("finished"))
+    kernel.wait(lambda: listed(kernel, page)[live.name]["state"] == "finished")
+    assert [push["runs"] for push in pushed(kernel, page)[1:] if over.name in str(push)] == []
+    check(kernel.ask(page, "unwatch", {}), "DoneReply")
+    count = len(pushed(kernel, page))
+    another = kernel.comm_open("llmtune", {"version": "0.1.0"})
+    kernel.ask(another, "watch", {})
+    late = finished(write_run)
+    kernel.wait(lambda: late.name in listed(kernel, another))
+    assert len(pushed(kernel, page)) == count
+    kernel.ask(another, "unwatch", {})
+
+
+def test_runs_are_pushed_while_a_cell_runs(kernel: Kernel, write_run: WriteRun) -> None:
+    subshell = kernel.new_subshell()
+    page = kernel.comm_open("llmtune", {"version": "0.1.0"}, subshell)
+    kernel.ask(page, "version", {}, subshell)
+    busy = kernel.occupy()
+    kernel.ask(page, "watch", {}, subshell)
+    run = finished(write_run)
+    kernel.wait(lambda: run.name in listed(kernel, page))
+    assert not kernel.is_idle(busy)
+    kernel.release(busy)
+    kernel.ask(page, "unwatch", {}, subshell)
+
+
+def test_a_watched_page_that_goes_and_one_that_never_watched_leave_no_thread(kernel: Kernel) -> None:
+    page, quiet = (kernel.comm_open("llmtune", {"version": "0.1.0"}) for _ in range(2))
+    kernel.ask(quiet, "version", {})
+    kernel.ask(page, "watch", {})
+    count = "print(sum('llmtune-comm-runs' in t.name for t in __import__('threading').enumerate()))"
+    assert kernel.text(kernel.run(count)).strip() == "1"
+    kernel.ask(page, "watch", {})  # asked again, it is one watch, not two
+    kernel.wait(lambda: kernel.text(kernel.run(count)).strip() == "1")
+    kernel.comm_close(page)
+    kernel.wait(lambda: kernel.text(kernel.run(count)).strip() == "0")
+    assert pushed(kernel, quiet) == []
+
+
+def test_a_runs_folder_that_cannot_be_read_is_the_answer_to_watch(kernel: Kernel, page: str) -> None:
+    kernel.run("import os\nhome = os.environ['LLMTUNE_HOME']\nopen('file', 'w').close()")
+    kernel.run("os.environ['LLMTUNE_HOME'] = os.path.abspath('file')")
+    refused = check(kernel.ask(page, "watch", {}), "ErrorReply")
+    kernel.run("os.environ['LLMTUNE_HOME'] = home")
+    assert "runs folder cannot be read" in refused["what"]
+    assert refused["where"].endswith("file")
+    assert refused["fix"]
+    assert pushed(kernel, page) == []
+
+
+def test_a_run_is_viewed_edited_and_deleted(kernel: Kernel, page: str, write_run: WriteRun) -> None:
+    run = finished(write_run)
+    view = check(kernel.ask(page, "view", {"run": run.name}), "ViewReply")
+    assert view["summary"]["state"] == "finished"
+    assert view["train"]["step"] == [10]
+    assert view["offset"] == run.directory.events.stat().st_size
+    edited = check(
+        kernel.ask(
+            page, "edit", {"run": run.name, "name": f"{run.name}-b", "tags": ["good"], "note": "mine"}
+        ),
+        "EditReply",
+    )
+    assert (edited["name"], edited["tags"], edited["note"]) == (f"{run.name}-b", ["good"], "mine")
+    check(kernel.ask(page, "delete", {"runs": [edited["name"]]}), "DoneReply")
+    names = {each["name"] for each in check(kernel.ask(page, "runs", {}), "RunsReply")}
+    assert not names & {run.name, edited["name"]}
+    trash = Path(kernel.home / "runs" / ".trash")
+    assert [path.name for path in trash.iterdir() if path.name.startswith(edited["name"])]
+
+
+def test_a_live_run_is_not_deleted_and_an_unknown_one_not_found(
+    kernel: Kernel, page: str, write_run: WriteRun
+) -> None:
+    run = write_run()
+    run.write(state("training"))
+    kernel.wait(run.directory.events.exists)
+    refused = check(kernel.ask(page, "delete", {"runs": [run.name]}), "ErrorReply")
+    assert "is running" in refused["what"]
+    assert refused["fix"] == f"Stop it first: llmtune stop {run.name}"
+    assert run.directory.events.exists()
+    for kind in ("view", "edit"):
+        assert "no run named" in check(kernel.ask(page, kind, {"run": "nowhere"}), "ErrorReply")["what"]
+
+
+def test_models_and_presets_are_told(kernel: Kernel, page: str) -> None:
+    models = check(kernel.ask(page, "models", {}), "ModelsReply")
+    assert models[0]["name"] == "smollm2-135m"
+    presets = check(kernel.ask(page, "presets", {}), "PresetsReply")
+    assert [preset["name"] for preset in presets] == ["beginner", "quick", "low-memory", "quality"]
