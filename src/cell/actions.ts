@@ -1,0 +1,132 @@
+import type { ICodeCellModel } from '@jupyterlab/cells';
+import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions } from '@jupyterlab/notebook';
+
+import { composeCell, parseCell } from './source';
+
+/**
+ * Insert a `%%finetune` cell below the active cell, and choose it.
+ *
+ * @param load - whether to insert a cell that loads the extension before it, if the notebook has none.
+ * @returns its id; null if the notebook is not ready.
+ */
+export function insertCell(
+  panel: NotebookPanel,
+  name: string | null,
+  body: string,
+  { load }: { load: boolean }
+): string | null {
+  const notebook = panel.content;
+  const needsLoad = load && findLoadCell(notebook) === -1;
+  const sources = needsLoad ? [LOAD_EXTENSION] : [];
+  return insertSources(notebook, [...sources, composeCell(name, body)]);
+}
+
+/**
+ * Insert a code cell below the active cell, and choose it.
+ *
+ * @returns its id; null if the notebook is not ready.
+ */
+export async function insertCodeCell(
+  panel: NotebookPanel,
+  source: string,
+  { run }: { run: boolean }
+): Promise<string | null> {
+  const id = insertSources(panel.content, [source]);
+  if (id !== null && run) {
+    await runSelected(panel, [panel.content.activeCellIndex]);
+  }
+  return id;
+}
+
+/**
+ * Run a cell as if the user did, after the cell that loads the extension if that has not been run.
+ *
+ * @param load - run the cell that loads the extension in any case, for a kernel that was restarted.
+ * @returns whether it ran without error.
+ */
+export async function runCell(
+  panel: NotebookPanel,
+  id: string,
+  { load }: { load: boolean } = { load: false }
+): Promise<boolean> {
+  const notebook = panel.content;
+  const index = notebook.widgets.findIndex(
+    cell => cell.model.sharedModel.getId() === id
+  );
+  if (index === -1) {
+    return false;
+  }
+  const loader = findLoadCell(notebook);
+  const isRun =
+    loader !== -1 &&
+    (notebook.widgets[loader].model as ICodeCellModel).executionCount !== null;
+  notebook.activeCellIndex = index;
+  notebook.deselectAll();
+  const isNeeded = loader !== -1 && loader !== index && (load || !isRun);
+  return runSelected(panel, isNeeded ? [loader, index] : [index]);
+}
+
+/**
+ * A name for a run that is neither in the notebook nor among the known runs: run, run2, run3, …
+ */
+export function freeRunName(
+  panel: NotebookPanel,
+  known: readonly string[]
+): string {
+  const cells = panel.content.model?.sharedModel.cells ?? [];
+  const taken = new Set<string | null | undefined>([
+    ...known,
+    ...cells.map(cell => parseCell(cell.getSource())?.header.name)
+  ]);
+  let name = 'run';
+  for (let number = 2; taken.has(name); number++) {
+    name = `run${number}`;
+  }
+  return name;
+}
+
+/** The index of the cell that loads the extension; -1 if there is none. */
+function findLoadCell(notebook: Notebook): number {
+  const cells = notebook.model?.sharedModel.cells ?? [];
+  return cells.findIndex(
+    cell => cell.cell_type === 'code' && LOADS.test(cell.getSource())
+  );
+}
+
+/** Insert code cells below the active one, as one step to undo, and choose the last. */
+function insertSources(notebook: Notebook, sources: string[]): string | null {
+  const shared = notebook.model?.sharedModel;
+  if (!shared) {
+    return null;
+  }
+  const at = notebook.activeCellIndex + 1;
+  const cells = shared.insertCells(
+    at,
+    // What the user makes here may show its output.
+    sources.map(source => ({
+      cell_type: 'code',
+      metadata: { trusted: true },
+      source
+    }))
+  );
+  notebook.activeCellIndex = at + sources.length - 1;
+  notebook.deselectAll();
+  if (notebook.activeCell) {
+    void notebook.scrollToCell(notebook.activeCell);
+  }
+  return cells[cells.length - 1].getId();
+}
+
+function runSelected(
+  panel: NotebookPanel,
+  indices: number[]
+): Promise<boolean> {
+  const { content: notebook, sessionContext } = panel;
+  const cells = indices.map(index => notebook.widgets[index]);
+  return NotebookActions.runCells(notebook, cells, sessionContext);
+}
+
+const LOAD_EXTENSION = '%load_ext llmtune_kernel';
+
+const LOADS = /^\s*%(load_ext|reload_ext) llmtune_kernel\b/m;

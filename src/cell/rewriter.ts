@@ -1,0 +1,404 @@
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
+
+import {
+  hasCommentLines,
+  insertFirstKey,
+  insertItem,
+  insertKey,
+  nestValue,
+  removeEntry,
+  replaceValue,
+  stepOf
+} from './layout';
+import {
+  isObject,
+  isShort,
+  lengthen,
+  MAIN_KEYS,
+  SECTIONS,
+  shorten
+} from './shortForms';
+import type { IReplacement } from './splices';
+import { SplicedText } from './splices';
+import type { IEntry, INode } from './tree';
+import { readTree } from './tree';
+
+/**
+ * A value to write; undefined deletes its key, and a section that is left empty.
+ */
+export interface IChange {
+  path: string[];
+  value: JSONValue | undefined;
+}
+
+/**
+ * Rewrites the YAML of a configuration, one change after the other, touching only what changes.
+ */
+export class Rewriter {
+  constructor(text: string) {
+    this._text = new SplicedText(text);
+  }
+
+  /**
+   * What was rewritten, in offsets of the text given at first.
+   */
+  get replacements(): IReplacement[] {
+    return this._text.replacements();
+  }
+
+  /**
+   * @throws UnreadableError if the text is no YAML.
+   */
+  run(change: IChange): void {
+    const before = this._text.copy();
+    try {
+      this._run(change);
+      this._root();
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) {
+        throw error;
+      }
+      // What an alias stands for is gone: write out all aliases first.
+      this._text = before;
+      this._writeOutAliases();
+      this._run(change);
+      this._root();
+    }
+  }
+
+  private _run({ path, value }: IChange): void {
+    if (value === undefined) {
+      this._remove(path);
+    } else {
+      this._set(path, value);
+    }
+  }
+
+  private _set(path: string[], value: JSONValue): void {
+    const [section, ...keys] = path;
+    if (section === undefined) {
+      this._setSections(value as JSONObject);
+      return;
+    }
+    const written = this._written(section);
+    const isMissing = written === undefined || written === null;
+    if (keys.length && (isMissing || isShort(section, written))) {
+      const whole = isMissing ? {} : expand(section, written);
+      this._setSection(section, setIn(whole, keys, value) as JSONObject);
+    } else if (keys.length === 0 && isObject(value)) {
+      this._setSection(section, value);
+    } else {
+      this._setWritten(path, value);
+    }
+  }
+
+  private _setSections(values: JSONObject): void {
+    for (const [section, value] of Object.entries(values)) {
+      this._set([section], value as JSONValue);
+    }
+    for (const { key } of this._root().entries) {
+      if (!(key in values)) {
+        this._remove([key]);
+      }
+    }
+  }
+
+  /** Write a section given as a map, in short form where it has one and is not written out. */
+  private _setSection(section: string, whole: JSONObject): void {
+    const written = this._written(section);
+    const main = MAIN_KEYS[section];
+    const isMain = Object.keys(whole).length === 1 && main && main in whole;
+    const short = isMain
+      ? shorten(section, whole[main] as JSONValue)
+      : undefined;
+    if (main && isShort(section, written)) {
+      if (short !== undefined) {
+        const keepsList = Array.isArray(written) && Array.isArray(whole[main]);
+        this._setWritten(
+          [section],
+          keepsList ? (whole[main] as JSONValue) : short
+        );
+        return;
+      }
+      if (main in whole) {
+        // In a section that is written out, even one prompt is a list.
+        this._setWritten([section], lengthen(section, written));
+        this._nest(section, main);
+      }
+    }
+    const isMissing = written === undefined || written === null;
+    this._setWritten([section], (isMissing ? short : undefined) ?? whole);
+  }
+
+  private _nest(section: string, key: string): void {
+    const root = this._root();
+    const entry = root.entries.find(entry => entry.key === section)!;
+    this._splice(
+      nestValue(this._text.text, entry, root.isFlow, key, this._step(root))
+    );
+  }
+
+  /** Write a value where it stands, whatever short forms mean. */
+  private _setWritten(path: string[], value: JSONValue): void {
+    const found = this._find(path);
+    const { node, depth } = found;
+    const rest = path.slice(depth);
+    if (rest.length === 0) {
+      this._change(path, node, value);
+    } else if (node.kind === 'map') {
+      this._insert(node, depth === 0, rest, value);
+    } else if (depth === 0) {
+      const [key, ...inner] = rest;
+      this._splice(
+        insertFirstKey(this._text.text, key, wrap(inner, value), '  ')
+      );
+    } else if (node.entries.length && rest[0] === String(node.entries.length)) {
+      const item = wrap(rest.slice(1), value);
+      this._splice(
+        insertItem(this._text.text, node, node.entries.length, item)
+      );
+    } else {
+      this._replace(path.slice(0, depth), setIn(node.value, rest, value));
+    }
+  }
+
+  private _insert(
+    map: INode,
+    isRoot: boolean,
+    [key, ...inner]: string[],
+    value: JSONValue
+  ): void {
+    this._splice(
+      insertKey(
+        this._text.text,
+        map,
+        isRoot,
+        key,
+        wrap(inner, value),
+        this._step(this._root())
+      )
+    );
+  }
+
+  /** Change only the parts of a value that differ. */
+  private _change(path: string[], node: INode, value: JSONValue): void {
+    if (JSONExt.deepEqual(node.value, value)) {
+      return;
+    }
+    if (node.kind === 'map' && isObject(value) && Object.keys(value).length) {
+      for (const [key, item] of Object.entries(value)) {
+        this._setWritten([...path, key], item as JSONValue);
+      }
+      for (const { key } of node.entries) {
+        if (!(key in value)) {
+          this._removeWritten([...path, key]);
+        }
+      }
+    } else if (
+      node.kind === 'list' &&
+      node.entries.length &&
+      Array.isArray(value) &&
+      value.length
+    ) {
+      this._changeList(path, node.value as JSONValue[], value);
+    } else {
+      this._replace(path, value);
+    }
+  }
+
+  private _changeList(
+    path: string[],
+    old: JSONValue[],
+    value: JSONValue[]
+  ): void {
+    const shorter = Math.min(old.length, value.length);
+    let first = 0;
+    while (first < shorter && JSONExt.deepEqual(old[first], value[first])) {
+      first++;
+    }
+    let last = 0;
+    while (
+      last < shorter - first &&
+      JSONExt.deepEqual(
+        old[old.length - 1 - last],
+        value[value.length - 1 - last]
+      )
+    ) {
+      last++;
+    }
+    for (let index = first; index < shorter - last; index++) {
+      this._setWritten([...path, String(index)], value[index]);
+    }
+    for (
+      let index = old.length - last - 1;
+      index >= value.length - last;
+      index--
+    ) {
+      const { node } = this._find(path);
+      this._splice([removeEntry(this._text.text, node, index)]);
+    }
+    for (let index = old.length - last; index < value.length - last; index++) {
+      const { node } = this._find(path);
+      this._splice(insertItem(this._text.text, node, index, value[index]));
+    }
+  }
+
+  private _replace(path: string[], value: JSONValue): void {
+    const { container, entry } = this._find(path);
+    if (container && entry) {
+      this._splice(
+        replaceValue(
+          this._text.text,
+          entry,
+          container.isFlow,
+          value,
+          this._step(this._root())
+        )
+      );
+    }
+  }
+
+  private _remove(path: string[]): void {
+    const [section, ...keys] = path;
+    if (!keys.length || !isShort(section, this._written(section))) {
+      this._removeWritten(path);
+    } else if (keys[0] === MAIN_KEYS[section]) {
+      this._removeWritten([section, ...keys.slice(1)]);
+    }
+  }
+
+  private _removeWritten(path: string[]): void {
+    const { container, entry, depth } = this._find(path);
+    if (!container || !entry || depth < path.length) {
+      return;
+    }
+    const outer = path.slice(0, -1);
+    if (container.entries.length > 1 || outer.length === 0) {
+      const index = container.entries.indexOf(entry);
+      this._splice([removeEntry(this._text.text, container, index)]);
+      return;
+    }
+    const owner = this._find(outer);
+    if (container.kind === 'list') {
+      this._replace(outer, []);
+    } else if (owner.entry?.isItem) {
+      this._replace(outer, {});
+    } else if (
+      owner.entry &&
+      !container.isFlow &&
+      outer.length === 1 &&
+      SECTIONS.includes(outer[0]) &&
+      hasCommentLines(this._text.text, owner.entry)
+    ) {
+      // An empty section is as good as none, and keeps the user's comments in their place.
+      this._splice([removeEntry(this._text.text, container, 0)]);
+    } else {
+      this._removeWritten(outer);
+    }
+  }
+
+  private _writeOutAliases(): void {
+    const find = (node: INode, path: string[]): string[] | null => {
+      if (node.kind === 'alias') {
+        return path;
+      }
+      for (const entry of node.entries) {
+        const found = find(entry.node, [...path, entry.key]);
+        if (found) {
+          return found;
+        }
+      }
+      return null;
+    };
+    for (;;) {
+      const path = find(this._root(), []);
+      if (!path) {
+        return;
+      }
+      this._replace(path, this._find(path).node.value);
+    }
+  }
+
+  /** As deep as the path goes in what is written. */
+  private _find(path: string[]): {
+    container: INode | null;
+    entry: IEntry | null;
+    node: INode;
+    depth: number;
+  } {
+    let container: INode | null = null;
+    let entry: IEntry | null = null;
+    let node = this._root();
+    let depth = 0;
+    for (const key of path) {
+      const next = node.entries.find(entry => entry.key === key);
+      if (!next) {
+        break;
+      }
+      container = node;
+      entry = next;
+      node = next.node;
+      depth++;
+    }
+    return { container, entry, node, depth };
+  }
+
+  private _written(section: string): JSONValue | undefined {
+    return this._root().entries.find(({ key }) => key === section)?.node.value;
+  }
+
+  private _step(root: INode): string {
+    return stepOf(this._text.text, root);
+  }
+
+  private _root(): INode {
+    const { root, problem } = readTree(this._text.text);
+    if (!root) {
+      throw new UnreadableError(`Line ${problem.line}: ${problem.message}`);
+    }
+    return root;
+  }
+
+  private _splice(replacements: IReplacement[]): void {
+    this._text.splice(replacements);
+  }
+
+  private _text: SplicedText;
+}
+
+/**
+ * A text is no YAML, and cannot be rewritten.
+ */
+export class UnreadableError extends Error {}
+
+function expand(section: string, short: string | JSONValue[]): JSONObject {
+  return { [MAIN_KEYS[section]!]: lengthen(section, short) };
+}
+
+/** A value inside of maps of one key each. */
+function wrap(path: string[], value: JSONValue): JSONValue {
+  return path.reduceRight<JSONValue>((inner, key) => ({ [key]: inner }), value);
+}
+
+/** A copy of a value in which the part at a path is another. */
+function setIn(
+  whole: JSONValue,
+  [key, ...inner]: string[],
+  value: JSONValue
+): JSONValue {
+  if (key === undefined) {
+    return value;
+  }
+  if (
+    Array.isArray(whole) &&
+    /^\d+$/.test(key) &&
+    Number(key) <= whole.length
+  ) {
+    const copy = whole.slice();
+    copy[Number(key)] = setIn(whole[Number(key)] ?? null, inner, value);
+    return copy;
+  }
+  const object = isObject(whole) ? whole : {};
+  return { ...object, [key]: setIn(object[key] ?? null, inner, value) };
+}
