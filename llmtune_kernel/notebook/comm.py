@@ -35,6 +35,8 @@ _TICK = 0.25  # seconds between two pushes of events, so at most four a second
 _EVENTS_A_PUSH = 500  # about 150 kB: Jupyter lets one MB a second pass
 _WATCH_TICK = 1.0  # seconds between two looks at the runs folder
 _RUNS_A_PUSH = 300  # about 200 kB
+# What begins or ends a following takes effect in the order in which the page said it.
+_IN_ORDER = ("subscribe", "unsubscribe", "watch", "unwatch")
 
 _log = logging.getLogger(__name__)
 
@@ -74,14 +76,17 @@ class Link:
         self._closed = threading.Event()
         self._tail: threading.Thread | None = None
         self._unwatched = threading.Event()
+        self._follower: threading.Thread | None = None
         self._asked: Questions | None = None
         comm.on_msg(self._on_message)
         comm.on_close(self._on_close)
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        # The context holds the request. ipykernel looks there for the thread to which this page's next message goes;
-        # without it that would be the main one, which may be busy for hours.
-        _start(self._answer, "llmtune-comm", message["content"]["data"])
+        data = message["content"]["data"]
+        if data.get("type") in _IN_ORDER:
+            self._follower = _start(self._answer, "llmtune-comm", data, self._follower)
+        else:
+            _start(self._answer, "llmtune-comm", data)
 
     def _on_close(self, _: dict[str, Any]) -> None:
         self._closed.set()
@@ -90,7 +95,9 @@ class Link:
             if self._asked is not None:
                 self._asked.close()
 
-    def _answer(self, data: dict[str, Any]) -> None:
+    def _answer(self, data: dict[str, Any], after: threading.Thread | None = None) -> None:
+        if after is not None:
+            after.join()
         name = str(data.get("id", ""))
         try:
             request = protocol.REQUEST.validate_python(data)
@@ -254,6 +261,8 @@ def _nothing() -> None:
 
 def _start(target: Callable[..., None], name: str, *arguments: Any) -> threading.Thread:
     """Run a function on a thread of its own, in the context of this one."""
+    # The context holds the request. ipykernel looks there for the thread to which this page's next message goes;
+    # without it that would be the main one, which may be busy for hours.
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(target, *arguments), name=name, daemon=True)
     thread.start()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import written
 from jsonschema import Draft202012Validator
 from real_kernel import Kernel, WrittenRun, metrics, state
+from written import write_run as write_files
 
 from llmtune_kernel.notebook.protocol import protocol_schema
 
 WriteRun = Callable[..., WrittenRun]
+# Prints how many watches there are.
+WATCHES = "print(sum('llmtune-comm-runs' in t.name for t in __import__('threading').enumerate()))"
 
 
 @pytest.fixture
@@ -90,13 +95,28 @@ def test_a_watched_page_that_goes_and_one_that_never_watched_leave_no_thread(ker
     page, quiet = (kernel.comm_open("llmtune", {"version": "0.1.0"}) for _ in range(2))
     kernel.ask(quiet, "version", {})
     kernel.ask(page, "watch", {})
-    count = "print(sum('llmtune-comm-runs' in t.name for t in __import__('threading').enumerate()))"
-    assert kernel.text(kernel.run(count)).strip() == "1"
+    assert kernel.text(kernel.run(WATCHES)).strip() == "1"
     kernel.ask(page, "watch", {})  # asked again, it is one watch, not two
-    kernel.wait(lambda: kernel.text(kernel.run(count)).strip() == "1")
+    kernel.wait(lambda: kernel.text(kernel.run(WATCHES)).strip() == "1")
     kernel.comm_close(page)
-    kernel.wait(lambda: kernel.text(kernel.run(count)).strip() == "0")
+    kernel.wait(lambda: kernel.text(kernel.run(WATCHES)).strip() == "0")
     assert pushed(kernel, quiet) == []
+
+
+def test_a_watch_that_is_ended_before_it_began_does_not_begin(kernel: Kernel, page: str) -> None:
+    slow = write_files(
+        f"slow-{page}", *(written.metrics(step) for step in range(20_000))
+    )  # the first look takes a while
+    for kind in ("watch", "unwatch"):
+        kernel.comm_send(page, {"id": kind, "type": kind, "payload": {}})
+    kernel.wait(
+        lambda: (
+            {"watch", "unwatch"}
+            <= {message["content"]["data"].get("id") for message in kernel.comm_received(page)}
+        )
+    )
+    shutil.rmtree(slow.path)
+    kernel.wait(lambda: kernel.text(kernel.run(WATCHES)).strip() == "0", timeout=10)
 
 
 def test_a_runs_folder_that_cannot_be_read_is_the_answer_to_watch(kernel: Kernel, page: str) -> None:
