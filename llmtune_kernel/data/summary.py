@@ -22,9 +22,9 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
 
     Returns:
         JSON values: `rows`; `columns`; `format`, `format_columns` (those read); `tokens`, `trained_tokens` after
-        cutting; `truncated` rows; `lengths` in tokens before cutting: `min`, `median`, `max` and a histogram of
-        `counts` between `edges` (one more than counts, the upper one excluded); `preview`: for each of the first rows
-        `row` (from 0) and `spans` of `text`, `trained` or not.
+        cutting; `truncated` rows; `lengths` in tokens before cutting: `min`, `median`, `p99` (99 of 100 rows are no
+        longer), `max` and a histogram of `counts` between `edges` (one more than counts, the upper one excluded);
+        `preview`: for each of the first rows `row` (from 0) and `spans` of `text`, `trained` or not.
     """
     columns = dict.fromkeys(column for row in rows for column in row)
     lengths = encoded.lengths
@@ -40,6 +40,7 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         "lengths": {
             "min": min(lengths),
             "median": statistics.median(lengths),
+            "p99": sorted(lengths)[-(-99 * len(lengths) // 100) - 1],
             "max": max(lengths),
             "edges": edges,
             "counts": counts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from llmtune_kernel.config import SamplesConfig, UserError
 
 Messages = list[dict[str, str]]
+OnText = Callable[[int, str], None]
 
 
 def as_messages(prompt: str | Messages, system: str | None) -> Messages:
@@ -57,24 +59,43 @@ def _generating(model: Any, dtype: torch.dtype) -> Iterator[None]:
             model.train(training)
 
 
-@torch.no_grad()
-def generate(
-    model: Any,
-    tokenizer: Any,
-    prompts: list[Messages],
-    settings: SamplesConfig,
-    dtype: torch.dtype,
-    on_answer: Callable[[int, str], None] = lambda number, text: None,
-) -> list[str]:
-    """One answer a prompt, one prompt after the other.
+class _Teller:
+    """What transformers calls a streamer: turns the tokens of one answer into pieces of text.
 
-    Args:
-        prompts: Conversations that end with the user's turn; rendered with the tokenizer's own chat template, or,
-            where it has none, as the plain text of their turns.
-        settings: `temperature` 0 is greedy.
-        dtype: Precision of matrix products.
-        on_answer: Called with each answer as it is done; an exception in it ends the work.
+    A piece is told once no later token can change it, so the pieces joined are the answer: bytes of a character that
+    is not whole yet are held back, and so is whitespace that may turn out to be the end.
     """
+
+    def __init__(self, tokenizer: Any, tell: Callable[[str], None]) -> None:
+        self._tokenizer, self._tell = tokenizer, tell
+        self._ids: list[int] | None = None
+        self._told = ""
+
+    def put(self, value: torch.Tensor) -> None:
+        if self._ids is None:  # the first is the prompt
+            self._ids = []
+            return
+        self._ids += value.flatten().tolist()
+        text = _text(self._tokenizer, self._ids)
+        self._tell_up_to(text.rstrip("\ufffd").strip())
+
+    def end(self) -> None:
+        self._tell_up_to(_text(self._tokenizer, self._ids or []).strip())
+
+    def _tell_up_to(self, text: str) -> None:
+        # Also when there is nothing new: whoever listens may want to end the work.
+        piece = text[len(self._told) :]
+        self._told += piece
+        self._tell(piece)
+
+
+def _text(tokenizer: Any, ids: list[int]) -> str:
+    # Cleaning up would remove spaces from text that was told already.
+    text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return text
+
+
+def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> Any:
     from transformers import GenerationConfig
 
     sampling: dict[str, Any] = {"do_sample": False}
@@ -87,7 +108,7 @@ def generate(
         }
     ends = model.generation_config.eos_token_id
     stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-    generation = GenerationConfig(  # type: ignore[no-untyped-call]
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
         eos_token_id=sorted(stops),
@@ -95,22 +116,49 @@ def generate(
         use_cache=True,
         **sampling,
     )
+
+
+def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
+    """Token ids (1, tokens) of a conversation."""
+    if tokenizer.chat_template:
+        encoded = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+    else:
+        encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
+    ids: torch.Tensor = encoded["input_ids"]
+    return ids
+
+
+@torch.no_grad()
+def generate(
+    model: Any,
+    tokenizer: Any,
+    prompts: list[Messages],
+    settings: SamplesConfig,
+    dtype: torch.dtype,
+    on_text: OnText = lambda number, piece: None,
+) -> list[str]:
+    """One answer a prompt, one prompt after the other.
+
+    Args:
+        prompts: Conversations that end with the user's turn; rendered with the tokenizer's own chat template, or,
+            where it has none, as the plain text of their turns.
+        settings: `temperature` 0 is greedy.
+        dtype: Precision of matrix products.
+        on_text: Called after each token with the number of the prompt and the next piece of its answer, which may be
+            empty; the pieces joined are the answer. An exception in it ends the work.
+    """
+    generation = _generation_config(model, tokenizer, settings)
     answers = []
     with _generating(model, dtype):
         for number, messages in enumerate(prompts):
-            if tokenizer.chat_template:
-                encoded = tokenizer.apply_chat_template(
-                    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-                )
-            else:
-                encoded = tokenizer(
-                    "\n".join(message["content"] for message in messages), return_tensors="pt"
-                )
-            ids = encoded["input_ids"].to(model.device)
+            ids = _prompt_ids(tokenizer, messages).to(model.device)
             output = model.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=generation
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                generation_config=generation,
+                streamer=_Teller(tokenizer, functools.partial(on_text, number)),
             )
-            text = tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
-            answers.append(text)
-            on_answer(number, text)
+            answers.append(_text(tokenizer, output[0, ids.shape[1] :].tolist()).strip())
     return answers

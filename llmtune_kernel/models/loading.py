@@ -78,6 +78,22 @@ def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> Any:
     return model.to(device()).eval()
 
 
+def load_skeleton(source: ModelSource) -> Any:
+    """The model without its weights, on the device `meta`: its configuration, its layers and their sizes.
+
+    Raises:
+        UserError: it cannot be loaded; says why.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(source.name_or_path, revision=source.revision)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise _cannot_load("model", source, error) from error
+
+
 def _cannot_load(part: str, source: ModelSource, error: Exception) -> UserError:
     if source.local:
         fix = f"Check that the folder holds a whole {part} as written by save_pretrained."

@@ -7,6 +7,21 @@ from typing import Any
 import psutil
 import torch
 
+from llmtune_kernel.config import RunConfig
+
+# Resident memory of a worker that has its libraries imported, measured with torch 2.13 and transformers 5.17; on an
+# accelerator, what its runtime and kernels take beside the tensors.
+_PROCESS = 500 * 2**20
+# Float32 values that an optimizer keeps for each trained weight. Adafactor keeps a row and a column of each matrix.
+_OPTIMIZER_VALUES = {
+    "adamw_torch": 2,
+    "adamw_torch_fused": 2,
+    "sgd": 0,
+    "adafactor": 0,
+    "rmsprop": 1,
+    "adagrad": 1,
+}
+
 
 def free_memory(device: torch.device) -> int:
     """Bytes that are free on the accelerator, or in the machine."""
@@ -15,13 +30,57 @@ def free_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def activation_bytes(config: Any, tokens: int, targets: int, bytes_per_value: int) -> int:
-    """Bytes of activations kept for one backward pass without checkpointing.
+def free_for_training(device: torch.device) -> int:
+    """Bytes that a run may take, among them what this process has already: it may become the run."""
+    if device.type == "cuda":
+        return free_memory(device) + torch.cuda.memory_reserved(device)
+    return free_memory(device) + int(psutil.Process().memory_info().rss)
+
+
+def activation_bytes(
+    config: Any, tokens: int, targets: int, bytes_per_value: int, checkpointing: bool = False
+) -> int:
+    """Bytes of activations kept for one backward pass.
 
     34 values of two bytes a token, layer and hidden unit (Korthikanti et al. 2022, "Reducing Activation Recomputation
     in Large Transformer Models", equation 2 without attention scores, which sdpa does not keep), scaled to the
-    precision; and the logits of the targets with their gradient, in float32.
+    precision; and the logits of the targets, their softmax and the gradients of both, in float32. With checkpointing,
+    of each layer only its input, and all of the one that is recomputed.
     """
     text = config.get_text_config()
-    layers = 17 * bytes_per_value * tokens * text.hidden_size * text.num_hidden_layers
-    return int(layers + 2 * 4 * targets * text.vocab_size)
+    unit = bytes_per_value * tokens * text.hidden_size
+    layers = unit * (17 + text.num_hidden_layers) if checkpointing else unit * 17 * text.num_hidden_layers
+    return int(layers + 4 * 4 * targets * text.vocab_size)
+
+
+def wants_checkpointing(config: RunConfig, activations: int, free: int) -> bool:
+    """Whether activations are to be recomputed; `auto` does so where they would take most of what is free."""
+    wanted = config.training.gradient_checkpointing
+    return activations >= 0.8 * free if wanted == "auto" else wanted
+
+
+def training_bytes(
+    config: RunConfig, model: Any, tokens: int, targets: int, dtype: torch.dtype, free: int
+) -> int:
+    """Estimate of the most memory that a run needs at once, in bytes.
+
+    What a worker takes without a model, plus
+    - frozen weights in `dtype`, trained ones in float32, which autocast copies in `dtype` besides;
+    - for each trained weight its gradient and the state of the optimizer, in float32;
+    - the activations of the largest batch, see `activation_bytes`.
+
+    Args:
+        model: As `prepare_for_training` made it; its weights are only counted, so they may be on the device meta.
+        tokens, targets: Of the largest batch: all, and those trained.
+        dtype: Precision of matrix products.
+        free: Bytes that are free before anything is loaded.
+    """
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    frozen = sum(parameter.numel() for parameter in model.parameters()) - trained
+    autocast = 0 if dtype == torch.float32 else dtype.itemsize
+    weights = _PROCESS + frozen * dtype.itemsize + trained * (4 + autocast)
+    updates = 4 * trained * (1 + _OPTIMIZER_VALUES[config.training.optim])
+    activations = activation_bytes(model.config, tokens, targets, dtype.itemsize)
+    if wants_checkpointing(config, activations, free - weights):
+        activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing=True)
+    return int(weights + updates + activations)

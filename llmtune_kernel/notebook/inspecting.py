@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,12 +13,10 @@ import yaml
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
+from llmtune_kernel.notebook.looking import Summary, inspect_data, snapshots
 from llmtune_kernel.notebook.publishing import publish
-from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.wording import facts
-from llmtune_kernel.runs.workers import pool
 
-Summary = dict[str, Any]
 _TRAINED = "background:rgba(74,165,100,0.28);border-radius:2px"
 
 
@@ -40,22 +36,11 @@ def show_inspection(
     Raises:
         UserError: any mistake in the data or the model's name.
     """
-    found: Summary = {}
-    with tempfile.TemporaryDirectory(prefix="llmtune-") as folder, _Status() as status:
-        files = {}
-        for name, write in data_writers(config, namespace).items():
-            files[name] = str(Path(folder) / f"{name}.arrow")
-            write(Path(files[name]))
-
-        def take(answer: dict[str, Any]) -> None:
-            if answer["type"] == "summary":
-                found.update(answer["summary"])
-            else:
-                status.say(f"Reading row {answer['done']:,} of {answer['total']:,}")
-
+    with _Status() as status, snapshots(config, namespace) as files:
         status.say("Loading the tokenizer")
-        job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": files, "first": first}
-        pool().call(job, take)
+        found = inspect_data(
+            config, files, first, lambda done, total: status.say(f"Reading row {done:,} of {total:,}")
+        )
         shown, *more = bundles(found)
         status.become(shown)
     for bundle in more:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, Connection
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.runs.directory import RunDirectory
@@ -40,16 +42,31 @@ class Save(_Command):
 
 
 class SampleNow(_Command):
-    """Answer `prompts` (or those of the configuration) with the current weights."""
+    """Answer `prompts` (or those of the configuration) with the current weights.
+
+    With `stream`, one prompt is answered over the connection as well, which stays open meanwhile: `{text}` for each
+    piece, then `{done, answer}` or `{done, error}`. Closing the connection ends the answer.
+    """
 
     command: Literal["sample"] = "sample"
     request: str | None = None
     prompts: list[str | list[dict[str, str]]] | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+    stream: bool = False
+
+    @model_validator(mode="after")
+    def _one_prompt_to_stream(self) -> SampleNow:
+        if self.stream and (self.request is None or len(self.prompts or []) != 1):
+            raise ValueError("a stream has a request id and exactly one prompt")
+        return self
 
 
 Command = Annotated[Stop | Pause | Resume | Save | SampleNow, Field(discriminator="command")]
 COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+class NotRunning(UserError):
+    """The run has no worker that could take a command."""
 
 
 def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> None:
@@ -58,32 +75,76 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
     A worker that is just starting has no socket yet: waits for it up to `timeout` seconds.
 
     Raises:
-        UserError: the run is not running.
+        NotRunning: the run is not running.
+        UserError: the worker refuses the command, or does not answer.
     """
+    _hand_over(directory, command, timeout).close()
+
+
+def stream(
+    directory: RunDirectory,
+    command: SampleNow,
+    on_text: Callable[[str], None],
+    check_cancelled: Callable[[], None],
+    timeout: float = 10.0,
+) -> str:
+    """Let a live run answer a `SampleNow` with `stream`; returns the answer.
+
+    Waits while the run is loading, and for the next step boundary.
+
+    Args:
+        on_text: Called with each piece of the answer.
+        check_cancelled: Called ten times a second; may raise to end the answer.
+
+    Raises:
+        NotRunning: the run is not running, or ended before it answered.
+        UserError: the worker cannot answer, or does not take the command.
+    """
+    with _hand_over(directory, command, timeout) as connection:
+        while True:
+            while not connection.poll(0.1):
+                check_cancelled()
+            check_cancelled()
+            try:
+                message = json.loads(connection.recv_bytes())
+            except (OSError, EOFError):
+                raise _not_running(directory) from None
+            if "error" in message:
+                raise UserError(**message["error"])
+            if "answer" in message:
+                answer: str = message["answer"]
+                return answer
+            on_text(message["text"])
+
+
+def _hand_over(directory: RunDirectory, command: Command, timeout: float) -> Connection:
+    """The connection over which the worker took the command."""
     deadline = time.monotonic() + timeout
     while True:
         if not directory.alive:
             raise _not_running(directory)
         try:
             address = json.loads(directory.control.read_text(encoding="utf-8"))
-            with Client(address["address"], authkey=bytes.fromhex(address["key"])) as connection:
+            connection = Client(address["address"], authkey=bytes.fromhex(address["key"]))
+            with contextlib.ExitStack() as opened:
+                opened.enter_context(connection)
                 connection.send_bytes(command.model_dump_json().encode())
                 answer = json.loads(connection.recv_bytes())
+                if not answer["ok"]:
+                    raise UserError(answer["what"], answer["where"], answer["fix"])
+                opened.pop_all()
+                return connection
         except (OSError, EOFError, ValueError, AuthenticationError) as error:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"The run {directory.name!r} does not answer.", str(directory.log), "Try again."
                 ) from error
             time.sleep(0.1)
-            continue
-        if not answer["ok"]:
-            raise UserError(answer["what"], answer["where"], answer["fix"])
-        return
 
 
-def _not_running(directory: RunDirectory) -> UserError:
+def _not_running(directory: RunDirectory) -> NotRunning:
     finished = summary_of(directory).state == "finished"
-    return UserError(
+    return NotRunning(
         f"The run {directory.name!r} is not running{': it is finished' if finished else ''}.",
         str(directory.path),
         "Sample from it, or start a new run." if finished else f"Continue it with --resume {directory.name}.",

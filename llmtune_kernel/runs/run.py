@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +23,7 @@ from llmtune_kernel.runs.events import (
     SampleEvent,
     StateEvent,
 )
-from llmtune_kernel.runs.workers import pool
+from llmtune_kernel.runs.workers import Cancellation, pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,6 +220,23 @@ class Run:
             seen = len(events)
             time.sleep(0.1)
 
+    def stream(
+        self,
+        prompt: Prompt,
+        settings: dict[str, Any],
+        on_text: Callable[[str], None],
+        check_cancelled: Callable[[], None],
+    ) -> str:
+        """The answer of a live run to one prompt, piece by piece; see `control.stream`.
+
+        Raises:
+            NotRunning: the run is over.
+            UserError: it cannot answer; says why.
+        """
+        request = uuid.uuid4().hex
+        command = control.SampleNow(request=request, prompts=[prompt], settings=settings, stream=True)
+        return control.stream(self.paths, command, on_text, check_cancelled)
+
     def load(self) -> tuple[Any, Any]:
         """The tuned model and its tokenizer, loaded into this process with plain transformers and PEFT.
 
@@ -262,21 +279,33 @@ def _as_prompts(prompts: Prompt | list[Prompt] | None) -> list[Prompt] | None:
 
 
 def sample(
-    sources: Mapping[str, Run | ModelConfig], prompts: list[Prompt], settings: dict[str, Any] | None = None
+    sources: Mapping[str, Run | ModelConfig],
+    prompts: list[Prompt],
+    settings: dict[str, Any] | None = None,
+    on_text: Callable[[str, int, str], None] | None = None,
+    cancellation: Cancellation | None = None,
 ) -> dict[str, list[str]]:
     """Answers to `prompts` of several models, generated in a worker.
 
     Args:
-        sources: By column, runs that are over, and base models. The base model of runs in a row is loaded once.
+        sources: By column, runs that are over, and base models. Columns on one base model are one load.
         settings: as `Run.sample`.
+        on_text: Called with column, number of the prompt and the next piece of its answer.
 
     Returns:
         For each column one answer a prompt.
+
+    Raises:
+        UserError: an unknown model, a run without a result, a wrong prompt or setting.
+        Cancelled: `cancellation` was used.
     """
     answers: dict[str, list[str]] = {}
 
     def take(answer: dict[str, Any]) -> None:
-        answers[answer["column"]] = answer["answers"]
+        if answer["type"] == "answers":
+            answers[answer["column"]] = answer["answers"]
+        elif on_text:
+            on_text(answer["column"], answer["prompt"], answer["text"])
 
     described = [
         {"column": column, "directory": str(source.directory)}
@@ -284,7 +313,14 @@ def sample(
         else {"column": column, "model": source.model_dump()}
         for column, source in sources.items()
     ]
-    pool().call({"job": "sample", "sources": described, "prompts": prompts, "settings": settings or {}}, take)
+    job = {
+        "job": "sample",
+        "sources": described,
+        "prompts": prompts,
+        "settings": settings or {},
+        "stream": on_text is not None,
+    }
+    pool().call(job, take, cancellation)
     return answers
 
 

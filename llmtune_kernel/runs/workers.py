@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -45,6 +47,61 @@ def _import_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.startswith(_READ_AT_IMPORT)}
 
 
+# How many bytes of JSON follow. It carries the descriptors too.
+FRAME = struct.Struct("!Q")
+# What a worker may still do, such as load a model, after a job is cancelled; then it is ended.
+_GRACE = 3.0
+
+
+class Cancelled(Exception):
+    """The job was cancelled by whoever asked for it."""
+
+
+class Cancellation:
+    """Lets any thread end a job. A job that heeds it leaves its worker warm; one that does not, ends with it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._timer: threading.Timer | None = None
+        self.cancelled = False
+
+    def check(self) -> None:
+        """Raise `Cancelled` if it was."""
+        if self.cancelled:
+            raise Cancelled
+
+    def cancel(self) -> None:
+        """End the job that is under way, or that comes."""
+        with self._lock:
+            if self.cancelled:
+                return
+            self.cancelled = True
+            if self._worker is not None:
+                self._worker.cancel()
+                self._timer = threading.Timer(_GRACE, self._worker.process.terminate)
+                self._timer.daemon = True
+                self._timer.start()
+
+    @contextlib.contextmanager
+    def over(self, worker: Worker) -> Iterator[None]:
+        """While it lasts, cancelling ends the job of this worker.
+
+        Raises:
+            Cancelled: it was cancelled before.
+        """
+        with self._lock:
+            self.check()
+            self._worker = worker
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._worker = None
+                if self._timer is not None:
+                    self._timer.cancel()
+
+
 class WorkerFault(UserError):
     """The worker broke while it did a job; says the last lines it printed and where its log is."""
 
@@ -55,8 +112,8 @@ class WorkerFault(UserError):
 class Worker:
     """One worker process, seen from the process that started it.
 
-    Jobs and answers are JSON lines over a socket pair. The worker lives in its own session, so that an interrupt
-    of a cell does not reach it; it ends when this end of the socket closes, unless it is training.
+    Jobs are frames of JSON over a socket pair, answers are JSON lines. The worker lives in its own session, so that
+    an interrupt of a cell does not reach it; it ends when this end of the socket closes, unless it is training.
     """
 
     def __init__(self) -> None:
@@ -75,6 +132,7 @@ class Worker:
                 start_new_session=True,
             )
         self._socket = ours
+        self._sending = threading.Lock()
         self._answers = ours.makefile("r", encoding="utf-8")
 
     @property
@@ -84,8 +142,15 @@ class Worker:
 
     def _send(self, job: dict[str, Any], descriptors: list[int]) -> None:
         message = {**job, "cwd": os.getcwd(), "environment": {**_ENVIRONMENT, **os.environ}}
-        socket.send_fds(self._socket, [b"\0"], descriptors)
-        self._socket.sendall(json.dumps(message).encode() + b"\n")
+        data = json.dumps(message).encode()
+        with self._sending:
+            socket.send_fds(self._socket, [FRAME.pack(len(data))], descriptors)
+            self._socket.sendall(data)
+
+    def cancel(self) -> None:
+        """Ask it to end the job it does; between two jobs this changes nothing."""
+        with contextlib.suppress(OSError):  # it died: then the job ends anyway
+            self._send({"job": "cancel"}, [])
 
     def hand_over(self, job: dict[str, Any], lock: int) -> None:
         """Give it a training job and the descriptor that holds the run's lock; from now on the worker is the run."""
@@ -102,6 +167,7 @@ class Worker:
 
         Raises:
             UserError: the job found a mistake of the user.
+            Cancelled: `cancel` ended the job.
             WorkerFault: the worker broke.
         """
         try:
@@ -112,6 +178,8 @@ class Worker:
             answer: dict[str, Any] = json.loads(line)
             if answer["type"] == "done":
                 return
+            if answer["type"] == "cancelled":
+                raise Cancelled
             if answer["type"] == "error":
                 raise UserError(answer["what"], answer["where"], answer["fix"])
             if answer["type"] == "fault":
@@ -175,23 +243,36 @@ class WorkerPool:
             worker.close()
             Worker().hand_over(job, lock)
 
-    def call(self, job: dict[str, Any], on_answer: Callable[[dict[str, Any]], None]) -> None:
+    def call(
+        self,
+        job: dict[str, Any],
+        on_answer: Callable[[dict[str, Any]], None],
+        cancellation: Cancellation | None = None,
+    ) -> None:
         """Do a job in a warm worker, or in a new one, and keep it warm for the next.
 
         An exception in the caller (an interrupt, say) ends the worker.
 
         Raises:
             UserError, WorkerFault: see `Worker.call`.
+            Cancelled: `cancellation` was used.
         """
+        cancellation = cancellation or Cancellation()
+        cancellation.check()
         worker = self._take()
         try:
-            for answer in worker.call(job):
-                on_answer(answer)
-        except BaseException as error:
-            if isinstance(error, UserError) and not isinstance(error, WorkerFault):
-                self._give_back(worker)
-            else:
-                worker.close()
+            with cancellation.over(worker):
+                for answer in worker.call(job):
+                    on_answer(answer)
+        except WorkerFault:
+            worker.close()
+            cancellation.check()  # then it was ended on purpose
+            raise
+        except (UserError, Cancelled):
+            self._give_back(worker)
+            raise
+        except BaseException:
+            worker.close()
             raise
         self._give_back(worker)
 

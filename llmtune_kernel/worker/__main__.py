@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.workers import FRAME, Cancelled
 from llmtune_kernel.worker.train import train
+
+if TYPE_CHECKING:
+    from llmtune_kernel.worker.sample import Loader
 
 
 class Channel:
-    """This end of the socket: jobs come in, answers go out, both JSON lines."""
+    """This end of the socket: jobs come in as frames, answers go out as JSON lines."""
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
-        self._lines = self._socket.makefile("r", encoding="utf-8")
 
     def receive(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next job and the descriptors that came with it; None when the other side has gone."""
-        # One byte carries the descriptors; read alone, nothing of the line is buffered with it.
-        mark, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
+        header, descriptors, _, _ = socket.recv_fds(self._socket, FRAME.size, 1, socket.MSG_WAITALL)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-        line = self._lines.readline() if mark else ""
-        return (json.loads(line), descriptors) if line else None
+        if len(header) < FRAME.size:
+            return None
+        (size,) = FRAME.unpack(header)
+        data = bytearray()
+        while len(data) < size:
+            part = self._socket.recv(size - len(data))
+            if not part:
+                return None
+            data += part
+        return json.loads(data), descriptors
 
     def answer(self, answer: dict[str, Any]) -> None:
         """Send one answer."""
         self._socket.sendall(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
 
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` if the job was cancelled, or if whoever wants it has gone."""
+        # Nothing else comes while a job is done.
+        if select.select([self._socket], [], [], 0)[0]:
+            raise Cancelled
+
     def wait_for_end(self) -> None:
         """Return when the other side has gone."""
-        self._lines.readline()
+        self._socket.recv(1)
 
 
 def warm_up() -> None:
@@ -60,11 +77,15 @@ def serve(channel: Channel) -> None:
     # Beside the main thread, which meanwhile takes a job and, if it is a run, hears its orders.
     imports = threading.Thread(target=warm_up, name="llmtune-imports")
     imports.start()
+    loader: Loader | None = None
     while (received := channel.receive()) is not None:
         job, descriptors = received
         _take_environment(job.pop("environment"))
         os.chdir(job.pop("cwd"))
+        if job["job"] == "cancel":  # came when its job was done already
+            continue
         if job["job"] == "train":
+            loader = None
             train(
                 Path(job["directory"]),
                 job["config"],
@@ -75,7 +96,7 @@ def serve(channel: Channel) -> None:
             )
             return
         imports.join()
-        _answer(channel, job)
+        loader = _answer(channel, job, loader)
 
 
 def _take_environment(environment: dict[str, str]) -> None:
@@ -84,12 +105,19 @@ def _take_environment(environment: dict[str, str]) -> None:
     os.environ.update(environment)
 
 
-def _answer(channel: Channel, job: dict[str, Any]) -> None:
+def _answer(channel: Channel, job: dict[str, Any], loader: Loader | None) -> Loader | None:
+    """Do a job; returns what holds the model for the next question, if this was one."""
     from llmtune_kernel.worker.inspect import inspect
-    from llmtune_kernel.worker.sample import sample
+    from llmtune_kernel.worker.sample import Loader, sample
 
+    loader = (loader or Loader()) if job["job"] == "sample" else None
     try:
-        {"inspect": inspect, "sample": sample}[job["job"]](job, channel.answer)
+        if loader is not None:
+            sample(job, channel.answer, loader, channel.check_cancelled)
+        else:
+            inspect(job, channel.answer, channel.check_cancelled)
+    except Cancelled:
+        channel.answer({"type": "cancelled"})
     except UserError as error:
         channel.answer({"type": "error", "what": error.what, "where": error.where, "fix": error.fix})
     except Exception:
@@ -97,6 +125,7 @@ def _answer(channel: Channel, job: dict[str, Any]) -> None:
         channel.answer({"type": "fault", "tail": traceback.format_exc().splitlines()[-12:]})
     else:
         channel.answer({"type": "done"})
+    return loader
 
 
 if __name__ == "__main__":

@@ -8,12 +8,15 @@ import os
 import queue
 import secrets
 import shutil
+import socket
+import struct
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -27,6 +30,43 @@ class Stopped(Exception):
     """The run was asked to stop before it trained."""
 
 
+# Seconds that a listener may leave unread what it is told before it is given up: training waits meanwhile.
+_PATIENCE = 30
+
+
+class Gone(Exception):
+    """Whoever listened to an answer has gone."""
+
+
+class Audience:
+    """Who listens to the answer to one `SampleNow` as it grows."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        plain = socket.socket(fileno=os.dup(connection.fileno()))
+        with plain, contextlib.suppress(OSError):  # it may be closed already
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _PATIENCE, 0))
+
+    def check(self) -> None:
+        """Raise `Gone` if nobody listens any more."""
+        if self._connection.poll():  # a listener says nothing; what can be read is the end
+            raise Gone
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a message.
+
+        Raises:
+            Gone: nobody listens any more.
+        """
+        try:
+            self._connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
+        except OSError:
+            raise Gone from None
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class ControlServer:
     """Listens on a socket that only this user, with the key in control.json, can talk to."""
 
@@ -35,6 +75,7 @@ class ControlServer:
         self._guard = threading.Lock()
         self._open = True
         self._orders: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._audiences: dict[str, Audience] = {}
         self._stop = threading.Event()
         # A socket's path may have about 100 characters: run directories are often deeper than that.
         self._folder = Path(tempfile.mkdtemp(prefix="llmtune-"))
@@ -48,25 +89,50 @@ class ControlServer:
     def _listen(self) -> None:
         while True:
             try:
-                with self._listener.accept() as connection:
-                    self._serve(connection)
+                self._serve(self._listener.accept())
             except (EOFError, AuthenticationError, ConnectionError):
                 continue
             except OSError:  # closed
                 return
 
     def _serve(self, connection: Connection) -> None:
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(connection)
+            try:
+                order = COMMAND.validate_json(connection.recv_bytes())
+                if isinstance(order, SampleNow):
+                    sample_settings(SamplesConfig(), order.settings)
+            except (ValidationError, UserError) as error:
+                what = error.what if isinstance(error, UserError) else f"Not a command: {error}"
+                refusal = {"what": what, "where": "control socket", "fix": getattr(error, "fix", "")}
+                connection.send_bytes(json.dumps({"ok": False, **refusal}).encode())
+                return
+            streamed = isinstance(order, SampleNow) and order.stream
+            if not streamed:
+                self.order(order)
+            connection.send_bytes(json.dumps({"ok": True}).encode())
+            if isinstance(order, SampleNow) and streamed:
+                opened.pop_all()
+                self._welcome(str(order.request), Audience(connection))
+                self.order(order)
+
+    def _welcome(self, request: str, audience: Audience) -> None:
+        with self._guard:
+            if self._open:
+                self._audiences[request] = audience
+            else:
+                audience.close()
+
+    @contextlib.contextmanager
+    def audience(self, order: SampleNow) -> Iterator[Audience | None]:
+        """Who listens to the answer to an order, if anybody does; sent away at the end."""
+        with self._guard:
+            audience = self._audiences.pop(order.request, None) if order.request else None
         try:
-            order = COMMAND.validate_json(connection.recv_bytes())
-            if isinstance(order, SampleNow):
-                sample_settings(SamplesConfig(), order.settings)
-        except (ValidationError, UserError) as error:
-            what = error.what if isinstance(error, UserError) else f"Not a command: {error}"
-            answer = {"ok": False, "what": what, "where": "control socket", "fix": getattr(error, "fix", "")}
-        else:
-            self.order(order)
-            answer = {"ok": True}
-        connection.send_bytes(json.dumps(answer).encode())
+            yield audience
+        finally:
+            if audience is not None:
+                audience.close()
 
     def order(self, order: Command) -> None:
         """Give an order from inside this process; one that comes after the end changes nothing."""
@@ -95,6 +161,8 @@ class ControlServer:
         """Stop listening and remove the socket; no order is taken any more."""
         with self._guard:
             self._open = False
+            for audience in self._audiences.values():
+                audience.close()
         self._directory.control.unlink(missing_ok=True)
         self._listener.close()
         shutil.rmtree(self._folder, ignore_errors=True)

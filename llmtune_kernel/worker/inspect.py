@@ -1,4 +1,4 @@
-"""The job `inspect`: what the data of a configuration look like to the trainer, without training."""
+"""The job `inspect`: what the data of a configuration look like to the trainer, and what the run will take."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.summary import summarise
-from llmtune_kernel.models.loading import load_tokenizer
-from llmtune_kernel.models.sources import find_model
-from llmtune_kernel.worker.prepare import prepare_data, total_steps
+from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
+from llmtune_kernel.models.memory import free_for_training, training_bytes
+from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.worker.prepare import (
+    PreparedData,
+    largest_batch,
+    prepare_data,
+    steps_per_epoch,
+    total_steps,
+)
 
 
-def inspect(job: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
-    """Answer with progress, then with a summary.
+def inspect(
+    job: dict[str, Any], answer: Callable[[dict[str, Any]], None], check_cancelled: Callable[[], None]
+) -> None:
+    """Answer with progress, then with a summary: that of `summarise`, and what `_plan` says of the run.
 
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
             to render.
+        check_cancelled: Called after each batch of rows; may raise to end the job.
 
     Raises:
-        UserError: any mistake in the model's name or in the data.
+        UserError: any mistake in the model's name, in its layers or in the data.
     """
     config = RunConfig.model_validate(job["config"])
     variables: dict[str, str] = job["variables"]
@@ -30,15 +41,32 @@ def inspect(job: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> No
         return Path(variables[source[1:]] if source.startswith("$") else source)
 
     def progress(done: int, total: int) -> None:
+        check_cancelled()
         answer({"type": "progress", "done": done, "total": total})
 
-    tokenizer = load_tokenizer(find_model(config.model))
+    source = find_model(config.model)
+    tokenizer = load_tokenizer(source)
     data = prepare_data(config, tokenizer, locate, progress)
     summary = summarise(data.training.rows, data.training.encoded, tokenizer, first=job["first"])
-    summary.update(
-        model=config.model.name_or_path,
-        steps=total_steps(config, len(data.train)),
-        train_rows=len(data.train),
-        eval_rows=len(data.evaluation),
-    )
-    answer({"type": "summary", "summary": summary})
+    answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
+
+
+def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:
+    """What the run will do and need: `model`; `steps`, `train_rows`, `eval_rows`; `run_tokens`, trained on or read in
+    all epochs; `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
+    rows = len(data.train)
+    steps = total_steps(config, rows)
+    epoch_tokens = sum(len(data.training.encoded.input_ids[row]) for row in data.train)
+    model = prepare_for_training(load_skeleton(source), config.method)
+    free = free_for_training(device())
+    tokens, targets = largest_batch(config, data.training.encoded)
+    return {
+        "model": config.model.name_or_path,
+        "steps": steps,
+        "train_rows": rows,
+        "eval_rows": len(data.evaluation),
+        "run_tokens": round(epoch_tokens * steps / steps_per_epoch(config, rows)),
+        "max_positions": getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        "memory": training_bytes(config, model, tokens, targets, compute_dtype(config.model), free),
+        "memory_available": free,
+    }

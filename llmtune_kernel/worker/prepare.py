@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,10 +72,21 @@ def prepare_data(
     return PreparedData(training, list(range(count)), None, [])
 
 
+def steps_per_epoch(config: RunConfig, rows: int) -> int:
+    """Optimizer steps of one pass over `rows` training rows on one device."""
+    batches = math.ceil(rows / config.training.per_device_train_batch_size)
+    return max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
+
+
 def total_steps(config: RunConfig, rows: int) -> int:
     """Optimizer steps of a run over `rows` training rows on one device."""
-    if config.training.max_steps:
-        return config.training.max_steps
-    batches = math.ceil(rows / config.training.per_device_train_batch_size)
-    per_epoch = max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
-    return math.ceil(config.training.num_train_epochs * per_epoch)
+    return config.training.max_steps or math.ceil(
+        config.training.num_train_epochs * steps_per_epoch(config, rows)
+    )
+
+
+def largest_batch(config: RunConfig, encoded: EncodedRows) -> tuple[int, int]:
+    """Tokens, and trained ones among them, of a batch of the longest rows: no batch has more."""
+    longest = heapq.nlargest(config.training.per_device_train_batch_size, map(len, encoded.input_ids))
+    tokens = sum(longest)
+    return tokens, tokens * encoded.trained_tokens // max(encoded.tokens, 1)

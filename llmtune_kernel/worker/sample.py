@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +20,61 @@ from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.worker.control import sample_settings
 
 
-def sample(job: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
-    """Answer with `{type: answers, column, answers}` for each source.
+@dataclass(frozen=True)
+class _Column:
+    """A model to ask: what to load, and how it answers."""
+
+    name: str
+    base: ModelSource
+    dtype: torch.dtype
+    own: SamplesConfig
+    adapter: Path | None
+
+
+def sample(
+    job: dict[str, Any],
+    answer: Callable[[dict[str, Any]], None],
+    loader: Loader,
+    check_cancelled: Callable[[], None],
+) -> None:
+    """Answer with `{type: answers, column, answers}` for each source; those on one base model follow each other.
 
     Args:
         job: `sources`, each `{column, model}` (a `ModelConfig`) or `{column, directory}` (a run); `prompts`;
-            `settings`, changes to the defaults, or to a run's own settings.
+            `settings`, changes to the defaults, or to a run's own settings; `stream`: whether to answer with
+            `{type: piece, column, prompt, text}` as the answers grow.
+        loader: Keeps the base model for the next job.
+        check_cancelled: Called after each token; may raise to end the job.
 
     Raises:
         UserError: an unknown model, a run without a result, a wrong prompt or setting.
     """
-    loader = _Loader()
-    for source in job["sources"]:
-        if "model" in source:
-            config = ModelConfig.model_validate(source["model"])
-            base, dtype, own, result = find_model(config), compute_dtype(config), SamplesConfig(), None
-        else:
-            base, dtype, own, result = _of_run(RunDirectory(Path(source["directory"])))
-        settings = sample_settings(own, job["settings"])
+    columns = [_column(source) for source in job["sources"]]
+    bases = [(column.base, column.dtype) for column in columns]
+    columns.sort(key=lambda column: bases.index((column.base, column.dtype)))
+    for column in columns:
+        settings = sample_settings(column.own, job["settings"])
         prompts = [as_messages(prompt, settings.system) for prompt in job["prompts"]]
-        with loader.load(base, dtype, result) as (model, tokenizer):
-            answers = generate(model, tokenizer, prompts, settings, dtype)
-        answer({"type": "answers", "column": source["column"], "answers": answers})
+
+        def tell(number: int, piece: str, name: str = column.name) -> None:
+            check_cancelled()
+            if piece and job["stream"]:
+                answer({"type": "piece", "column": name, "prompt": number, "text": piece})
+
+        with loader.load(column.base, column.dtype, column.adapter) as (model, tokenizer):
+            check_cancelled()
+            answers = generate(model, tokenizer, prompts, settings, column.dtype, tell)
+        answer({"type": "answers", "column": column.name, "answers": answers})
 
 
-def _of_run(directory: RunDirectory) -> tuple[ModelSource, torch.dtype, SamplesConfig, Path | None]:
+def _column(source: dict[str, Any]) -> _Column:
+    if "directory" in source:
+        return _of_run(source["column"], RunDirectory(Path(source["directory"])))
+    config = ModelConfig.model_validate(source["model"])
+    return _Column(source["column"], find_model(config), compute_dtype(config), SamplesConfig(), None)
+
+
+def _of_run(column: str, directory: RunDirectory) -> _Column:
     result = next((path for path in (directory.adapter, directory.model) if path.exists()), None)
     if result is None:
         raise UserError(
@@ -53,32 +85,43 @@ def _of_run(directory: RunDirectory) -> tuple[ModelSource, torch.dtype, SamplesC
     resolved = json.loads(directory.resolved.read_text(encoding="utf-8"))
     base = resolved["base"]
     own = SamplesConfig.model_validate(resolved["config"]["samples"])
-    return ModelSource(base["name_or_path"], base["revision"]), getattr(torch, base["dtype"]), own, result
+    dtype: torch.dtype = getattr(torch, base["dtype"])
+    if result == directory.model:
+        return _Column(column, ModelSource(str(result), None), dtype, own, None)
+    return _Column(column, ModelSource(base["name_or_path"], base["revision"]), dtype, own, result)
 
 
-class _Loader:
+class Loader:
     """Keeps the last base model, so that it and the adapters on it are one load."""
 
     def __init__(self) -> None:
-        self._key: tuple[ModelSource, torch.dtype] | None = None
+        self._key: tuple[ModelSource, torch.dtype, int] | None = None
         self._base: Any = None
 
     @contextlib.contextmanager
-    def load(self, base: ModelSource, dtype: torch.dtype, result: Path | None) -> Iterator[tuple[Any, Any]]:
-        """The model and tokenizer of a base model or of the result of a run."""
-        if result is not None and result.name == "model":
-            base, result = ModelSource(str(result), None), None
-        if self._key != (base, dtype):
+    def load(self, base: ModelSource, dtype: torch.dtype, adapter: Path | None) -> Iterator[tuple[Any, Any]]:
+        """The model and tokenizer of a base model, with the adapter of a run if one is given."""
+        wanted = (base, dtype, _changed(base))
+        if self._key != wanted:
             self._key, self._base = None, None  # before the next is loaded: two may not fit
             self._base = load_model(base, dtype, "auto")
-            self._key = (base, dtype)
-        if result is None:
+        self._key = None  # an adapter that breaks half-way would leave its layers in it
+        if adapter is None:
+            self._key = wanted
             yield self._base, load_tokenizer(base)
             return
         from peft import PeftModel
 
-        tuned = PeftModel.from_pretrained(self._base, str(result)).eval()
+        tuned = PeftModel.from_pretrained(self._base, str(adapter)).eval()
         try:
-            yield tuned, load_tokenizer(ModelSource(str(result), None))
+            yield tuned, load_tokenizer(ModelSource(str(adapter), None))
         finally:
             self._base = tuned.unload()
+            self._key = wanted
+
+
+def _changed(source: ModelSource) -> int:
+    """When the files of a local model changed last, in nanoseconds: a run that is continued writes its model anew."""
+    if not source.local:
+        return 0
+    return max(entry.stat().st_mtime_ns for entry in os.scandir(source.name_or_path))

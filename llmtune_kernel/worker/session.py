@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import shutil
@@ -18,7 +19,7 @@ from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import compute_dtype, device, load_model, load_tokenizer
-from llmtune_kernel.models.memory import activation_bytes, free_memory
+from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.control import Pause, Resume, SampleNow, Save, Stop
 from llmtune_kernel.runs.directory import RunDirectory
@@ -36,8 +37,8 @@ from llmtune_kernel.runs.events import (
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
-from llmtune_kernel.worker.control import ControlServer, sample_settings
-from llmtune_kernel.worker.prepare import PreparedData, prepare_data, total_steps
+from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_settings
+from llmtune_kernel.worker.prepare import PreparedData, largest_batch, prepare_data, total_steps
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
@@ -169,23 +170,19 @@ class Session:
         return trainer
 
     def _checkpointing(self, encoded: EncodedRows) -> bool:
-        wanted = self._config.training.gradient_checkpointing
-        if wanted != "auto":
-            return bool(wanted)
-        batch = self._config.training.per_device_train_batch_size
-        longest = min(max(encoded.lengths), self._config.data.max_length)
-        targets = longest * batch * encoded.trained_tokens // max(encoded.tokens, 1)
-        needed = activation_bytes(self._model.config, longest * batch, targets, self._dtype.itemsize)
+        training = self._config.training
+        tokens, targets = largest_batch(self._config, encoded)
+        needed = activation_bytes(self._model.config, tokens, targets, self._dtype.itemsize)
         free = free_memory(device())
-        if needed < 0.8 * free:
-            return False
-        self._emit(
-            Log(
-                message=f"Gradient checkpointing is on: activations would take {needed / 2**30:.1f} GB, "
-                f"{free / 2**30:.1f} GB are free."
+        wanted = wants_checkpointing(self._config, needed, free)
+        if wanted and training.gradient_checkpointing == "auto":
+            self._emit(
+                Log(
+                    message=f"Gradient checkpointing is on: activations would take {needed / 2**30:.1f} GB, "
+                    f"{free / 2**30:.1f} GB are free."
+                )
             )
-        )
-        return True
+        return wanted
 
     def _go_on_from(self, checkpoint: Path, planned: int) -> None:
         """Refuse a checkpoint with no step left to do, and carry the count of tokens on."""
@@ -266,16 +263,31 @@ class Session:
             self._obey(order)
 
     def _sample(self, order: SampleNow) -> None:
+        with self._control.audience(order) as audience, contextlib.suppress(Gone):
+            self._answer(order, audience)
+
+    def _answer(self, order: SampleNow, audience: Audience | None) -> None:
         settings = sample_settings(self._config.samples, order.settings)
+
+        def tell(_: int, piece: str) -> None:
+            if audience:
+                audience.check()
+                if piece:
+                    audience.tell({"text": piece})
+
         try:
             prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
             if not prompts:
                 raise UserError("There is no prompt: add some under samples.prompts.")
-            answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype)
+            answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype, tell)
+        except Gone:
+            raise
         except Exception as error:
             # Say, a chat template that knows no system turn: no reason to lose the run.
             traceback.print_exc()
             self._emit(Log(level="warning", message=f"No sample: {error}"))
+            if audience:
+                audience.tell({"done": True, "error": self._mistake(error)})
             if order.request is None:
                 return
             prompts, answers = [], []  # whoever waits for this request shall not wait for ever
@@ -289,6 +301,14 @@ class Session:
                 ],
             )
         )
+        if audience and answers:
+            audience.tell({"done": True, "answer": answers[0]})
+
+    def _mistake(self, error: Exception) -> dict[str, str]:
+        if isinstance(error, UserError):
+            return {"what": error.what, "where": error.where, "fix": error.fix}
+        what = f"The run {self._directory.name!r} could not answer: {error}"
+        return {"what": what, "where": str(self._directory.log), "fix": "Change the prompt."}
 
     def _save_result(self) -> None:
         """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""

@@ -1,0 +1,131 @@
+"""Before a run: what the trainer will see of the data, what the run will take, and what to change."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config import RunConfig, read_config
+from llmtune_kernel.data.sources import fingerprint_file
+from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.notices import notices
+from llmtune_kernel.notebook.variables import data_writers
+from llmtune_kernel.runs.speed import measured_speed
+from llmtune_kernel.runs.workers import pool
+
+Summary = dict[str, Any]
+_KEPT_SECONDS = 60.0  # after that free memory may be another
+
+
+def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspection:
+    """Let a worker look at the data of a configuration; asked again about the same data, it answers at once.
+
+    Args:
+        namespace: Where `$name` is looked up.
+
+    Raises:
+        UserError: any mistake in the configuration, the data or the model's name.
+    """
+    config = read_config(wanted.text).model_copy(update={"resume": None})
+    with snapshots(config, namespace) as files:
+        key = (config, wanted.first, os.getcwd(), _fingerprints(config, files))
+        summary = _last_look().get(key, lambda: inspect_data(config, files, wanted.first))
+    speed = measured_speed(config)
+    taken = protocol.Inspection.model_fields.keys() - {"lengths", "seconds", "notices"}
+    return protocol.Inspection(
+        **{name: summary[name] for name in taken},
+        lengths=protocol.Lengths(
+            **{name: summary["lengths"][name] for name in protocol.Lengths.model_fields}
+        ),
+        seconds=summary["run_tokens"] / speed if speed else None,
+        notices=notices(config, summary),
+    )
+
+
+@contextmanager
+def snapshots(config: RunConfig, namespace: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """For each notebook variable that the configuration names an Arrow file of its rows, which goes at the end.
+
+    Raises:
+        UserError: a variable is not defined, or cannot be stored.
+    """
+    with tempfile.TemporaryDirectory(prefix="llmtune-") as folder:
+        files = {}
+        for name, write in data_writers(config, namespace).items():
+            files[name] = str(Path(folder) / f"{name}.arrow")
+            write(Path(files[name]))
+        yield files
+
+
+def inspect_data(
+    config: RunConfig,
+    files: Mapping[str, str],
+    first: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Summary:
+    """The summary of the job `inspect`, see `worker/inspect.py`.
+
+    Args:
+        files: From `snapshots`.
+        first: How many rows to render.
+        on_progress: Told rows done and rows in all.
+
+    Raises:
+        UserError: any mistake in the data or the model's name.
+    """
+    found: Summary = {}
+
+    def take(answer: dict[str, Any]) -> None:
+        if answer["type"] == "summary":
+            found.update(answer["summary"])
+        else:
+            on_progress(answer["done"], answer["total"])
+
+    job = {
+        "job": "inspect",
+        "config": config.model_dump(mode="json"),
+        "variables": dict(files),
+        "first": first,
+    }
+    pool().call(job, take)
+    return found
+
+
+def _fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, ...]:
+    """What changes when the rows change: of variables a hash of their content, of files size and time."""
+    found: list[object] = [fingerprint_file(path) for path in files.values()]
+    for source in (config.data.train, config.data.eval):
+        if source and not source.startswith("$") and os.path.exists(source):
+            status = os.stat(source)
+            found.append((status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+class _LastLook:
+    """The newest summary, for a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: tuple[object, float, Summary] | None = None
+
+    def get(self, key: object, inspect: Callable[[], Summary]) -> Summary:
+        with self._lock:
+            kept = self._kept
+        if kept and kept[0] == key and time.monotonic() - kept[1] < _KEPT_SECONDS:
+            return kept[2]
+        summary = inspect()
+        with self._lock:
+            self._kept = (key, time.monotonic(), summary)
+        return summary
+
+
+@functools.cache
+def _last_look() -> _LastLook:
+    return _LastLook()

@@ -1,0 +1,99 @@
+"""What is worth knowing before a run starts, each with the change that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config.run import AUTO_LEARNING_RATES
+from llmtune_kernel.notebook.protocol import Fix, Notice
+from llmtune_kernel.runs.wording import size
+
+_FEW_ROWS = 10
+_ROWS_TO_EVALUATE = 100
+_TRUNCATED_SHARE = 0.05
+_LENGTH_STEP = 64
+
+
+def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
+    """Notices about a run, the gravest first.
+
+    Args:
+        summary: Of the job `inspect`, see `worker/inspect.py`.
+    """
+    found = (
+        _memory(config, summary),
+        _truncated(config, summary),
+        _few_rows(summary),
+        _batch(config, summary),
+        _learning_rate(config),
+        _no_evaluation(config, summary),
+    )
+    return [notice for notice in found if notice is not None]
+
+
+def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    needed, free = summary["memory"], summary["memory_available"]
+    if needed <= free:
+        return None
+    fixes = []
+    if config.training.gradient_checkpointing is False:
+        path = "training.gradient_checkpointing"
+        fixes.append(Fix(label="Turn on gradient checkpointing", path=path, value=True))
+    batch = config.training.per_device_train_batch_size
+    if batch > 1:
+        path = "training.per_device_train_batch_size"
+        fixes.append(Fix(label=f"Batch size {batch // 2}", path=path, value=batch // 2))
+    message = f"The run may need {size(needed)} of memory; {size(free)} are free."
+    return Notice(message=message, fixes=fixes)
+
+
+def _truncated(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    share = summary["truncated"] / summary["rows"]
+    if share <= _TRUNCATED_SHARE:
+        return None
+    now = config.data.max_length
+    wanted = -(-summary["lengths"]["p99"] // _LENGTH_STEP) * _LENGTH_STEP
+    wanted = min(wanted, summary["max_positions"] or wanted)
+    fixes = []
+    if wanted > now:
+        fixes.append(Fix(label=f"Maximum length {wanted:,}", path="data.max_length", value=wanted))
+    message = f"{share:.0%} of the rows are longer than {now:,} tokens and are cut."
+    return Notice(message=message, fixes=fixes)
+
+
+def _few_rows(summary: Mapping[str, Any]) -> Notice | None:
+    rows = summary["train_rows"]
+    if rows >= _FEW_ROWS:
+        return None
+    count = "1 row" if rows == 1 else f"{rows} rows"
+    return Notice(message=f"There are only {count} to train on: the model will learn them by heart.")
+
+
+def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    batch, rows = config.training.per_device_train_batch_size, summary["train_rows"]
+    if batch <= rows:
+        return None
+    fix = Fix(label=f"Batch size {rows}", path="training.per_device_train_batch_size", value=rows)
+    return Notice(message=f"The batch size {batch} is larger than the {rows:,} training rows.", fixes=[fix])
+
+
+def _learning_rate(config: RunConfig) -> Notice | None:
+    usual, chosen = AUTO_LEARNING_RATES[config.method.type], config.learning_rate_value
+    if usual / 10 <= chosen <= usual * 10:
+        return None
+    height = "high" if chosen > usual else "low"
+    fix = Fix(label=f"Learning rate auto ({usual:g})", path="training.learning_rate", value="auto")
+    message = (
+        f"The learning rate {chosen:g} is {height} for the method {config.method.type}; {usual:g} is usual."
+    )
+    return Notice(message=message, fixes=[fix])
+
+
+def _no_evaluation(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    if summary["eval_rows"] or summary["train_rows"] < _ROWS_TO_EVALUATE:
+        return None
+    fix = Fix(label="Set 10% of the rows aside", path="data.eval_fraction", value=0.1)
+    message = "No rows are set aside for evaluation: overfitting would not show."
+    return Notice(message=message, fixes=[fix])

@@ -1,0 +1,96 @@
+"""Answers come in pieces that no later token changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from llmtune_kernel.config import SamplesConfig
+from llmtune_kernel.inference.generation import _Teller, as_messages, generate
+
+TEXTS = [
+    "Plain words, and a number: 12.",
+    "  \n indented, and blank at the end \n\n",
+    "Grüße aus Zürich – 한국어 文字 🦙🏽‍♀️ done",
+    "ends in the middle: 🦙",
+    "don't  merge  spaces , please .",
+]
+
+
+def pieces_of(tokenizer: Any, ids: list[int]) -> list[str]:
+    told: list[str] = []
+    teller = _Teller(tokenizer, told.append)
+    teller.put(torch.tensor([[1, 2, 3]]))
+    for token in ids:
+        teller.put(torch.tensor([token]))
+    teller.end()
+    return told
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_pieces_of_real_text_join_to_it_and_hold_no_broken_character(
+    smollm2_tokenizer: Any, text: str
+) -> None:
+    pieces = pieces_of(smollm2_tokenizer, smollm2_tokenizer.encode(text))
+    assert "".join(pieces) == text.strip()
+    assert not any("\ufffd" in piece for piece in pieces)
+    assert sum(map(bool, pieces)) > 3
+
+
+def test_a_character_that_stays_broken_is_told_at_the_end(smollm2_tokenizer: Any) -> None:
+    ids = smollm2_tokenizer.encode("a 🦙")[:-1]
+    pieces = pieces_of(smollm2_tokenizer, ids)
+    assert "".join(pieces) == smollm2_tokenizer.decode(ids).strip()
+    assert set(pieces[-1].strip()) == {"\ufffd"}
+    assert not any("\ufffd" in piece for piece in pieces[:-1])
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model: str) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_of_random_tokens_join_to_the_answer(tiny: Any, smollm2_tokenizer: Any, seed: int) -> None:
+    # A random model at a high temperature says all kinds of bytes.
+    settings = SamplesConfig(max_new_tokens=48, temperature=2.0, top_k=0)
+    told: dict[int, list[str]] = {0: [], 1: []}
+    torch.manual_seed(seed)
+    prompts = [as_messages("Hello", None), as_messages("안녕", None)]
+    answers = generate(
+        tiny,
+        smollm2_tokenizer,
+        prompts,
+        settings,
+        torch.float32,
+        lambda number, text: told[number].append(text),
+    )
+    assert ["".join(pieces) for pieces in told.values()] == answers
+    assert all(len(list(filter(None, pieces))) > 10 for pieces in told.values())
+
+
+def test_listening_changes_no_answer_and_an_exception_ends_the_work_with_the_model_as_it_was(
+    tiny: Any, smollm2_tokenizer: Any
+) -> None:
+    settings = SamplesConfig(max_new_tokens=12)
+    prompts = [as_messages("Hello", None)]
+    tiny.train()
+    state = torch.get_rng_state()
+    heard: list[str] = []
+
+    def hear(_: int, piece: str) -> None:
+        heard.append(piece)
+        if len(heard) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        generate(tiny, smollm2_tokenizer, prompts, settings, torch.float32, hear)
+    assert len(heard) == 3
+    assert tiny.training
+    assert torch.equal(torch.get_rng_state(), state)
+    [answer] = generate(tiny, smollm2_tokenizer, prompts, settings, torch.float32)
+    assert answer.startswith("".join(heard))
