@@ -1,0 +1,191 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import React, { useEffect, useRef } from 'react';
+
+import { FaultMessage } from '../sidebar/fault';
+import { differences } from './differences';
+import type { RunModel } from './model';
+import { colorOf, OverlayChart } from './overlay';
+import { sideBySide } from './samples';
+import { count, measure, Wording } from './wording';
+
+export interface ICompareProps {
+  models: readonly RunModel[];
+  /** Of the training losses, from 0 to 1. */
+  smoothing: number;
+  trans: TranslationBundle;
+}
+
+/**
+ * Several runs side by side: losses, differences of their configurations, last samples.
+ */
+export function CompareView(props: ICompareProps): JSX.Element {
+  const { models, trans } = props;
+  const faults = models.filter(model => model.fault);
+  const notice = models[0].notice;
+  return (
+    <div className="jp-llmtune-run-body">
+      {notice && (
+        <p className="jp-llmtune-notice" role="status">
+          {notice}
+        </p>
+      )}
+      {faults.map(model => (
+        <FaultMessage key={model.run} fault={model.fault!} />
+      ))}
+      <Curves {...props} />
+      <div className="jp-llmtune-compare-tables">
+        <table>
+          <Head models={models} label={trans.__('Run')} />
+          <tbody>
+            <Outcomes models={models} trans={trans} />
+          </tbody>
+        </table>
+        <h3>{trans.__('Differences of the configurations')}</h3>
+        <Differences models={models} trans={trans} />
+        <h3>{trans.__('Last samples')}</h3>
+        <ComparedSamples models={models} trans={trans} />
+      </div>
+    </div>
+  );
+}
+
+function Curves({ models, smoothing, trans }: ICompareProps): JSX.Element {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const curves = models.map(({ run, chart }) => ({
+      name: run,
+      data: chart.data
+    }));
+    const chart = new OverlayChart(ref.current!, { curves, smoothing, trans });
+    return () => chart.dispose();
+  }, [models, smoothing, trans]);
+  return <div ref={ref} className="jp-llmtune-overlay" />;
+}
+
+function Head(props: {
+  models: readonly RunModel[];
+  label: string;
+}): JSX.Element {
+  return (
+    <thead>
+      <tr>
+        <th scope="col">{props.label}</th>
+        {props.models.map(({ run }, index) => (
+          <th key={run} scope="col">
+            <span
+              className="jp-llmtune-swatch"
+              style={{ background: `var(${colorOf(index)})` }}
+            />
+            {run}
+          </th>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
+function Outcomes({
+  models,
+  trans
+}: Pick<ICompareProps, 'models' | 'trans'>): JSX.Element {
+  const wording = new Wording(trans);
+  const rows: [string, (model: RunModel) => string][] = [
+    [
+      trans.__('State'),
+      model => (model.view ? wording.state(model.state) : '')
+    ],
+    [
+      trans.__('Step'),
+      ({ progress: { metrics } }) =>
+        metrics ? `${count(metrics.step)} / ${count(metrics.max_steps)}` : '–'
+    ],
+    [
+      trans.__('Train loss'),
+      ({ progress }) => measure(progress.metrics?.loss ?? null)
+    ],
+    [
+      trans.__('Eval loss'),
+      ({ progress }) => measure(progress.evaluation?.loss ?? null)
+    ],
+    [
+      trans.__('Duration'),
+      ({ summary }) => (summary ? wording.duration(summary.duration) : '–')
+    ]
+  ];
+  return (
+    <>
+      {rows.map(([label, value]) => (
+        <tr key={label}>
+          <th scope="row">{label}</th>
+          {models.map(model => (
+            <td key={model.run}>{value(model)}</td>
+          ))}
+        </tr>
+      ))}
+    </>
+  );
+}
+
+function Differences({
+  models,
+  trans
+}: Pick<ICompareProps, 'models' | 'trans'>): JSX.Element {
+  const found = differences(models.map(({ config }) => config));
+  if (found.length === 0) {
+    return <p>{trans.__('The configurations are the same.')}</p>;
+  }
+  return (
+    <table>
+      <Head models={models} label={trans.__('Setting')} />
+      <tbody>
+        {found.map(({ key, values }) => (
+          <tr key={key}>
+            <th scope="row">
+              <code>{key}</code>
+            </th>
+            {values.map((value, index) => (
+              <td key={index}>{value ?? '–'}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function ComparedSamples({
+  models,
+  trans
+}: Pick<ICompareProps, 'models' | 'trans'>): JSX.Element {
+  const rows = sideBySide(models.map(({ progress }) => progress.samples));
+  if (rows.length === 0) {
+    return <p>{trans.__('None of these runs has samples.')}</p>;
+  }
+  return (
+    <table>
+      <Head models={models} label={trans.__('Prompt')} />
+      <tbody>
+        {rows.map(({ prompt, answers }) => (
+          <tr key={prompt}>
+            <th scope="row" className="jp-llmtune-text">
+              {prompt}
+            </th>
+            {answers.map((answer, index) => (
+              <td key={index} className="jp-llmtune-text">
+                {answer ? (
+                  <>
+                    <small>{trans.__('Step %1', count(answer.step))}</small>
+                    {answer.answer}
+                  </>
+                ) : (
+                  '–'
+                )}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,2 @@
+export type { IRunTabArgs } from './tab';
+export { createRunTab, RunTab } from './tab';

@@ -1,0 +1,311 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { JSONObject } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type {
+  IFault,
+  IRunCommand,
+  IRunSummary,
+  IRunView,
+  RunEvent
+} from '../kernel/protocol';
+import type { IKernelClient, IRunList, IRunSubscription } from '../tokens';
+import type { ChartDefaults } from './chartModel';
+import { RunChartModel } from './chartModel';
+import type { IClientSource } from './clientSource';
+import { Coalescer } from './coalescer';
+import { Progress } from './progress';
+import type { RunState } from './wording';
+import { isOver } from './wording';
+
+/**
+ * A run as a view of it shows it, followed by its events through whatever client there is.
+ */
+export class RunModel implements IDisposable {
+  constructor(options: RunModel.IOptions) {
+    this.run = options.run;
+    this._source = options.source;
+    this._trans = options.trans;
+    this.chart = new RunChartModel(options.chart);
+    this._progress = new Progress(options.trans);
+    this._source.changed.connect(this._onSource, this);
+    this._onSource();
+  }
+
+  /** Name of the run. */
+  readonly run: string;
+  readonly chart: RunChartModel;
+
+  get progress(): Progress {
+    return this._progress;
+  }
+
+  get state(): RunState {
+    return this._isLost ? 'failed' : this._progress.state;
+  }
+
+  /** Null until the run has been read. */
+  get view(): IRunView | null {
+    return this._view;
+  }
+
+  get summary(): IRunSummary | null {
+    return this._summary;
+  }
+
+  get config(): JSONObject | null {
+    return this._view?.config ?? null;
+  }
+
+  /** Whether the configuration has prompts to answer. */
+  get hasPrompts(): boolean {
+    const samples = this.config?.samples as { prompts?: unknown[] } | undefined;
+    return (samples?.prompts?.length ?? 0) > 0;
+  }
+
+  /** What is wrong with following or steering the run. */
+  get fault(): IFault | null {
+    return this._fault;
+  }
+
+  /** What keeps the view from being up to date; empty if it is. */
+  get notice(): string {
+    const client = this._client;
+    if (!client) {
+      return this._trans.__(
+        'Open the notebook of this run to follow and steer it.'
+      );
+    }
+    return 'message' in client.status ? client.status.message : '';
+  }
+
+  get isConnected(): boolean {
+    return this._client?.status.kind === 'ready';
+  }
+
+  /** The command that was sent and has not shown an effect yet. */
+  get asked(): IRunCommand['command'] | null {
+    return this._asked;
+  }
+
+  /** Emitted at most four times a second. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._source.changed.disconnect(this._onSource, this);
+      this._leave();
+      this._redraw.dispose();
+      this.chart.dispose();
+      Signal.clearData(this);
+    }
+  }
+
+  /** While somebody looks, the list of runs tells what no event can: that the run has died or gone. */
+  set isWatched(isWatched: boolean) {
+    this._isWatched = isWatched;
+    this._list?.dispose();
+    this._list = null;
+    if (isWatched && this._client) {
+      this._list = this._client.watchRuns();
+      this._list.changed.connect(this._onList, this);
+    }
+  }
+
+  async control(command: IRunCommand['command']): Promise<void> {
+    const client = this._client;
+    if (!client) {
+      return;
+    }
+    this._asked = command;
+    this._fault = null;
+    this._redraw.touch();
+    try {
+      await client.request('control', { run: this.run, command });
+    } catch (error) {
+      this._asked = null;
+      this._fail(error as IFault);
+    }
+  }
+
+  /** Read again what events do not tell: files and configuration. */
+  async refresh(): Promise<void> {
+    if (this._refreshing || !this.isConnected || !this._view) {
+      this._isStale = this._refreshing;
+      return;
+    }
+    const client = this._client!;
+    this._refreshing = true;
+    try {
+      do {
+        this._isStale = false;
+        const view = await client.request('view', { run: this.run });
+        if (client !== this._client) {
+          return;
+        }
+        this._view = view;
+        this._summary = view.summary;
+        this._redraw.touch();
+      } while (this._isStale);
+    } catch {
+      // What was read before stays.
+    } finally {
+      this._refreshing = false;
+    }
+  }
+
+  /** Try once more to read the run. */
+  retry(): void {
+    this._fault = null;
+    this._onStatus();
+    this._redraw.touch();
+  }
+
+  private _onSource(): void {
+    const { client } = this._source;
+    if (client !== this._client) {
+      this._leave();
+      this._client = client;
+      client?.statusChanged.connect(this._onStatus, this);
+      this.isWatched = this._isWatched;
+    }
+    this._onStatus();
+  }
+
+  private _onStatus(): void {
+    if (this.isConnected && !this._subscription) {
+      void this._load(this._client!);
+    }
+    this._redraw.touch();
+  }
+
+  private _leave(): void {
+    this._client?.statusChanged.disconnect(this._onStatus, this);
+    this._subscription?.dispose();
+    this._subscription = null;
+    this._list?.dispose();
+    this._list = null;
+    this._client = null;
+    this._loading = null;
+    this._asked = null;
+  }
+
+  private async _load(client: IKernelClient): Promise<void> {
+    if (this._loading === client) {
+      return;
+    }
+    this._loading = client;
+    try {
+      const view = await client.request('view', { run: this.run });
+      if (client === this._client && !this._isDisposed) {
+        this._show(view);
+        this._subscription = client.subscribe(this.run, view.offset);
+        this._subscription.events.connect(this._onEvents, this);
+        this._subscription.failed.connect((_, fault) => this._fail(fault));
+      }
+    } catch (error) {
+      // A connection that ended is followed by a change of the status, which loads again.
+      if (client === this._client && this.isConnected) {
+        this._fail(error as IFault);
+      }
+    } finally {
+      if (this._loading === client) {
+        this._loading = null;
+      }
+    }
+  }
+
+  private _show(view: IRunView): void {
+    this._view = view;
+    this._summary = view.summary;
+    this._fault = null;
+    this._progress = new Progress(this._trans);
+    this._progress.take(view.events);
+    this._isLost = this._hasDied(view.summary);
+    this.chart.load(view);
+    this._redraw.touch();
+  }
+
+  private _onEvents(_: IRunSubscription, events: RunEvent[]): void {
+    this._progress.take(events);
+    this.chart.take(events);
+    const steps = events.map(event => event.type);
+    if (steps.includes('state')) {
+      this._isLost = false;
+      this._asked = null;
+    }
+    if (steps.includes('checkpoint') && this._asked === 'save') {
+      this._asked = null;
+    }
+    if (steps.includes('sample') && this._asked === 'sample') {
+      this._asked = null;
+    }
+    if (steps.includes('state') || steps.includes('checkpoint')) {
+      void this.refresh();
+    }
+    this._redraw.touch();
+  }
+
+  private _onList(list: IRunList): void {
+    const summary = list.runs.find(({ name }) => name === this.run);
+    if (summary) {
+      this._summary = summary;
+      this._isLost = this._hasDied(summary);
+    } else if (list.isReady && this._view) {
+      this._fault = {
+        what: this._trans.__('The run %1 is no longer there.', this.run),
+        where: this._view.directory,
+        fix: this._trans.__('It was deleted or has got another name.')
+      };
+    }
+    this._redraw.touch();
+  }
+
+  /** Whether a worker ended without a word about it. */
+  private _hasDied(summary: IRunSummary): boolean {
+    return summary.state === 'failed' && !isOver(this._progress.state);
+  }
+
+  private _fail(fault: IFault): void {
+    this._fault = fault;
+    this._redraw.touch();
+  }
+
+  private readonly _source: IClientSource;
+  private readonly _trans: TranslationBundle;
+  private readonly _redraw = new Coalescer(() => this._changed.emit());
+  private _client: IKernelClient | null = null;
+  private _loading: IKernelClient | null = null;
+  private _subscription: IRunSubscription | null = null;
+  private _list: IRunList | null = null;
+  private _isWatched = false;
+  private _progress: Progress;
+  private _isLost = false;
+  private _view: IRunView | null = null;
+  private _summary: IRunSummary | null = null;
+  private _fault: IFault | null = null;
+  private _asked: IRunCommand['command'] | null = null;
+  private _refreshing = false;
+  private _isStale = false;
+  private _isDisposed = false;
+  private readonly _changed = new Signal<this, void>(this);
+}
+
+export namespace RunModel {
+  export interface IOptions {
+    run: string;
+    source: IClientSource;
+    chart: ChartDefaults;
+    trans: TranslationBundle;
+  }
+}

@@ -1,0 +1,177 @@
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { UUID } from '@lumino/coreutils';
+import type { Message } from '@lumino/messaging';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import React from 'react';
+
+import { fineTuneIcon } from '../icons';
+import type { IKernelClients } from '../tokens';
+import { NotebookClient } from './clientSource';
+import { Coalescer } from './coalescer';
+import { CompareView } from './compare';
+import { confirmStop } from './confirm';
+import { RunModel } from './model';
+import { RunView } from './view';
+
+/**
+ * What a tab shows; enough to open it again.
+ */
+export interface IRunTabArgs {
+  /** Names; several are compared. */
+  runs: string[];
+  /** Path of the notebook whose kernel tells about them. */
+  notebook: string;
+}
+
+/**
+ * A tab of the main area with one run, or with several compared.
+ */
+export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
+  const { runs, trans } = options;
+  const content = new RunTab(options);
+  const tab = new MainAreaWidget({ content });
+  tab.id = `jp-llmtune-run-${UUID.uuid4()}`;
+  tab.title.icon = fineTuneIcon;
+  tab.title.label =
+    runs.length === 1 ? runs[0] : trans.__('Compare %1 runs', runs.length);
+  tab.title.caption = runs.join(', ');
+  tab.title.closable = true;
+  return tab;
+}
+
+/**
+ * The content of such a tab.
+ */
+export class RunTab extends ReactWidget {
+  constructor(options: RunTab.IOptions) {
+    super();
+    const { settings, trans } = options;
+    this._options = options;
+    this._source = new NotebookClient(
+      options.notebook,
+      options.notebooks,
+      options.clients
+    );
+    const chart = {
+      smoothing: (settings?.get('chartSmoothing').composite as number) ?? 0.6,
+      logScale: settings?.get('chartLogScale').composite === true
+    };
+    this._smoothing = chart.smoothing;
+    this._models = options.runs.map(
+      run => new RunModel({ run, source: this._source, chart, trans })
+    );
+    for (const model of this._models) {
+      model.changed.connect(this._onChanged, this);
+    }
+    this._source.changed.connect(() => this._argsChanged.emit());
+    this.addClass('jp-llmtune-run');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', options.runs.join(', '));
+    // Arrow keys and letters belong to the view here.
+    this.node.dataset.lmSuppressShortcuts = 'true';
+    this.node.tabIndex = -1;
+  }
+
+  get args(): IRunTabArgs {
+    return { runs: this._options.runs, notebook: this._source.path };
+  }
+
+  /** Emitted when the notebook was renamed. */
+  get argsChanged(): ISignal<this, void> {
+    return this._argsChanged;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._models.forEach(model => model.dispose());
+      this._source.dispose();
+      this._redraw.dispose();
+      super.dispose();
+    }
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._watch(this.isVisible);
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._watch(true);
+    this.update();
+  }
+
+  protected onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    this._watch(false);
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    super.onBeforeDetach(message);
+    this._watch(false);
+  }
+
+  protected render(): JSX.Element {
+    const { insertCell, settings, trans } = this._options;
+    if (this._models.length > 1) {
+      return (
+        <CompareView
+          models={this._models}
+          smoothing={this._smoothing}
+          trans={trans}
+        />
+      );
+    }
+    const { panel } = this._source;
+    return (
+      <RunView
+        id={this._id}
+        model={this._models[0]}
+        trans={trans}
+        insertCell={
+          insertCell && panel ? source => insertCell(panel, source) : undefined
+        }
+        confirmStop={run => confirmStop(run, settings, trans)}
+      />
+    );
+  }
+
+  private _onChanged(): void {
+    this._redraw.touch();
+  }
+
+  private _watch(isWatched: boolean): void {
+    for (const model of this._models) {
+      model.isWatched = isWatched;
+    }
+  }
+
+  private readonly _options: RunTab.IOptions;
+  private readonly _source: NotebookClient;
+  private readonly _models: readonly RunModel[];
+  private readonly _smoothing: number;
+  private readonly _id = `jp-llmtune-parts-${UUID.uuid4()}`;
+  private readonly _redraw = new Coalescer(() => {
+    if (this.isVisible) {
+      this.update();
+    }
+  });
+  private readonly _argsChanged = new Signal<this, void>(this);
+}
+
+export namespace RunTab {
+  export interface IOptions extends IRunTabArgs {
+    clients: IKernelClients;
+    notebooks: INotebookTracker;
+    settings: ISettingRegistry.ISettings | null;
+    trans: TranslationBundle;
+    /** Put a cell with this source into a notebook. */
+    insertCell?: (panel: NotebookPanel, source: string) => void;
+  }
+}

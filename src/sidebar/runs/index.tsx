@@ -1,0 +1,72 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import { UseSignal } from '@jupyterlab/ui-components';
+
+import React from 'react';
+
+import type { IKernelClient } from '../../tokens';
+import type { ISidebarContext } from '../context';
+import { whileShown } from '../shown';
+import { RunActions } from './actions';
+import { Runs } from './list';
+import { RunsModel } from './model';
+
+/**
+ * All runs of the runs folder: where each stands, and what can be done to it.
+ */
+export class RunsSection extends ReactWidget {
+  /**
+   * @param open - shows runs in a tab: one, or several compared.
+   */
+  constructor(
+    context: ISidebarContext,
+    open: (runs: string[], client: IKernelClient) => void
+  ) {
+    super();
+    const { trans } = context;
+    this._context = context;
+    this._model = new RunsModel(trans);
+    this._actions = new RunActions({
+      model: this._model,
+      open,
+      settings: () => context.settings,
+      trans
+    });
+    this.id = 'jp-llmtune-runs';
+    this.title.label = trans.__('Runs');
+    this.addClass('jp-llmtune-runs');
+    whileShown(this, context, isShown => {
+      if (isShown) {
+        this._model.client = context.clients.current;
+        this._model.watch();
+      } else {
+        this._model.unwatch();
+      }
+    });
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._model.dispose();
+      this._actions.dispose();
+      super.dispose();
+    }
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <UseSignal signal={this._model.changed}>
+        {() => (
+          <Runs
+            model={this._model}
+            actions={this._actions}
+            trans={this._context.trans}
+          />
+        )}
+      </UseSignal>
+    );
+  }
+
+  private readonly _context: ISidebarContext;
+  private readonly _model: RunsModel;
+  private readonly _actions: RunActions;
+}
