@@ -228,7 +228,8 @@ class Kernel:
 
         def answer() -> Any:
             data = [message["content"]["data"] for message in self.comm_received(comm)]
-            return next((each for each in data if each.get("id") == name), None)
+            mine = (each for each in data if each.get("id") == name and each["type"] in ("reply", "error"))
+            return next(mine, None)
 
         found: dict[str, Any] = self.wait(answer)
         return found

@@ -169,3 +169,25 @@ def test_models_and_presets_are_told(kernel: Kernel, page: str) -> None:
     assert models[0]["name"] == "smollm2-135m"
     presets = check(kernel.ask(page, "presets", {}), "PresetsReply")
     assert [preset["name"] for preset in presets] == ["beginner", "quick", "low-memory", "quality"]
+
+
+def test_a_look_and_a_question_are_answered(kernel: Kernel, page: str, tiny_model: str) -> None:
+    kernel.run("some_rows = [{'prompt': 'Who?', 'completion': 'Me.'}] * 4")
+    text = f"model: {tiny_model}\ndata: $some_rows\n"
+    assert check(kernel.ask(page, "inspect", {"text": text}), "InspectReply")["rows"] == 4
+    missing = check(kernel.ask(page, "inspect", {"text": text.replace("some_rows", "gone")}), "ErrorReply")
+    assert "'gone'" in missing["what"]
+    question = {
+        "columns": [{"model": tiny_model}, {"model": tiny_model}],
+        "messages": [{"role": "user", "content": "Who?"}],
+        "settings": {"max_new_tokens": 8},
+    }
+    answers = check(kernel.ask(page, "ask", question), "AskReply")
+    said = [message["content"]["data"] for message in kernel.comm_received(page)]
+    pieces = [check(each, "AnswerPush") or each for each in said if each["type"] == "answer"]
+    for answer in answers:
+        assert answer["text"] == "".join(
+            each["text"] for each in pieces if each["column"] == answer["column"]
+        )
+        assert answer["text"]
+    check(kernel.ask(page, "cancel", {"id": "of a question that is over"}), "DoneReply")
