@@ -1,0 +1,228 @@
+"""What is said before a run: data, time and memory, and what to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmtune_kernel.config import UserError, config_from_dict, read_config
+from llmtune_kernel.notebook.looking import look
+from llmtune_kernel.notebook.notices import notices
+from llmtune_kernel.notebook.protocol import Inspection, Look, Notice
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import EventWriter, Metrics, State
+from llmtune_kernel.runs.launch import launch
+
+ROWS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("looking")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMTUNE_HOME", str(folder / "runs"))
+        patch.chdir(folder)
+        yield folder
+
+
+def text_of(model: str, **sections: Any) -> str:
+    values = {"model": {"name_or_path": model, "dtype": "float32"}, "data": {"train": "$rows"}, **sections}
+    return json.dumps(values)  # which is YAML
+
+
+def look_at(model: str, rows: object = ROWS, **sections: Any) -> Inspection:
+    return look(Look(text=text_of(model, **sections), first=1), {"rows": rows})
+
+
+def test_a_look_says_what_the_run_then_does_and_measures(workplace: Path, tiny_model: str) -> None:
+    (workplace / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    sections: dict[str, Any] = {
+        "data": {"train": "rows.jsonl", "eval_fraction": 0.2},
+        "training": {"num_train_epochs": 2.0},
+    }
+    before = look_at(tiny_model, **sections)
+    assert before.seconds is None
+    run = launch(read_config(text_of(tiny_model, **sections))).wait()
+    measured = run.metrics
+    assert before.steps == measured["step"].max()
+    assert (before.train_rows, before.eval_rows) == (10, 2)
+    assert len(before.preview) == 1
+    peak = measured["memory"].max()
+    assert 0.5 * peak < before.memory < 2 * peak
+    assert before.memory < before.memory_available
+    assert before.notices == []
+
+    after = look_at(tiny_model, **sections)
+    assert after.seconds == pytest.approx(
+        measured["tokens"].max() / measured["tokens_per_second"].tail(20).median()
+    )
+    # Another method has another speed, which nobody measured.
+    assert look_at(tiny_model, **sections, method="full").seconds is None
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"method": "full"},
+        {"training": {"gradient_checkpointing": True}, "model": {"dtype": "float32"}},
+    ],
+)
+def test_the_estimate_of_memory_is_within_a_factor_of_two(workplace: Path, sections: dict[str, Any]) -> None:
+    rows = [{"prompt": f"Count {n}", "completion": " ".join(map(str, range(n, n + 60)))} for n in range(8)]
+    (workplace / "counting.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    training = {"max_steps": 2, **sections.get("training", {})}
+    config = config_from_dict({"data": "counting.jsonl", **sections, "training": training})
+    estimate = look(Look(text=config.model_dump_json(exclude={"resume"}), first=0), {}).memory
+    peak = launch(config).wait().metrics["memory"].max()
+    assert 0.5 * peak < estimate < 2 * peak
+
+
+def test_the_time_of_the_whole_run_goes_by_the_newest_run_of_its_kind(
+    runs_home: Path, tiny_model: str
+) -> None:
+    config = read_config(text_of(tiny_model))
+    for number, speed in enumerate((1e6, 50.0)):
+        directory = RunDirectory.create(f"run-{number}")
+        directory.resolved.write_text(json.dumps({"config": config.model_dump(mode="json")}))
+        events = EventWriter(directory.events)
+        events.write(State(state="training"))
+        for step, measured in enumerate((1.0, speed, speed)):
+            events.write(
+                Metrics(
+                    step=step,
+                    max_steps=3,
+                    epoch=1.0,
+                    loss=1.0,
+                    learning_rate=1e-3,
+                    grad_norm=1.0,
+                    tokens=9,
+                    tokens_per_second=measured,
+                    memory=1,
+                    eta=0.0,
+                )
+            )
+        events.close()
+    found = look_at(tiny_model, training={"max_steps": 6})
+    # Three steps are one pass over the twelve rows.
+    assert found.seconds == pytest.approx(2 * found.tokens / 50)
+
+
+def test_asked_again_it_answers_without_a_worker_until_the_rows_change(
+    workplace: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [dict(row) for row in ROWS]
+    first = look_at(tiny_model, rows)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.executable", "/nowhere/python")
+        patch.setenv("HF_HOME", "/nowhere")  # the worker that waits is of no use any more
+        assert look_at(tiny_model, rows).tokens == first.tokens
+        with pytest.raises(FileNotFoundError):
+            look_at(tiny_model, rows, training={"max_steps": 1})
+    rows[0]["completion"] += " And one more."
+    assert look_at(tiny_model, rows).tokens > first.tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("data: [", ""),
+        ("data: $rowz", "no variable named 'rowz'"),
+        ("data: $rows\nmethod: {type: lora, target_modules: [query]}", "named 'query'"),
+        ("data: nowhere.jsonl", "nowhere.jsonl"),
+    ],
+)
+def test_mistakes_are_told_as_before_a_run(workplace: Path, text: str, what: str) -> None:
+    with pytest.raises(UserError) as mistake:
+        look(Look(text=text), {"rows": ROWS})
+    assert what in str(mistake.value)
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    return {
+        "rows": 200,
+        "train_rows": 180,
+        "eval_rows": 20,
+        "truncated": 0,
+        "lengths": {"p99": 900},
+        "max_positions": 8192,
+        "memory": 10**9,
+        "memory_available": 2 * 10**9,
+        **changes,
+    }
+
+
+def told(config: dict[str, Any], **changes: Any) -> list[Notice]:
+    return notices(config_from_dict({"data": "rows.jsonl", **config}), summary(**changes))
+
+
+def fixes(notice: Notice) -> list[tuple[str, Any]]:
+    return [(fix.path, fix.value) for fix in notice.fixes]
+
+
+def test_an_ordinary_run_gets_no_notice() -> None:
+    assert told({}) == []
+
+
+def test_too_little_memory() -> None:
+    [notice] = told({"training": {"gradient_checkpointing": False}}, memory=3 * 10**9)
+    assert notice.message == "The run may need 3.0 GB of memory; 2.0 GB are free."
+    batch = ("training.per_device_train_batch_size", 2)
+    assert fixes(notice) == [("training.gradient_checkpointing", True), batch]
+    [notice] = told({}, memory=3 * 10**9)
+    assert fixes(notice) == [batch]  # auto has turned checkpointing on already
+    [notice] = told({"training": {"per_device_train_batch_size": 1}}, memory=3 * 10**9)
+    assert fixes(notice) == []
+
+
+def test_many_rows_that_are_cut() -> None:
+    assert told({}, truncated=10) == []
+    [notice] = told({}, truncated=50, lengths={"p99": 1500})
+    assert notice.message == "25% of the rows are longer than 1,024 tokens and are cut."
+    assert fixes(notice) == [("data.max_length", 1536)]
+    [notice] = told({}, truncated=50, lengths={"p99": 1500}, max_positions=1024)
+    assert fixes(notice) == []
+
+
+def test_few_rows_and_a_batch_larger_than_they_are() -> None:
+    few, batch = told({"training": {"per_device_train_batch_size": 8}}, train_rows=3, rows=3, eval_rows=0)
+    assert few.message == "There are only 3 rows to train on: the model will learn them by heart."
+    assert fixes(batch) == [("training.per_device_train_batch_size", 3)]
+
+
+@pytest.mark.parametrize(
+    ("method", "fine", "high", "low"), [("lora", 1e-3, 1e-2, 1e-5), ("full", 1e-5, 1e-3, 1e-6)]
+)
+def test_an_unusual_learning_rate(method: str, fine: float, high: float, low: float) -> None:
+    def at(rate: float) -> list[Notice]:
+        return told({"method": method, "training": {"learning_rate": rate}})
+
+    assert at(fine) == []
+    for rate, word in ((high, "is high"), (low, "is low")):
+        [notice] = at(rate)
+        assert word in notice.message
+        assert fixes(notice) == [("training.learning_rate", "auto")]
+
+
+def test_no_rows_to_evaluate_on() -> None:
+    [notice] = told({}, eval_rows=0)
+    assert fixes(notice) == [("data.eval_fraction", 0.1)]
+    assert told({}, eval_rows=0, train_rows=50) == []
+
+
+def test_each_fix_mends_what_its_notice_says(workplace: Path, tiny_model: str) -> None:
+    values: dict[str, Any] = {
+        "data": {"train": "$rows", "max_length": 40},
+        "training": {"learning_rate": 1.0, "per_device_train_batch_size": 64},
+    }
+    found = look_at(tiny_model, **values)
+    assert len(found.notices) == 3
+    for notice in found.notices:
+        for fix in notice.fixes:
+            section, key = fix.path.split(".")
+            values[section][key] = fix.value
+    assert look_at(tiny_model, **values).notices == []
