@@ -2,6 +2,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 import type { IChange } from './rewriter';
 import { Rewriter } from './rewriter';
+import { valueAt } from './paths';
 import { expandShortForms, isObject, isShort, MAIN_KEYS } from './shortForms';
 import type { IReplacement } from './splices';
 import type { IProblem } from './tree';
@@ -73,18 +74,4 @@ export class ConfigDocument {
       this.text
     );
   }
-}
-
-function valueAt(values: JSONObject, path: string[]): JSONValue | undefined {
-  let value: JSONValue | undefined = values;
-  for (const key of path) {
-    if (Array.isArray(value)) {
-      value = value[Number(key)];
-    } else if (isObject(value)) {
-      value = Object.keys(value).includes(key) ? value[key] : undefined;
-    } else {
-      return undefined;
-    }
-  }
-  return value;
 }

@@ -8,7 +8,6 @@ import {
   lineStart,
   nextLine
 } from './lines';
-import { writeScalar } from './scalars';
 import { SECTIONS } from './shortForms';
 import type { IReplacement } from './splices';
 import type { IEntry, INode } from './tree';
@@ -35,7 +34,7 @@ export function replaceValue(
   value: JSONValue,
   step: string
 ): IReplacement[] {
-  const { node, indicatorEnd } = entry;
+  const { node, indicatorEnd, valueFrom } = entry;
   const eol = eolOf(text);
   const indent = indentAt(text, entry.start);
   if (inFlow) {
@@ -44,7 +43,7 @@ export function replaceValue(
     return [onLine(text, entry, node.start, node.end, before, written)];
   }
   const old = oldPlace(text, entry);
-  const { head, lines } = writeBelow(text, old.belowEnd, value, () =>
+  const { head, lines } = writeAbove(text, old.belowEnd, value, () =>
     writeBlock(
       value,
       indent,
@@ -54,8 +53,12 @@ export function replaceValue(
   );
   const before = indicatorEnd === null ? `${eol}${indent}:` : '';
   const body = lines.map(line => eol + line).join('');
+  const gap = text.slice(valueFrom, old.start);
+  // What needs more lines starts on the line of its key.
+  const isPulled = body && gap.includes('\n') && !gap.includes('#');
+  const start = isPulled ? valueFrom : old.start;
   return [
-    onLine(text, entry, old.start, old.end, before, head),
+    onLine(text, entry, start, old.end, before, head),
     {
       start: old.below,
       end: old.belowEnd,
@@ -145,7 +148,8 @@ export function insertItem(
     const added = written.slice(indent.length) + eol + indent;
     return [{ start, end: start, text: added }];
   }
-  const at = lineEnd(text, entryEnd(entries[index - 1]));
+  const end = entryEnd(entries[index - 1]);
+  const at = afterComments(text, end, indent.length + 1);
   const added = eol + written + closing(text, at, value, eol);
   return [{ start: at, end: at, text: added }];
 }
@@ -267,10 +271,6 @@ function oldPlace(text: string, { node, valueFrom }: IEntry): IPlace {
     start = hasTag ? start : valueFrom;
     end = hasTag ? start + tag.trimEnd().length : valueFrom;
   }
-  const gap = text.slice(valueFrom, start);
-  if (gap.includes('\n') && !gap.includes('#')) {
-    start = valueFrom;
-  }
   return { start, end, below: lineEnd(text, end), belowEnd };
 }
 
@@ -308,23 +308,21 @@ function isAfter(entry: IEntry, start: number): boolean {
 }
 
 /** A literal would swallow a comment below that is indented as deep. */
-function writeBelow(
+function writeAbove(
   text: string,
   end: number,
   value: JSONValue,
   write: () => IWritten
 ): IWritten {
   const written = write();
-  const [first] = written.lines;
-  if (typeof value !== 'string' || first === undefined) {
+  const last = written.lines[written.lines.length - 1];
+  if (last === undefined || !hasLineEnd(value)) {
     return written;
   }
-  const [below] = /^[ \t]*#|/.exec(text.slice(end).replace(/^\s*\n/, '')) ?? [
-    ''
-  ];
-  const depth = first.length - first.trimStart().length;
-  return below && below.length - 1 >= depth
-    ? { head: writeScalar(value, false), lines: [] }
+  const depth = last.length - last.trimStart().length;
+  const [, below] = /^\s*\n([ \t]*)#/.exec(text.slice(end)) ?? [];
+  return below !== undefined && below.length >= depth
+    ? { head: writeFlow(value), lines: [] }
     : written;
 }
 
@@ -336,6 +334,10 @@ function closing(
   eol: string
 ): string {
   return at === text.length && JSON.stringify(value).includes('\\n') ? eol : '';
+}
+
+function hasLineEnd(value: JSONValue): boolean {
+  return JSON.stringify(value).includes('\\n');
 }
 
 function literalStep(text: string, node: INode, indent: string): string {

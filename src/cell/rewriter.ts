@@ -11,7 +11,9 @@ import {
   replaceValue,
   stepOf
 } from './layout';
+import { setIn, valueAt, wrap } from './paths';
 import {
+  expandShortForms,
   isObject,
   isShort,
   lengthen,
@@ -83,6 +85,13 @@ export class Rewriter {
     }
     const written = this._written(section);
     const isMissing = written === undefined || written === null;
+    if (!isMissing) {
+      const expanded = expandShortForms({ [section]: written });
+      const old = valueAt(expanded[section], keys);
+      if (old !== undefined && JSONExt.deepEqual(old, value)) {
+        return;
+      }
+    }
     if (keys.length && (isMissing || isShort(section, written))) {
       const whole = isMissing ? {} : expand(section, written);
       this._setSection(section, setIn(whole, keys, value) as JSONObject);
@@ -97,8 +106,9 @@ export class Rewriter {
     for (const [section, value] of Object.entries(values)) {
       this._set([section], value as JSONValue);
     }
-    for (const { key } of this._root().entries) {
-      if (!(key in values)) {
+    for (const { key, node } of this._root().entries) {
+      const isEmpty = node.value === null && SECTIONS.includes(key);
+      if (!(key in values) && !isEmpty) {
         this._remove([key]);
       }
     }
@@ -374,31 +384,4 @@ export class UnreadableError extends Error {}
 
 function expand(section: string, short: string | JSONValue[]): JSONObject {
   return { [MAIN_KEYS[section]!]: lengthen(section, short) };
-}
-
-/** A value inside of maps of one key each. */
-function wrap(path: string[], value: JSONValue): JSONValue {
-  return path.reduceRight<JSONValue>((inner, key) => ({ [key]: inner }), value);
-}
-
-/** A copy of a value in which the part at a path is another. */
-function setIn(
-  whole: JSONValue,
-  [key, ...inner]: string[],
-  value: JSONValue
-): JSONValue {
-  if (key === undefined) {
-    return value;
-  }
-  if (
-    Array.isArray(whole) &&
-    /^\d+$/.test(key) &&
-    Number(key) <= whole.length
-  ) {
-    const copy = whole.slice();
-    copy[Number(key)] = setIn(whole[Number(key)] ?? null, inner, value);
-    return copy;
-  }
-  const object = isObject(whole) ? whole : {};
-  return { ...object, [key]: setIn(object[key] ?? null, inner, value) };
 }

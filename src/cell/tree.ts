@@ -1,5 +1,5 @@
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
-import type { CST, Document, Node, Pair } from 'yaml';
+import type { CST, Document, Node, Pair, YAMLError } from 'yaml';
 import {
   isAlias,
   isCollection,
@@ -7,7 +7,8 @@ import {
   isNode,
   isScalar,
   isSeq,
-  parseDocument
+  parseDocument,
+  visit
 } from 'yaml';
 
 import type { Quote } from './scalars';
@@ -61,18 +62,22 @@ export function readTree(
   try {
     const document = parseDocument(text, {
       keepSourceTokens: true,
-      logLevel: 'silent',
+      logLevel: 'error',
       prettyErrors: false,
       stringKeys: true,
       version: '1.2'
     });
     const [error] = document.errors;
     if (error) {
-      return failed(text, error.pos[0], error.message);
+      return failed(text, placeOf(error, document), wordsOf(error));
     }
     const root = new TreeReader(text, document).read();
     if (root.kind !== 'map' && root.kind !== 'empty') {
-      return failed(text, root.start, 'A configuration is made of key: value.');
+      return failed(
+        text,
+        root.start,
+        'A configuration is made of lines of key: value'
+      );
     }
     return { root, problem: null };
   } catch (error) {
@@ -88,6 +93,29 @@ function failed(
 ): { root: null; problem: IProblem } {
   const line = text.slice(0, offset).split('\n').length;
   return { root: null, problem: { line, message } };
+}
+
+/** Where to look: what is never closed is noticed only later. */
+function placeOf(error: YAMLError, document: Document.Parsed): number {
+  let [place] = error.pos;
+  if (/^Missing closing|end with a/.test(error.message)) {
+    visit(document, {
+      Node: (_, node) => {
+        const [start, , end] = node.range ?? [0, 0, 0];
+        const isOpened = isScalar(node) || (isCollection(node) && node.flow);
+        if (isOpened && start <= error.pos[0] && error.pos[0] <= end) {
+          place = start;
+        }
+      }
+    });
+  }
+  return place;
+}
+
+function wordsOf(error: YAMLError): string {
+  return error.code === 'MULTIPLE_DOCS'
+    ? 'A second document starts here'
+    : error.message;
 }
 
 class TreeReader {

@@ -1,0 +1,561 @@
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
+
+import fc from 'fast-check';
+import { parse } from 'yaml';
+
+import type { IChange } from '../document';
+import { ConfigDocument } from '../document';
+import { expandShortForms } from '../shortForms';
+import { DOCUMENTS } from './documents';
+
+const documents = Object.entries(DOCUMENTS);
+
+// A change to an anchored value is one to its aliases too.
+const plain = documents.filter(([, text]) => !/: \*/.test(text));
+
+function apply(text: string, path: string, value?: JSONValue): string {
+  return new ConfigDocument(text).apply([{ path: path.split('.'), value }]);
+}
+
+/** The values that an edit should lead to. */
+function changed(values: JSONObject, { path, value }: IChange): JSONObject {
+  const copy = JSON.parse(JSON.stringify(values)) as JSONObject;
+  if (value === undefined) {
+    remove(copy, path);
+  } else {
+    set(copy, path, value);
+  }
+  return copy;
+}
+
+function set(whole: any, path: string[], value: JSONValue): void {
+  path.slice(0, -1).forEach(key => {
+    if (typeof whole[key] !== 'object' || whole[key] === null) {
+      whole[key] = {};
+    }
+    whole = whole[key];
+  });
+  whole[path[path.length - 1]] = value;
+}
+
+function remove(whole: any, [key, ...inner]: string[]): void {
+  const part = whole?.[key];
+  if (part === undefined) {
+    return;
+  }
+  if (!inner.length) {
+    delete whole[key];
+    return;
+  }
+  const size = typeof part === 'object' && part ? Object.keys(part).length : 0;
+  remove(part, inner);
+  if (size && !Array.isArray(part) && !Object.keys(part).length) {
+    delete whole[key];
+  }
+}
+
+/** What a text says, read by someone else. */
+function read(text: string): JSONObject {
+  const values = parse(text, { version: '1.2', stringKeys: true });
+  return meaning((values ?? {}) as JSONObject);
+}
+
+/** The paths of all values that are neither map nor list, in what is written out. */
+function leaves(value: JSONValue, path: string[] = []): string[][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return [path];
+  }
+  return Object.entries(value).flatMap(([key, item]) =>
+    leaves(item as JSONValue, [...path, key])
+  );
+}
+
+/** A method that says only what is implied is as good as none. */
+function meaning(values: JSONObject): JSONObject {
+  const expanded = expandShortForms(values);
+  if (JSON.stringify(expanded.method) === '{"type":"lora"}') {
+    delete expanded.method;
+  }
+  return expanded;
+}
+
+/** What stays of the lines when those that differ at the two ends of the change are left out. */
+function changedLines(before: string, after: string): [string[], string[]] {
+  const [a, b] = [before.split('\n'), after.split('\n')];
+  while (a.length && b.length && a[0] === b[0]) {
+    a.shift();
+    b.shift();
+  }
+  while (a.length && b.length && a[a.length - 1] === b[b.length - 1]) {
+    a.pop();
+    b.pop();
+  }
+  return [a, b];
+}
+
+describe('ConfigDocument', () => {
+  it('has fifty documents to show itself on', () => {
+    expect(documents.length).toBeGreaterThanOrEqual(50);
+  });
+
+  describe.each(documents)('%s', (_, text) => {
+    const document = new ConfigDocument(text);
+    const paths = leaves(document.expanded).filter(path => path.length);
+
+    it('reads what is written', () => {
+      expect(document.problem).toBeNull();
+      expect(meaning(document.expanded)).toEqual(read(text));
+    });
+
+    it('stays as it is if nothing changes', () => {
+      const same = paths.map(path => ({ path, value: document.get(path)! }));
+      expect(document.edit(same)).toEqual([]);
+      const whole = { path: [], value: document.expanded };
+      expect(document.edit([whole])).toEqual([]);
+    });
+  });
+
+  describe.each(plain)('%s', (what, text) => {
+    const document = new ConfigDocument(text);
+    const paths = leaves(document.expanded).filter(path => path.length);
+
+    it('changes one value and nothing else', () => {
+      for (const path of paths) {
+        for (const value of ['other', 7, 'a: b # c', 0.00001]) {
+          const after = document.apply([{ path, value }]);
+          const expected = changed(document.expanded, { path, value });
+          expect([path, value, after, read(after)]).toEqual([
+            path,
+            value,
+            after,
+            meaning(expected)
+          ]);
+        }
+      }
+    });
+
+    it('changes only the line of a value', () => {
+      for (const path of paths.filter(path => document.has(path))) {
+        const written = document.get(path);
+        if (!Array.isArray(written)) {
+          const value = typeof written === 'number' ? 12345 : 'zzz';
+          const after = document.apply([{ path, value }]);
+          const [before, now] = changedLines(text, after);
+          expect(now).toEqual([expect.stringContaining(String(value))]);
+          expect(before.length === 1 || /literal|text/.test(what)).toBe(true);
+        }
+      }
+    });
+
+    it('deletes one value and nothing else', () => {
+      for (const path of paths) {
+        const after = document.apply([{ path, value: undefined }]);
+        const expected = meaning(
+          changed(document.expanded, { path, value: undefined })
+        );
+        expect([path, after, read(after)]).toEqual([path, after, expected]);
+      }
+    });
+
+    it('keeps all comments when values are changed, added and deleted', () => {
+      const comments = (source: string) =>
+        (source.match(/#[^\n\r"]*[^\s"]/g) ?? []).sort();
+      const added = document.apply([
+        { path: ['model', 'dtype'], value: 'float16' },
+        { path: ['training', 'warmup_steps'], value: 3 },
+        { path: ['tracking', 'project'], value: 'x' }
+      ]);
+      expect(comments(added)).toEqual(comments(text));
+    });
+
+    it('takes new values in every section', () => {
+      const changes = [
+        ['model', 'revision'],
+        ['data', 'seed'],
+        ['method', 'lora_dropout'],
+        ['objective', 'label_smoothing'],
+        ['training', 'logging_steps'],
+        ['samples', 'max_new_tokens'],
+        ['tracking', 'project'],
+        ['launch', 'num_machines']
+      ];
+      for (const path of changes) {
+        const after = document.apply([{ path, value: 3 }]);
+        const expected = changed(document.expanded, { path, value: 3 });
+        expect([path, after, read(after)]).toEqual([
+          path,
+          after,
+          meaning(expected)
+        ]);
+      }
+    });
+  });
+});
+
+describe('examples', () => {
+  const cases: [string, string, string, JSONValue | undefined, string][] = [
+    [
+      'a scalar, and only its characters',
+      'training:\n  learning_rate: 1e-4   # diverged\n',
+      'training.learning_rate',
+      0.00005,
+      'training:\n  learning_rate: 0.00005   # diverged\n'
+    ],
+    [
+      'numbers that YAML 1.1 reads as numbers too',
+      'training: {lr: 1}',
+      'training.lr',
+      1e-8,
+      'training: {lr: 1.0e-8}'
+    ],
+    [
+      'quotes that were there',
+      "model: 'a'   # c",
+      'model.name_or_path',
+      "it's",
+      "model: 'it''s'   # c"
+    ],
+    [
+      'a short form that gets a second key',
+      'model: X   # small\ndata: $df',
+      'model.dtype',
+      'float16',
+      'model:\n  name_or_path: X   # small\n  dtype: float16\ndata: $df'
+    ],
+    [
+      'one prompt that gets company',
+      'samples: Hi, you   # c\n',
+      'samples.every_steps',
+      5,
+      'samples:\n  prompts: ["Hi, you"]   # c\n  every_steps: 5\n'
+    ],
+    [
+      'a list in short form that gets a second key',
+      'samples:\n- a   # one\n- b\n',
+      'samples.every_steps',
+      5,
+      'samples:\n  prompts:\n  - a   # one\n  - b\n  every_steps: 5\n'
+    ],
+    [
+      'short forms between brackets',
+      '{model: X, data: Y}',
+      'model.dtype',
+      'auto',
+      '{model: {name_or_path: X, dtype: auto}, data: Y}'
+    ],
+    [
+      'the main key of a missing section',
+      'data: $df\n',
+      'model.name_or_path',
+      'smollm2-135m',
+      'model: smollm2-135m\ndata: $df\n'
+    ],
+    [
+      'a missing section in its place',
+      'data: $df   # rows\nsamples: Hi\n',
+      'training.max_steps',
+      5,
+      'data: $df   # rows\ntraining:\n  max_steps: 5\nsamples: Hi\n'
+    ],
+    [
+      'a missing section among blank lines',
+      'model: X\n\ndata:\n  train: $df\n\nsamples: Hi\n',
+      'training.max_steps',
+      5,
+      'model: X\n\ndata:\n  train: $df\n\ntraining:\n  max_steps: 5\n\nsamples: Hi\n'
+    ],
+    [
+      'a new key at the end of its section',
+      'training:\n    lr: 1   # a\n    # of training\n# of samples\nsamples: Hi\n',
+      'training.max_steps',
+      5,
+      'training:\n    lr: 1   # a\n    # of training\n    max_steps: 5\n# of samples\nsamples: Hi\n'
+    ],
+    [
+      'a new key between brackets',
+      'method: {r: 8}  # c',
+      'method.lora_alpha',
+      16,
+      'method: {r: 8, lora_alpha: 16}  # c'
+    ],
+    [
+      'a new key after a comma at the end',
+      'method: {\n  r: 8,  # c\n}',
+      'method.lora_alpha',
+      16,
+      'method: {\n  r: 8, lora_alpha: 16  # c\n}'
+    ],
+    ['nothing at all', '', 'model.name_or_path', 'X', 'model: X'],
+    [
+      'comments only',
+      '# mine',
+      'training.max_steps',
+      1,
+      '# mine\ntraining:\n  max_steps: 1'
+    ],
+    [
+      'text over lines as a literal',
+      'data:\n  system: Hi   # c\n  train: $df\n',
+      'data.system',
+      'One.\nTwo.',
+      'data:\n  system: |-   # c\n    One.\n    Two.\n  train: $df\n'
+    ],
+    [
+      'one line of a literal',
+      'data:\n  system: |   # c\n      One.\n      Two.\n  train: $df\n',
+      'data.system',
+      'One!\nTwo.\n',
+      'data:\n  system: |   # c\n      One!\n      Two.\n  train: $df\n'
+    ],
+    [
+      'a literal that becomes short',
+      'data:\n  system: |   # c\n    One.\n    Two.\n\n  train: $df\n',
+      'data.system',
+      'One',
+      'data:\n  system: One   # c\n\n  train: $df\n'
+    ],
+    [
+      'one prompt of many',
+      'samples:\n  prompts:\n    - a   # one\n    - b\n',
+      'samples.prompts',
+      ['a', 'x', 'c'],
+      'samples:\n  prompts:\n    - a   # one\n    - x\n    - c\n'
+    ],
+    [
+      'a prompt less',
+      'samples:\n  prompts:\n    - a   # one\n    - b\n    - c\n',
+      'samples.prompts',
+      ['a', 'c'],
+      'samples:\n  prompts:\n    - a   # one\n    - c\n'
+    ],
+    [
+      'long prompts, one a line',
+      'data: $df\n',
+      'samples.prompts',
+      ['Explain to a child why the sky is blue, please.', 'Hi'],
+      'data: $df\nsamples:\n  - Explain to a child why the sky is blue, please.\n  - Hi\n'
+    ],
+    [
+      'a key with its line',
+      'training:\n  lr: 1   # a\n  max_steps: 2   # b\n',
+      'training.lr',
+      undefined,
+      'training:\n  max_steps: 2   # b\n'
+    ],
+    [
+      'the last key with its section',
+      'data: $df\ntraining:\n  max_steps: 2\nsamples: Hi\n',
+      'training.max_steps',
+      undefined,
+      'data: $df\nsamples: Hi\n'
+    ],
+    [
+      'the last key of a section with comments',
+      'training:\n  # lr: 1\n  max_steps: 2\nsamples: Hi\n',
+      'training.max_steps',
+      undefined,
+      'training:\n  # lr: 1\nsamples: Hi\n'
+    ],
+    [
+      'a key between brackets',
+      'method: {r: 8, lora_alpha: 16}',
+      'method.r',
+      undefined,
+      'method: {lora_alpha: 16}'
+    ],
+    [
+      'at the end of a text without line end',
+      'data: $df\nmethod: full',
+      'method.type',
+      undefined,
+      'data: $df'
+    ],
+    [
+      'an alias, only in its place',
+      'training:\n  a: &b 4\n  c: *b   # same\n',
+      'training.c',
+      8,
+      'training:\n  a: &b 4\n  c: 8   # same\n'
+    ],
+    [
+      'what an alias stands for',
+      'training:\n  a: &b 4\n  c: *b\n',
+      'training.a',
+      undefined,
+      'training:\n  c: 4\n'
+    ],
+    [
+      'Windows line ends',
+      'data: $df   # c\r\n',
+      'data.max_length',
+      5,
+      'data:\r\n  train: $df   # c\r\n  max_length: 5\r\n'
+    ]
+  ];
+
+  it.each(cases)('%s', (_, before, path, value, after) => {
+    expect(apply(before, path, value)).toBe(after);
+  });
+
+  it.each([
+    'yes',
+    '1e-4',
+    '12:30',
+    '2024-01-01',
+    'null',
+    '',
+    ' a',
+    '- a',
+    '*',
+    '#x',
+    'a\tb',
+    '[x',
+    '\u2028',
+    '---',
+    '=',
+    '0x1f',
+    '1_000'
+  ])('puts %j in quotes', text => {
+    expect(apply('a: b', 'a', text)).toMatch(/^a: (["']).*\1$/);
+    expect(new ConfigDocument(apply('a: b', 'a', text)).get(['a'])).toBe(text);
+  });
+
+  it.each([
+    '$df',
+    'a b',
+    'a:b',
+    'C:\\data',
+    'a#b',
+    'org/model@main',
+    '-x',
+    '안녕',
+    'x, y',
+    '1.2.3-rc'
+  ])('leaves %j plain', text => {
+    expect(apply('a: b', 'a', text)).toBe(`a: ${text}`);
+  });
+});
+
+describe('a text that cannot be read', () => {
+  it.each([
+    ['model: X\ndata: $df\nmodel: Y\n', 3],
+    ['model: "X\ndata: $df\n', 1],
+    ['model: X\n  data: $df\n', 1],
+    ['model: X\n\ttraining: 1\n', 2],
+    ['just words\n', 1],
+    ['- a\n- b\n', 1],
+    ['a: *nowhere\n', 1],
+    ['a: &a [*a]\n', 1],
+    ['a: 1\n---\nb: 2\n', 2]
+  ])('%j says where', (text, line) => {
+    const document = new ConfigDocument(text);
+    expect(document.problem?.message).toBeTruthy();
+    expect(document.problem?.line).toBe(line);
+    expect(document.values).toEqual({});
+    expect(() => document.edit([{ path: ['model'], value: 'Z' }])).toThrow(
+      /^Line /
+    );
+  });
+});
+
+describe('has', () => {
+  it('counts what is written, in short form too', () => {
+    const document = new ConfigDocument(
+      'model: X\nmethod: {r: 8}\nsamples: Hi'
+    );
+    expect(document.has(['model', 'name_or_path'])).toBe(true);
+    expect(document.has(['model', 'dtype'])).toBe(false);
+    expect(document.has(['method', 'type'])).toBe(false);
+    expect(document.get(['method', 'type'])).toBe('lora');
+    expect(document.get(['samples', 'prompts'])).toEqual(['Hi']);
+  });
+});
+
+describe('any sequence of edits', () => {
+  const scalar = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom(
+      '$df',
+      'yes',
+      'a: b',
+      '# c',
+      'two\nlines',
+      'ends\n',
+      "it's",
+      '{',
+      '-',
+      '1e5',
+      ' x '
+    ),
+    fc.integer(),
+    fc.double({ noNaN: true }).map(value => value + 0),
+    fc.boolean(),
+    fc.constant(null)
+  );
+  const value = fc.oneof(
+    { weight: 4, arbitrary: scalar },
+    fc.array(scalar, { maxLength: 4 }),
+    fc.array(fc.constantFrom('a', 'b', 'Tell me a story.\nA long one.'), {
+      maxLength: 4
+    }),
+    fc.dictionary(fc.constantFrom('a', 'b', 'c d'), scalar, { maxKeys: 3 }),
+    fc.array(
+      fc.dictionary(fc.constantFrom('path', 'weight'), scalar, { maxKeys: 2 }),
+      { maxLength: 3 }
+    )
+  ) as fc.Arbitrary<JSONValue>;
+  const change = fc.record({
+    path: fc.constantFrom(
+      'model.name_or_path',
+      'model.dtype',
+      'data.train',
+      'data.system',
+      'method.r',
+      'method.type',
+      'objective.beta',
+      'training.learning_rate',
+      'training.max_steps',
+      'samples.prompts',
+      'samples.every_steps',
+      'tracking.report_to',
+      'launch.deepspeed.stage',
+      'launch.num_processes'
+    ),
+    value: fc.option(value, { nil: undefined })
+  });
+
+  it('reads again as what it was meant to be', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...plain.map(([, text]) => text)),
+        fc.array(change, { maxLength: 6 }),
+        (text, changes) => {
+          let values = new ConfigDocument(text).expanded;
+          const made = changes.map(({ path, value }) => ({
+            path: path.split('.'),
+            value
+          }));
+          for (const each of made) {
+            values = meaning(changed(values, each));
+          }
+          const after = new ConfigDocument(text).apply(made);
+          expect(read(after)).toEqual(meaning(values));
+        }
+      ),
+      { numRuns: 400 }
+    );
+  });
+
+  it('leads to whole configurations', () => {
+    const text = fc.constantFrom(...plain.map(([, text]) => text));
+    fc.assert(
+      fc.property(text, text, (from, to) => {
+        const document = new ConfigDocument(from);
+        const value = new ConfigDocument(to).expanded;
+        const after = document.apply([{ path: [], value }]);
+        expect(read(after)).toEqual(meaning(value));
+      }),
+      { numRuns: 200 }
+    );
+  });
+});
