@@ -39,9 +39,6 @@ export class RunsWatch implements IDisposable {
   add(): IRunList {
     const list = new RunList(this, () => this._remove(list));
     this._lists.add(list);
-    if (this._fault) {
-      this._isAsked = false;
-    }
     void this._ask();
     return list;
   }
@@ -95,6 +92,7 @@ export class RunsWatch implements IDisposable {
       }
     } catch (error) {
       if (isWanted() && error instanceof KernelRequestError) {
+        this._isAsked = false;
         this._fault = error;
         this._emit();
       }

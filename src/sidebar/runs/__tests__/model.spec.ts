@@ -1,0 +1,233 @@
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { KernelClient } from '../../../kernel/client';
+import {
+  FakeContext,
+  FakeKernel,
+  settle
+} from '../../../kernel/__tests__/fakeKernel';
+import type { IRunSummary } from '../../../kernel/protocol';
+import { tagsOf } from '../editing';
+import { RunsModel } from '../model';
+import { polylines } from '../sparkline';
+
+const trans = nullTranslator.load('');
+
+function run(
+  name: string,
+  started: number,
+  more: Partial<IRunSummary> = {}
+): IRunSummary {
+  return {
+    name,
+    state: 'finished',
+    step: 10,
+    max_steps: 10,
+    loss: 2,
+    started,
+    duration: 5,
+    eta: null,
+    model: 'smollm2-135m',
+    tags: [],
+    note: '',
+    curve: [],
+    ...more
+  };
+}
+
+const RUNS = [
+  run('poems', 4, { state: 'training', eta: 9, tags: ['Verse'] }),
+  run('support', 3),
+  run('chat', 2, { model: 'qwen3-0.6b' }),
+  run('old', 1, { state: 'failed' })
+];
+
+describe('RunsModel', () => {
+  let kernel: FakeKernel;
+  let client: KernelClient;
+  let model: RunsModel;
+
+  async function connect(): Promise<void> {
+    kernel = new FakeKernel();
+    client = new KernelClient({
+      sessionContext: new FakeContext(kernel).asContext,
+      version: '0.1.0',
+      trans
+    });
+    await settle();
+    kernel.comm.reply('version', { version: '0.1.0', python: '3.11.7' });
+    await settle();
+  }
+
+  async function show(runs: IRunSummary[]): Promise<void> {
+    await settle();
+    kernel.comm.reply('watch', {});
+    kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    await settle();
+  }
+
+  const shown = () => model.shown.map(({ name }) => name);
+
+  beforeEach(async () => {
+    await connect();
+    model = new RunsModel(trans);
+    model.client = client;
+    model.watch();
+    await show(RUNS);
+  });
+
+  afterEach(() => {
+    model.dispose();
+    client.dispose();
+  });
+
+  it.each([
+    ['', ['poems', 'support', 'chat', 'old']],
+    ['po', ['poems', 'support']],
+    ['verse', ['poems']],
+    ['QWEN', ['chat']],
+    ['failed', ['old']],
+    ['smollm2 finished', ['support']],
+    ['nothing', []]
+  ])('shows for the filter %p the runs %p', (filter, names) => {
+    model.filter = filter;
+    expect(shown()).toEqual(names);
+  });
+
+  it('selects several, and from one to another', () => {
+    model.toggle('support');
+    model.extendTo('old');
+    expect(model.selected).toEqual(['support', 'chat', 'old']);
+    model.toggle('chat');
+    expect(model.selected).toEqual(['support', 'old']);
+    model.extendTo('poems');
+    expect(model.selected).toEqual(['poems', 'support', 'chat', 'old']);
+  });
+
+  it('counts only what is shown as selected', () => {
+    model.selectAll();
+    model.filter = 'qwen';
+    expect(model.selected).toEqual(['chat']);
+  });
+
+  it('keeps filter and selection of each notebook', async () => {
+    model.filter = 'po';
+    model.toggle('poems');
+    const first = client;
+    await connect();
+    model.client = client;
+    await show([run('other', 1)]);
+    expect(model.filter).toBe('');
+    expect(shown()).toEqual(['other']);
+    expect(model.selected).toEqual([]);
+    client.dispose();
+    client = first;
+    model.client = first;
+    expect(model.filter).toBe('po');
+  });
+
+  it('watches only while it is told to, and keeps what it knows', async () => {
+    model.unwatch();
+    await settle();
+    expect(kernel.comm.request('unwatch')).toBeDefined();
+    expect(shown()).toHaveLength(4);
+  });
+
+  it('tells which run came to another state', () => {
+    expect(model.news).toBe('');
+    kernel.comm.receive({
+      type: 'runs',
+      runs: [run('poems', 4, { state: 'paused' })],
+      removed: []
+    });
+    expect(model.news).toBe('poems: paused');
+  });
+
+  it('says why a command was not taken', async () => {
+    const done = model.control('old', 'pause');
+    await settle();
+    const { id } = kernel.comm.request('control');
+    const error = { what: 'Not running.', where: '', fix: '' };
+    kernel.comm.receive({ id, type: 'error', error });
+    expect(await done).toBe(false);
+    expect(model.fault).toMatchObject(error);
+    model.dismiss();
+    expect(model.fault).toBeNull();
+  });
+
+  it('says why the runs cannot be read, and can try again', async () => {
+    await connect();
+    model.client = client;
+    await settle();
+    const error = { what: 'No permission.', where: '/runs', fix: '' };
+    const { id } = kernel.comm.request('watch');
+    kernel.comm.receive({ id, type: 'error', error });
+    await settle();
+    expect(model.isReady).toBe(false);
+    expect(model.fault).toMatchObject(error);
+    model.retry();
+    await settle();
+    await show(RUNS);
+    expect(model.fault).toBeNull();
+    expect(shown()).toHaveLength(4);
+  });
+
+  it('keeps a renamed run selected and current', async () => {
+    model.toggle('support');
+    const edited = model.edit({ run: 'support', name: 'helpdesk' });
+    await settle();
+    expect(kernel.comm.request('edit').payload).toEqual({
+      run: 'support',
+      name: 'helpdesk'
+    });
+    kernel.comm.reply('edit', run('helpdesk', 3));
+    await edited;
+    expect(model.selected).toEqual(['helpdesk']);
+    expect(model.current).toBe('helpdesk');
+  });
+
+  it('leaves an edit that is not taken to its caller', async () => {
+    const edited = model.edit({ run: 'support', name: 'chat' });
+    await settle();
+    const { id } = kernel.comm.request('edit');
+    const error = { what: 'There is a run chat.', where: '', fix: '' };
+    kernel.comm.receive({ id, type: 'error', error });
+    await expect(edited).rejects.toMatchObject(error);
+    expect(shown()).toContain('support');
+  });
+
+  it('goes to the next run when one is deleted', async () => {
+    model.toggle('support');
+    const deleted = model.delete(['support']);
+    await settle();
+    expect(kernel.comm.request('delete').payload).toEqual({
+      runs: ['support']
+    });
+    kernel.comm.reply('delete', {});
+    await deleted;
+    expect(shown()).toEqual(['poems', 'chat', 'old']);
+    expect(model.current).toBe('chat');
+    expect(model.selected).toEqual([]);
+  });
+});
+
+describe('A sparkline', () => {
+  it('fills its height', () => {
+    expect(polylines([2, 1])).toEqual(['0.0,0.0 72.0,20.0']);
+  });
+
+  it('has gaps where losses are missing', () => {
+    expect(polylines([3, 2, null, 2, 1, null])).toHaveLength(2);
+  });
+
+  it('is level for losses that are the same, and absent without two', () => {
+    expect(polylines([1, 1])).toEqual(['0.0,20.0 72.0,20.0']);
+    expect(polylines([null, 1])).toEqual([]);
+  });
+});
+
+describe('Tags', () => {
+  it('are what stands between commas', () => {
+    expect(tagsOf(' a, two words ,,b,')).toEqual(['a', 'two words', 'b']);
+  });
+});
