@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rich.markup import escape
 from rich.table import Table
 
-from llmtune_kernel.cli.terminal import console
+from llmtune_kernel.cli.terminal import console, one_line
 from llmtune_kernel.runs.listing import summaries, table
 
 _STYLES = {"finished": "green", "failed": "red", "stopped": "yellow"}
@@ -23,6 +22,6 @@ def runs(options: argparse.Namespace) -> int:
     header, rows = table(found)
     shown = Table(*header, box=None, pad_edge=False)
     for summary, row in zip(found, rows, strict=True):
-        shown.add_row(*map(escape, row), style=_STYLES.get(summary.state, "cyan"))
+        shown.add_row(*map(one_line, row), style=_STYLES.get(summary.state, "cyan"))
     console().print(shown if found else "No runs yet.")
     return 0

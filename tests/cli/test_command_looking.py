@@ -7,10 +7,11 @@ import os
 import pty
 import re
 import subprocess
+from pathlib import Path
 
 from workplace import LLMTUNE, Workplace
 
-from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.directory import Meta, RunDirectory
 from llmtune_kernel.runs.events import Answer, EventWriter, Log, Message, Metrics, Sample, State
 
 Done = subprocess.CompletedProcess[str]
@@ -28,6 +29,17 @@ def test_runs_lists_name_state_and_steps(workplace: Workplace, finished: Done, f
     listed = map(json.loads, workplace.llmtune("runs", "--json").stdout.splitlines())
     states = {run["name"]: run["state"] for run in listed}
     assert states.items() >= {"first": "finished", "doomed": "failed"}.items()
+
+
+def test_runs_shows_tags_where_there_are_any_and_obeys_none(tmp_path: Path) -> None:
+    workplace = Workplace(tmp_path)
+    directory = RunDirectory.create("tagged", tmp_path / "llmtune-runs")
+    EventWriter(directory.events).write(State(state="finished"))
+    assert "tags" not in workplace.llmtune("runs").stdout
+    directory.write_meta(Meta(tags=["good", "[red]\x1b[2Jlong"]))
+    header, row = workplace.llmtune("runs").stdout.splitlines()
+    assert header.split()[-1] == "tags"
+    assert row.rstrip().endswith("good, [red][2Jlong")
 
 
 def test_sample_answers_each_prompt_with_base_and_run(
