@@ -1,0 +1,186 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import React, { useRef, useState } from 'react';
+
+/**
+ * Something to pick, or to type instead.
+ */
+export interface IOption {
+  value: string;
+  label: string;
+  /** Said after the label, such as a size. */
+  detail: string;
+  /** The heading that it stands under. */
+  group: string;
+  description?: string;
+}
+
+/**
+ * A text that can be typed or picked from a list, by mouse and by keyboard.
+ */
+export function Combobox(props: {
+  id: string;
+  typed: {
+    value: string;
+    onChange: (event: { target: { value: string } }) => void;
+    onBlur: () => void;
+  };
+  options: IOption[];
+  /** Said where nothing fits what is typed. */
+  noneText: string;
+  placeholder: string;
+  isReadOnly: boolean;
+  aria: React.AriaAttributes;
+  trans: TranslationBundle;
+  onPick: (value: string) => void;
+  onOpen?: () => void;
+}): JSX.Element {
+  const { id, typed, isReadOnly, trans } = props;
+  const [isOpen, setOpen] = useState(false);
+  const [isFiltering, setFiltering] = useState(false);
+  const [active, setActive] = useState(-1);
+  const list = useRef<HTMLDivElement>(null);
+  const query = isFiltering ? typed.value.toLowerCase() : '';
+  const options = props.options.filter(option =>
+    [option.value, option.label, option.detail, option.group]
+      .join('\n')
+      .toLowerCase()
+      .includes(query)
+  );
+  const open = () => {
+    if (!isOpen && !isReadOnly) {
+      setOpen(true);
+      props.onOpen?.();
+    }
+  };
+  const close = () => {
+    setOpen(false);
+    setFiltering(false);
+    setActive(-1);
+  };
+  const pick = (option: IOption) => {
+    close();
+    props.onPick(option.value);
+  };
+  const move = (step: number) => {
+    const count = options.length;
+    const next = active < 0 && step < 0 ? count - 1 : active + step;
+    const index = count ? (next + count) % count : -1;
+    setActive(index);
+    list.current
+      ?.querySelectorAll('[role="option"]')
+      [index]?.scrollIntoView({ block: 'nearest' });
+  };
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      event.preventDefault();
+      open();
+      move(event.key === 'ArrowDown' ? 1 : -1);
+    } else if (event.key === 'Enter' && isOpen && options[active]) {
+      event.preventDefault();
+      pick(options[active]);
+    } else if (event.key === 'Escape' && isOpen) {
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    }
+  };
+  const groups = [...new Set(options.map(option => option.group))];
+  const optionId = (option: IOption) =>
+    `${id}__option${options.indexOf(option)}`;
+  return (
+    <div className="jp-llmtune-combobox">
+      <div className="jp-llmtune-combobox-input">
+        <input
+          id={id}
+          className="jp-mod-styled"
+          type="text"
+          role="combobox"
+          autoComplete="off"
+          spellCheck={false}
+          readOnly={isReadOnly}
+          placeholder={props.placeholder}
+          aria-expanded={isOpen}
+          aria-controls={`${id}__list`}
+          aria-autocomplete="list"
+          aria-activedescendant={
+            isOpen && options[active] ? optionId(options[active]) : undefined
+          }
+          value={typed.value}
+          onChange={event => {
+            setFiltering(true);
+            setActive(-1);
+            open();
+            typed.onChange(event);
+          }}
+          onClick={open}
+          onKeyDown={onKeyDown}
+          onBlur={() => {
+            close();
+            typed.onBlur();
+          }}
+          {...props.aria}
+        />
+        <button
+          type="button"
+          tabIndex={-1}
+          disabled={isReadOnly}
+          aria-label={trans.__('Show choices')}
+          // The input keeps the focus, which keeps the list open.
+          onMouseDown={event => event.preventDefault()}
+          onClick={event => {
+            const input = event.currentTarget.previousElementSibling;
+            (input as HTMLElement).focus();
+            if (isOpen) {
+              close();
+            } else {
+              open();
+            }
+          }}
+        >
+          ▾
+        </button>
+      </div>
+      <div
+        id={`${id}__list`}
+        ref={list}
+        className="jp-llmtune-options"
+        role="listbox"
+        aria-label={trans.__('Choices')}
+        hidden={!isOpen}
+        onMouseDown={event => event.preventDefault()}
+      >
+        {isOpen && options.length === 0 && (
+          <div role="option" aria-disabled="true" aria-selected="false">
+            {props.noneText}
+          </div>
+        )}
+        {isOpen &&
+          groups.map(group => (
+            <div key={group} role="group" aria-label={group}>
+              <div className="jp-llmtune-option-group" aria-hidden="true">
+                {group}
+              </div>
+              {options
+                .filter(option => option.group === group)
+                .map(option => (
+                  <div
+                    key={option.value}
+                    id={optionId(option)}
+                    role="option"
+                    aria-selected={options[active] === option}
+                    title={option.description}
+                    onClick={() => pick(option)}
+                  >
+                    <span>{option.label}</span>
+                    <span className="jp-llmtune-option-detail">
+                      {option.detail}
+                    </span>
+                  </div>
+                ))}
+            </div>
+          ))}
+      </div>
+    </div>
+  );
+}

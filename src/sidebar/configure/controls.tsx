@@ -1,0 +1,292 @@
+import type { JSONValue } from '@lumino/coreutils';
+
+import type { FieldProps } from '@rjsf/utils';
+
+import React, { useState } from 'react';
+
+import { DataPicker, ModelPicker } from './pickers';
+import type { FieldKind } from './fields';
+import { idOf, useFormState } from './state';
+import type { IControl } from './typed';
+import {
+  isSame,
+  placeholder,
+  readNumber,
+  readText,
+  readWords,
+  readYaml,
+  useTyped,
+  withoutEmpty,
+  writeText,
+  writeWords,
+  writeYaml
+} from './typed';
+import { textOf } from './wording';
+
+function control(
+  Control: (props: IControl) => JSX.Element
+): (props: FieldProps) => JSX.Element {
+  return props => {
+    const state = useFormState();
+    const id = props.idSchema.$id;
+    const field = state.fields[props.uiSchema?.['ui:key']];
+    const isInvalid = (state.messages[field.key] ?? []).length > 0;
+    const described = [
+      isInvalid ? idOf(id, 'error') : '',
+      field.help ? idOf(id, 'help') : ''
+    ];
+    return (
+      <Control
+        id={id}
+        field={field}
+        state={state}
+        value={props.formData}
+        isReadOnly={state.isReadOnly}
+        aria={{
+          'aria-describedby': described.filter(Boolean).join(' ') || undefined,
+          'aria-invalid': isInvalid || undefined,
+          'aria-required': field.isRequired || undefined
+        }}
+        onChange={value => props.onChange(value)}
+        onDone={() => state.model.edited.flush()}
+      />
+    );
+  };
+}
+
+function Text(props: IControl): JSX.Element {
+  const { field, state } = props;
+  const typed = useTyped(props, readText, writeText);
+  return (
+    <input
+      id={props.id}
+      className="jp-mod-styled"
+      type="text"
+      readOnly={props.isReadOnly}
+      placeholder={placeholder(field, state)}
+      spellCheck={false}
+      {...typed}
+      {...props.aria}
+    />
+  );
+}
+
+function LongText(props: IControl): JSX.Element {
+  const typed = useTyped(props, readText, writeText);
+  return (
+    <textarea
+      id={props.id}
+      className="jp-mod-styled"
+      rows={2}
+      readOnly={props.isReadOnly}
+      placeholder={placeholder(props.field, props.state)}
+      {...typed}
+      {...props.aria}
+    />
+  );
+}
+
+/** Not an input of type number: that would swallow what is no number, and knows no `auto`. */
+function Number_(props: IControl): JSX.Element {
+  const typed = useTyped(props, readNumber, writeText);
+  return (
+    <input
+      id={props.id}
+      className="jp-mod-styled"
+      type="text"
+      inputMode="decimal"
+      readOnly={props.isReadOnly}
+      placeholder={placeholder(props.field, props.state)}
+      spellCheck={false}
+      {...typed}
+      {...props.aria}
+    />
+  );
+}
+
+function Words(props: IControl): JSX.Element {
+  const { keywords } = props.field;
+  const typed = useTyped(props, text => readWords(text, keywords), writeWords);
+  return (
+    <input
+      id={props.id}
+      className="jp-mod-styled"
+      type="text"
+      readOnly={props.isReadOnly}
+      placeholder={placeholder(props.field, props.state)}
+      spellCheck={false}
+      {...typed}
+      {...props.aria}
+    />
+  );
+}
+
+function Yaml(props: IControl): JSX.Element {
+  const typed = useTyped(props, readYaml, writeYaml);
+  return (
+    <textarea
+      id={props.id}
+      className="jp-mod-styled jp-llmtune-yaml"
+      rows={2}
+      readOnly={props.isReadOnly}
+      placeholder={placeholder(props.field, props.state)}
+      spellCheck={false}
+      {...typed}
+      {...props.aria}
+    />
+  );
+}
+
+function Flag(props: IControl): JSX.Element {
+  const { id, field, value } = props;
+  return (
+    <input
+      id={id}
+      type="checkbox"
+      disabled={props.isReadOnly}
+      checked={(value ?? field.fallback) === true}
+      onChange={event => props.onChange(event.target.checked)}
+      {...props.aria}
+    />
+  );
+}
+
+function Choice(props: IControl): JSX.Element {
+  const { field, state, value } = props;
+  const { trans } = state.context;
+  const chosen = value ?? field.fallback;
+  const isKnown = field.choices.some(choice => isSame(choice, chosen));
+  const choices =
+    isKnown || chosen === undefined || chosen === null
+      ? field.choices
+      : [chosen, ...field.choices];
+  return (
+    <div className="jp-select-wrapper">
+      <select
+        id={props.id}
+        className="jp-mod-styled"
+        disabled={props.isReadOnly}
+        value={JSON.stringify(chosen ?? null)}
+        onChange={event => props.onChange(JSON.parse(event.target.value))}
+        {...props.aria}
+      >
+        {(chosen === undefined || chosen === null) && (
+          <option value="null">{trans.__('none')}</option>
+        )}
+        {choices.map(choice => (
+          <option key={JSON.stringify(choice)} value={JSON.stringify(choice)}>
+            {isSame(choice, field.fallback)
+              ? trans.__('%1 (default)', textOf(choice, trans))
+              : textOf(choice, trans)}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Checks(props: IControl): JSX.Element {
+  const { field, state, value } = props;
+  const chosen = Array.isArray(value) ? value : [];
+  const toggle = (choice: JSONValue, isOn: boolean) => {
+    const others = chosen.filter(other => !isSame(other, choice));
+    const next = isOn ? [...others, choice] : others;
+    props.onChange(next.length ? next : undefined);
+  };
+  return (
+    <div id={props.id} role="group" aria-label={field.title} {...props.aria}>
+      {field.choices.map(choice => (
+        <label key={JSON.stringify(choice)} className="jp-llmtune-check">
+          <input
+            type="checkbox"
+            disabled={props.isReadOnly}
+            checked={chosen.some(other => isSame(other, choice))}
+            onChange={event => toggle(choice, event.target.checked)}
+          />
+          {textOf(choice, state.context.trans)}
+        </label>
+      ))}
+    </div>
+  );
+}
+
+/** Texts below each other; the last is empty and waits for the next. */
+function Texts(props: IControl): JSX.Element {
+  const { id, field, state, value, onChange } = props;
+  const { trans } = state.context;
+  const [typed, setTyped] = useState<JSONValue[] | null>(null);
+  const items = Array.isArray(value) ? value : [];
+  const shown =
+    typed && isSame(withoutEmpty(typed), withoutEmpty(items)) ? typed : items;
+  const change = (next: JSONValue[]) => {
+    setTyped(next);
+    const filled = withoutEmpty(next);
+    onChange(filled.length ? filled : undefined);
+  };
+  const done = () => {
+    setTyped(null);
+    props.onDone();
+  };
+  return (
+    <div className="jp-llmtune-texts">
+      {[...shown, ''].map((item, index) => (
+        <div key={index}>
+          {typeof item === 'string' ? (
+            <textarea
+              id={index === 0 ? id : undefined}
+              className="jp-mod-styled"
+              rows={1}
+              readOnly={props.isReadOnly}
+              aria-label={trans.__('%1, number %2', field.title, index + 1)}
+              placeholder={index === shown.length ? trans.__('Add one') : ''}
+              value={item}
+              onChange={event =>
+                change([
+                  ...shown.slice(0, index),
+                  event.target.value,
+                  ...shown.slice(index + 1)
+                ])
+              }
+              onBlur={done}
+              {...props.aria}
+            />
+          ) : (
+            <code title={trans.__('Edit it in the cell')}>
+              {JSON.stringify(item)}
+            </code>
+          )}
+          {index < shown.length && (
+            <button
+              type="button"
+              className="jp-llmtune-remove"
+              disabled={props.isReadOnly}
+              aria-label={trans.__('Remove number %1', index + 1)}
+              onClick={() => change(shown.filter((_, at) => at !== index))}
+            >
+              ×
+            </button>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/**
+ * The control of each kind of field.
+ */
+export const CONTROLS: {
+  [kind in FieldKind]: (props: FieldProps) => JSX.Element;
+} = {
+  choice: control(Choice),
+  flag: control(Flag),
+  number: control(Number_),
+  text: control(Text),
+  longText: control(LongText),
+  texts: control(Texts),
+  words: control(Words),
+  checks: control(Checks),
+  model: control(ModelPicker),
+  data: control(DataPicker),
+  yaml: control(Yaml)
+};

@@ -1,0 +1,115 @@
+import type { JSONObject } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type {
+  IFault,
+  IModelChoice,
+  IPreset,
+  IVariable
+} from '../../kernel/protocol';
+import type { IKernelClient } from '../../tokens';
+
+/**
+ * What the kernel knows and the form needs; what the last kernel said stays until another says it anew.
+ */
+export class KernelFacts implements IDisposable {
+  get schema(): JSONObject | null {
+    return this._schema;
+  }
+
+  get models(): readonly IModelChoice[] {
+    return this._models;
+  }
+
+  get presets(): readonly IPreset[] {
+    return this._presets;
+  }
+
+  /** Null before the kernel of this notebook said it. */
+  get variables(): readonly IVariable[] | null {
+    return this._variables;
+  }
+
+  /** Why there is no schema. */
+  get fault(): IFault | null {
+    return this._fault;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (!this._isDisposed) {
+      this._isDisposed = true;
+      this._client = null;
+      Signal.clearData(this);
+    }
+  }
+
+  /** Ask a kernel for all there is. */
+  async load(client: IKernelClient): Promise<void> {
+    if (client !== this._client) {
+      this._client = client;
+      this._variables = null;
+    }
+    const isCurrent = () => client === this._client;
+    const models = client.request('models', {});
+    const presets = client.request('presets', {});
+    const variables = this.loadVariables();
+    const others = Promise.allSettled([models, presets]);
+    try {
+      const schema = await client.request('schema', {});
+      if (isCurrent()) {
+        this._schema = schema;
+        this._fault = null;
+      }
+    } catch (error) {
+      if (isCurrent()) {
+        this._fault = error as IFault;
+      }
+    }
+    const [ofModels, ofPresets] = await others;
+    await variables;
+    if (isCurrent()) {
+      // Without them the form is poorer and still works.
+      this._models =
+        ofModels.status === 'fulfilled' ? ofModels.value : this._models;
+      this._presets =
+        ofPresets.status === 'fulfilled' ? ofPresets.value : this._presets;
+      this._changed.emit();
+    }
+  }
+
+  /** Ask for the variables again. */
+  async loadVariables(): Promise<void> {
+    const client = this._client;
+    if (!client || client.status.kind !== 'ready') {
+      return;
+    }
+    try {
+      const variables = await client.request('variables', {});
+      if (client === this._client) {
+        this._variables = variables;
+        this._changed.emit();
+      }
+    } catch {
+      // The header of the sidebar says how the kernel stands; the last variables stay.
+    }
+  }
+
+  private _client: IKernelClient | null = null;
+  private _schema: JSONObject | null = null;
+  private _models: readonly IModelChoice[] = [];
+  private _presets: readonly IPreset[] = [];
+  private _variables: readonly IVariable[] | null = null;
+  private _fault: IFault | null = null;
+  private _isDisposed = false;
+  private readonly _changed = new Signal<this, void>(this);
+}

@@ -1,0 +1,214 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import { UseSignal } from '@jupyterlab/ui-components';
+
+import React, { useState } from 'react';
+
+import type { CellTracker } from '../../cell/tracker';
+import type { ISidebarContext } from '../context';
+import { FaultMessage } from '../fault';
+import { whileShown } from '../shown';
+import type { IField, IGroup } from './fields';
+import { groupsOf, isChanged, search } from './fields';
+import { Fields } from './form';
+import { ConfigureModel, sentence } from './model';
+import { FormState, useFormState } from './state';
+import { BeforeRun } from './strip';
+import { Toolbar } from './toolbar';
+
+/**
+ * The form: the same document as a `%%finetune` cell.
+ */
+export class ConfigureSection extends ReactWidget {
+  constructor(context: ISidebarContext, cells: CellTracker) {
+    super();
+    this._context = context;
+    this.model = new ConfigureModel(context, cells);
+    this.id = 'jp-llmtune-configure';
+    this.title.label = context.trans.__('Configure');
+    this.addClass('jp-llmtune-configure');
+    whileShown(this, context, isShown => {
+      this.model.show(this, isShown);
+    });
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this.model.dispose();
+      super.dispose();
+    }
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <UseSignal signal={this.model.changed}>
+        {() => <Configure model={this.model} context={this._context} />}
+      </UseSignal>
+    );
+  }
+
+  readonly model: ConfigureModel;
+
+  private readonly _context: ISidebarContext;
+}
+
+function Configure(props: {
+  model: ConfigureModel;
+  context: ISidebarContext;
+}): JSX.Element {
+  const { model, context } = props;
+  const { trans } = context;
+  const { edited, facts } = model;
+  const state = {
+    context,
+    model,
+    fields: Object.fromEntries(model.fields.map(field => [field.key, field])),
+    values: edited.document.expanded,
+    messages: model.messages,
+    isReadOnly: !edited.isEditable
+  };
+  return (
+    <FormState.Provider value={state}>
+      <Toolbar />
+      <State />
+      {facts.schema ? (
+        <Form key={edited.cell?.id ?? edited.panel?.id ?? ''} />
+      ) : facts.fault ? (
+        <FaultMessage fault={facts.fault} />
+      ) : (
+        <p role="status">{trans.__('Asking the kernel for the form…')}</p>
+      )}
+      <BeforeRun />
+    </FormState.Provider>
+  );
+}
+
+/** What is wrong with the whole, and how far it is checked. */
+function State(): JSX.Element {
+  const { context, model } = useFormState();
+  const { trans } = context;
+  const { edited } = model;
+  const { problem } = edited.document;
+  return (
+    <div className="jp-llmtune-state" role="status" aria-live="polite">
+      {problem && (
+        <div className="jp-llmtune-fault">
+          <strong>
+            {trans.__(
+              'Line %1 cannot be read.',
+              problem.line + edited.linesBefore
+            )}
+          </strong>
+          <div className="jp-llmtune-fault-where">{problem.message}</div>
+          <div>
+            {edited.cell
+              ? trans.__('Mend it in the cell; until then the form is locked.')
+              : trans.__('Take it back, or import another file.')}
+          </div>
+        </div>
+      )}
+      {edited.cell && !edited.cell.isEditable && (
+        <div>{trans.__('This cell cannot be edited.')}</div>
+      )}
+      {!problem && model.checkState === 'waiting' && (
+        <div className="jp-llmtune-help">
+          {trans.__('It is checked when the kernel is ready again.')}
+        </div>
+      )}
+      {!problem && model.otherProblems.length > 0 && (
+        <ul className="jp-llmtune-problems">
+          {model.otherProblems.map(found => (
+            <li key={`${found.line} ${found.key} ${found.message}`}>
+              {found.line !== null && (
+                <span>
+                  {trans.__('line %1', found.line + edited.linesBefore)}:{' '}
+                </span>
+              )}
+              {found.key && <code>{found.key}</code>} {sentence(found)}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function Form(): JSX.Element {
+  const { context, model } = useFormState();
+  const { trans } = context;
+  const [query, setQuery] = useState('');
+  const fields = model.applicableFields;
+  const groups = groupsOf(
+    query.trim() ? search(fields, query) : fields,
+    model.facts.schema!
+  );
+  return (
+    <div
+      className="jp-llmtune-form"
+      role="form"
+      aria-label={trans.__('Configuration')}
+    >
+      <input
+        className="jp-mod-styled"
+        type="search"
+        aria-label={trans.__('Search the settings')}
+        placeholder={trans.__('Search the settings')}
+        value={query}
+        onChange={event => setQuery(event.target.value)}
+      />
+      {query.trim() && groups.length === 0 && (
+        <p role="status">{trans.__('No setting fits.')}</p>
+      )}
+      {groups.map((group, index) =>
+        index === 0 && group.name === '' ? (
+          <Fields key="essential" name="essential" fields={group.fields} />
+        ) : (
+          <Section
+            key={group.name || 'others'}
+            group={group}
+            isSearched={Boolean(query.trim())}
+          />
+        )
+      )}
+    </div>
+  );
+}
+
+/** A section, folded; with its fields only while it is open. */
+function Section(props: { group: IGroup; isSearched: boolean }): JSX.Element {
+  const { group, isSearched } = props;
+  const { context, values, messages } = useFormState();
+  const { trans } = context;
+  const [isOpen, setOpen] = useState(false);
+  const count = (test: (field: IField) => boolean) =>
+    group.fields.filter(test).length;
+  const wrong = count(field => (messages[field.key] ?? []).length > 0);
+  const changed = count(field => isChanged(field, values));
+  const isUnfolded = isOpen || isSearched;
+  return (
+    <details
+      open={isUnfolded}
+      onToggle={event => {
+        if (!isSearched) {
+          setOpen(event.currentTarget.open);
+        }
+      }}
+    >
+      <summary>
+        {group.title || trans.__('More')}
+        {changed > 0 && (
+          <span className="jp-llmtune-count">
+            {trans._n('%1 changed', '%1 changed', changed)}
+          </span>
+        )}
+        {wrong > 0 && (
+          <span className="jp-llmtune-count jp-mod-wrong">
+            {trans._n('%1 problem', '%1 problems', wrong)}
+          </span>
+        )}
+      </summary>
+      {isUnfolded && (
+        <Fields name={group.name || 'others'} fields={group.fields} />
+      )}
+    </details>
+  );
+}

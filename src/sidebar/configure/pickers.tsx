@@ -1,0 +1,205 @@
+import { PathExt } from '@jupyterlab/coreutils';
+import { FileDialog } from '@jupyterlab/filebrowser';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { MimeData } from '@lumino/coreutils';
+
+import React, { useEffect, useRef, useState } from 'react';
+
+import type { IModelChoice, IVariable } from '../../kernel/protocol';
+import type { IOption } from './combobox';
+import { Combobox } from './combobox';
+import type { IControl } from './typed';
+import { placeholder, readText, useTyped, writeText } from './typed';
+
+/**
+ * The base model: one that is known, or any name or path.
+ */
+export function ModelPicker(props: IControl): JSX.Element {
+  const { context, model } = props.state;
+  const { trans } = context;
+  const typed = useTyped(props, readText, writeText);
+  return (
+    <Combobox
+      id={props.id}
+      typed={typed}
+      options={modelOptions(model.facts.models, trans)}
+      noneText={trans.__('A name on the Hub, or a path')}
+      placeholder={placeholder(props.field, props.state)}
+      isReadOnly={props.isReadOnly}
+      aria={props.aria}
+      trans={trans}
+      onPick={value => {
+        props.onChange(value);
+        props.onDone();
+      }}
+    />
+  );
+}
+
+/**
+ * Data: a variable of the notebook, a file picked or dropped, or any path.
+ */
+export function DataPicker(props: IControl): JSX.Element {
+  const { context, model } = props.state;
+  const { trans } = context;
+  const typed = useTyped(props, readText, writeText);
+  const set = (value: string) => {
+    props.onChange(value);
+    props.onDone();
+  };
+  const drop = useFileDrop(props.isReadOnly, path => set(pathFor(props, path)));
+  const browse = async () => {
+    const manager = context.fileBrowser?.model.manager;
+    if (manager) {
+      const { value } = await FileDialog.getOpenFiles({
+        manager,
+        title: trans.__('Choose data'),
+        translator: context.translator,
+        filter: ({ type, path }) =>
+          type === 'directory' || DATA_FILES.includes(PathExt.extname(path))
+            ? {}
+            : null
+      });
+      const file = value?.find(({ type }) => type !== 'directory');
+      if (file) {
+        set(pathFor(props, file.path));
+      }
+    }
+  };
+  return (
+    <div
+      ref={drop.node}
+      className={`jp-llmtune-drop ${drop.isOver ? 'jp-mod-dropTarget' : ''}`}
+    >
+      <Combobox
+        id={props.id}
+        typed={typed}
+        options={variableOptions(model.facts.variables ?? [], trans)}
+        noneText={trans.__('No variable fits; a path can be typed')}
+        placeholder={trans.__('$variable or file')}
+        isReadOnly={props.isReadOnly}
+        aria={props.aria}
+        trans={trans}
+        onPick={set}
+        onOpen={() => void model.facts.loadVariables()}
+      />
+      {context.fileBrowser && (
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          disabled={props.isReadOnly}
+          title={trans.__('Or drop a file of the file browser here')}
+          aria-label={trans.__('Choose a file: %1', props.field.title)}
+          onClick={() => void browse()}
+        >
+          {trans.__('File…')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** As the kernel sees it: from the notebook's folder. */
+function pathFor({ state }: IControl, path: string): string {
+  const { contents } = state.context.app.serviceManager;
+  const notebook = state.model.edited.panel?.context.path ?? '';
+  return PathExt.relative(
+    PathExt.dirname(contents.localPath(notebook)),
+    contents.localPath(path)
+  );
+}
+
+/**
+ * Take files that are dragged from the file browser.
+ */
+function useFileDrop(
+  isReadOnly: boolean,
+  onDrop: (path: string) => void
+): { node: React.RefObject<HTMLDivElement>; isOver: boolean } {
+  const node = useRef<HTMLDivElement>(null);
+  const [isOver, setOver] = useState(false);
+  const latest = useRef(onDrop);
+  latest.current = onDrop;
+  useEffect(() => {
+    const element = node.current;
+    if (!element || isReadOnly) {
+      return;
+    }
+    const onEvent = (event: Event) => {
+      const drag = event as IDragEvent;
+      if (!drag.mimeData.hasData(CONTENTS)) {
+        return;
+      }
+      event.preventDefault();
+      event.stopPropagation();
+      setOver(event.type === 'lm-dragenter' || event.type === 'lm-dragover');
+      drag.dropAction = drag.proposedAction;
+      if (event.type === 'lm-drop') {
+        const [path] = drag.mimeData.getData(CONTENTS) as string[];
+        latest.current(path);
+      }
+    };
+    DRAG_EVENTS.forEach(type => element.addEventListener(type, onEvent));
+    return () =>
+      DRAG_EVENTS.forEach(type => element.removeEventListener(type, onEvent));
+  }, [isReadOnly]);
+  return { node, isOver };
+}
+
+function modelOptions(
+  models: readonly IModelChoice[],
+  trans: TranslationBundle
+): IOption[] {
+  const groups = {
+    'built-in': trans.__('Built in'),
+    cached: trans.__('On this machine'),
+    catalogue: trans.__('To download')
+  };
+  return models.map(model => ({
+    value: model.name,
+    label: model.name,
+    detail: [parametersText(model.parameters, trans), model.licence]
+      .filter(Boolean)
+      .join(', '),
+    group: groups[model.kind] ?? model.kind,
+    description: [model.title, model.description].filter(Boolean).join(': ')
+  }));
+}
+
+function variableOptions(
+  variables: readonly IVariable[],
+  trans: TranslationBundle
+): IOption[] {
+  return variables.map(({ name, type, rows, columns }) => ({
+    value: `$${name}`,
+    label: `$${name}`,
+    detail:
+      rows === null ? type : trans._n('%2, %1 row', '%2, %1 rows', rows, type),
+    group: trans.__('Variables of the notebook'),
+    description: columns.join(', ')
+  }));
+}
+
+function parametersText(
+  billions: number | null,
+  trans: TranslationBundle
+): string {
+  if (billions === null) {
+    return '';
+  }
+  return billions < 1
+    ? trans.__('%1 M', Math.round(billions * 1000))
+    : trans.__('%1 B', Number(billions.toPrecision(3)));
+}
+
+/** Of `@lumino/dragdrop`. */
+interface IDragEvent extends Event {
+  readonly mimeData: MimeData;
+  readonly proposedAction: string;
+  dropAction: string;
+}
+
+const CONTENTS = 'application/x-jupyter-icontents';
+const DRAG_EVENTS = ['lm-dragenter', 'lm-dragover', 'lm-dragleave', 'lm-drop'];
+const DATA_FILES = ['.json', '.jsonl', '.csv', '.parquet', '.arrow'];

@@ -1,0 +1,31 @@
+import React from 'react';
+
+import type { ISidebarContext } from '../context';
+import type { IField, Values } from './fields';
+import type { ConfigureModel } from './model';
+
+/**
+ * What the parts of the form share.
+ */
+export interface IFormState {
+  context: ISidebarContext;
+  model: ConfigureModel;
+  /** By key. */
+  fields: { [key: string]: IField };
+  values: Values;
+  /** What is wrong with each field, by key. */
+  messages: { [key: string]: string[] };
+  isReadOnly: boolean;
+}
+
+/** rjsf draws anew only what its own data changes; the rest reaches the fields by this way. */
+export const FormState = React.createContext<IFormState | null>(null);
+
+export function useFormState(): IFormState {
+  return React.useContext(FormState)!;
+}
+
+/** The id of the element that says something about a field. */
+export function idOf(fieldId: string, what: 'help' | 'error'): string {
+  return `${fieldId}__${what}`;
+}
