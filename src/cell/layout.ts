@@ -1,5 +1,6 @@
 import type { JSONValue } from '@lumino/coreutils';
 
+import { intoFlow, removeFromFlow } from './flow';
 import {
   eolOf,
   indentAt,
@@ -384,48 +385,4 @@ function afterComments(text: string, offset: number, depth: number): number {
     }
     at = end;
   }
-}
-
-function intoFlow(text: string, node: INode, added: string): IReplacement {
-  const last: IEntry | undefined = node.entries[node.entries.length - 1];
-  if (!last) {
-    const opening = text.slice(node.start).search(/[[{]/);
-    const at = node.start + opening + 1;
-    return { start: at, end: at, text: added };
-  }
-  const comma = commaAfter(text, entryEnd(last));
-  const at = comma ?? entryEnd(last);
-  return {
-    start: at,
-    end: at,
-    text: comma === null ? `, ${added}` : ` ${added}`
-  };
-}
-
-function removeFromFlow(
-  text: string,
-  entries: IEntry[],
-  index: number
-): IReplacement {
-  const { start } = entries[index];
-  const end = entryEnd(entries[index]);
-  const next: IEntry | undefined = entries[index + 1];
-  const previous: IEntry | undefined = entries[index - 1];
-  const comma = commaAfter(text, end) ?? end;
-  if (next && !text.slice(end, next.start).includes('#')) {
-    return { start, end: next.start, text: '' };
-  }
-  if (!next && previous) {
-    const before = entryEnd(previous);
-    if (!text.slice(before, start).includes('#')) {
-      return { start: before, end, text: '' };
-    }
-  }
-  return { start, end: comma, text: '' };
-}
-
-/** After the comma that follows an item between brackets, if there is one. */
-function commaAfter(text: string, offset: number): number | null {
-  const [found] = /^(?:\s|#[^\n]*\n)*,/.exec(text.slice(offset)) ?? [null];
-  return found === null ? null : offset + found.length;
 }
