@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config import RunConfig, read_config
+from llmtune_kernel.config import RunConfig, UserError, read_config
 from llmtune_kernel.data.sources import fingerprint_file
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.notices import notices
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.speed import measured_speed
-from llmtune_kernel.runs.workers import pool
+from llmtune_kernel.runs.workers import Cancellation, Cancelled, pool
 
 Summary = dict[str, Any]
 _KEPT_SECONDS = 60.0  # after that free memory may be another
@@ -27,16 +27,20 @@ _KEPT_SECONDS = 60.0  # after that free memory may be another
 def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspection:
     """Let a worker look at the data of a configuration; asked again about the same data, it answers at once.
 
+    There is one look at a time: a newer one, of any page, ends an older one.
+
     Args:
         namespace: Where `$name` is looked up.
 
     Raises:
-        UserError: any mistake in the configuration, the data or the model's name.
+        UserError: any mistake in the configuration, the data or the model's name, or a newer look was asked for.
     """
     config = read_config(wanted.text).model_copy(update={"resume": None})
     with snapshots(config, namespace) as files:
         key = (config, wanted.first, os.getcwd(), _fingerprints(config, files))
-        summary = _last_look().get(key, lambda: inspect_data(config, files, wanted.first))
+        summary = _looks().get(
+            key, lambda cancellation: inspect_data(config, files, wanted.first, cancellation=cancellation)
+        )
     speed = measured_speed(config)
     taken = protocol.Inspection.model_fields.keys() - {"lengths", "seconds", "notices"}
     return protocol.Inspection(
@@ -69,6 +73,7 @@ def inspect_data(
     files: Mapping[str, str],
     first: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    cancellation: Cancellation | None = None,
 ) -> Summary:
     """The summary of the job `inspect`, see `worker/inspect.py`.
 
@@ -79,6 +84,7 @@ def inspect_data(
 
     Raises:
         UserError: any mistake in the data or the model's name.
+        Cancelled: `cancellation` was used.
     """
     found: Summary = {}
 
@@ -94,7 +100,7 @@ def inspect_data(
         "variables": dict(files),
         "first": first,
     }
-    pool().call(job, take)
+    pool().call(job, take, cancellation)
     return found
 
 
@@ -108,24 +114,46 @@ def _fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, 
     return tuple(found)
 
 
-class _LastLook:
-    """The newest summary, for a minute."""
+class _Looks:
+    """One look at a time, the newest; its summary is kept for a minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._kept: tuple[object, float, Summary] | None = None
+        self._newest: tuple[object, Cancellation] = (None, Cancellation())
 
-    def get(self, key: object, inspect: Callable[[], Summary]) -> Summary:
+    def get(self, key: object, inspect: Callable[[Cancellation], Summary]) -> Summary:
+        """The summary for `key`: the one that was kept, or a new one, for which an older look gives way.
+
+        Raises:
+            UserError: a newer look was asked for meanwhile.
+        """
         with self._lock:
-            kept = self._kept
-        if kept and kept[0] == key and time.monotonic() - kept[1] < _KEPT_SECONDS:
-            return kept[2]
-        summary = inspect()
-        with self._lock:
-            self._kept = (key, time.monotonic(), summary)
-        return summary
+            if (found := self._known(key)) is not None:
+                return found
+            cancellation = Cancellation()
+            if self._newest[0] != key:  # who asks the same waits and takes what was found
+                self._newest[1].cancel()
+            self._newest = (key, cancellation)
+        try:
+            with self._turn:
+                with self._lock:
+                    if (found := self._known(key)) is not None:
+                        return found
+                summary = inspect(cancellation)
+                with self._lock:
+                    self._kept = (key, time.monotonic(), summary)
+                return summary
+        except Cancelled:
+            raise UserError("A newer look at the data took the place of this one.") from None
+
+    def _known(self, key: object) -> Summary | None:
+        kept = self._kept
+        fresh = kept and kept[0] == key and time.monotonic() - kept[1] < _KEPT_SECONDS
+        return kept[2] if kept and fresh else None
 
 
 @functools.cache
-def _last_look() -> _LastLook:
-    return _LastLook()
+def _looks() -> _Looks:
+    return _Looks()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
@@ -127,6 +130,31 @@ def test_asked_again_it_answers_without_a_worker_until_the_rows_change(
     assert look_at(tiny_model, rows).tokens > first.tokens
 
 
+def test_a_newer_look_ends_older_ones_and_they_take_one_worker(workplace: Path, tiny_model: str) -> None:
+    many = [{"prompt": f"What is {n}?", "completion": "It is a number. " * 50} for n in range(20_000)]
+    look_at(tiny_model)
+    before = {process.pid for process in psutil.Process().children()}
+
+    def ask(steps: int) -> Inspection | UserError:
+        try:
+            return look_at(tiny_model, many, training={"max_steps": steps})
+        except UserError as error:
+            return error
+
+    with ThreadPoolExecutor() as threads:
+        asked = []
+        for steps in range(1, 5):
+            asked.append(threads.submit(ask, steps))
+            time.sleep(0.3)
+        assert {process.pid for process in psutil.Process().children()} <= before
+        *older, newest = [each.result() for each in asked]
+    ended = [each for each in older if isinstance(each, UserError)]
+    assert len(ended) == len(older)
+    assert all("newer look" in each.what for each in ended)
+    assert isinstance(newest, Inspection)
+    assert newest.steps == 4
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -216,7 +244,7 @@ def test_no_rows_to_evaluate_on() -> None:
 
 def test_each_fix_mends_what_its_notice_says(workplace: Path, tiny_model: str) -> None:
     values: dict[str, Any] = {
-        "data": {"train": "$rows", "max_length": 40},
+        "data": {"train": "$rows", "max_length": 42},
         "training": {"learning_rate": 1.0, "per_device_train_batch_size": 64},
     }
     found = look_at(tiny_model, **values)
