@@ -1,8 +1,17 @@
 import { chartPlugin } from './chart/plugin';
 import { commandsPlugin } from './commands/plugin';
 import { kernelPlugin } from './kernel/plugin';
+import { runsPlugin } from './runs/plugin';
+import { sidebarPlugin } from './sidebar/plugin';
 import { snapshotPlugin } from './snapshot/plugin';
 
 export * from './tokens';
 
-export default [chartPlugin, commandsPlugin, kernelPlugin, snapshotPlugin];
+export default [
+  chartPlugin,
+  commandsPlugin,
+  kernelPlugin,
+  runsPlugin,
+  sidebarPlugin,
+  snapshotPlugin
+];

@@ -7,8 +7,11 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
 import type {
+  IAnswer,
   IFault,
+  IQuestion,
   IRequests,
+  IRunSummary,
   RequestType,
   RunEvent
 } from './kernel/protocol';
@@ -18,6 +21,8 @@ export const TRANSLATION_DOMAIN = 'jupyterlab_llmtune';
 export namespace CommandIDs {
   export const openQuickstart = 'llmtune:open-quickstart';
   export const insertCell = 'llmtune:insert-cell';
+  export const showSidebar = 'llmtune:show-sidebar';
+  export const openRuns = 'llmtune:open-runs';
 }
 
 /**
@@ -81,6 +86,21 @@ export interface IKernelClient {
    * @param offset - in bytes, of the first event wanted in the run's event file.
    */
   subscribe(run: string, offset?: number): IRunSubscription;
+
+  /**
+   * The list of runs, kept up to date across reconnections until it is disposed.
+   */
+  watchRuns(): IRunList;
+
+  /**
+   * Let models answer; the text comes in pieces.
+   *
+   * @param onText - called with the number of the column and the next piece of its answer.
+   */
+  ask(
+    question: IQuestion,
+    onText: (column: number, text: string) => void
+  ): IAnswering;
 }
 
 export namespace IKernelClient {
@@ -100,6 +120,31 @@ export interface IRunSubscription extends IDisposable {
   readonly events: ISignal<IRunSubscription, RunEvent[]>;
   /** Emitted if the kernel does not know the run. */
   readonly failed: ISignal<IRunSubscription, IFault>;
+}
+
+/**
+ * The runs of the runs folder, newest first.
+ */
+export interface IRunList extends IDisposable {
+  readonly runs: readonly IRunSummary[];
+  /** Whether the list has come: before, `runs` is empty. */
+  readonly isReady: boolean;
+  /** Why the list cannot come, such as a folder that may not be read. */
+  readonly fault: IFault | null;
+  readonly changed: ISignal<IRunList, void>;
+}
+
+/**
+ * Answers on their way.
+ */
+export interface IAnswering {
+  /**
+   * What each column said in full.
+   *
+   * @throws KernelRequestError (a rejection) if something is wrong, or if it was cancelled.
+   */
+  readonly done: Promise<IAnswer[]>;
+  cancel(): void;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { SETTINGS_ID } from '../settings';
 import { ISnapshotWriter, TRANSLATION_DOMAIN } from '../tokens';
 import { VERSION } from '../version';
 
@@ -10,7 +11,7 @@ import { VERSION } from '../version';
  * Registers the loss chart; its code is loaded when the first chart shows.
  */
 export const chartPlugin: JupyterFrontEndPlugin<void> = {
-  id: 'jupyterlab-llmtune:plugin',
+  id: SETTINGS_ID,
   description: 'Draws the live loss chart of a fine-tuning run.',
   autoStart: true,
   requires: [IJupyterWidgetRegistry, ISnapshotWriter],
@@ -42,7 +43,7 @@ async function followSettings(
   registry: ISettingRegistry,
   defaults: { logScale: boolean; smoothing: number }
 ): Promise<void> {
-  const settings = await registry.load(chartPlugin.id);
+  const settings = await registry.load(SETTINGS_ID);
   const read = () => {
     defaults.logScale = settings.get('chartLogScale').composite as boolean;
     defaults.smoothing = settings.get('chartSmoothing').composite as number;

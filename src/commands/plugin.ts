@@ -7,12 +7,11 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { LabIcon } from '@jupyterlab/ui-components';
 
-import fineTuneSvg from '../../style/icons/fine-tune.svg';
+import { freeRunName, insertCell } from '../cell/actions';
+import { fineTuneIcon } from '../icons';
 import { CommandIDs, TRANSLATION_DOMAIN } from '../tokens';
 import { copyQuickstart } from './quickstart';
-import { insertStarterCell } from './starterCell';
 
 /**
  * Commands, their palette entries and the launcher card.
@@ -34,10 +33,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const { commands, serviceManager } = app;
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const category = trans.__('Fine-tuning');
-    const icon = new LabIcon({
-      name: 'llmtune:fine-tune',
-      svgstr: fineTuneSvg
-    });
+    const icon = fineTuneIcon;
 
     commands.addCommand(CommandIDs.openQuickstart, {
       label: args =>
@@ -69,18 +65,26 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.insertCell, {
       label: trans.__('Insert a Fine-tuning Cell'),
-      caption: trans.__('Insert a %%finetune cell below the active cell'),
+      caption: trans.__(
+        'Insert a %1 cell below the active cell',
+        '%%finetune'
+      ),
       icon,
       describedBy: { args: null },
       isEnabled: () => notebooks.currentWidget !== null,
       execute: () => {
-        if (notebooks.currentWidget) {
-          insertStarterCell(notebooks.currentWidget.content);
+        const panel = notebooks.currentWidget;
+        if (panel) {
+          insertCell(panel, freeRunName(panel, []), STARTER, { load: true });
         }
       }
     });
 
-    for (const command of [CommandIDs.openQuickstart, CommandIDs.insertCell]) {
+    for (const command of [
+      CommandIDs.openQuickstart,
+      CommandIDs.insertCell,
+      CommandIDs.showSidebar
+    ]) {
       palette?.addItem({ command, category, args: { isPalette: true } });
     }
     launcher?.add({
@@ -90,3 +94,6 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+const STARTER = `model: smollm2-135m
+data: my-data.jsonl`;

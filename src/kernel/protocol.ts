@@ -15,6 +15,20 @@ export interface IRequests {
   control: { payload: IRunCommand; reply: INothing };
   subscribe: { payload: { run: string; offset: number }; reply: INothing };
   unsubscribe: { payload: { run: string }; reply: INothing };
+  models: { payload: INothing; reply: IModelChoice[] };
+  presets: { payload: INothing; reply: IPreset[] };
+  /** Look at the data of a configuration through the eyes of the trainer. */
+  inspect: { payload: { text: string; first?: number }; reply: IInspection };
+  /** Push the list of runs now and whenever it changes. */
+  watch: { payload: INothing; reply: INothing };
+  unwatch: { payload: INothing; reply: INothing };
+  view: { payload: { run: string }; reply: IRunView };
+  edit: { payload: IRunEdit; reply: IRunSummary };
+  /** Move runs that are over to the trash of the runs folder. */
+  delete: { payload: { runs: string[] }; reply: INothing };
+  /** Answered when all columns are done; the text comes before, in pieces. */
+  ask: { payload: IQuestion; reply: IAnswer[] };
+  cancel: { payload: { id: string }; reply: INothing };
 }
 
 export type RequestType = keyof IRequests;
@@ -63,6 +77,105 @@ export interface IRunSummary {
   started: number;
   duration: number;
   eta: number | null;
+  model: string;
+  tags: string[];
+  note: string;
+  /** The loss, 40 values at most. */
+  curve: (number | null)[];
+}
+
+/** What is left out stays as it is. */
+export interface IRunEdit {
+  run: string;
+  name?: string;
+  tags?: string[];
+  note?: string;
+}
+
+/** All that a view of a run shows at first; what comes later is in the events from `offset` on. */
+export interface IRunView {
+  summary: IRunSummary;
+  /** The configuration as written by the user. */
+  text: string;
+  /** Every value; null before the worker resolved it. */
+  config: JSONObject | null;
+  directory: string;
+  /** Paths relative to the directory, sizes in bytes. */
+  files: { path: string; size: number }[];
+  /** Columns `step, loss, learning_rate, grad_norm`. */
+  train: { [column: string]: (number | null)[] };
+  /** Columns `step, loss`. */
+  eval: { [column: string]: (number | null)[] };
+  /** The last state, metrics, samples, log lines and errors, in order. */
+  events: RunEvent[];
+  offset: number;
+}
+
+/** A model to choose. */
+export interface IModelChoice {
+  name: string;
+  kind: 'built-in' | 'cached' | 'catalogue';
+  title: string;
+  /** In billions. */
+  parameters: number | null;
+  licence: string;
+  description: string;
+}
+
+/** Settings for a purpose; `values` are a part of a configuration. */
+export interface IPreset {
+  name: string;
+  title: string;
+  description: string;
+  values: JSONObject;
+}
+
+/** What the trainer will see, and what the run will take. Times in seconds, memory in bytes. */
+export interface IInspection {
+  model: string;
+  rows: number;
+  train_rows: number;
+  eval_rows: number;
+  columns: string[];
+  format: string;
+  format_columns: string[];
+  tokens: number;
+  trained_tokens: number;
+  truncated: number;
+  /** In tokens a row. */
+  lengths: {
+    edges: number[];
+    counts: number[];
+    min: number;
+    median: number;
+    max: number;
+  };
+  preview: { row: number; spans: { text: string; trained: boolean }[] }[];
+  steps: number;
+  /** Null where no speed of this model was measured on this machine. */
+  seconds: number | null;
+  memory: number;
+  memory_available: number;
+  notices: INotice[];
+}
+
+/** Something to know before the run, and changes of the configuration that mend it. */
+export interface INotice {
+  message: string;
+  fixes: { label: string; path: string; value: JSONValue }[];
+}
+
+/** A chat that ends with the user's turn, and up to four models to answer it. */
+export interface IQuestion {
+  columns: ({ run: string } | { model: string })[];
+  messages: { role: string; content: string }[];
+  settings?: JSONObject;
+}
+
+/** What a model said in full. */
+export interface IAnswer {
+  column: number;
+  text: string;
 }
 
 /** A command for the worker of a run; the last three belong to `sample`. */
@@ -92,7 +205,24 @@ export interface IFault {
 export type KernelMessage =
   | { id: string; type: 'reply'; payload: JSONValue }
   | { id: string; type: 'error'; error: IFault }
-  | IEventsMessage;
+  | IEventsMessage
+  | IRunsMessage
+  | IAnswerMessage;
+
+/** Runs that are new or have changed, and names of those that have gone. */
+export interface IRunsMessage {
+  type: 'runs';
+  runs: IRunSummary[];
+  removed: string[];
+}
+
+/** The next piece of what a column answers to the request `ask` of this id. */
+export interface IAnswerMessage {
+  type: 'answer';
+  id: string;
+  column: number;
+  text: string;
+}
 
 /** Events of a run that the front end subscribed to, in order. */
 export interface IEventsMessage {

@@ -1,0 +1,191 @@
+import { ReactWidget } from '@jupyterlab/apputils';
+import { UseSignal } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import React from 'react';
+
+import { insertCodeCell } from '../../cell/actions';
+import type { IInspection } from '../../kernel/protocol';
+import type { ConfigureModel } from '../configure/model';
+import type { ISidebarContext } from '../context';
+import { FaultMessage } from '../fault';
+import { whileShown } from '../shown';
+
+/**
+ * What the trainer will see of the data of the configuration.
+ */
+export class DataSection extends ReactWidget {
+  constructor(context: ISidebarContext, model: ConfigureModel) {
+    super();
+    this._context = context;
+    this._model = model;
+    this.id = 'jp-llmtune-data';
+    this.title.label = context.trans.__('Data');
+    this.addClass('jp-llmtune-data');
+    whileShown(this, context, isShown => model.show(this, isShown));
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <UseSignal signal={this._model.changed}>
+        {() => <Data model={this._model} context={this._context} />}
+      </UseSignal>
+    );
+  }
+
+  private readonly _context: ISidebarContext;
+  private readonly _model: ConfigureModel;
+}
+
+function Data(props: {
+  model: ConfigureModel;
+  context: ISidebarContext;
+}): JSX.Element {
+  const { model, context } = props;
+  const { trans } = context;
+  const { plan, source } = model;
+  if (!source) {
+    return (
+      <p className="jp-llmtune-hint">
+        {trans.__('Choose training data under Configure to see it here.')}
+      </p>
+    );
+  }
+  const inspect = () => {
+    const panel = context.notebooks.currentWidget;
+    if (panel) {
+      void insertCodeCell(panel, `%dataset ${source}`, { run: true });
+    }
+  };
+  return (
+    <>
+      {plan?.fault && <FaultMessage fault={plan.fault} />}
+      {plan?.inspection ? (
+        <Summary inspection={plan.inspection} trans={trans} />
+      ) : (
+        !plan?.fault && (
+          <p className="jp-llmtune-hint" role="status">
+            {plan?.isComputing
+              ? trans.__('Reading the data…')
+              : trans.__('The data are read when the configuration is right.')}
+          </p>
+        )
+      )}
+      <button
+        type="button"
+        className="jp-Button jp-mod-styled"
+        onClick={inspect}
+      >
+        {trans.__('Inspect in the notebook')}
+      </button>
+    </>
+  );
+}
+
+function Summary(props: {
+  inspection: IInspection;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { inspection, trans } = props;
+  const { lengths } = inspection;
+  const count = (value: number) => value.toLocaleString();
+  const facts: [string, string][] = [
+    [trans.__('Rows'), count(inspection.rows)],
+    [trans.__('Columns'), inspection.columns.join(', ')],
+    [
+      trans.__('Format'),
+      trans.__(
+        '%1 (read from %2)',
+        inspection.format,
+        inspection.format_columns.join(', ')
+      )
+    ],
+    [
+      trans.__('Tokens'),
+      trans.__(
+        '%1, of which trained %2',
+        count(inspection.tokens),
+        count(inspection.trained_tokens)
+      )
+    ],
+    [
+      trans.__('Tokens a row'),
+      trans.__(
+        '%1 to %2, median %3',
+        count(lengths.min),
+        count(lengths.max),
+        count(lengths.median)
+      )
+    ],
+    [trans.__('Truncated rows'), count(inspection.truncated)]
+  ];
+  return (
+    <>
+      <dl className="jp-llmtune-facts">
+        {facts.map(([name, value]) => (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </React.Fragment>
+        ))}
+      </dl>
+      <Histogram lengths={lengths} trans={trans} />
+      {inspection.preview.map(example => (
+        <section key={example.row} className="jp-llmtune-example">
+          <h4>{trans.__('Row %1', example.row)}</h4>
+          <div>
+            {example.spans.map((span, index) =>
+              span.trained ? (
+                <mark key={index}>{span.text}</mark>
+              ) : (
+                <span key={index}>{span.text}</span>
+              )
+            )}
+          </div>
+        </section>
+      ))}
+      {inspection.preview.length > 0 && (
+        <p className="jp-llmtune-hint">
+          {trans.__('Marked tokens are trained.')}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** How many rows have how many tokens. */
+function Histogram(props: {
+  lengths: IInspection['lengths'];
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { edges, counts } = props.lengths;
+  const highest = Math.max(...counts, 1);
+  return (
+    <svg
+      className="jp-llmtune-histogram"
+      viewBox={`0 0 ${counts.length} 40`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={props.trans.__('Histogram of the tokens a row')}
+    >
+      {counts.map((rows, index) => (
+        <rect
+          key={index}
+          x={index + 0.05}
+          y={40 - (rows / highest) * 40}
+          width={0.9}
+          height={(rows / highest) * 40}
+        >
+          <title>
+            {props.trans.__(
+              '%1 to %2 tokens: %3 rows',
+              Math.round(edges[index]),
+              Math.round(edges[index + 1]),
+              rows
+            )}
+          </title>
+        </rect>
+      ))}
+    </svg>
+  );
+}

@@ -1,0 +1,66 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { fineTuneIcon } from '../icons';
+import { CommandIDs, IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
+import { SETTINGS_ID } from '../settings';
+import { Sidebar } from './sidebar';
+
+/**
+ * The sidebar; its sections are loaded when it is first shown.
+ */
+export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterlab-llmtune:sidebar',
+  description: 'Configures, follows and steers fine-tuning runs in a sidebar.',
+  autoStart: true,
+  requires: [IKernelClients, INotebookTracker],
+  optional: [
+    IDefaultFileBrowser,
+    ILabShell,
+    ILayoutRestorer,
+    ISettingRegistry,
+    ITranslator
+  ],
+  activate: (
+    app,
+    clients: IKernelClients,
+    notebooks: INotebookTracker,
+    fileBrowser: IDefaultFileBrowser | null,
+    labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
+    settingRegistry: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    const sidebar = new Sidebar({
+      app,
+      clients,
+      notebooks,
+      fileBrowser,
+      translator: translator ?? nullTranslator,
+      trans,
+      loadSettings: async () =>
+        settingRegistry ? settingRegistry.load(SETTINGS_ID) : null
+    });
+    sidebar.title.icon = fineTuneIcon;
+    sidebar.title.caption = trans.__('Fine-tuning');
+    // Notebook 7 has no left side bar of tabs; its right one is opened from the View menu.
+    app.shell.add(sidebar, labShell ? 'left' : 'right', {
+      rank: 700,
+      type: 'Fine-tuning'
+    });
+    restorer?.add(sidebar, sidebar.id);
+
+    app.commands.addCommand(CommandIDs.showSidebar, {
+      label: trans.__('Show the Fine-tuning Sidebar'),
+      caption: trans.__('Configure, follow and steer fine-tuning runs'),
+      icon: fineTuneIcon,
+      describedBy: { args: null },
+      execute: () => app.shell.activateById(sidebar.id)
+    });
+  }
+};

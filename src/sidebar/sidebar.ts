@@ -1,0 +1,134 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import { SidePanel } from '@jupyterlab/ui-components';
+
+import type { Message } from '@lumino/messaging';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { AccordionPanel } from '@lumino/widgets';
+
+import type { IKernelClients } from '../tokens';
+import type { ISidebarContext } from './context';
+
+/**
+ * The sidebar: empty until it is first shown, then an accordion of sections.
+ */
+export class Sidebar extends SidePanel implements ISidebarContext {
+  constructor(options: Sidebar.IOptions) {
+    super({ translator: options.translator });
+    this.app = options.app;
+    this.clients = options.clients;
+    this.notebooks = options.notebooks;
+    this.fileBrowser = options.fileBrowser;
+    this.translator = options.translator;
+    this.trans = options.trans;
+    this._loadSettings = options.loadSettings;
+    this.id = 'jp-llmtune-sidebar';
+    this.addClass('jp-llmtune-sidebar');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', this.trans.__('Fine-tuning'));
+  }
+
+  readonly app: JupyterFrontEnd;
+  readonly clients: IKernelClients;
+  readonly notebooks: INotebookTracker;
+  readonly fileBrowser: IDefaultFileBrowser | null;
+  readonly translator: ITranslator;
+  readonly trans: TranslationBundle;
+
+  get settings(): ISettingRegistry.ISettings | null {
+    return this._settings;
+  }
+
+  get isActive(): boolean {
+    return this._isActive;
+  }
+
+  get activeChanged(): ISignal<this, boolean> {
+    return this._activeChanged;
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._setActive(true);
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._setActive(this.isVisible);
+  }
+
+  protected onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    this._setActive(false);
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    super.onBeforeDetach(message);
+    this._setActive(false);
+  }
+
+  private _setActive(isActive: boolean): void {
+    if (isActive && !this._sections) {
+      this._sections = this._load();
+    }
+    if (isActive !== this._isActive) {
+      this._isActive = isActive;
+      this._activeChanged.emit(isActive);
+    }
+  }
+
+  private async _load(): Promise<void> {
+    const [{ createSections }, settings] = await Promise.all([
+      import('./sections'),
+      this._loadSettings()
+    ]);
+    this._settings = settings;
+    if (this.isDisposed) {
+      return;
+    }
+    const { connection, header, sections } = createSections(this);
+    this.header.addWidget(header);
+    for (const section of sections) {
+      this.addWidget(section);
+    }
+    const accordion = this.content as AccordionPanel;
+    for (let index = FIRST_FOLDED; index < sections.length; index++) {
+      accordion.collapse(index);
+    }
+    accordion.setRelativeSizes([3, 1, 0, 0]);
+    // Without a notebook there is nothing to configure; while a kernel restarts, what is on the page stays.
+    const show = () =>
+      this.content.setHidden(
+        connection.state.kind !== 'ready' && !connection.wasReady
+      );
+    connection.changed.connect(show);
+    show();
+  }
+
+  private readonly _loadSettings: Sidebar.IOptions['loadSettings'];
+  private _settings: ISettingRegistry.ISettings | null = null;
+  private _sections: Promise<void> | null = null;
+  private _isActive = false;
+  private readonly _activeChanged = new Signal<this, boolean>(this);
+}
+
+/** The sections from this one on are folded at first. */
+const FIRST_FOLDED = 2;
+
+export namespace Sidebar {
+  export interface IOptions {
+    app: JupyterFrontEnd;
+    clients: IKernelClients;
+    notebooks: INotebookTracker;
+    fileBrowser: IDefaultFileBrowser | null;
+    translator: ITranslator;
+    trans: TranslationBundle;
+    /** Asked when the sidebar is first shown. */
+    loadSettings: () => Promise<ISettingRegistry.ISettings | null>;
+  }
+}
