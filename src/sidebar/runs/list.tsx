@@ -159,7 +159,8 @@ function Empty({
   return (
     <p>
       {trans.__(
-        'No runs yet. Choose a model and data under Configure and press Run, or run a cell that begins with %%finetune.'
+        'No runs yet. Choose a model and data under Configure and press Run, or run a cell that begins with %1.',
+        '%%finetune'
       )}
     </p>
   );
