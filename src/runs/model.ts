@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { JSONObject } from '@lumino/coreutils';
+import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
@@ -131,7 +132,12 @@ export class RunModel implements IDisposable {
     this._fault = null;
     this._redraw.touch();
     try {
-      await client.request('control', { run: this.run, command });
+      this._request = command === 'sample' ? UUID.uuid4() : undefined;
+      await client.request('control', {
+        run: this.run,
+        command,
+        ...(this._request && { request: this._request })
+      });
     } catch (error) {
       this._asked = null;
       this._fail(error as IFault);
@@ -239,21 +245,33 @@ export class RunModel implements IDisposable {
   private _onEvents(_: IRunSubscription, events: RunEvent[]): void {
     this._progress.take(events);
     this.chart.take(events);
-    const steps = events.map(event => event.type);
-    if (steps.includes('state')) {
+    if (events.some(event => this._answers(event))) {
+      this._asked = null;
+    }
+    const types = new Set(events.map(({ type }) => type));
+    if (types.has('state')) {
       this._isLost = false;
-      this._asked = null;
     }
-    if (steps.includes('checkpoint') && this._asked === 'save') {
-      this._asked = null;
-    }
-    if (steps.includes('sample') && this._asked === 'sample') {
-      this._asked = null;
-    }
-    if (steps.includes('state') || steps.includes('checkpoint')) {
+    if (types.has('state') || types.has('checkpoint')) {
       void this.refresh();
     }
     this._redraw.touch();
+  }
+
+  /** Whether an event shows the effect of the command that was sent last. */
+  private _answers(event: RunEvent): boolean {
+    switch (event.type) {
+      case 'state':
+        return true;
+      case 'checkpoint':
+        return this._asked === 'save';
+      case 'sample':
+        return (
+          this._asked === 'sample' && event.payload.request === this._request
+        );
+      default:
+        return false;
+    }
   }
 
   private _onList(list: IRunList): void {
@@ -295,6 +313,8 @@ export class RunModel implements IDisposable {
   private _summary: IRunSummary | null = null;
   private _fault: IFault | null = null;
   private _asked: IRunCommand['command'] | null = null;
+  /** Id of the samples asked for last. */
+  private _request?: string;
   private _refreshing = false;
   private _isStale = false;
   private _isDisposed = false;

@@ -30,7 +30,8 @@ export class OverlayChart implements IDisposable {
   constructor(node: HTMLElement, options: OverlayChart.IOptions) {
     this._node = node;
     this._options = options;
-    node.setAttribute('role', 'img');
+    // No image: the buttons of plotly are in it.
+    node.setAttribute('role', 'figure');
     node.style.height = `${HEIGHT}px`;
     for (const { data } of options.curves) {
       data.changed.connect(this.update, this);

@@ -42,6 +42,7 @@ export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
     runs.length === 1 ? runs[0] : trans.__('Compare %1 runs', runs.length);
   tab.title.caption = runs.join(', ');
   tab.title.closable = true;
+  tab.toolbar.hide();
   return tab;
 }
 

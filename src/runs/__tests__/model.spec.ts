@@ -234,9 +234,11 @@ describe('RunModel', () => {
   it('forgets what was asked when its effect shows', async () => {
     await load();
     void model.control('sample');
-    push(event('metrics', metrics(3)));
-    expect(model.asked).toBe('sample');
+    await settle();
+    const { request } = kernel.comm.request('control').payload;
     push(event('sample', { step: 3, request: null, answers: [] }));
+    expect(model.asked).toBe('sample');
+    push(event('sample', { step: 3, request, answers: [] }));
     expect(model.asked).toBeNull();
   });
 

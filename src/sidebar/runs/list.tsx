@@ -193,6 +193,11 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
       aria-label={trans.__('%1, %2', name, new Wording(trans).state(run.state))}
       aria-selected={isSelected}
       tabIndex={tabIndex}
+      onFocus={() => {
+        if (!isCurrent) {
+          model.current = name;
+        }
+      }}
       onClick={click}
       onDoubleClick={() => actions.open([name])}
       onContextMenu={event => {
