@@ -79,7 +79,7 @@ class Cancellation:
             self.cancelled = True
             if self._worker is not None:
                 self._worker.cancel()
-                self._timer = threading.Timer(_GRACE, self._worker.process.terminate)
+                self._timer = threading.Timer(_GRACE, self._worker.process.kill)
                 self._timer.daemon = True
                 self._timer.start()
 
@@ -174,7 +174,7 @@ class Worker:
             self._send(job, [])
         except OSError:
             raise self._fault([]) from None
-        for line in self._answers:
+        for line in self._lines():
             answer: dict[str, Any] = json.loads(line)
             if answer["type"] == "done":
                 return
@@ -186,6 +186,11 @@ class Worker:
                 raise self._fault(answer["tail"])
             yield answer
         raise self._fault([])
+
+    def _lines(self) -> Iterator[str]:
+        # A worker that dies with a job unread resets the connection instead of ending it.
+        with contextlib.suppress(ConnectionError):
+            yield from self._answers
 
     def _fault(self, tail: list[str]) -> WorkerFault:
         printed = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)

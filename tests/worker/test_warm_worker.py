@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from watching import Start, losses, until
 
 from llmtune_kernel.config import ModelConfig
 from llmtune_kernel.runs.run import sample
-from llmtune_kernel.runs.workers import WorkerFault, WorkerPool, pool
+from llmtune_kernel.runs.workers import Cancellation, Cancelled, WorkerFault, WorkerPool, pool
 
 
 @pytest.fixture
@@ -150,3 +151,53 @@ def test_base_models_answer_by_name(workplace: Path, tiny_model: str) -> None:
     answers = sample({"tiny": ModelConfig(name_or_path=tiny_model)}, ["Hello", "Bye"], {"max_new_tokens": 3})
     assert list(answers) == ["tiny"]
     assert len(answers["tiny"]) == 2
+
+
+def test_a_job_whose_worker_does_not_heed_its_cancellation_ends_with_it(
+    waiting: WorkerPool, tiny_model: str
+) -> None:
+    before = children()
+    inspect(waiting, "rows.jsonl", tiny_model)
+    process = the_one(children() - before)
+    process.suspend()
+    cancellation = Cancellation()
+    threading.Timer(0.5, cancellation.cancel).start()
+    job = {"job": "inspect", "config": {"data": {"train": "rows.jsonl"}}, "variables": {}, "first": 1}
+    with pytest.raises(Cancelled):
+        waiting.call(job, lambda answer: None, cancellation)
+    assert not process.is_running()
+    assert children() == before
+    assert inspect(waiting, "rows.jsonl", tiny_model)["train_rows"] == 12
+
+
+def cancel_after(pieces: int, workers: WorkerPool, model: str) -> None:
+    """Ask for a long answer, and cancel it after some pieces."""
+    cancellation = Cancellation()
+    heard: list[dict[str, Any]] = []
+
+    def hear(answer: dict[str, Any]) -> None:
+        heard.append(answer)
+        if len(heard) == pieces:
+            cancellation.cancel()
+
+    job: dict[str, Any] = {
+        "job": "sample",
+        "sources": [{"column": "tiny", "model": {"name_or_path": model}}],
+        "prompts": ["Hello"],
+        "settings": {"max_new_tokens": 100_000, "temperature": 2.0},
+        "stream": True,
+    }
+    with pytest.raises(Cancelled):
+        workers.call(job, hear, cancellation)
+    assert all(answer["type"] == "piece" for answer in heard)
+    cancellation.cancel()  # once more, late: changes nothing
+
+
+def test_a_job_that_is_cancelled_leaves_its_worker_to_the_next(waiting: WorkerPool, tiny_model: str) -> None:
+    before = children()
+    inspect(waiting, "rows.jsonl", tiny_model)
+    process = the_one(children() - before)
+    for number in range(5):
+        cancel_after(number + 1, waiting, tiny_model)
+        assert inspect(waiting, "rows.jsonl", tiny_model)["train_rows"] == 12
+    assert the_one(children() - before) == process
