@@ -131,7 +131,11 @@ function Differences({
   models,
   trans
 }: Pick<ICompareProps, 'models' | 'trans'>): JSX.Element {
-  const found = differences(models.map(({ config }) => config));
+  const configs = models.map(({ config }) => config);
+  if (configs.filter(config => config !== null).length < 2) {
+    return <p>{trans.__('The configurations are not known yet.')}</p>;
+  }
+  const found = differences(configs);
   if (found.length === 0) {
     return <p>{trans.__('The configurations are the same.')}</p>;
   }

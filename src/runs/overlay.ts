@@ -36,7 +36,10 @@ export class OverlayChart implements IDisposable {
     for (const { data } of options.curves) {
       data.changed.connect(this.update, this);
     }
-    this._theme = observeTheme(() => this.update());
+    // JupyterLab hides the page for a moment when it changes the theme.
+    this._theme = observeTheme(() =>
+      requestAnimationFrame(() => this.update())
+    );
     this._size = new ResizeObserver(() => this.update());
     this._size.observe(node);
   }

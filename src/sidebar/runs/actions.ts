@@ -18,6 +18,12 @@ export class RunActions {
   constructor(options: RunActions.IOptions) {
     this._options = options;
     this._menu = new MenuSvg({ commands: this._createCommands() });
+    // Before a command runs, so that a dialog gives the focus back to where it was.
+    this._menu.aboutToClose.connect(() => {
+      if (this._opener instanceof HTMLElement) {
+        this._opener.focus();
+      }
+    });
     for (const command of MENU) {
       this._menu.addItem(command ? { command } : { type: 'separator' });
     }
@@ -59,6 +65,7 @@ export class RunActions {
   /** Show the menu of a run at a place of the window. */
   showMenu(run: IRunSummary, x: number, y: number): void {
     this._run = run;
+    this._opener = document.activeElement;
     this._menu.open(x, y);
   }
 
@@ -135,6 +142,7 @@ export class RunActions {
   private readonly _options: RunActions.IOptions;
   private readonly _menu: MenuSvg;
   private _run: IRunSummary | null = null;
+  private _opener: Element | null = null;
 }
 
 export namespace RunActions {
