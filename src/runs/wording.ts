@@ -95,9 +95,13 @@ export function size(bytes: number): string {
 
 /** A measure with some significant digits; a dash where there is none. */
 export function measure(value: number | null, digits = 4): string {
-  return value === null || !Number.isFinite(value)
-    ? '–'
-    : String(Number(value.toPrecision(digits)));
+  if (value === null || !Number.isFinite(value)) {
+    return '–';
+  }
+  const rounded = Number(value.toPrecision(digits));
+  return rounded !== 0 && Math.abs(rounded) < 1e-4
+    ? rounded.toExponential()
+    : String(rounded);
 }
 
 /** A whole number with separators of thousands. */
