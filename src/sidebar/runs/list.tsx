@@ -52,9 +52,9 @@ function Fault({ model, trans }: IProps): JSX.Element {
       <button
         type="button"
         className="jp-Button jp-mod-styled"
-        onClick={() => (model.isReady ? model.dismiss() : model.retry())}
+        onClick={() => (model.isUnread ? model.retry() : model.dismiss())}
       >
-        {model.isReady ? trans.__('Dismiss') : trans.__('Try again')}
+        {model.isUnread ? trans.__('Try again') : trans.__('Dismiss')}
       </button>
     </div>
   );
@@ -153,8 +153,11 @@ function Empty({
   if (model.runs.length > 0) {
     return <p>{trans.__('No run matches the filter.')}</p>;
   }
+  if (model.isUnread) {
+    return null;
+  }
   if (!model.isReady) {
-    return model.fault ? null : <p>{trans.__('Reading the runs…')}</p>;
+    return <p>{trans.__('Reading the runs…')}</p>;
   }
   return (
     <p>

@@ -105,6 +105,11 @@ export class RunsModel implements IDisposable {
     return this._fault ?? this._list?.fault ?? null;
   }
 
+  /** Whether it is the list that could not be read. */
+  get isUnread(): boolean {
+    return this._fault === null && !!this._list?.fault;
+  }
+
   /** What changed last, in a sentence. */
   get news(): string {
     return this._news;

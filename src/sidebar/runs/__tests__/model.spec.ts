@@ -163,7 +163,7 @@ describe('RunsModel', () => {
     const { id } = kernel.comm.request('watch');
     kernel.comm.receive({ id, type: 'error', error });
     await settle();
-    expect(model.isReady).toBe(false);
+    expect(model.isUnread).toBe(true);
     expect(model.fault).toMatchObject(error);
     model.retry();
     await settle();
