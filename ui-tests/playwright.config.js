@@ -32,6 +32,7 @@ module.exports = {
     // Video needs an ffmpeg that Playwright would have to download.
     video: 'off',
     trace: 'off',
+    actionTimeout: 60 * 1000,
     launchOptions: {
       executablePath: fs.existsSync(chromium) ? chromium : undefined,
       args: [

@@ -21,15 +21,77 @@ test('A model is tuned and asked from the sidebar alone', async ({
   tmpPath
 }) => {
   test.setTimeout(10 * MINUTE);
-  await openNotebook(page, `${tmpPath}/sidebar.ipynb`, [DATA]);
-  await page.notebook.runCell(0);
+  await openNotebook(page, `${tmpPath}/sidebar.ipynb`, [DATA, '']);
   const sidebar = page.locator('#jp-llmtune-sidebar');
-  await page.evaluate(async () => {
-    await (window as any).jupyterapp.commands.execute('llmtune:show-sidebar');
+  const section = (id: string) => page.locator(`#jp-llmtune-${id}`);
+  const cell = page.locator('.jp-CodeCell').nth(2);
+
+  await test.step('it says what is missing before the kernel half is loaded', async () => {
+    await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+    await expect(sidebar.getByText('has not loaded')).toBeVisible();
+    await screenshot(page, 1, 'not-loaded');
+    await page.notebook.runCell(0);
+    await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
   });
-  await expect(sidebar).toBeVisible();
-  await page.waitForTimeout(8000);
-  await screenshot(page, 1, 'empty');
+
+  await test.step('data are chosen, and the form says what the run will take', async () => {
+    await sidebar.getByRole('combobox', { name: 'Training data' }).click();
+    await sidebar.getByRole('option', { name: /^\$rows/ }).click();
+    await sidebar.getByText('Presets', { exact: true }).click();
+    await sidebar.getByRole('button', { name: 'Quick try' }).click();
+    await expect(sidebar.getByText('Steps', { exact: true })).toBeVisible({
+      timeout: MINUTE
+    });
+    await screenshot(page, 2, 'configured');
+  });
+
+  await test.step('Run writes a cell and runs it', async () => {
+    await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
+    await expect(cell).toContainText('%%finetune run');
+    await expect(cell.locator('.jp-InputPrompt')).toHaveText(/\[\d+\]/);
+    await expect(
+      section('runs').getByText('training', { exact: true })
+    ).toBeVisible({ timeout: MINUTE });
+    await screenshot(page, 3, 'training');
+  });
+
+  await test.step('the run opens in a tab of its own', async () => {
+    await section('runs').getByText('run', { exact: true }).dblclick();
+    const tab = page.locator('.jp-llmtune-run');
+    await expect(tab.locator('.jp-llmtune-chart')).toBeVisible();
+    await expect
+      .poll(async () =>
+        Number(
+          await tab.locator('.jp-llmtune-chart').getAttribute('data-points')
+        )
+      )
+      .toBeGreaterThan(3);
+    await screenshot(page, 4, 'tab');
+    await expect(
+      section('runs').getByText('finished', { exact: true })
+    ).toBeVisible({ timeout: 3 * MINUTE });
+    await screenshot(page, 5, 'finished');
+  });
+
+  await test.step('the tuned model answers beside its base', async () => {
+    await page.notebook.activate('sidebar.ipynb');
+    await sidebar.getByRole('heading', { name: 'Playground Section' }).click();
+    const playground = section('playground');
+    const models = playground.getByRole('combobox', { name: 'Add a model' });
+    await models.selectOption('model:smollm2-135m');
+    await models.selectOption('run:run');
+    await playground
+      .getByRole('textbox', { name: 'Message' })
+      .fill('What is the capital of Spain?');
+    await playground.getByRole('button', { name: 'Send' }).click();
+    await expect(
+      playground.locator('.jp-llmtune-turn.jp-mod-assistant')
+    ).toHaveCount(2, { timeout: MINUTE });
+    await expect(
+      playground.getByRole('button', { name: 'Send' })
+    ).toBeVisible({ timeout: MINUTE });
+    await screenshot(page, 6, 'playground');
+  });
 });
 
 async function screenshot(
