@@ -100,7 +100,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     for (let index = FIRST_FOLDED; index < sections.length; index++) {
       accordion.collapse(index);
     }
-    accordion.setRelativeSizes([3, 1, 0, 0]);
+    accordion.setRelativeSizes([3, 1, 2, 2]);
     // Without a notebook there is nothing to configure; while a kernel restarts, what is on the page stays.
     const show = () =>
       this.content.setHidden(

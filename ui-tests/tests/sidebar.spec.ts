@@ -87,9 +87,9 @@ test('A model is tuned and asked from the sidebar alone', async ({
     await expect(
       playground.locator('.jp-llmtune-turn.jp-mod-assistant')
     ).toHaveCount(2, { timeout: MINUTE });
-    await expect(
-      playground.getByRole('button', { name: 'Send' })
-    ).toBeVisible({ timeout: MINUTE });
+    await expect(playground.getByRole('button', { name: 'Send' })).toBeVisible({
+      timeout: MINUTE
+    });
     await screenshot(page, 6, 'playground');
   });
 });

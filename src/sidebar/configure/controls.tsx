@@ -5,7 +5,7 @@ import type { FieldProps } from '@rjsf/utils';
 import React, { useState } from 'react';
 
 import { DataPicker, ModelPicker } from './pickers';
-import type { FieldKind } from './fields';
+import type { FieldKind, IField } from './fields';
 import { idOf, useFormState } from './state';
 import type { IControl } from './typed';
 import {
@@ -29,7 +29,11 @@ function control(
   return props => {
     const state = useFormState();
     const id = props.idSchema.$id;
-    const field = state.fields[props.uiSchema?.['ui:key']];
+    const field: IField | undefined = state.fields[props.uiSchema?.['ui:key']];
+    // The form is one step behind when a variant of the method goes.
+    if (!field) {
+      return <></>;
+    }
     const isInvalid = (state.messages[field.key] ?? []).length > 0;
     const described = [
       isInvalid ? idOf(id, 'error') : '',

@@ -1,0 +1,130 @@
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { expect, test } from '@jupyterlab/galata';
+
+import { openNotebook } from './notebooks';
+
+const LOAD = `%load_ext llmtune_kernel
+rows = [{"prompt": "a", "completion": "b"}]
+others = [{"prompt": "c", "completion": "d"}] * 3`;
+
+const RUN = `%%finetune captain --wait
+# the smallest model there is
+model: smollm2-135m   # embedded
+data: $rows
+training: {max_steps: 5, learning_rate: 2.0e-4}`;
+
+// Galata's stand-in for the kernel service does not see a kernel end.
+test.use({ kernels: null, sessions: null });
+test.use({ viewport: { width: 1280, height: 1000 } });
+
+test.describe('The form and the cell', () => {
+  test.beforeEach(async ({ page, tmpPath }) => {
+    await openNotebook(page, `${tmpPath}/two-way.ipynb`, [LOAD, RUN, '']);
+    await page.notebook.runCell(0);
+    await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+    await page.notebook.selectCells(1);
+  });
+
+  test('are one document: each follows the other, and one undo takes an edit back', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await expect(form.getByText('Cell: %%finetune captain')).toBeVisible();
+    await expect(field('Training data')).toHaveValue('$rows');
+
+    await field('Training data').fill('$others');
+    await field('Training data').press('Tab');
+    const edited = RUN.replace('data: $rows', 'data: $others');
+    await expect.poll(() => source(page, 1)).toBe(edited);
+
+    await field('Rank').fill('16');
+    await field('Rank').press('Tab');
+    await expect
+      .poll(() => source(page, 1))
+      .toBe(edited.replace('\ntraining:', '\nmethod:\n  r: 16\ntraining:'));
+    await undo(page);
+    await expect.poll(() => source(page, 1)).toBe(edited);
+    await expect(field('Rank')).toHaveValue('');
+
+    await setSource(
+      page,
+      1,
+      edited.replace('captain', 'mate') + '\nmethod: full'
+    );
+    await expect(form.getByText('Cell: %%finetune mate')).toBeVisible();
+    await expect(field('Method').locator('option:checked')).toHaveText(/^full/);
+    await expect(field('Rank')).toHaveCount(0);
+    await page.screenshot({ path: 'artefacts/sidebar-two-way.png' });
+  });
+
+  test('say where a mistake is, at the field and by its line', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await setSource(page, 1, RUN.replace('max_steps: 5', 'max_steps: -5'));
+    await form.getByPlaceholder('Search the settings').fill('maximum steps');
+    await expect(field('Maximum steps')).toHaveAttribute(
+      'aria-invalid',
+      'true'
+    );
+    await setSource(page, 1, RUN.replace('data: $rows', 'data: {$rows'));
+    await expect(form.getByText(/^Line \d+ cannot be read/)).toBeVisible();
+    await expect(field('Maximum steps')).not.toBeEditable();
+    await page.screenshot({ path: 'artefacts/sidebar-unreadable.png' });
+    await setSource(page, 1, RUN);
+    await expect(form.getByText(/cannot be read/)).toHaveCount(0);
+    await expect(field('Maximum steps')).toHaveValue('5');
+  });
+
+  test('part when another cell is chosen: the form then is a draft of its own', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await page.notebook.selectCells(2);
+    await expect(form.getByText('Draft, not in a cell yet')).toBeVisible();
+    await field('Training data').fill('$others');
+    await field('Training data').press('Tab');
+    await form.getByRole('button', { name: 'Insert cell' }).click();
+    await expect
+      .poll(() => source(page, 3))
+      .toMatch(/^%%finetune run\ndata: \$others$/);
+    expect(await source(page, 1)).toBe(RUN);
+  });
+});
+
+function sidebar(page: IJupyterLabPageFixture) {
+  const form = page.locator('#jp-llmtune-configure');
+  return {
+    form,
+    field: (name: string) =>
+      form.getByLabel(name).and(form.locator('input, select, textarea')).first()
+  };
+}
+
+function source(page: IJupyterLabPageFixture, index: number): Promise<string> {
+  return page.evaluate(index => {
+    const { content } = (window as any).jupyterapp.shell.currentWidget;
+    return content.widgets[index]?.model.sharedModel.getSource() ?? '';
+  }, index);
+}
+
+/** As if the user had typed it. */
+async function setSource(
+  page: IJupyterLabPageFixture,
+  index: number,
+  text: string
+): Promise<void> {
+  await page.evaluate(
+    ([index, text]) => {
+      const { content } = (window as any).jupyterapp.shell.currentWidget;
+      content.widgets[index as number].model.sharedModel.setSource(text);
+    },
+    [index, text]
+  );
+}
+
+/** Ctrl-Z in the notebook. */
+async function undo(page: IJupyterLabPageFixture): Promise<void> {
+  await page.locator('.jp-CodeCell').nth(1).locator('.cm-content').click();
+  await page.keyboard.press('Control+z');
+}
