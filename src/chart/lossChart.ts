@@ -38,7 +38,7 @@ export class LossChart implements IDisposable {
       onResetZoom: () => void this._resetZoom()
     });
     this._plot.className = 'jp-llmtune-chart-plot';
-    this._plot.setAttribute('role', 'img');
+    this._plot.setAttribute('role', 'figure');
     this.node.append(this._controls.node, this._plot);
 
     this._model.data.changed.connect(this._onDataChanged, this);

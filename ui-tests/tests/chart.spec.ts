@@ -26,7 +26,7 @@ test.describe('The loss chart', () => {
   test('draws what the kernel sends, in light and in dark', async ({
     page
   }) => {
-    const summary = page.getByRole('img', { name: /^Loss chart: step 999/ });
+    const summary = page.getByRole('figure', { name: /^Loss chart: step 999/ });
     await expect(summary).toBeVisible();
     await screenshot(page, 'chart-light');
     await page.theme.setDarkTheme();

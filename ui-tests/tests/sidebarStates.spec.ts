@@ -1,0 +1,150 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { expect, test } from '@jupyterlab/galata';
+
+import { openNotebook } from './notebooks';
+
+const LOAD = `%load_ext llmtune_kernel
+rows = [{"prompt": "a", "completion": "b"}] * 12`;
+
+// Galata's stand-in for the kernel service does not know restarts.
+test.use({ kernels: null, sessions: null });
+
+test.describe('The sidebar', () => {
+  test('asks for a notebook where none is open', async ({ page }) => {
+    const sidebar = await open(page);
+    await expect(sidebar.getByText('Open a notebook')).toBeVisible();
+    await screenshot(page, 'no-notebook');
+    await sidebar
+      .getByRole('button', { name: 'New notebook from the quickstart' })
+      .click();
+    await expect(page.locator('.jp-NotebookPanel')).toContainText(
+      'llmtune_kernel'
+    );
+  });
+
+  test('loads the kernel half with a cell, and names the package if it is missing', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, ['1']);
+    const sidebar = await open(page);
+    await expect(
+      sidebar.getByText(/^%pip install jupyterlab-llmtune==\d/)
+    ).toBeVisible();
+    await sidebar.getByRole('button', { name: 'Load it' }).click();
+    await expect(page.locator('.jp-CodeCell').nth(1)).toContainText(
+      '%load_ext llmtune_kernel'
+    );
+    await expect(sidebar.getByText('Draft, not in a cell yet')).toBeVisible();
+  });
+
+  test('says that there is no kernel, and that it died', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, [LOAD]);
+    await page.notebook.runCell(0);
+    const sidebar = await open(page);
+    await expect(sidebar.getByLabel('Training data').first()).toBeVisible();
+    await page.evaluate(async () => {
+      const { currentWidget } = (window as any).jupyterapp.shell;
+      await currentWidget.sessionContext.shutdown();
+    });
+    await expect(sidebar.getByText('has no kernel')).toBeVisible();
+    await expect(
+      sidebar.getByRole('button', { name: 'Select a kernel' })
+    ).toBeVisible();
+    await screenshot(page, 'no-kernel');
+  });
+
+  test('goes on after a kernel restart and a reload of the page', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, [LOAD]);
+    await page.notebook.runCell(0);
+    const sidebar = await open(page);
+    const data = sidebar.getByRole('combobox', { name: 'Training data' });
+    await data.click();
+    await sidebar.getByRole('option', { name: /^\$rows/ }).click();
+    await page.evaluate(async () => {
+      const { currentWidget } = (window as any).jupyterapp.shell;
+      await currentWidget.sessionContext.session.kernel.restart();
+    });
+    await expect(sidebar.getByText('has not loaded')).toBeVisible();
+    // What was set is still there.
+    await expect(data).toHaveValue('$rows');
+    await page.notebook.runCell(0);
+    await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
+    await page.notebook.save();
+    await page.reload({ waitForIsReady: false });
+    await expect(sidebar.getByLabel('Training data').first()).toBeVisible();
+  });
+
+  test('keeps a draft for each notebook', async ({ page, tmpPath }) => {
+    const names = ['one', 'two', 'three'];
+    for (const name of names) {
+      await openNotebook(page, `${tmpPath}/${name}.ipynb`, [
+        `%load_ext llmtune_kernel\n${name} = [{"prompt": "a", "completion": "b"}]`
+      ]);
+      await page.notebook.runCell(0);
+    }
+    const sidebar = await open(page);
+    const data = sidebar.getByRole('combobox', { name: 'Training data' });
+    for (const name of names) {
+      await page.notebook.activate(`${name}.ipynb`);
+      await data.click();
+      await sidebar
+        .getByRole('option', { name: new RegExp(`^\\$${name}`) })
+        .click();
+      await expect(data).toHaveValue(`$${name}`);
+    }
+    for (const name of ['two', 'one', 'three']) {
+      await page.notebook.activate(`${name}.ipynb`);
+      await expect(data).toHaveValue(`$${name}`);
+    }
+  });
+
+  test('has no serious fault of accessibility, light and dark', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, [LOAD]);
+    await page.notebook.runCell(0);
+    const sidebar = await open(page);
+    const data = sidebar.getByRole('combobox', { name: 'Training data' });
+    await data.click();
+    await sidebar.getByRole('option', { name: /^\$rows/ }).click();
+    for (const section of ['Playground', 'Data']) {
+      await sidebar
+        .getByRole('heading', { name: `${section} Section` })
+        .click();
+    }
+    await expect(sidebar.locator('mark').first()).toBeVisible();
+    for (const theme of ['JupyterLab Light', 'JupyterLab Dark']) {
+      await page.theme.setTheme(theme);
+      await screenshot(page, theme.replace('JupyterLab ', '').toLowerCase());
+      const { violations } = await new AxeBuilder({ page })
+        .include('#jp-llmtune-sidebar')
+        .analyze();
+      const serious = violations.filter(({ impact }) =>
+        ['serious', 'critical'].includes(impact ?? '')
+      );
+      expect(
+        serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])
+      ).toEqual([]);
+    }
+  });
+});
+
+async function open(page: IJupyterLabPageFixture) {
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const sidebar = page.locator('#jp-llmtune-sidebar');
+  await expect(sidebar).toBeVisible();
+  return sidebar;
+}
+
+async function screenshot(page: IJupyterLabPageFixture, name: string) {
+  await page.screenshot({ path: `artefacts/sidebar-state-${name}.png` });
+}
