@@ -174,7 +174,7 @@ class Worker:
             self._send(job, [])
         except OSError:
             raise self._fault([]) from None
-        for line in self._lines():
+        while line := self._line():
             answer: dict[str, Any] = json.loads(line)
             if answer["type"] == "done":
                 return
@@ -187,10 +187,12 @@ class Worker:
             yield answer
         raise self._fault([])
 
-    def _lines(self) -> Iterator[str]:
-        # A worker that dies with a job unread resets the connection instead of ending it.
-        with contextlib.suppress(ConnectionError):
-            yield from self._answers
+    def _line(self) -> str:
+        """The next answer; empty when the worker has gone."""
+        try:
+            return self._answers.readline()
+        except ConnectionError:  # it died with a job unread
+            return ""
 
     def _fault(self, tail: list[str]) -> WorkerFault:
         printed = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
