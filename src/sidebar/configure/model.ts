@@ -362,6 +362,13 @@ export class ConfigureModel implements IDisposable {
   private async _check(): Promise<void> {
     const client = this._client!;
     const { text } = this.edited;
+    if (!text.trim()) {
+      // Nothing is wrong yet.
+      this._checked = text;
+      this._problems = [];
+      this._emit();
+      return;
+    }
     const isCurrent = () =>
       !this._isDisposed && client === this._client && text === this.edited.text;
     try {
