@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+import uuid
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
@@ -44,8 +45,8 @@ class Save(_Command):
 class SampleNow(_Command):
     """Answer `prompts` (or those of the configuration) with the current weights.
 
-    With `stream`, one prompt is answered over the connection as well, which stays open meanwhile: `{text}` for each
-    piece, then `{done, answer}` or `{done, error}`. Closing the connection ends the answer.
+    With `stream` the answers go over the connection as well, which stays open meanwhile: `{text}` for each piece, then
+    `{done, answers}` or `{done, error}`. Closing the connection ends them.
     """
 
     command: Literal["sample"] = "sample"
@@ -55,9 +56,9 @@ class SampleNow(_Command):
     stream: bool = False
 
     @model_validator(mode="after")
-    def _one_prompt_to_stream(self) -> SampleNow:
-        if self.stream and (self.request is None or len(self.prompts or []) != 1):
-            raise ValueError("a stream has a request id and exactly one prompt")
+    def _stream_has_a_request(self) -> SampleNow:
+        if self.stream and self.request is None:
+            raise ValueError("a stream has a request id")
         return self
 
 
@@ -83,23 +84,25 @@ def send(directory: RunDirectory, command: Command, timeout: float = 10.0) -> No
 
 def stream(
     directory: RunDirectory,
-    command: SampleNow,
-    on_text: Callable[[str], None],
-    check_cancelled: Callable[[], None],
+    prompts: list[str | list[dict[str, str]]],
+    settings: dict[str, Any],
+    on_text: Callable[[str], None] = lambda piece: None,
+    check_cancelled: Callable[[], None] = lambda: None,
     timeout: float = 10.0,
-) -> str:
-    """Let a live run answer a `SampleNow` with `stream`; returns the answer.
+) -> list[str]:
+    """Answers of a live run, one a prompt.
 
     Waits while the run is loading, and for the next step boundary.
 
     Args:
-        on_text: Called with each piece of the answer.
+        on_text: Called with each piece of the answers, one answer after the other.
         check_cancelled: Called ten times a second; may raise to end the answer.
 
     Raises:
         NotRunning: the run is not running, or ended before it answered.
         UserError: the worker cannot answer, or does not take the command.
     """
+    command = SampleNow(request=uuid.uuid4().hex, prompts=prompts, settings=settings, stream=True)
     with _hand_over(directory, command, timeout) as connection:
         while True:
             while not connection.poll(0.1):
@@ -111,9 +114,9 @@ def stream(
                 raise _not_running(directory) from None
             if "error" in message:
                 raise UserError(**message["error"])
-            if "answer" in message:
-                answer: str = message["answer"]
-                return answer
+            if "answers" in message:
+                answers: list[str] = message["answers"]
+                return answers
             on_text(message["text"])
 
 
@@ -147,5 +150,5 @@ def _not_running(directory: RunDirectory) -> NotRunning:
     return NotRunning(
         f"The run {directory.name!r} is not running{': it is finished' if finished else ''}.",
         str(directory.path),
-        "Sample from it, or start a new run." if finished else f"Continue it with --resume {directory.name}.",
+        "Sample from it, or start a new run." if finished else directory.how_to_go_on(),
     )

@@ -19,6 +19,7 @@ from llmtune_kernel.config.errors import UserError
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # A run writes at least its log, events and an adapter; below this it would fail half-way.
 _LEAST_FREE_BYTES = 200 * 2**20
+_SESSION = "=== a session of the run begins ===\n"
 
 
 def runs_root() -> Path:
@@ -84,15 +85,16 @@ class RunDirectory:
             ) from error
         return directory
 
-    @staticmethod
-    def refuse_used(name: str, root: Path | None = None) -> None:
+    @classmethod
+    def refuse_used(cls, name: str, root: Path | None = None) -> None:
         """Raise a UserError if a run of that name exists."""
         path = (root or runs_root()) / name
         if path.exists():
+            continuing = f"continue it with --resume {name}, " if cls(path).last_checkpoint() else ""
             raise UserError(
                 f"A run named {name!r} exists already.",
                 str(path),
-                f"Choose another name, continue it with --resume {name}, or delete the folder.",
+                f"Choose another name, {continuing}or delete the folder.",
             )
 
     @classmethod
@@ -133,7 +135,7 @@ class RunDirectory:
                     raise UserError(
                         f"The run {self.name!r} is running.",
                         str(self.path),
-                        f"Stop it first: llmtune stop {self.name}",
+                        how_to_stop(self.name),
                     ) from None
                 time.sleep(0.02)
 
@@ -187,11 +189,30 @@ class RunDirectory:
         found = sorted(self.checkpoints.glob("step-*"))
         return found[-1] if found else None
 
+    def result(self) -> Path | None:
+        """The adapter, or the model, that was trained."""
+        return next((path for path in (self.adapter, self.model) if path.exists()), None)
+
+    def how_to_go_on(self) -> str:
+        """What to do with a run that ended before its time."""
+        return f"Continue it with --resume {self.name}." if self.last_checkpoint() else "Start it again."
+
+    def begin_log(self) -> None:
+        """Begin the part of worker.log that belongs to a new session."""
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(_SESSION)
+
     def log_tail(self, lines: int = 12) -> list[str]:
-        """The last lines of worker.log."""
+        """The last lines of worker.log that are of the last session."""
         if not self.log.exists():
             return []
-        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        return text.rpartition(_SESSION)[2].splitlines()[-lines:]
+
+
+def how_to_stop(name: str) -> str:
+    """What to do with a run that must be over first."""
+    return f"Stop it first: run.stop() in a notebook, llmtune stop {name} on a terminal."
 
 
 def check_name(name: str) -> None:

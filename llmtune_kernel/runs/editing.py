@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.runs.directory import RunDirectory, check_name
+from llmtune_kernel.runs.directory import RunDirectory, check_name, how_to_stop
 
 TRASH = ".trash"
 _LONGEST_TAG = 40
@@ -79,7 +79,7 @@ def _hold(directory: RunDirectory, locks: ExitStack, done: str) -> None:
         raise UserError(
             f"The run {directory.name!r} is running; only a run that is over can be {done}.",
             str(directory.path),
-            f"Stop it first: llmtune stop {directory.name}",
+            how_to_stop(directory.name),
         )
     try:
         locks.callback(os.close, directory.acquire_lock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -200,6 +201,7 @@ class EventReader:
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self._path = path
+        self._inode: int | None = None
         self.offset = offset
 
     def read(self) -> Iterator[Event]:
@@ -207,6 +209,10 @@ class EventReader:
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
+            inode = os.fstat(file.fileno()).st_ino
+            if self._inode not in (None, inode):  # another run took the name
+                self.offset = 0
+            self._inode = inode
             file.seek(self.offset)
             for line in file:
                 if not line.endswith(b"\n"):

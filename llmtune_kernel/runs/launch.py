@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
-from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name
+from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name, runs_root
+from llmtune_kernel.runs.editing import delete_runs
 from llmtune_kernel.runs.events import EventWriter, State
+from llmtune_kernel.runs.listing import never_trained
 from llmtune_kernel.runs.resuming import checkpoint_to_continue
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.workers import pool
@@ -27,7 +29,7 @@ def launch(
     """Start the run that `config` describes in a worker process and return at once.
 
     `config.resume` names a run to continue from its last checkpoint: in its own directory, or, where `name` is
-    another name, in a new one.
+    another name, in a new one. A run that ended before its first step gives its name away, and goes to the trash.
 
     Args:
         text: The configuration as the user wrote it, kept as config.yaml.
@@ -41,12 +43,18 @@ def launch(
     check_launch(config, name)
     source = RunDirectory.find(config.resume) if config.resume else None
     in_place = source is not None and name in (None, source.name)
-    directory = source if source and in_place else RunDirectory.create(name or free_name())
+    if source and in_place:
+        directory = source
+    else:
+        if name and (failed := _failed_start(name)):
+            delete_runs([failed])
+        directory = RunDirectory.create(name or free_name())
     lock = directory.acquire_lock()
     try:
         checkpoint = checkpoint_to_continue(config, source) if source else None
         _write_data(config, directory, variables or {}, source)
         _write_config(directory, text or dump_config(config))
+        directory.begin_log()
         events = EventWriter(directory.events)
         events.write(State(state="queued", detail="starting the worker"))
         events.close()
@@ -97,7 +105,14 @@ def check_launch(config: RunConfig, name: str | None) -> None:
             return
     if name:
         check_name(name)
-        RunDirectory.refuse_used(name)
+        if not _failed_start(name):
+            RunDirectory.refuse_used(name)
+
+
+def _failed_start(name: str) -> RunDirectory | None:
+    """The run of that name if it ended before its first step."""
+    directory = RunDirectory(runs_root() / name)
+    return directory if never_trained(directory) else None
 
 
 def _write_data(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -94,6 +95,7 @@ class _EventsSoFar:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._inode = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -106,9 +108,11 @@ class _EventsSoFar:
 
     def read(self) -> None:
         """Take in the whole lines that were added."""
-        if self._path.stat().st_size < self._offset:  # another run of this name
-            self._forget()
         with self._path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_ino != self._inode or status.st_size < self._offset:  # another run of this name
+                self._forget()
+                self._inode = status.st_ino
             file.seek(self._offset)
             lines = file.read()
         lines = lines[: lines.rfind(b"\n") + 1]
@@ -149,6 +153,17 @@ def summaries() -> list[RunSummary]:
 def summary_of(directory: RunDirectory) -> RunSummary:
     """Where a run stands."""
     return SummaryReader(directory).summary()
+
+
+def never_trained(directory: RunDirectory) -> bool:
+    """Whether a run ended before its first step: there is nothing to continue, and nothing to ask."""
+    if directory.last_checkpoint() or directory.result():
+        return False
+    try:
+        summary = summary_of(directory)
+    except (OSError, ValueError, LookupError):  # no run, or one that cannot be read
+        return False
+    return summary.state in ("failed", "stopped") and summary.step == 0
 
 
 def try_summary(reader: SummaryReader) -> RunSummary | None:

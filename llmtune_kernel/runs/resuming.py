@@ -20,7 +20,7 @@ def checkpoint_to_continue(config: RunConfig, source: RunDirectory) -> Path:
         raise UserError(
             f"The run {source.name!r} has no checkpoint to continue from.",
             str(source.checkpoints),
-            "Start it again under a new name; save checkpoints with training.save_steps.",
+            "Start it again; training.save_steps saves checkpoints on the way.",
         )
     _refuse_other_weights(config, source)
     _refuse_no_steps(config, checkpoint)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from llmtune_kernel.config import ModelConfig, RunConfig, UserError
+from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import (
@@ -19,8 +20,8 @@ from llmtune_kernel.runs.events import (
     EvaluationEvent,
     Event,
     EventReader,
+    Metrics,
     MetricsEvent,
-    SampleEvent,
     StateEvent,
 )
 from llmtune_kernel.runs.workers import Cancellation, pool
@@ -59,7 +60,9 @@ class Run:
     @property
     def config(self) -> RunConfig:
         """The configuration with every default filled in."""
-        return RunConfig.model_validate(self.resolved()["config"])
+        if resolved := self.paths.read_resolved():
+            return RunConfig.model_validate(resolved["config"])
+        return read_config(self.paths.config.read_text(encoding="utf-8"), source=str(self.paths.config))
 
     def resolved(self) -> dict[str, Any]:
         """What the worker made of the configuration: `config, base, data, format, seed, versions`.
@@ -70,7 +73,7 @@ class Run:
         resolved = self.paths.read_resolved()
         if not resolved:
             raise UserError(
-                f"The run {self.name!r} has not read its configuration yet.",
+                f"The run {self.name!r} has not read its data yet.",
                 str(self.paths.path),
                 "Try again.",
             )
@@ -98,18 +101,18 @@ class Run:
         """One row a logged step: `step, epoch, loss, learning_rate, grad_norm, tokens, …, eval_loss`."""
         import pandas as pd
 
-        events = self.events()
-        rows = {
-            event.payload.step: event.payload.model_dump(exclude={"max_steps"})
-            for event in events
-            if isinstance(event, MetricsEvent)
-        }
-        for event in events:
-            if isinstance(event, EvaluationEvent):
-                row = rows.setdefault(
-                    event.payload.step, {"step": event.payload.step, "epoch": event.payload.epoch}
-                )
-                row["eval_loss"] = event.payload.loss
+        rows: dict[int, dict[str, Any]] = {}
+        for event in self.events():
+            if not isinstance(event, MetricsEvent | EvaluationEvent):
+                continue
+            payload = event.payload
+            while rows and next(reversed(rows)) > payload.step:  # lost: a run was continued from before it
+                rows.popitem()
+            if isinstance(payload, Metrics):
+                rows[payload.step] = payload.model_dump(exclude={"max_steps"})
+            else:
+                row = rows.setdefault(payload.step, {"step": payload.step, "epoch": payload.epoch})
+                row["eval_loss"] = payload.loss
         columns = [
             "step",
             "epoch",
@@ -120,7 +123,7 @@ class Run:
             "tokens",
             "tokens_per_second",
         ]
-        return pd.DataFrame([rows[step] for step in sorted(rows)], columns=[*columns, "memory", "eta"])
+        return pd.DataFrame(list(rows.values()), columns=[*columns, "memory", "eta"])
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run is over; an interrupt ends the waiting, not the run.
@@ -142,22 +145,25 @@ class Run:
         return self
 
     def failure(self) -> RunFailed:
-        """Why the run failed."""
-        error = self._last_error()
-        if error is None:
-            what = "The worker process ended without a word. It was killed, or the system ran out of memory."
-            error = Error(what=what, log=str(self.paths.log), tail=self.paths.log_tail())
+        """Why the run failed, to be raised."""
+        error = self.error()
         what = "\n".join([error.what, *(f"  | {line}" for line in error.tail)])
         return RunFailed(what, error.where or error.log, error.fix)
 
-    def _last_error(self) -> Error | None:
-        """The error of the last session; those of sessions before it were continued from."""
+    def error(self) -> Error:
+        """Why the run failed: the error of its last session, or that its worker left none."""
         for event in reversed(self.events()):
             if isinstance(event, ErrorEvent):
                 return event.payload
             if isinstance(event, StateEvent) and event.payload.state == "queued":
-                return None
-        return None
+                break
+        memory = "lower training.per_device_train_batch_size, or set training.gradient_checkpointing"
+        return Error(
+            what="The worker process ended without a word. It was killed, or the system ran out of memory.",
+            fix=f"{self.paths.how_to_go_on()} If memory ran out, {memory}.",
+            log=str(self.paths.log),
+            tail=self.paths.log_tail(),
+        )
 
     def stop(self) -> None:
         """Save, then end the run at the next step."""
@@ -185,10 +191,11 @@ class Run:
         Raises:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
-        wanted = _as_prompts(prompts)
+        wanted = _as_prompts(prompts) or self._own_prompts()
         if self.paths.alive:
-            return self._sample_live(wanted, settings)
-        return sample({self.name: self}, wanted or self._own_prompts(), settings)[self.name]
+            with contextlib.suppress(control.NotRunning):  # it ends just now: its result is what it last was
+                return control.stream(self.paths, wanted, settings)
+        return sample({self.name: self}, wanted, settings)[self.name]
 
     def _own_prompts(self) -> list[Prompt]:
         if not self.config.samples.prompts:
@@ -196,29 +203,6 @@ class Run:
                 "There is no prompt.", "sample()", "Give one: run.sample('What is the capital of France?')"
             )
         return list(self.config.samples.prompts)
-
-    def _sample_live(self, prompts: list[Prompt] | None, settings: dict[str, Any]) -> list[str]:
-        if not prompts:
-            self._own_prompts()
-        request = uuid.uuid4().hex
-        seen = len(self.events())
-        control.send(self.paths, control.SampleNow(request=request, prompts=prompts, settings=settings))
-        while True:
-            over = self.state in TERMINAL
-            events = self.events()
-            for event in events[seen:]:
-                if isinstance(event, SampleEvent) and event.payload.request == request:
-                    if not event.payload.answers:
-                        raise UserError(
-                            "The run could not answer; its log says why.",
-                            str(self.paths.log),
-                            "Change the prompt.",
-                        )
-                    return [answer.answer for answer in event.payload.answers]
-            if over:
-                return sample({self.name: self}, prompts or self._own_prompts(), settings)[self.name]
-            seen = len(events)
-            time.sleep(0.1)
 
     def stream(
         self,
@@ -233,9 +217,26 @@ class Run:
             NotRunning: the run is over.
             UserError: it cannot answer; says why.
         """
-        request = uuid.uuid4().hex
-        command = control.SampleNow(request=request, prompts=[prompt], settings=settings, stream=True)
-        return control.stream(self.paths, command, on_text, check_cancelled)
+        [answer] = control.stream(self.paths, [prompt], settings, on_text, check_cancelled)
+        return answer
+
+    def result(self) -> Path:
+        """The folder of what was trained: an adapter, or a model.
+
+        Raises:
+            UserError: there is none; says why.
+        """
+        found = self.paths.result()
+        if found is not None:
+            return found
+        state = self.state
+        if state in TERMINAL:
+            what = f"The run {self.name!r} {'failed' if state == 'failed' else 'was stopped'} and has no result."
+            fix = self.paths.how_to_go_on()
+        else:
+            what = f"The run {self.name!r} has no result yet; it is {state}."
+            fix = "Wait for its end (run.wait()), or stop it (run.stop())."
+        raise UserError(what, str(self.paths.path), fix)
 
     def load(self) -> tuple[Any, Any]:
         """The tuned model and its tokenizer, loaded into this process with plain transformers and PEFT.
@@ -246,25 +247,21 @@ class Run:
         Raises:
             UserError: the run has no result yet.
         """
+        result, base = self.result(), self.resolved()["base"]
+        # At import it warns of a kernel that it lacks and nothing here uses.
+        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        base = self.resolved()["base"]
-        if self.paths.model.exists():
-            full: Any = AutoModelForCausalLM.from_pretrained(self.paths.model, dtype=base["dtype"])
-            return full.eval(), AutoTokenizer.from_pretrained(self.paths.model)
-        if not self.paths.adapter.exists():
-            raise UserError(
-                f"The run {self.name!r} has no result yet; it is {self.state}.",
-                str(self.paths.path),
-                "Wait for its end (run.wait()), or stop it (run.stop()).",
-            )
+        if result == self.paths.model:
+            full: Any = AutoModelForCausalLM.from_pretrained(result, dtype=base["dtype"])
+            return full.eval(), AutoTokenizer.from_pretrained(result)
         from peft import PeftModel
 
         model = AutoModelForCausalLM.from_pretrained(
             base["name_or_path"], revision=base["revision"], dtype=base["dtype"]
         )
-        tuned: Any = PeftModel.from_pretrained(model, str(self.paths.adapter))
-        return tuned.eval(), AutoTokenizer.from_pretrained(self.paths.adapter)
+        tuned: Any = PeftModel.from_pretrained(model, str(result))
+        return tuned.eval(), AutoTokenizer.from_pretrained(result)
 
 
 def _as_prompts(prompts: Prompt | list[Prompt] | None) -> list[Prompt] | None:
@@ -299,6 +296,9 @@ def sample(
         UserError: an unknown model, a run without a result, a wrong prompt or setting.
         Cancelled: `cancellation` was used.
     """
+    for source in sources.values():
+        if isinstance(source, Run):
+            source.result()
     answers: dict[str, list[str]] = {}
 
     def take(answer: dict[str, Any]) -> None:
@@ -356,8 +356,9 @@ def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
         return {base_column(ModelConfig()): ModelConfig()}
     found: dict[str, ModelConfig] = {}
     for run in chosen:
-        configured, resolved = run.config.model, run.resolved()["base"]
-        exact = {key: resolved[key] for key in ("name_or_path", "revision", "dtype")}
+        configured, resolved = run.config.model, run.paths.read_resolved()
+        keys = ("name_or_path", "revision", "dtype")
+        exact = {key: resolved["base"][key] for key in keys} if resolved else {}
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found
 

@@ -20,7 +20,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llmtune_kernel.config import SamplesConfig, UserError
+from llmtune_kernel.config import RunConfig, SamplesConfig, UserError
+from llmtune_kernel.config.explain import explain
 from llmtune_kernel.runs.control import COMMAND, Command, Pause, SampleNow, Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Payload, State
@@ -103,8 +104,9 @@ class ControlServer:
                 if isinstance(order, SampleNow):
                     sample_settings(SamplesConfig(), order.settings)
             except (ValidationError, UserError) as error:
-                what = error.what if isinstance(error, UserError) else f"Not a command: {error}"
-                refusal = {"what": what, "where": "control socket", "fix": getattr(error, "fix", "")}
+                if not isinstance(error, UserError):
+                    error = UserError(f"Not a command: {error}", "control socket")
+                refusal = {"what": error.what, "where": error.where, "fix": error.fix}
                 connection.send_bytes(json.dumps({"ok": False, **refusal}).encode())
                 return
             streamed = isinstance(order, SampleNow) and order.stream
@@ -174,13 +176,15 @@ def sample_settings(base: SamplesConfig, changes: dict[str, object]) -> SamplesC
     Raises:
         UserError: an unknown setting, or a value out of bounds.
     """
+    # As a part of a whole configuration, because the words for what is wrong are those of its keys.
+    values = {"data": "rows", "samples": {**base.model_dump(), **changes}}
     try:
-        return SamplesConfig.model_validate({**base.model_dump(), **changes})
+        return RunConfig.model_validate(values).samples
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"{name}: {first['msg']}.",
-            "sampling settings",
-            f"Known settings: {', '.join(SamplesConfig.model_fields)}.",
-        ) from None
+        first = next(explain(error, lambda path: (None, "")))
+        name = first.key.removeprefix("samples.")
+        raise UserError(f"{name}: {first.message}.", "sampling settings", _sentence(first.hint)) from None
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}{'' if words.endswith('?') else '.'}" if words else ""

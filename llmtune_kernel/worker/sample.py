@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import ModelConfig, SamplesConfig, UserError
+from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokenizer
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.control import sample_settings
 
 
@@ -69,24 +69,15 @@ def sample(
 
 def _column(source: dict[str, Any]) -> _Column:
     if "directory" in source:
-        return _of_run(source["column"], RunDirectory(Path(source["directory"])))
+        return _of_run(source["column"], Run(RunDirectory(Path(source["directory"]))))
     config = ModelConfig.model_validate(source["model"])
     return _Column(source["column"], find_model(config), compute_dtype(config), SamplesConfig(), None)
 
 
-def _of_run(column: str, directory: RunDirectory) -> _Column:
-    result = next((path for path in (directory.adapter, directory.model) if path.exists()), None)
-    if result is None:
-        raise UserError(
-            f"The run {directory.name!r} has no result to sample from.",
-            str(directory.path),
-            "Wait for its end, or choose another run.",
-        )
-    resolved = json.loads(directory.resolved.read_text(encoding="utf-8"))
-    base = resolved["base"]
-    own = SamplesConfig.model_validate(resolved["config"]["samples"])
+def _of_run(column: str, run: Run) -> _Column:
+    result, base, own = run.result(), run.resolved()["base"], run.config.samples
     dtype: torch.dtype = getattr(torch, base["dtype"])
-    if result == directory.model:
+    if result == run.paths.model:
         return _Column(column, ModelSource(str(result), None), dtype, own, None)
     return _Column(column, ModelSource(base["name_or_path"], base["revision"]), dtype, own, result)
 

@@ -204,8 +204,10 @@ class Session:
     def _write_resolved(self, source: ModelSource, data: PreparedData) -> None:
         """Write everything that is needed to know what was run, and to load its result."""
         splits = {"train": data.training, "eval": data.held_out}
+        values = self._config.model_dump(mode="json")
+        values["training"]["learning_rate"] = self._config.learning_rate_value
         resolved = {
-            "config": self._config.model_dump(mode="json"),
+            "config": values,
             "base": {
                 "name": self._config.model.name_or_path,
                 "name_or_path": source.name_or_path,
@@ -284,7 +286,8 @@ class Session:
             raise
         except Exception as error:
             # Say, a chat template that knows no system turn: no reason to lose the run.
-            traceback.print_exc()
+            if not isinstance(error, UserError):
+                traceback.print_exc()
             self._emit(Log(level="warning", message=f"No sample: {error}"))
             if audience:
                 audience.tell({"done": True, "error": self._mistake(error)})
@@ -296,13 +299,13 @@ class Session:
                 step=self._trainer.state.global_step,
                 request=order.request,
                 answers=[
-                    Answer(prompt=[Message(**turn) for turn in prompt], answer=answer)
+                    Answer(prompt=[_message(turn) for turn in prompt], answer=answer)
                     for prompt, answer in zip(prompts, answers, strict=True)
                 ],
             )
         )
         if audience and answers:
-            audience.tell({"done": True, "answer": answers[0]})
+            audience.tell({"done": True, "answers": answers})
 
     def _mistake(self, error: Exception) -> dict[str, str]:
         if isinstance(error, UserError):
@@ -323,3 +326,7 @@ class Session:
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         self._emit(Checkpoint(step=self._trainer.state.global_step, path=target.name, kind="result"))
+
+
+def _message(turn: dict[str, str]) -> Message:
+    return Message(role=turn["role"], content=turn["content"])
