@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from llmtune_kernel.config.problems import Path, Problem, dotted
+from llmtune_kernel.config.run import SHORT_FORMS
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = [
@@ -78,13 +79,15 @@ class Document:
             for index, item in enumerate(node.value):
                 self.lines[*path, index] = self._line(item)
             return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        tag = node.tag.replace(_TAG, "!!")
+        if not isinstance(node, yaml.ScalarNode):
+            given = "a list" if isinstance(node, yaml.SequenceNode) else "a section"
+            self._add(node, path, f"{given} cannot be read as {tag}", f"remove {tag}")
+            return None
         try:
             return _scalar(kind, node.value)
         except (KeyError, ValueError):
-            shown = node.tag.replace(_TAG, "!!")
-            self._add(
-                node, path, f"{str(node.value)[:40]!r} cannot be read as {shown}", "write a plain value"
-            )
+            self._add(node, path, f"{node.value[:40]!r} cannot be read as {tag}", "write a plain value")
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -97,6 +100,9 @@ class Document:
                     "a key must be a word, not a list or a section",
                     "put text with [ or { in quotes",
                 )
+                continue
+            if key.value == "<<":
+                self._add(key, path, "merge keys (<<) are not supported", "write the keys out")
                 continue
             inner = (*path, key.value)
             if key.value in values:
@@ -182,4 +188,14 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
         if words in said:
             message, hint = message_.format(char=row[column : column + 1]), hint_
             break
+    if line > 0 and ("mapping values" in said or "expected <block end>" in said):
+        hint = _keys_under_a_short_form(rows[line - 1], row) or hint
     return Problem(line + first_line, "", f"YAML syntax error at column {column + 1}: {message}", hint)
+
+
+def _keys_under_a_short_form(above: str, row: str) -> str:
+    """The remedy for keys below a section that has its value on its line already; empty where it is no such line."""
+    short = re.match(r"(\w+): +([^\s#{\['\"][^#]*?) *(#.*)?$", above)
+    if short is None or short[1] not in SHORT_FORMS or row[:1] != " ":
+        return ""
+    return f"write {short[1]}: {{{SHORT_FORMS[short[1]]}: {short[2]}, {row.partition('#')[0].strip()}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +13,12 @@ from pydantic_core import ErrorDetails
 
 from llmtune_kernel.config.document import is_number
 from llmtune_kernel.config.problems import Path, Problem, dotted
+from llmtune_kernel.config.run import SHORT_FORMS
 from llmtune_kernel.config.schema import Schema, cached_schema, choices, expected, paths, properties
 
 Place = tuple[int | None, str]
+
+_NAME_THE_ROWS = "name the rows to train on: data: $rows, or data: rows.jsonl"
 
 # Names of the same things elsewhere: LLaMA-Factory's, older ones of transformers, and what people call them.
 OTHER_NAMES = {
@@ -97,9 +101,9 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
     """Message and hint."""
     if not node:
         return "unknown key", _about_unknown(path)
+    about_data = _NAME_THE_ROWS if path in (("data",), ("data", "train")) else ""
     if details["type"] == "missing":
-        hint = "name the rows to train on: data: $rows, or data: rows.jsonl"
-        return "is missing", hint if path in (("data",), ("data", "train")) else ""
+        return "is missing", about_data
     if details["type"] == "value_error":
         message, *hints = details["ctx"]["error"].args
         return message, hints[0] if hints else ""
@@ -110,7 +114,9 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
     else:
         described = path and isinstance(path[-1], int) and node.get("description")
         wanted = described or expected(node)
-    return f"must be {wanted}; got {_shown(value)}", _about_value(node, value)
+        if len(path) == 1 and path[0] in SHORT_FORMS:
+            wanted = f"{expected(properties(node)[SHORT_FORMS[str(path[0])]])}, or {wanted}"
+    return f"must be {wanted}; got {_shown(value)}", about_data or _about_value(node, value)
 
 
 def _shown(value: object) -> str:
@@ -138,14 +144,21 @@ def _about_value(node: Schema, value: object) -> str:
         if "null" in wanted and value.lower() == "none":
             return "write null"
         if "a list" in wanted and value:
-            return f"write it as a list: [{value}]"
+            return _as_list(value)
         if "section" in wanted and re.match(r"\w+:\S", value):
             return "put a space after the colon"
     elif isinstance(value, float) and "whole number" in wanted and value.is_integer():
         return f"write {value:.0f}"
+    elif isinstance(value, dict) and "role" in value and "turn" in wanted:
+        return "a prompt of several turns is a list: [{role: user, content: Hello}]"
     elif value is not None and not isinstance(value, list) and "text" in wanted:
-        return "put it in quotes"
+        return _as_list(str(value)) if node.get("type") == "array" else "put it in quotes"
     return ""
+
+
+def _as_list(text: str) -> str:
+    plain = re.fullmatch(r"[\w-]+", text) and not is_number(text)
+    return f"write it as a list: [{text if plain else json.dumps(text, ensure_ascii=False)}]"
 
 
 def _about_unknown(path: Path) -> str:

@@ -137,7 +137,16 @@ def _validate(
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError([*problems, *explain(error, place)], source) from None
+        # A value that could not be read is told once, not again as one that is missing.
+        unread = {problem.key for problem in problems}
+        explained = [said for said in explain(error, place) if not {said.key, _shortened(said.key)} & unread]
+        raise ConfigError([*problems, *explained], source) from None
     if problems:
         raise ConfigError(problems, source)
     return config
+
+
+def _shortened(key: str) -> str:
+    """A dotted path as it is where the section is written in short form: samples.prompts[0] as samples[0]."""
+    section, dot, rest = key.partition(".")
+    return section + rest.removeprefix(SHORT_FORMS[section]) if dot and section in SHORT_FORMS else key

@@ -90,7 +90,7 @@ def expected(node: Schema) -> str:
     if kind == "string":
         return "text that is not empty" if node.get("minLength") else "text"
     if kind == "object" or "oneOf" in node:
-        return "a section of keys: " + ", ".join(properties(node))
+        return "a section of keys such as " + ", ".join(list(properties(node))[:3])
     return {"boolean": "true or false", "null": "null"}[str(kind)]
 
 

@@ -129,10 +129,28 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "method.target_modules[1]",
             "must be the name of a module; got 5",
         ),
-        ("data: [{text: a}]", 1, "data", "must be a section of keys: train, eval"),
+        ("data: [{text: a}]", 1, "data", "a section of keys such as train, eval, eval_fraction; got a list"),
+        ("data: 5", 1, "data", "got 5; name the rows to train on: data: $rows, or data: rows.jsonl"),
+        (
+            "data: x\ntraining: 5",
+            2,
+            "training",
+            "must be a section of keys such as num_train_epochs, max_steps, per_device_train_batch_size; got 5",
+        ),
+        ("data: x\nmodel: 5", 2, "model", "must be text that is not empty, or a section of keys such as"),
         ("data: x\ntraining: seed:1", 2, "training", "put a space after the colon"),
         ("data: x\nresume: 5", 2, "resume", "got 5; put it in quotes"),
         ("data: x\nsamples:\n- a\n- Q: b", 4, "samples.prompts[1]", "got a section; put it in quotes"),
+        ("data: x\nsamples: {prompts: 3}", 2, "samples.prompts", 'got 3; write it as a list: ["3"]'),
+        ("data: x\nsamples: {prompts: '3'}", 2, "samples.prompts", """got '3'; write it as a list: ["3"]"""),
+        ("data: x\nsamples: {prompts: Hi}", 2, "samples.prompts", "write it as a list: [Hi]"),
+        ("data: x\nsamples: [3]", 2, "samples.prompts[0]", "got 3; put it in quotes"),
+        (
+            "data: x\nsamples:\n- role: user\n  content: hi",
+            3,
+            "samples.prompts[0]",
+            "got a section; a prompt of several turns is a list: [{role: user, content: Hello}]",
+        ),
         ("data: x\nsamples:\n- a\n-\n  - role: user", 5, "samples.prompts[1][0]", "a turn has a role"),
         (
             "data: x\nsamples:\n  prompts:\n  - - {role: bot, content: a}",
@@ -190,6 +208,18 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "model",
             "cannot be read as !!python/name:os.system",
         ),
+        # tags
+        ("data: !t [a]", 1, "data", "a list cannot be read as !t; remove !t"),
+        ("data: !!set {a, b}", 1, "data", "a section cannot be read as !!set; remove !!set"),
+        (
+            "data: x\ntraining:\n  max_steps: !!int [1]",
+            3,
+            "training.max_steps",
+            "a list cannot be read as !!int",
+        ),
+        ("data: x\nsamples:\n- !!str {a: b}", 3, "samples[0]", "a section cannot be read as !!str"),
+        ("data: !!binary aGk=", 1, "data", "'aGk=' cannot be read as !!binary"),
+        ("data: x\ntraining:\n  <<: {seed: 1}", 3, "training", "merge keys (<<) are not supported"),
     ],
 )
 def test_a_mistake_is_told_with_line_key_and_remedy(text: str, line: int | None, key: str, said: str) -> None:
@@ -207,7 +237,10 @@ def test_a_mistake_is_told_with_line_key_and_remedy(text: str, line: int | None,
         ("data:rows.jsonl", 1, "with a space after the colon"),
         ("- a\n- b", 1, "expected sections, got a list"),
         ("training:\n\tseed: 1", 2, "at column 1: a tab cannot be used here; indent with spaces"),
-        ("a: b: c", 1, "at column 5: unexpected colon"),
+        ("a: b: c", 1, "at column 5: unexpected colon; check the indentation"),
+        ("data: x\nmethod: lora\n  r: 8", 3, "unexpected colon; write method: {type: lora, r: 8}"),
+        ("data: $rows # mine\n  limit: 8 # few", 2, "write data: {train: $rows, limit: 8}"),
+        ("training: x\n  seed: 8", 2, "unexpected colon; check the indentation"),
         ("data: x\nmodel\nmethod: lora", 2, "a key needs a colon"),
         ("data: x\ntraining:\n    seed: 1\n  max_steps: 2", 4, "the indentation does not match"),
         ("data: 'abc\nmodel: x", 1, "at column 7: a quote is opened and never closed"),
@@ -344,7 +377,7 @@ def test_keyword_arguments_are_checked_like_text() -> None:
         "training.lr: unknown key",
         "5: unknown key",
     }
-    with pytest.raises(ConfigError, match="must be a section of keys: model, data"):
+    with pytest.raises(ConfigError, match="must be a section of keys such as model, data"):
         config_from_dict([1])  # type: ignore[arg-type]
 
 
