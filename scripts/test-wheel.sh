@@ -19,7 +19,7 @@ cd "$work"
 export PATH="$work/bin" JUPYTER_PATH="$work/venv/share/jupyter" JUPYTER_PREFER_ENV_PATH=1
 if command -v node >/dev/null; then echo "node must not be on the path here" >&2; exit 1; fi
 ./venv/bin/python - <<'PY'
-import json, pathlib, subprocess, sys
+import json, pathlib, re, subprocess, sys
 import llmtune_kernel
 
 package = pathlib.Path(llmtune_kernel.__file__)
@@ -29,10 +29,17 @@ extension = prefix / "share/jupyter/labextensions/jupyterlab-llmtune"
 metadata = json.loads((extension / "package.json").read_text())
 assert metadata["version"] == llmtune_kernel.__version__, (metadata["version"], llmtune_kernel.__version__)
 assert (extension / metadata["jupyterlab"]["_build"]["load"]).exists()
+# What JupyterLab loads at its start; all else comes when it is first shown.
+entry = extension / metadata["jupyterlab"]["_build"]["load"]
+exposed = re.findall(r'"\./(?:index|style)":\(\)=>(.*?)\.then', entry.read_text())
+numbers = set(re.findall(r"\.e\((\d+)\)", " ".join(exposed)))
+start = [entry, *(path for number in numbers for path in entry.parent.glob(f"{number}.*.js"))]
+loaded = sum(path.stat().st_size for path in start)
+assert len(start) >= 3 and loaded < 150_000, [(path.name, path.stat().st_size) for path in start]
 listed = subprocess.run(
     [sys.executable, "-m", "jupyterlab.labextensions", "list"], capture_output=True, text=True, check=True
 )
 line = next(line for line in (listed.stdout + listed.stderr).splitlines() if "jupyterlab-llmtune" in line)
 assert "enabled" in line and "OK" in line, line
-sys.stdout.write(line.strip() + "\n1 passed, 0 failed\n")
+sys.stdout.write(f"{line.strip()}, {loaded / 1000:.0f} kB at start\n1 passed, 0 failed\n")
 PY
