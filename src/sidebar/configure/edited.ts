@@ -14,13 +14,25 @@ import type { IConfigurationText } from './draft';
 import { Draft } from './draft';
 
 /**
+ * Where drafts are kept by id; JupyterLab's `IStateDB` is one.
+ */
+export interface IDraftStore {
+  fetch(id: string): Promise<unknown>;
+  save(id: string, text: string): Promise<unknown>;
+}
+
+/**
  * The configuration that the form shows and edits: that of the chosen cell, or the draft of the current notebook.
  *
  * What is typed is written when the typing pauses, so that it is one step to undo; it is shown at once.
  */
 export class EditedConfiguration implements IDisposable {
-  constructor(cells: CellTracker) {
+  /**
+   * @param store - keeps drafts when the page is reloaded.
+   */
+  constructor(cells: CellTracker, store: IDraftStore | null = null) {
     this._cells = cells;
+    this._store = store;
     cells.currentChanged.connect(this._follow, this);
     this._follow();
   }
@@ -153,9 +165,32 @@ export class EditedConfiguration implements IDisposable {
     if (!panel) {
       return new Draft();
     }
-    const draft = this._drafts.get(panel) ?? new Draft();
-    this._drafts.set(panel, draft);
+    let draft = this._drafts.get(panel);
+    if (!draft) {
+      draft = new Draft();
+      this._drafts.set(panel, draft);
+      void this._keep(panel, draft);
+    }
     return draft;
+  }
+
+  /** Take a draft from the store, and put there what becomes of it. */
+  private async _keep(panel: NotebookPanel, draft: Draft): Promise<void> {
+    const store = this._store;
+    if (!store) {
+      return;
+    }
+    const save = () => {
+      if (draft.isTouched) {
+        void store.save(storeKey(panel), draft.text);
+      }
+    };
+    draft.changed.connect(save);
+    panel.context.pathChanged.connect(save);
+    const text = await store.fetch(storeKey(panel));
+    if (typeof text === 'string' && !draft.isTouched) {
+      draft.replace(text);
+    }
   }
 
   /** Write to a cell that is no longer chosen. */
@@ -175,6 +210,7 @@ export class EditedConfiguration implements IDisposable {
   }
 
   private readonly _cells: CellTracker;
+  private readonly _store: IDraftStore | null;
   private readonly _drafts = new WeakMap<NotebookPanel, Draft>();
   private _cell: FinetuneCell | null = null;
   private _id = '';
@@ -185,6 +221,10 @@ export class EditedConfiguration implements IDisposable {
   private _timer = 0;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
+}
+
+function storeKey(panel: NotebookPanel): string {
+  return `jupyterlab-llmtune:draft:${panel.context.path}`;
 }
 
 const PAUSE = 400;

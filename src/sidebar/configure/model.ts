@@ -13,6 +13,7 @@ import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationProblem } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
 import type { ISidebarContext } from '../context';
+import type { IDraftStore } from './edited';
 import { EditedConfiguration } from './edited';
 import { KernelFacts } from './facts';
 import type { IField } from './fields';
@@ -39,7 +40,7 @@ export type CheckState = 'waiting' | 'checking' | 'checked';
 export class ConfigureModel implements IDisposable {
   constructor(context: ConfigureModel.IContext, cells: CellTracker) {
     this._context = context;
-    this.edited = new EditedConfiguration(cells);
+    this.edited = new EditedConfiguration(cells, context.state);
     this.edited.changed.connect(this._onEdited, this);
     this.facts.changed.connect(this._onFacts, this);
     this.plans.changed.connect(this._emit, this);
@@ -168,7 +169,7 @@ export class ConfigureModel implements IDisposable {
     return (
       this.edited.panel !== null &&
       this.edited.document.problem === null &&
-      valueOf(this.edited.document.expanded, ['data', 'train']) !== undefined
+      this.source !== ''
     );
   }
 
@@ -184,8 +185,8 @@ export class ConfigureModel implements IDisposable {
   change(changes: IChange[], isTyped = false): void {
     const { schema } = this.facts;
     const { document } = this.edited;
-    for (const { path, value } of changes) {
-      if (path[0] === 'data' && typeof value === 'string') {
+    for (const { value } of changes) {
+      if (typeof value === 'string' && value.startsWith('$')) {
         this._picked.pick(value.slice(1), this.facts.variables);
       }
     }
@@ -218,8 +219,8 @@ export class ConfigureModel implements IDisposable {
 
   async deleteSaved(name: string): Promise<void> {
     const { settings } = this._context;
-    const { [name]: _, ...others } = this.saved;
-    await settings?.set('configurations', others);
+    const others = Object.entries(this.saved).filter(([key]) => key !== name);
+    await settings?.set('configurations', Object.fromEntries(others));
   }
 
   /** Look at the data now. */
@@ -394,6 +395,15 @@ export class ConfigureModel implements IDisposable {
     return this._client?.status.kind === 'ready';
   }
 
+  private get _picked(): PickedVariables {
+    if (!this._client) {
+      return this._noPicked;
+    }
+    const picked = this._pickedBy.get(this._client) ?? new PickedVariables();
+    this._pickedBy.set(this._client, picked);
+    return picked;
+  }
+
   private _emit(): void {
     this._changed.emit();
   }
@@ -413,22 +423,13 @@ export class ConfigureModel implements IDisposable {
   private _timer = 0;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
-
-  private get _picked(): PickedVariables {
-    if (!this._client) {
-      return this._noPicked;
-    }
-    const picked = this._pickedBy.get(this._client) ?? new PickedVariables();
-    this._pickedBy.set(this._client, picked);
-    return picked;
-  }
 }
 
 export namespace ConfigureModel {
   export type IContext = Pick<
     ISidebarContext,
     'clients' | 'settings' | 'trans'
-  >;
+  > & { readonly state?: IDraftStore | null };
 }
 
 /** A problem as the kernel says it, without its place. */

@@ -9,70 +9,102 @@ import { durationText, sizeText } from './wording';
  * What a run would take, and what to know before it.
  */
 export function BeforeRun(): JSX.Element {
-  const { context, model, isReadOnly } = useFormState();
+  const { context, model } = useFormState();
   const { trans } = context;
   const { plan } = model;
-  const isOld = plan !== null && plan.text !== model.edited.text;
+  const count = (plan?.inspection?.notices.length ?? 0) + (plan?.fault ? 1 : 0);
   return (
     <section
       className="jp-llmtune-before"
       aria-label={trans.__('Before you run')}
       aria-busy={plan?.isComputing ?? false}
     >
-      <div className="jp-llmtune-before-head">
-        <h3>{trans.__('Before you run')}</h3>
+      <details>
+        <summary>
+          {trans.__('Before you run')}
+          <span className="jp-llmtune-count" role="status">
+            <Short />
+          </span>
+          {count > 0 && (
+            <span className="jp-llmtune-count jp-mod-wrong">
+              {trans._n('%1 notice', '%1 notices', count)}
+            </span>
+          )}
+        </summary>
+        {plan?.isComputing && (
+          <progress aria-label={trans.__('Looking at the data')} />
+        )}
+        {plan?.fault && <FaultMessage fault={plan.fault} />}
+        {plan?.inspection && <Found inspection={plan.inspection} />}
         <button
           type="button"
           className="jp-Button jp-mod-styled"
           disabled={!model.canRun || (plan?.isComputing ?? false)}
+          title={trans.__('Counts tokens, steps and memory without training')}
           onClick={() => void model.computePlan()}
         >
-          {trans.__('Check')}
+          {trans.__('Check now')}
         </button>
-      </div>
-      {plan?.isComputing && (
-        <div role="status">
-          {trans.__('Looking at the data…')}
-          <progress aria-label={trans.__('Looking at the data')} />
-        </div>
-      )}
-      {plan?.fault && <FaultMessage fault={plan.fault} />}
-      {plan?.inspection && (
-        <div
-          className={isOld || plan.isComputing ? 'jp-mod-old' : ''}
-          role="status"
-        >
-          <Facts inspection={plan.inspection} />
-          <ul className="jp-llmtune-notices">
-            {plan.inspection.notices.map(({ message, fixes }) => (
-              <li key={message}>
-                {message}
-                <div className="jp-llmtune-buttons">
-                  {fixes.map(({ label, path, value }) => (
-                    <button
-                      key={label}
-                      type="button"
-                      className="jp-Button jp-mod-styled"
-                      disabled={isReadOnly || isOld}
-                      onClick={() => model.fix(path, value)}
-                    >
-                      {label}
-                    </button>
-                  ))}
-                </div>
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
-      {!plan && (
-        <div className="jp-llmtune-help">
-          {model.canRun
-            ? trans.__('Counts tokens, steps and memory without training.')
-            : trans.__('Choose the training data first.')}
-        </div>
-      )}
+      </details>
     </section>
+  );
+}
+
+/** The whole on one line. */
+function Short(): JSX.Element {
+  const { context, model } = useFormState();
+  const { trans } = context;
+  const { plan } = model;
+  const inspection = plan?.inspection;
+  if (plan?.isComputing) {
+    return <>{trans.__('Looking at the data…')}</>;
+  }
+  if (!inspection) {
+    return <>{model.canRun ? '' : trans.__('Choose the training data.')}</>;
+  }
+  const { steps, seconds, memory } = inspection;
+  return (
+    <>
+      {[
+        trans._n('%1 step', '%1 steps', steps),
+        seconds === null ? '' : durationText(seconds, trans),
+        sizeText(memory, trans)
+      ]
+        .filter(Boolean)
+        .join(' · ')}
+    </>
+  );
+}
+
+function Found(props: { inspection: IInspection }): JSX.Element {
+  const { model, isReadOnly } = useFormState();
+  const { inspection } = props;
+  const isOld =
+    model.plan?.isComputing || model.plan?.text !== model.edited.text;
+  return (
+    <div className={isOld ? 'jp-mod-old' : ''}>
+      <Facts inspection={inspection} />
+      <ul className="jp-llmtune-notices">
+        {inspection.notices.map(({ message, fixes }) => (
+          <li key={message}>
+            {message}
+            <div className="jp-llmtune-buttons">
+              {fixes.map(({ label, path, value }) => (
+                <button
+                  key={label}
+                  type="button"
+                  className="jp-Button jp-mod-styled"
+                  disabled={isReadOnly || isOld}
+                  onClick={() => model.fix(path, value)}
+                >
+                  {label}
+                </button>
+              ))}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -118,7 +150,7 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
     ]
   ];
   return (
-    <dl className="jp-llmtune-facts">
+    <dl className="jp-llmtune-plan">
       {pairs.map(([name, value, isTooMuch]) => (
         <div key={name} className={isTooMuch ? 'jp-mod-tooMuch' : ''}>
           <dt>{name}</dt>

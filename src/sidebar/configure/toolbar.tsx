@@ -13,50 +13,52 @@ export function Toolbar(): JSX.Element {
   const { edited } = model;
   const { cell, draft } = edited;
   return (
-    <div className="jp-llmtune-configure-toolbar">
-      <div className="jp-llmtune-source" aria-live="polite">
-        {cell
-          ? trans.__('Cell: %1', cell.header.line)
-          : trans.__('Draft, not in a cell yet')}
-      </div>
-      <div className="jp-llmtune-buttons">
-        <button
-          type="button"
-          className="jp-Button jp-mod-styled jp-mod-accept"
-          disabled={!model.canRun}
-          title={
-            cell
-              ? trans.__('Run the chosen cell')
-              : trans.__('Insert a cell below the active one and run it')
-          }
-          onClick={() => void model.run()}
-        >
-          {trans.__('Run')}
-        </button>
-        {!cell && (
+    <>
+      <div className="jp-llmtune-actions">
+        <div className="jp-llmtune-source" aria-live="polite">
+          {cell
+            ? trans.__('Cell: %1', cell.header.line)
+            : trans.__('Draft, not in a cell yet')}
+        </div>
+        <div className="jp-llmtune-buttons">
           <button
             type="button"
-            className="jp-Button jp-mod-styled"
-            disabled={!edited.panel}
-            onClick={() => void model.insert()}
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            disabled={!model.canRun}
+            title={
+              cell
+                ? trans.__('Run the chosen cell')
+                : trans.__('Insert a cell below the active one and run it')
+            }
+            onClick={() => void model.run()}
           >
-            {trans.__('Insert cell')}
+            {trans.__('Run')}
           </button>
-        )}
-        {!cell && draft.isTouched && (
-          <button
-            type="button"
-            className="jp-Button jp-mod-styled"
-            title={trans.__('Take back the last edit of the draft')}
-            onClick={() => draft.undo()}
-          >
-            {trans.__('Undo')}
-          </button>
-        )}
+          {!cell && (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              disabled={!edited.panel}
+              onClick={() => void model.insert()}
+            >
+              {trans.__('Insert cell')}
+            </button>
+          )}
+          {!cell && draft.isTouched && (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={trans.__('Take back the last edit of the draft')}
+              onClick={() => draft.undo()}
+            >
+              {trans.__('Undo')}
+            </button>
+          )}
+        </div>
       </div>
       <Presets />
       <Files />
-    </div>
+    </>
   );
 }
 

@@ -1,0 +1,289 @@
+import type { JSONObject } from '@lumino/coreutils';
+
+import { ConfigDocument } from '../../../cell/document';
+import type { IField } from '../fields';
+import {
+  applicable,
+  changesFor,
+  changesOf,
+  fieldOfProblem,
+  fieldsOf,
+  formDataOf,
+  formOf,
+  groupsOf,
+  isChanged,
+  search,
+  withConsequences
+} from '../fields';
+import { recorded } from './recorded';
+
+const { schema } = recorded;
+
+function fieldsFor(values: JSONObject): IField[] {
+  return fieldsOf(schema, values);
+}
+
+function keysFor(values: JSONObject): string[] {
+  return applicable(fieldsFor(values), values).map(field => field.key);
+}
+
+function field(key: string, values: JSONObject = {}): IField {
+  return fieldsFor(values).find(field => field.key === key)!;
+}
+
+function preset(name: string): JSONObject {
+  return recorded.presets.find(preset => preset.name === name)!.values;
+}
+
+describe('fieldsOf', () => {
+  it('has each value of the schema that can be chosen', () => {
+    const sections = schema.properties as any;
+    for (const name of ['model', 'data', 'training', 'samples', 'launch']) {
+      for (const [key, property] of Object.entries(sections[name].properties)) {
+        const isChoice = !('const' in (property as any));
+        expect([`${name}.${key}`, !!field(`${name}.${key}`)]).toEqual([
+          `${name}.${key}`,
+          isChoice
+        ]);
+      }
+    }
+    expect(field('objective.type')).toBeUndefined();
+    expect(field('resume').kind).toBe('text');
+  });
+
+  it('has those of the chosen method only', () => {
+    expect(keysFor({})).toContain('method.r');
+    const full = keysFor({ method: { type: 'full' } });
+    expect(full.filter(key => key.startsWith('method.'))).toEqual([
+      'method.type'
+    ]);
+    expect(field('method.type').choices).toEqual(['lora', 'full']);
+  });
+
+  it('knows how each value is entered, its unit, its default and what it needs', () => {
+    const kinds = Object.fromEntries(
+      fieldsFor({}).map(({ key, kind }) => [key, kind])
+    );
+    expect(kinds).toMatchObject({
+      'model.name_or_path': 'model',
+      'model.dtype': 'choice',
+      'data.train': 'data',
+      'data.mask_prompt': 'flag',
+      'data.limit': 'number',
+      'method.target_modules': 'words',
+      'training.learning_rate': 'number',
+      'training.gradient_checkpointing': 'choice',
+      'samples.prompts': 'texts',
+      'samples.system': 'longText',
+      'tracking.report_to': 'checks'
+    });
+    expect(Object.values(kinds)).not.toContain('yaml');
+    expect(field('data.max_length').unit).toBe('tokens');
+    expect(field('training.learning_rate')).toMatchObject({
+      fallback: 'auto',
+      keywords: ['auto'],
+      isRequired: false
+    });
+    expect(field('training.gradient_checkpointing').choices).toEqual([
+      'auto',
+      true,
+      false
+    ]);
+    expect(field('data.train').isRequired).toBe(true);
+  });
+
+  it('takes what a newer kernel may say for YAML', () => {
+    const newer: JSONObject = {
+      properties: {
+        future: {
+          properties: {
+            map: { type: 'object', title: 'Map' },
+            either: { anyOf: [{ type: 'integer' }, { type: 'string' }] },
+            odd: {}
+          }
+        },
+        broken: true
+      }
+    };
+    expect(
+      fieldsOf(newer, {}).map(({ key, kind, title }) => [key, kind, title])
+    ).toEqual([
+      ['future.map', 'yaml', 'Map'],
+      ['future.either', 'yaml', 'either'],
+      ['future.odd', 'yaml', 'odd']
+    ]);
+    expect(fieldsOf({}, {})).toEqual([]);
+  });
+});
+
+describe('applicable', () => {
+  const cases: [string, JSONObject, JSONObject][] = [
+    [
+      'data.eval_fraction',
+      { data: { eval: 'x.jsonl' } },
+      { data: { eval: null } }
+    ],
+    ['training.eval_steps', {}, { data: { eval_fraction: 0.1 } }],
+    ['data.mask_prompt', { data: { format: 'text' } }, {}],
+    ['training.num_train_epochs', { training: { max_steps: 5 } }, {}],
+    [
+      'training.warmup_ratio',
+      { training: { lr_scheduler_type: 'constant' } },
+      { training: { lr_scheduler_type: 'linear' } }
+    ],
+    ['samples.top_p', {}, { samples: { temperature: 0.5 } }],
+    ['samples.every_steps', {}, { samples: { prompts: ['Hello?'] } }]
+  ];
+
+  it.each(cases)('leaves %s out where it has no meaning', (key, not, does) => {
+    expect(keysFor(not)).not.toContain(key);
+    expect(keysFor(does)).toContain(key);
+  });
+
+  it('keeps a value that is written, so that it can be taken out', () => {
+    expect(keysFor({ samples: { top_p: 0.9 } })).toContain('samples.top_p');
+  });
+});
+
+describe('groupsOf', () => {
+  it('has the essential fields first, the rest by section, and loses none', () => {
+    const fields = fieldsFor({});
+    const groups = groupsOf(fields, schema);
+    expect(groups[0].fields.map(({ key }) => key)).toEqual([
+      'model.name_or_path',
+      'data.train',
+      'method.type',
+      'method.r',
+      'training.num_train_epochs',
+      'training.learning_rate',
+      'training.per_device_train_batch_size',
+      'samples.prompts'
+    ]);
+    expect(groups.map(({ name }) => name)).toEqual([
+      '',
+      'model',
+      'data',
+      'method',
+      'training',
+      'samples',
+      'tracking',
+      'launch',
+      ''
+    ]);
+    expect(
+      groups
+        .flatMap(group => group.fields)
+        .map(({ key }) => key)
+        .sort()
+    ).toEqual(fields.map(({ key }) => key).sort());
+  });
+});
+
+describe('search', () => {
+  it('looks into titles, keys and descriptions', () => {
+    const found = (query: string) =>
+      search(fieldsFor({}), query).map(({ key }) => key);
+    expect(found('Warm-up')).toEqual(['training.warmup_ratio']);
+    expect(found('lora_alpha')).toContain('method.use_rslora');
+    expect(found('recompute memory')).toEqual([
+      'training.gradient_checkpointing'
+    ]);
+    expect(found('no such thing')).toEqual([]);
+  });
+});
+
+describe('isChanged', () => {
+  it('is true for what differs from the default', () => {
+    const rank = field('method.r');
+    expect(isChanged(rank, {})).toBe(false);
+    expect(isChanged(rank, { method: { r: 8 } })).toBe(false);
+    expect(isChanged(rank, { method: { r: 16 } })).toBe(true);
+    expect(isChanged(field('data.eval'), { data: { eval: null } })).toBe(false);
+  });
+});
+
+describe('a form', () => {
+  it('has a key for each field, and tells which of them changed', () => {
+    const fields = fieldsFor({});
+    const { schema: drawn, uiSchema } = formOf(fields);
+    expect(Object.keys(drawn.properties as any)).toHaveLength(fields.length);
+    expect(uiSchema['data.train']).toEqual({
+      'ui:field': 'data',
+      'ui:key': 'data.train'
+    });
+    const before = formDataOf(fields, { data: { train: '$df', limit: 5 } });
+    expect(before).toEqual({ 'data.train': '$df', 'data.limit': 5 });
+    const after = { 'data.train': '$df', 'method.r': 4 };
+    expect(changesOf(fields, before, after)).toEqual([
+      { path: ['data', 'limit'], value: undefined },
+      { path: ['method', 'r'], value: 4 }
+    ]);
+    expect(changesOf(fields, before, { ...before })).toEqual([]);
+  });
+});
+
+describe('withConsequences', () => {
+  it('takes out what another method does not know', () => {
+    const document = new ConfigDocument(
+      'data: $df\nmethod: {type: lora, r: 4}\n'
+    );
+    const changes = withConsequences(
+      [{ path: ['method', 'type'], value: 'full' }],
+      schema,
+      document.expanded
+    );
+    expect(new ConfigDocument(document.apply(changes)).expanded).toEqual({
+      data: { train: '$df' },
+      method: { type: 'full' }
+    });
+  });
+});
+
+describe('changesFor', () => {
+  const apply = (name: string, text: string) => {
+    const document = new ConfigDocument(text);
+    return document.apply(changesFor(preset(name), schema, document.expanded));
+  };
+
+  it('writes only what a preset changes', () => {
+    const text = '# mine\ndata: $df # rows\nsamples: Hello?\n';
+    expect(apply('beginner', text)).toBe(text);
+    const quick = new ConfigDocument(apply('quick', text));
+    expect(quick.text).toContain('# mine');
+    expect(quick.text).toContain('# rows');
+    expect(quick.expanded).toEqual({
+      data: { train: '$df', max_length: 512 },
+      training: { num_train_epochs: 1, max_steps: 20 },
+      samples: { prompts: ['Hello?'] }
+    });
+  });
+
+  it('leaves nothing of the preset before', () => {
+    const text = 'data: $df\n';
+    const over = new ConfigDocument(apply('beginner', apply('quick', text)));
+    const fields = fieldsFor(over.expanded);
+    expect(
+      fields
+        .filter(field => isChanged(field, over.expanded))
+        .map(({ key }) => key)
+    ).toEqual(['data.train']);
+  });
+});
+
+describe('fieldOfProblem', () => {
+  const of = (key: string) => fieldOfProblem(fieldsFor({}), key)?.key;
+
+  it('finds the field that the kernel speaks of', () => {
+    expect(of('training.learning_rate')).toBe('training.learning_rate');
+    expect(of('samples.prompts[1]')).toBe('samples.prompts');
+    expect(of('samples.prompts[1].role')).toBe('samples.prompts');
+    expect(of('data')).toBe('data.train');
+    expect(of('resume')).toBe('resume');
+  });
+
+  it('finds none for what the form does not have', () => {
+    expect(of('training.epoch')).toBeUndefined();
+    expect(of('method.rank')).toBeUndefined();
+    expect(of('')).toBeUndefined();
+  });
+});
