@@ -97,7 +97,7 @@ def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
     Raises:
         UserError: no such file, another suffix, content that does not fit the suffix, or no rows.
     """
-    path = _existing(path)
+    path = find_file(path)
     try:
         rows = list(itertools.islice(READERS[path.suffix.lower()](path), limit))
     except UnicodeDecodeError as error:
@@ -115,7 +115,7 @@ def fingerprint_file(path: Path | str) -> str:
     Raises:
         UserError: there is no such file, or its suffix is not one of ours.
     """
-    path = _existing(path)
+    path = find_file(path)
     if path.suffix.lower() == ".arrow":
         from llmtune_kernel.data import arrow
 
@@ -222,7 +222,12 @@ def _pandas_table(frame: Any, name: str) -> pa.Table:
     return pa.Table.from_arrays([table.column(0) for table in columns.values()], schema=pa.schema(fields))
 
 
-def _existing(path: Path | str) -> Path:
+def find_file(path: Path | str) -> Path:
+    """The path of a file of rows, `~` resolved.
+
+    Raises:
+        UserError: there is no such file, or its suffix is not one of ours.
+    """
     path = Path(path).expanduser()
     allowed = ", ".join(READERS)
     if path.is_dir():
