@@ -1,0 +1,398 @@
+import type { NotebookPanel, NotebookTracker } from '@jupyterlab/notebook';
+import { NotebookActions } from '@jupyterlab/notebook';
+import { nullTranslator } from '@jupyterlab/translation';
+
+import { Signal } from '@lumino/signaling';
+
+import {
+  focus,
+  openNotebook,
+  sources,
+  track
+} from '../../../cell/__tests__/notebooks';
+import { CellTracker } from '../../../cell/tracker';
+import {
+  FakeContext,
+  FakeKernel,
+  settle
+} from '../../../kernel/__tests__/fakeKernel';
+import { KernelClient } from '../../../kernel/client';
+import { KernelClients } from '../../../kernel/clients';
+import type { IVariable } from '../../../kernel/protocol';
+import { ConfigureModel } from '../model';
+import { recorded } from './recorded';
+
+const trans = nullTranslator.load('');
+const RUN = '%%finetune run\nmodel: X   # small\ndata: $df\n';
+const RATE = ['training', 'learning_rate'];
+const DF: IVariable = {
+  name: 'df',
+  type: 'pandas.DataFrame',
+  rows: 10,
+  columns: ['prompt', 'completion']
+};
+
+/** What the kernel says of a configuration with a mistake. */
+const WRONG = {
+  ok: false,
+  problems: [
+    {
+      line: 4,
+      key: 'training.learning_rate',
+      message: 'must be auto or a number above 0; got -1',
+      hint: ''
+    },
+    {
+      line: 5,
+      key: 'training.epoch',
+      message: 'unknown key',
+      hint: 'did you mean num_train_epochs?'
+    }
+  ],
+  config: null
+};
+
+const RIGHT = { ok: true, problems: [], config: {} };
+
+describe('ConfigureModel', () => {
+  let panel: NotebookPanel;
+  let other: NotebookPanel;
+  let notebooks: NotebookTracker;
+  let cells: CellTracker;
+  let kernels: Map<NotebookPanel, FakeKernel>;
+  let contexts: Map<NotebookPanel, FakeContext>;
+  let clients: KernelClients;
+  let model: ConfigureModel;
+  let settings: FakeSettings;
+  const view = {};
+
+  // JupyterLab fills cells before they belong to a document, of which yjs warns each time.
+  beforeAll(() => {
+    jest.spyOn(console, 'warn').mockImplementation();
+    jest.spyOn(console, 'debug').mockImplementation();
+  });
+  afterAll(() => jest.restoreAllMocks());
+
+  beforeEach(async () => {
+    panel = await openNotebook(['import pandas', RUN, '# text']);
+    other = await openNotebook(['# another']);
+    notebooks = await track(panel, other);
+    kernels = new Map();
+    contexts = new Map();
+    clients = new KernelClients(notebooks, panel => {
+      const kernel = new FakeKernel();
+      const context = new FakeContext(kernel);
+      kernels.set(panel, kernel);
+      contexts.set(panel, context);
+      return new KernelClient({
+        sessionContext: context.asContext,
+        version: '0.1.0',
+        trans
+      });
+    });
+    cells = new CellTracker(notebooks);
+    settings = new FakeSettings();
+    model = new ConfigureModel(
+      { clients, settings: settings as any, trans },
+      cells
+    );
+    await settle();
+    for (const kernel of kernels.values()) {
+      kernel.comm.reply('version', { version: '0.1.0', python: '3.11.7' });
+    }
+    await settle();
+  });
+
+  afterEach(() => {
+    jest.useRealTimers();
+    model.dispose();
+    cells.dispose();
+    panel.dispose();
+    other.dispose();
+  });
+
+  const comm = (of = panel) => kernels.get(of)!.comm;
+  const count = (type: string) =>
+    comm().sent.filter(request => request.type === type).length;
+
+  /** The user looks at the form, and the kernel says what it knows. */
+  async function show(variables = [DF]): Promise<void> {
+    model.show(view, true);
+    await settle();
+    comm().reply('schema', recorded.schema);
+    comm().reply('models', recorded.models);
+    comm().reply('presets', recorded.presets);
+    comm().reply('variables', variables);
+    await settle();
+  }
+
+  /** Let the form wait, and the kernel judge. */
+  async function pause(seconds: number): Promise<void> {
+    await new Promise(resolve => setTimeout(resolve, seconds * 1000));
+  }
+
+  const choose = (index: number) => {
+    panel.content.activeCellIndex = index;
+  };
+
+  it('asks nothing before it is shown, and nothing more when it is hidden', async () => {
+    const before = comm().sent.length;
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }]);
+    await pause(0.4);
+    expect(comm().sent).toHaveLength(before);
+    await show();
+    model.show(view, false);
+    const asked = comm().sent.length;
+    model.change([{ path: RATE, value: 0.2 }]);
+    await pause(0.4);
+    expect(comm().sent).toHaveLength(asked);
+  });
+
+  it('edits the chosen cell, and the draft of the notebook where none is chosen', async () => {
+    await show();
+    choose(1);
+    expect(model.source).toBe('$df');
+    model.change([{ path: RATE, value: 0.0002 }]);
+    const edited = `${RUN}training:\n  learning_rate: 0.0002\n`;
+    expect(sources(panel)[1]).toBe(edited);
+    choose(2);
+    expect(model.edited.text).toBe('');
+    model.change([{ path: ['data', 'train'], value: 'x.jsonl' }]);
+    expect(model.edited.text).toBe('data: x.jsonl');
+    focus(other);
+    expect(model.edited.text).toBe('');
+    focus(panel);
+    expect(model.edited.text).toBe('data: x.jsonl');
+    expect(sources(panel)).toEqual(['import pandas', edited, '# text']);
+  });
+
+  it('shows what is typed at once, and writes it when the typing pauses', async () => {
+    await show();
+    choose(1);
+    for (const value of ['1', '1e', '1e-', 0.1]) {
+      model.change([{ path: RATE, value }], true);
+      expect(model.edited.document.get(RATE)).toBe(value);
+      expect(sources(panel)[1]).toBe(RUN);
+    }
+    await pause(0.5);
+    expect(sources(panel)[1]).toContain('learning_rate: 0.1');
+    panel.content.activeCell!.model.sharedModel.undo();
+    expect(sources(panel)[1]).toBe(RUN);
+  });
+
+  it('loses no edit when another cell or notebook is chosen while typing', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }], true);
+    choose(2);
+    expect(sources(panel)[1]).toContain('learning_rate: 0.1');
+    choose(1);
+    model.change([{ path: RATE, value: 0.2 }], true);
+    focus(other);
+    expect(sources(panel)[1]).toContain('learning_rate: 0.2');
+  });
+
+  it('says what the kernel finds wrong at the field, and the rest above', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    expect(comm().request('validate').payload).toEqual({
+      text: 'model: X   # small\ndata: $df\n'
+    });
+    expect(model.checkState).toBe('checking');
+    comm().reply('validate', WRONG);
+    await settle();
+    expect(model.checkState).toBe('checked');
+    expect(model.messages).toEqual({
+      'training.learning_rate': ['must be auto or a number above 0; got -1']
+    });
+    expect(model.otherProblems.map(({ key }) => key)).toEqual([
+      'training.epoch'
+    ]);
+  });
+
+  it('heeds the last question only, whichever answer comes last', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    const first = comm().request('validate');
+    model.change([{ path: RATE, value: 0.1 }]);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    comm().receive({ id: first.id, type: 'reply', payload: WRONG });
+    await settle();
+    expect(model.problems).toEqual([]);
+    expect(model.checkState).toBe('checked');
+  });
+
+  it('is read-only while the cell cannot be read, and says where', async () => {
+    await show();
+    choose(1);
+    const cell = panel.content.activeCell!.model.sharedModel;
+    cell.setSource('%%finetune run\ndata: {$df\n');
+    expect(model.edited.isEditable).toBe(false);
+    expect(model.edited.document.problem).not.toBeNull();
+    expect(model.edited.linesBefore).toBe(1);
+    expect(model.fields.length).toBeGreaterThan(20);
+    model.change([{ path: RATE, value: 0.1 }]);
+    expect(cell.getSource()).toBe('%%finetune run\ndata: {$df\n');
+    cell.setSource(RUN);
+    expect(model.edited.isEditable).toBe(true);
+  });
+
+  it('keeps an edit that was on its way when the cell became unreadable', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }], true);
+    const cell = panel.content.activeCell!.model.sharedModel;
+    cell.setSource('%%finetune run\ndata: {$df\n');
+    await pause(0.5);
+    cell.setSource(RUN);
+    expect(model.edited.document.get(RATE)).toBe(0.1);
+    model.edited.flush();
+    expect(cell.getSource()).toContain('learning_rate: 0.1');
+  });
+
+  it('looks at the data a second after the configuration is right, one at a time', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    expect(count('inspect')).toBe(1);
+    expect(model.plan?.isComputing).toBe(true);
+    model.change([{ path: RATE, value: 0.1 }]);
+    void model.computePlan();
+    expect(count('inspect')).toBe(1);
+    comm().reply('inspect', { steps: 60, notices: [] });
+    await settle();
+    expect(count('inspect')).toBe(2);
+    expect(comm().request('inspect').payload.text).toBe(model.edited.text);
+    const fault = { what: 'No rows.', where: '$df', fix: 'Add one.' };
+    const { id } = comm().request('inspect');
+    comm().receive({ id, type: 'error', error: fault });
+    await settle();
+    expect(model.plan?.fault).toMatchObject(fault);
+    expect(model.messages['data.train']).toEqual(['No rows. Add one.']);
+  });
+
+  it('says when a variable has changed or gone since it was chosen', async () => {
+    await show();
+    choose(1);
+    expect(model.messages).toEqual({});
+    const look = async (variables: IVariable[]) => {
+      const notebook = panel.content;
+      (NotebookActions.executed as Signal<any, any>).emit({ notebook });
+      await settle();
+      comm().reply('variables', variables);
+      await settle();
+      return model.messages['data.train'];
+    };
+    expect(await look([{ ...DF, rows: 7 }])).toEqual([
+      expect.stringMatching(/10 rows then, 7 now/)
+    ]);
+    expect(await look([{ ...DF, columns: ['text'] }])).toEqual([
+      expect.stringMatching(/columns/)
+    ]);
+    expect(await look([])).toEqual([expect.stringMatching(/df has gone/)]);
+    expect(await look([DF])).toBeUndefined();
+  });
+
+  it('goes on without a kernel, and asks the next one again', async () => {
+    await show();
+    choose(1);
+    const { schema } = model.facts;
+    contexts.get(panel)!.setKernel(null);
+    expect(model.checkState).toBe('waiting');
+    expect(model.facts.schema).toBe(schema);
+    model.change([{ path: RATE, value: 0.1 }]);
+    expect(sources(panel)[1]).toContain('learning_rate: 0.1');
+    const kernel = new FakeKernel();
+    kernels.set(panel, kernel);
+    contexts.get(panel)!.setKernel(kernel);
+    await settle();
+    comm().reply('version', { version: '0.1.0', python: '3.11.7' });
+    await settle();
+    expect(comm().request('schema')).toBeDefined();
+    await pause(0.4);
+    expect(comm().request('validate').payload.text).toBe(model.edited.text);
+  });
+
+  it('inserts the draft as a cell under a free name', async () => {
+    await show();
+    choose(2);
+    model.change([{ path: ['data', 'train'], value: '$df' }], true);
+    const inserted = model.insert();
+    await settle();
+    comm().reply('runs', [{ name: 'run2' }]);
+    await inserted;
+    expect(sources(panel).slice(-2)).toEqual([
+      '%load_ext llmtune_kernel',
+      '%%finetune run3\ndata: $df'
+    ]);
+    expect(model.edited.cell?.header.name).toBe('run3');
+  });
+
+  it('begins a draft as the settings say, until the user edits it', async () => {
+    settings.composite = { defaultPreset: 'quick', onKernelExit: 'stop' };
+    await show();
+    expect(model.edited.document.expanded).toMatchObject({
+      training: { max_steps: 20 },
+      launch: { on_kernel_exit: 'stop' }
+    });
+    model.edited.replace('data: $df\n');
+    void model.facts.loadVariables();
+    await settle();
+    comm().reply('variables', []);
+    await settle();
+    expect(model.edited.text).toBe('data: $df\n');
+    model.edited.draft.undo();
+    expect(model.edited.document.get(['training', 'max_steps'])).toBe(20);
+  });
+
+  it('saves configurations in the settings', async () => {
+    await show();
+    choose(1);
+    await model.save('mine');
+    await model.save('other');
+    expect(model.saved).toEqual({
+      mine: model.edited.text,
+      other: model.edited.text
+    });
+    await model.deleteSaved('mine');
+    expect(Object.keys(model.saved)).toEqual(['other']);
+  });
+
+  it('keeps a draft in the store, and takes it from there', async () => {
+    const kept = new Map<string, string>();
+    const store = {
+      fetch: async (id: string) => kept.get(id),
+      save: async (id: string, text: string) => kept.set(id, text)
+    };
+    const create = () =>
+      new ConfigureModel(
+        { clients, settings: null, trans, state: store },
+        cells
+      );
+    const first = create();
+    await settle();
+    first.change([{ path: ['data', 'train'], value: '$df' }]);
+    first.dispose();
+    const second = create();
+    await settle();
+    expect(second.edited.text).toBe('data: $df');
+    second.dispose();
+  });
+});
+
+/** The settings of the extension, without a server to save them. */
+class FakeSettings {
+  composite: { [key: string]: unknown } = {};
+  readonly changed = new Signal<this, void>(this);
+
+  async set(key: string, value: unknown): Promise<void> {
+    this.composite = { ...this.composite, [key]: value };
+    this.changed.emit();
+  }
+}
