@@ -52,6 +52,19 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     return this._activeChanged;
   }
 
+  /** The keyboard goes to the first thing that can be done here. */
+  protected onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    void this._sections?.then(() => {
+      // React draws a moment after its widget is added.
+      requestAnimationFrame(() =>
+        this.node
+          .querySelector<HTMLElement>('button:enabled, [tabindex="0"]')
+          ?.focus()
+      );
+    });
+  }
+
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this._setActive(true);

@@ -94,6 +94,76 @@ test('A model is tuned and asked from the sidebar alone', async ({
   });
 });
 
+test('A model is tuned and asked by keyboard alone', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  await openNotebook(page, `${tmpPath}/keyboard.ipynb`, [DATA, '']);
+  await page.notebook.runCell(0);
+  const focused = page.locator(':focus');
+  await page.keyboard.press('Control+Shift+Y');
+  await expect(page.locator('#jp-llmtune-sidebar :focus')).toBeVisible();
+
+  await tabTo(page, 'Training data');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(focused).toHaveValue('$rows');
+  await tabTo(page, 'Presets', 'Shift+Tab');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Quick try');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Run', 'Shift+Tab');
+  await page.keyboard.press('Enter');
+  const runs = page.locator('#jp-llmtune-runs');
+  await expect(runs.getByText('training', { exact: true })).toBeVisible({
+    timeout: MINUTE
+  });
+
+  await page.keyboard.press('Control+Shift+Y');
+  await tabTo(page, 'run, training');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.jp-llmtune-run')).toBeVisible();
+  await expect(runs.getByText('finished', { exact: true })).toBeVisible({
+    timeout: 3 * MINUTE
+  });
+
+  await page.keyboard.press('Control+Shift+Y');
+  await tabTo(page, 'Playground Section');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Message');
+  await page.keyboard.type('What is the capital of Spain?');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.jp-llmtune-turn.jp-mod-assistant')).not.toBeEmpty(
+    { timeout: MINUTE }
+  );
+});
+
+/** Press a key until the thing of this name has the focus. */
+async function tabTo(
+  page: IJupyterLabPageFixture,
+  name: string,
+  key: 'Tab' | 'Shift+Tab' = 'Tab'
+): Promise<void> {
+  const reached: string[] = [];
+  for (let count = 0; count < 80; count++) {
+    await page.keyboard.press(key);
+    const current = await page.evaluate(() => {
+      const element = document.activeElement as HTMLElement;
+      const label = (element as HTMLInputElement).labels?.[0]?.textContent;
+      return (
+        element.getAttribute('aria-label') ?? label ?? element.textContent ?? ''
+      );
+    });
+    if (current.trim() === name) {
+      return;
+    }
+    reached.push(current.trim().slice(0, 40));
+  }
+  throw new Error(`${key} does not lead to ${name}, but to ${reached}`);
+}
+
 async function screenshot(
   page: IJupyterLabPageFixture,
   step: number,
