@@ -45,6 +45,15 @@ for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), _starts)
 
 
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    # Only in double quotes are the rarer line breaks written as escapes, and read back as they were.
+    style = '"' if re.search("[\x85\u2028\u2029]", text) else None
+    return dumper.represent_scalar(_TAG + "str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 class Document:
     """What a YAML text says.
 
@@ -186,7 +195,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
         said = "found character '\\t'"
     for words, message_, hint_ in _IN_WORDS:
         if words in said:
-            message, hint = message_.format(char=row[column : column + 1]), hint_
+            message, hint = message_.replace("{char}", row[column : column + 1]), hint_
             break
     if line > 0 and ("mapping values" in said or "expected <block end>" in said):
         hint = _keys_under_a_short_form(rows[line - 1], row) or hint

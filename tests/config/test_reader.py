@@ -245,6 +245,7 @@ def test_a_mistake_is_told_with_line_key_and_remedy(text: str, line: int | None,
         ("data: x\ntraining:\n    seed: 1\n  max_steps: 2", 4, "the indentation does not match"),
         ("data: 'abc\nmodel: x", 1, "at column 7: a quote is opened and never closed"),
         ("data: [a, b\nmodel: x", 1, "at column 7: a [ is opened and never closed"),
+        ("data: x\nmodel: {a", 2, "at column 8: a { is opened and never closed"),
         ("data: x\nmodel: @x", 2, "at column 8: a value cannot start with @; put the value in quotes"),
         ("data: x\nsamples:\n- *bold*", 3, "a value cannot start with * or &; put the value in quotes"),
         (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmtune_kernel.config import (
@@ -115,6 +115,7 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
 
 @settings(max_examples=300, deadline=None)
 @given(configurations())
+@example({"data": {"train": "a\x85b\u2028c\u2029"}})
 def test_every_configuration_that_the_schema_allows_is_read_back_as_written(values: dict[str, Any]) -> None:
     config = config_from_dict(values)
     assert read_config(dump_config(config)) == config
