@@ -291,7 +291,7 @@ class Session:
             self._emit(Log(level="warning", message=f"No sample: {error}"))
             if audience:
                 audience.tell({"done": True, "error": self._mistake(error)})
-            if order.request is None:
+            if audience or order.request is None:
                 return
             prompts, answers = [], []  # whoever waits for this request shall not wait for ever
         self._emit(
