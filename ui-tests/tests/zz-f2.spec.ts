@@ -3,10 +3,18 @@ import { openNotebook } from './notebooks';
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": "a%d" % i, "completion": "b"} for i in range(40)]
 others = [{"prompt": "c", "completion": "d"}] * 3`;
-test.use({ kernels: null, sessions: null, viewport: { width: 1000, height: 1000 } });
+test.use({
+  kernels: null,
+  sessions: null,
+  viewport: { width: 1000, height: 1000 }
+});
 test('look', async ({ page, tmpPath }) => {
   await openNotebook(page, `${tmpPath}/look.ipynb`, [LOAD, '']);
-  await page.contents.uploadContent('{"prompt":"a","completion":"b"}\n', 'text', `${tmpPath}/data.jsonl`);
+  await page.contents.uploadContent(
+    '{"prompt":"a","completion":"b"}\n',
+    'text',
+    `${tmpPath}/data.jsonl`
+  );
   await page.notebook.runCell(0);
   await page.getByRole('tab', { name: 'Fine-tuning' }).click();
   const form = page.locator('#jp-llmtune-configure');
@@ -34,7 +42,10 @@ test('look', async ({ page, tmpPath }) => {
   await form.getByRole('button', { name: /Choose a file/ }).click();
   await page.locator('.jp-Open-Dialog').getByText('data.jsonl').click();
   await page.screenshot({ path: 'artefacts/f2-5.png' });
-  await page.locator('.jp-Dialog').getByRole('button', { name: 'Open' }).click();
+  await page
+    .locator('.jp-Dialog')
+    .getByRole('button', { name: 'Open' })
+    .click();
   await expect(train).toHaveValue('data.jsonl');
   await form.getByText('Presets').click();
   await form.getByText('Quick try').click();
