@@ -70,8 +70,8 @@ def catalogue() -> list[ModelChoice]:
 def _cached_choice(name: str, known: ModelChoice | None) -> ModelChoice:
     title = known.title if known else name.rpartition("/")[2]
     parameters, licence = (known.parameters, known.licence) if known else (None, "")
-    description = f"{known.description} " if known else ""
-    return ModelChoice(name, "cached", title, parameters, licence, f"{description}In the local Hub cache.")
+    description = known.description if known else "In the local Hub cache."
+    return ModelChoice(name, "cached", title, parameters, licence, description)
 
 
 def _cached_models(cache: Path | None) -> Iterator[str]:

@@ -36,7 +36,7 @@ export function CompareView(props: ICompareProps): JSX.Element {
       <Curves {...props} />
       <div className="jp-llmtune-compare-tables">
         <table>
-          <Head models={models} label={trans.__('Run')} />
+          <Head models={models} label={trans._p('noun', 'Run')} />
           <tbody>
             <Outcomes models={models} trans={trans} />
           </tbody>

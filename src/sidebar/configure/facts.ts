@@ -1,3 +1,5 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { JSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
@@ -10,11 +12,23 @@ import type {
   IVariable
 } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
+import {
+  localizedModels,
+  localizedPresets,
+  localizedSchema
+} from './localized';
 
 /**
  * What the kernel knows and the form needs; what the last kernel said stays until another says it anew.
  */
 export class KernelFacts implements IDisposable {
+  /**
+   * @param trans - for the texts of the kernel that are shown.
+   */
+  constructor(trans: TranslationBundle) {
+    this._trans = trans;
+  }
+
   get schema(): JSONObject | null {
     return this._schema;
   }
@@ -67,7 +81,7 @@ export class KernelFacts implements IDisposable {
     try {
       const schema = await client.request('schema', {});
       if (isCurrent()) {
-        this._schema = schema;
+        this._schema = localizedSchema(schema, this._trans);
         this._fault = null;
       }
     } catch (error) {
@@ -80,9 +94,13 @@ export class KernelFacts implements IDisposable {
     if (isCurrent()) {
       // Without them the form is poorer and still works.
       this._models =
-        ofModels.status === 'fulfilled' ? ofModels.value : this._models;
+        ofModels.status === 'fulfilled'
+          ? localizedModels(ofModels.value, this._trans)
+          : this._models;
       this._presets =
-        ofPresets.status === 'fulfilled' ? ofPresets.value : this._presets;
+        ofPresets.status === 'fulfilled'
+          ? localizedPresets(ofPresets.value, this._trans)
+          : this._presets;
       this._changed.emit();
     }
   }
@@ -111,5 +129,6 @@ export class KernelFacts implements IDisposable {
   private _variables: readonly IVariable[] | null = null;
   private _fault: IFault | null = null;
   private _isDisposed = false;
+  private readonly _trans: TranslationBundle;
   private readonly _changed = new Signal<this, void>(this);
 }

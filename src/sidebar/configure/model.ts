@@ -40,6 +40,7 @@ export type CheckState = 'waiting' | 'checking' | 'checked';
 export class ConfigureModel implements IDisposable {
   constructor(context: ConfigureModel.IContext, cells: CellTracker) {
     this._context = context;
+    this.facts = new KernelFacts(context.trans);
     this.edited = new EditedConfiguration(cells, context.state);
     this.edited.changed.connect(this._onEdited, this);
     this.facts.changed.connect(this._onFacts, this);
@@ -51,7 +52,7 @@ export class ConfigureModel implements IDisposable {
   }
 
   readonly edited: EditedConfiguration;
-  readonly facts = new KernelFacts();
+  readonly facts: KernelFacts;
   readonly plans = new RunPlan();
 
   get changed(): ISignal<this, void> {
