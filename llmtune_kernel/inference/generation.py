@@ -46,7 +46,7 @@ def _generating(model: Any, dtype: torch.dtype) -> Iterator[None]:
     devices = [model.device] if model.device.type != "cpu" else []
     with (
         torch.random.fork_rng(devices=devices),
-        torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16),
+        torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32),
     ):
         model.eval()
         if checkpointing:  # its recomputation and the cache exclude each other

@@ -17,11 +17,19 @@ def device() -> torch.device:
 
 
 def compute_dtype(config: ModelConfig) -> torch.dtype:
-    """The precision of matrix products. `auto`: bfloat16 where the hardware multiplies it fast, else float32."""
+    """The precision of matrix products. `auto`: bfloat16 where the hardware multiplies it fast, else float32.
+
+    Raises:
+        UserError: float16 without a GPU, where the loss cannot be scaled.
+    """
+    where = device()
+    if config.dtype == "float16" and where.type == "cpu":
+        raise UserError(
+            "float16 needs a GPU; bfloat16 and float32 work here.", "model.dtype", "Set it to auto."
+        )
     if config.dtype != "auto":
         result: torch.dtype = getattr(torch, config.dtype)
         return result
-    where = device()
     if where.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     elif where.type == "cpu":

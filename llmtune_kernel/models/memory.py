@@ -1,4 +1,4 @@
-"""How much memory training takes, roughly."""
+"""How much memory training takes, and a checkpoint of it on the disk; roughly."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def training_bytes(
         dtype: Precision of matrix products.
         free: Bytes that are free before anything is loaded.
     """
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    trained = _trained(model)
     frozen = sum(parameter.numel() for parameter in model.parameters()) - trained
     autocast = 0 if dtype == torch.float32 else dtype.itemsize
     weights = _PROCESS + frozen * dtype.itemsize + trained * (4 + autocast)
@@ -84,3 +84,17 @@ def training_bytes(
     if wants_checkpointing(config, activations, free - weights):
         activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing=True)
     return int(weights + updates + activations)
+
+
+def checkpoint_bytes(config: RunConfig, model: Any) -> int:
+    """Bytes of a checkpoint: trained weights and the state of the optimizer, in float32."""
+    return 4 * _trained(model) * (1 + _OPTIMIZER_VALUES[config.training.optim])
+
+
+def result_bytes(model: Any) -> int:
+    """Bytes of the result: trained weights in float32."""
+    return 4 * _trained(model)
+
+
+def _trained(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

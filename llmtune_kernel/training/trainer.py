@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,14 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.sft import keeps_logits, sft_loss
 
 _STEPS_FOR_ETA = 20
+# Reports without a finite loss, one after the other, before a run is given up.
+_NOT_FINITE = 3
 
 
 class AtBoundary(Protocol):
@@ -40,13 +43,13 @@ def training_arguments(
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         learning_rate=config.learning_rate_value,
         lr_scheduler_type=training.lr_scheduler_type,
-        warmup_steps=training.warmup_ratio,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         optim=training.optim,
         seed=training.seed,
         logging_steps=training.logging_steps,
         logging_first_step=True,
+        fp16=config.model.dtype == "float16",  # scales the loss, so that small gradients are not lost
         gradient_checkpointing=checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
         save_strategy="no",
@@ -65,7 +68,7 @@ class LLMTrainer(Trainer):
 
     Args:
         config: The run.
-        dtype: Precision of matrix products; bfloat16 runs under autocast.
+        dtype: Precision of matrix products; those of 16 bits run under autocast.
         packed: Pack sequences into one row; else pad.
         emit: Takes the payload of each event.
         at_boundary: Called after each optimizer step.
@@ -98,11 +101,19 @@ class LLMTrainer(Trainer):
         self._busy = 0.0
         self._step_seconds: list[float] = []
         self._boundary_step = -1
+        self._not_finite = 0
         self._since = time.perf_counter()
 
     def _loss(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
-        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16):
+        with torch.autocast(self.args.device.type, self._dtype, enabled=self._dtype != torch.float32):
             return sft_loss(model, batch, self._only_targets)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule of the learning rate; warm-up is rounded down, and never all there is."""
+        # The first step of a warm-up has rate 0. The small number makes 28.999… of 0.29 * 100 a 29 again.
+        warmup = math.floor(self._config.training.warmup_ratio * num_training_steps + 1e-9)
+        self.args.warmup_steps = min(warmup, num_training_steps - 1)
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
         """Mean over the trained tokens of the whole optimizer step, this batch's share of it."""
@@ -132,10 +143,10 @@ class LLMTrainer(Trainer):
         self.tokens += self._new_tokens
         recent = self._step_seconds[-_STEPS_FOR_ETA:]
         left = self.state.max_steps - self.state.global_step
-        if not math.isfinite(loss):
-            self._emit(
-                Log(level="warning", message=f"The loss is not finite at step {self.state.global_step}.")
-            )
+        self._not_finite = 0 if math.isfinite(loss) else self._not_finite + 1
+        if self._not_finite == 1:
+            message = f"The loss is not finite at step {self.state.global_step}."
+            self._emit(Log(level="warning", message=message))
         self._emit(
             Metrics(
                 step=self.state.global_step,
@@ -153,6 +164,21 @@ class LLMTrainer(Trainer):
         self._nll.zero_()
         self._targets = self._new_tokens = 0
         self._busy = 0.0
+        if self._not_finite == _NOT_FINITE:
+            raise self._diverged()
+
+    def check_finite(self) -> None:
+        """Raise UserError if what was trained is not numbers any more: nobody wants it saved."""
+        trained = (weight for weight in self._tuned.parameters() if weight.requires_grad)
+        if not all(weight.isfinite().all() for weight in trained):
+            raise self._diverged()
+
+    def _diverged(self) -> UserError:
+        return UserError(
+            f"The training diverged: at step {self.state.global_step} the loss or the weights are not finite.",
+            f"training.learning_rate: {self._config.learning_rate_value:g}",
+            "Lower it. Checkpoints saved before are sound.",
+        )
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
         # The one place between an optimizer step with all its consequences and the next step.
@@ -168,9 +194,6 @@ class LLMTrainer(Trainer):
         super()._maybe_log_save_evaluate(*args, **kwargs)
         if self._evaluation is not None and self._due(self._config.training.eval_steps, last, or_epoch=True):
             self.evaluate_loss()
-        save_steps = self._config.training.save_steps
-        if save_steps and step % save_steps == 0:
-            self.save_checkpoint()
         if self._at_boundary(step, last):
             self.control.should_training_stop = True
         self._since = time.perf_counter()
@@ -207,12 +230,21 @@ class LLMTrainer(Trainer):
         )
 
     def save_checkpoint(self) -> None:
-        """Write weights, optimizer, scheduler and random state to `checkpoints/step-NNNNNN`."""
+        """Write weights, optimizer, scheduler and random state to `checkpoints/step-NNNNNN`.
+
+        Raises:
+            UserError: the weights are not finite.
+        """
         target = self._checkpoints / f"step-{self.state.global_step:06d}"
+        partial = self._checkpoints / f"checkpoint-{self.state.global_step}"
         if not target.exists():
-            self._save_checkpoint(self._tuned, trial=None)
-            # Under this name only once it is whole.
-            (self._checkpoints / f"checkpoint-{self.state.global_step}").rename(target)
+            self.check_finite()
+            try:
+                self._save_checkpoint(self._tuned, trial=None)
+                # Under this name only once it is whole.
+                partial.rename(target)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
         path = f"{self._checkpoints.name}/{target.name}"
         self._emit(Checkpoint(step=self.state.global_step, path=path, kind="checkpoint"))
 

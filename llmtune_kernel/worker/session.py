@@ -19,7 +19,13 @@ from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import compute_dtype, device, load_model, load_tokenizer
-from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.memory import (
+    activation_bytes,
+    checkpoint_bytes,
+    free_memory,
+    result_bytes,
+    wants_checkpointing,
+)
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.control import Pause, Resume, SampleNow, Save, Stop
 from llmtune_kernel.runs.directory import RunDirectory
@@ -38,6 +44,7 @@ from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
 from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_settings
+from llmtune_kernel.worker.disk import check_space, no_space
 from llmtune_kernel.worker.prepare import PreparedData, largest_batch, prepare_data, total_steps
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
@@ -88,13 +95,14 @@ class Session:
         self._dtype = compute_dtype(config.model)
         packed = self._load(source)
         self._write_resolved(source, data)
+        check_space(self._directory, result_bytes(self._model) + checkpoint_bytes(config, self._model))
         self._trainer = self._make_trainer(data, packed)
         if checkpoint:
             self._go_on_from(checkpoint, total_steps(config, len(data.train)))
         self._control.check_stop()
         self._emit(State(state="training"))
         self._trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        self._save_result()
+        self._save(self._write_result)
         if self._tracker:
             self._tracker.close()
         return not self._stopped
@@ -230,7 +238,9 @@ class Session:
         partial.replace(self._directory.resolved)
 
     def _at_boundary(self, step: int, last: bool) -> bool:
-        samples = self._config.samples
+        samples, save_steps = self._config.samples, self._config.training.save_steps
+        if save_steps and step % save_steps == 0:
+            self._save(self._trainer.save_checkpoint)
         if samples.prompts and (last or (samples.every_steps and step % samples.every_steps == 0)):
             self._sample(SampleNow())
         while (order := self._control.next()) is not None:
@@ -238,7 +248,7 @@ class Session:
                 order = self._pause()
             if isinstance(order, Stop) and not last:
                 self._emit(State(state="stopping", detail="saving"))
-                self._trainer.save_checkpoint()
+                self._save(self._trainer.save_checkpoint)
                 self._stopped = True
                 return True
             self._obey(order)
@@ -246,23 +256,46 @@ class Session:
 
     def _obey(self, order: object) -> None:
         if isinstance(order, Save):
-            self._trainer.save_checkpoint()
+            self._save(self._trainer.save_checkpoint)
         elif isinstance(order, SampleNow):
             self._sample(order)
 
-    def _pause(self) -> Resume | Stop:
-        """Hold until told to resume or stop; saving and sampling go on working."""
+    def _pause(self, detail: str = "") -> Resume | Save | Stop:
+        """Hold until told to resume or stop, or, where a save failed, to save; sampling goes on working."""
         order: object = Pause()
         while True:
             if isinstance(order, Pause):
-                self._emit(State(state="paused"))
+                self._emit(State(state="paused", detail=detail))
             order = self._control.next(wait=3600)
-            if isinstance(order, Resume):
+            if isinstance(order, Resume) or (detail and isinstance(order, Save)):
                 self._emit(State(state="training"))
                 return order
             if isinstance(order, Stop):
                 return order
             self._obey(order)
+
+    def _save(self, write: Callable[[], None]) -> None:
+        """Save; where there is no space left, hold, and try again when told to resume.
+
+        Raises:
+            UserError: told to stop, and there still is no space.
+        """
+        where, order = str(self._directory.path), None
+        while True:
+            try:
+                write()
+                break
+            except Exception as error:
+                if not no_space(error):
+                    raise
+                if isinstance(order, Stop):
+                    what = "There was no space left to save the run."
+                    raise UserError(
+                        what, where, "Free some, then continue the run or start it anew."
+                    ) from None
+            order = self._pause(f"no space left on {where}; free some and resume")
+        if isinstance(order, Stop):
+            self._control.order(order)
 
     def _sample(self, order: SampleNow) -> None:
         with self._control.audience(order) as audience, contextlib.suppress(Gone):
@@ -313,18 +346,21 @@ class Session:
         what = f"The run {self._directory.name!r} could not answer: {error}"
         return {"what": what, "where": str(self._directory.log), "fix": "Change the prompt."}
 
-    def _save_result(self) -> None:
+    def _write_result(self) -> None:
         """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""
         tuned = isinstance(self._config.method, LoraMethod)
         if tuned and not self._stopped:
             self._trainer.save_checkpoint()
+        self._trainer.check_finite()
         target = self._directory.adapter if tuned else self._directory.model
         partial = target.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        self._model.save_pretrained(partial)
-        self._tokenizer.save_pretrained(partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        try:
+            self._model.save_pretrained(partial)
+            self._tokenizer.save_pretrained(partial)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         self._emit(Checkpoint(step=self._trainer.state.global_step, path=target.name, kind="result"))
 
 

@@ -18,6 +18,7 @@ from llmtune_kernel.runs.control import Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, EventWriter, Payload, State
 from llmtune_kernel.worker.control import ControlServer, Stopped
+from llmtune_kernel.worker.disk import no_space
 
 
 def train(
@@ -42,15 +43,23 @@ def train(
     directory, config = RunDirectory(path), RunConfig.model_validate(values)
     _write_output_to(directory.log)
     events = EventWriter(directory.events)
-    control = ControlServer(directory, events.write)
+
+    def emit(payload: Payload) -> None:
+        try:
+            events.write(payload)
+        except OSError as error:
+            if not no_space(error):  # then it is written with the next event
+                raise
+
+    control = ControlServer(directory, emit)
     stop_with(config, control, kernel_gone)
     end: list[Payload]
     try:
-        events.write(State(state="loading", detail="importing libraries"))
+        emit(State(state="loading", detail="importing libraries"))
         imported()
         from llmtune_kernel.worker.session import Session
 
-        finished = Session(config, directory, control, events.write).run(checkpoint)
+        finished = Session(config, directory, control, emit).run(checkpoint)
         end = [State(state="finished" if finished else "stopped")]
     except Stopped:
         end = [State(state="stopped", detail="before training began")]
@@ -65,7 +74,7 @@ def train(
         end = [fault, State(state="failed", detail=fault.what)]
     control.close()  # first: nothing may follow the last state
     for payload in end:
-        events.write(payload)
+        emit(payload)
     os.close(lock)
 
 
@@ -74,7 +83,7 @@ def _fault(error: BaseException, directory: RunDirectory) -> Error:
     if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error):
         what = "The memory is not enough for this run."
         fix = "Lower training.per_device_train_batch_size or data.max_length, or set training.gradient_checkpointing."
-    elif isinstance(error, OSError) and error.errno == 28:
+    elif no_space(error):
         what, fix = "There is not enough disk to go on.", "Free some space, then continue with --resume."
     return Error(what=what, fix=fix, log=str(directory.log), tail=directory.log_tail())
 

@@ -1,0 +1,42 @@
+"""Room on the disk: whether there is enough for what a run saves, and whether a save failed for the lack of it."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+
+from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.directory import RunDirectory
+
+# A full disk, a quota that is used up, a limit on the size of a file.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What is saved beside weights and optimizer: the tokenizer, events, logs.
+_REST = 32 * 2**20
+
+
+def no_space(error: BaseException) -> bool:
+    """Whether an error says that something could not be written for lack of space."""
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return True
+    # safetensors gives the number in its text only, torch none at all.
+    said = str(error)
+    return "PytorchStreamWriter" in said or any(f"os error {code})" in said for code in _NO_SPACE)
+
+
+def check_space(directory: RunDirectory, needed: int) -> None:
+    """Check that the result and one checkpoint, together of `needed` bytes, will find room.
+
+    Raises:
+        UserError: they will not.
+    """
+    free = shutil.disk_usage(directory.path).free
+    if free < needed + _REST:
+        raise UserError(
+            f"Not enough disk: a result and a checkpoint take {_shown(needed)}, {_shown(free)} are free.",
+            str(directory.path),
+            "Free some space, or set LLMTUNE_HOME to a folder on another disk.",
+        )
+
+
+def _shown(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
