@@ -37,7 +37,7 @@ test('Runs are compared, and outlive their kernel', async ({
     await runs.getByRole('checkbox', { name: 'Select second' }).check();
     await runs.getByRole('button', { name: /^Compare/ }).click();
     const tab = page.locator('.jp-llmtune-run');
-    await expect(tab.locator('.main-svg').first()).toBeVisible();
+    await expect(tab.locator('.scatterlayer .js-line')).toHaveCount(2);
     await expect(tab.getByText('method.r', { exact: true })).toBeVisible();
     await expect(tab.getByText('training.max_steps')).toHaveCount(0);
     await expect(tab.getByText('Count to 3').first()).toBeVisible();

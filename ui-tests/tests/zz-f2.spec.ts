@@ -40,15 +40,15 @@ test('look', async ({ page, tmpPath }) => {
   await expect(form.getByText(/steps ·/)).toBeVisible({ timeout: 120000 });
   await page.screenshot({ path: 'artefacts/f2-4.png' });
   await form.getByRole('button', { name: /Choose a file/ }).click();
-  await page.locator('.jp-Open-Dialog').getByText('data.jsonl').click();
+  await page.locator('.jp-Dialog').getByText('data.jsonl').click();
   await page.screenshot({ path: 'artefacts/f2-5.png' });
   await page
     .locator('.jp-Dialog')
-    .getByRole('button', { name: 'Open' })
+    .locator('.jp-mod-accept')
     .click();
   await expect(train).toHaveValue('data.jsonl');
   await form.getByText('Presets').click();
   await form.getByText('Quick try').click();
-  await form.getByText('Training', { exact: true }).click();
+  await form.locator('summary').filter({ hasText: 'Training' }).click();
   await page.screenshot({ path: 'artefacts/f2-6.png' });
 });
