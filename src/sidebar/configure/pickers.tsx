@@ -55,6 +55,7 @@ export function DataPicker(props: IControl): JSX.Element {
       const { value } = await FileDialog.getOpenFiles({
         manager,
         title: trans.__('Choose data'),
+        defaultPath: notebookFolder(props),
         translator: context.translator,
         filter: ({ type, path }) =>
           type === 'directory' || DATA_FILES.includes(PathExt.extname(path))
@@ -101,13 +102,15 @@ export function DataPicker(props: IControl): JSX.Element {
 }
 
 /** As the kernel sees it: from the notebook's folder. */
-function pathFor({ state }: IControl, path: string): string {
+function pathFor(control: IControl, path: string): string {
+  const { state } = control;
+  const folder = notebookFolder(control);
   const { contents } = state.context.app.serviceManager;
-  const notebook = state.model.edited.panel?.context.path ?? '';
-  return PathExt.relative(
-    PathExt.dirname(contents.localPath(notebook)),
-    contents.localPath(path)
-  );
+  return PathExt.relative(contents.localPath(folder), contents.localPath(path));
+}
+
+function notebookFolder({ state }: IControl): string {
+  return PathExt.dirname(state.model.edited.panel?.context.path ?? '');
 }
 
 /**
