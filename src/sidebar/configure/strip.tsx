@@ -77,12 +77,18 @@ function Short(): JSX.Element {
 }
 
 function Found(props: { inspection: IInspection }): JSX.Element {
-  const { model, isReadOnly } = useFormState();
+  const { context, model, isReadOnly } = useFormState();
+  const { trans } = context;
   const { inspection } = props;
   const isOld =
     model.plan?.isComputing || model.plan?.text !== model.edited.text;
   return (
     <div className={isOld ? 'jp-mod-old' : ''}>
+      {isOld && (
+        <div className="jp-llmtune-help">
+          {trans.__('Of the configuration before its last change:')}
+        </div>
+      )}
       <Facts inspection={inspection} />
       <ul className="jp-llmtune-notices">
         {inspection.notices.map(({ message, fixes }) => (
