@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STOPS = "Ctrl-C stops the run and saves; a second one leaves it running."
 _EXIT_CODES = """exit codes:
   0    done; with train and attach: the run finished
-  1    the run failed, or the worker did
+  1    the worker failed, or ended without a word
   2    a mistake in the command, the configuration or the data
   3    the run was stopped
   130  Ctrl-C; a run that was followed goes on

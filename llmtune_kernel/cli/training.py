@@ -9,14 +9,15 @@ from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
+from llmtune_kernel.data.sources import READERS, find_file
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.launch import launch, own_configuration
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.run import attach as find
 from llmtune_kernel.runs.wording import number
 
-EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3}
-LEFT = 130
+EXIT_CODES = {"finished": 0, "stopped": 3}
+FAULT, MISTAKE, LEFT = 1, 2, 130
 
 
 def train(options: argparse.Namespace) -> int:
@@ -26,6 +27,9 @@ def train(options: argparse.Namespace) -> int:
         UserError: any mistake that is found before the run starts.
     """
     config, text = _configuration(options)
+    for file in (config.data.train, config.data.eval):
+        if file and not file.startswith("$"):
+            find_file(file)
     source = RunDirectory.find(config.resume) if config.resume else None
     told = source.events.stat().st_size if source else 0
     run = launch(config, text=text, name=options.name)
@@ -52,6 +56,9 @@ def read_file(path: str, overrides: list[str]) -> tuple[RunConfig, str]:
     Raises:
         UserError: the file cannot be read, or has mistakes.
     """
+    if Path(path).suffix.lower() in READERS.keys() - {".json"}:  # JSON is YAML as well
+        what, fix = "This is data, not a configuration.", f"Write a configuration that names it: data: {path}"
+        raise UserError(what, path, fix)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -87,7 +94,8 @@ def _follow(run: Run, *, json: bool, offset: int, stops: bool) -> int:
         return LEFT
     if outcome.state == "failed":
         say(f"{run.name} failed.\n{run.failure()}")
-    elif not json:
+        return FAULT if run.error().log else MISTAKE
+    if not json:
         say(_summary(run, outcome))
     return EXIT_CODES[outcome.state]
 

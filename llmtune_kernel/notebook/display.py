@@ -20,7 +20,7 @@ from llmtune_kernel.notebook.protocol import ChartSnapshot, StaticOutput
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.snapshot import static_outputs
 from llmtune_kernel.runs import control
-from llmtune_kernel.runs.events import Error, EventReader
+from llmtune_kernel.runs.events import EventReader
 from llmtune_kernel.runs.run import Run
 
 _TICK = 0.25  # seconds between two looks at the events, so at most four updates a second
@@ -129,16 +129,7 @@ class LiveDisplay:
         alive = self._run.paths.alive
         news = self._progress.take(self._reader.read())
         if not alive and not self._progress.over:
-            failure = self._run.failure()
-            tail = self._run.paths.log_tail()
-            self._progress.fail(
-                Error(
-                    what=failure.what.splitlines()[0],
-                    where=failure.where,
-                    log=str(self._run.paths.log),
-                    tail=tail,
-                )
-            )
+            self._progress.fail(self._run.error())
         return news
 
     def _update(self, news: News) -> None:

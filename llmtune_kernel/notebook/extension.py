@@ -9,10 +9,13 @@ from llmtune_kernel.notebook.magics import FinetuneMagics
 from llmtune_kernel.notebook.presence import presence
 from llmtune_kernel.runs.workers import pool
 
+_CELL_MAGICS = [[f"%%{name}"] for name in FinetuneMagics.magics["cell"]]
+
 
 def load(ip: InteractiveShell) -> None:
     """Register the magics and the comm service, ask the page for its extension, warm a worker up."""
     ip.register_magics(FinetuneMagics)
+    ip.input_transformers_cleanup.append(_give_a_body)
     if hasattr(ip, "kernel"):
         comm.register(lambda: dict(ip.user_ns))
         presence().hello()
@@ -24,5 +27,13 @@ def unload(ip: InteractiveShell) -> None:
     for kind, names in FinetuneMagics.magics.items():
         for name in names:
             ip.magics_manager.magics[kind].pop(name, None)
+    ip.input_transformers_cleanup.remove(_give_a_body)
     comm.unregister()
     pool().close()
+
+
+def _give_a_body(lines: list[str]) -> list[str]:
+    """Add an empty line to a cell that is nothing but our magic: IPython would refuse it before we can answer."""
+    if len(lines) == 1 and lines[0].split()[:1] in _CELL_MAGICS:
+        return [*lines, "\n"]
+    return lines

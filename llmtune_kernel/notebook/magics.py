@@ -16,7 +16,7 @@ from llmtune_kernel.notebook.listing import runs_bundle
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_run, read_prompts
 from llmtune_kernel.notebook.starting import show_run, start, wait_for
-from llmtune_kernel.runs.launch import own_configuration
+from llmtune_kernel.runs.launch import check_launch, own_configuration
 from llmtune_kernel.runs.run import Run, ask, attach
 
 _FINETUNE = Options(
@@ -100,6 +100,7 @@ class FinetuneMagics(Magics):
                 "Write it below, at least:  data: $df  or  data: rows.jsonl",
             )
         if options.dry_run:
+            check_launch(config, options.name)
             bundles = functools.partial(dry_run_bundles, config)
             show_inspection(config, self._namespace, first=1, bundles=bundles)
             return

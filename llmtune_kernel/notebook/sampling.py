@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ import yaml
 from llmtune_kernel.config import UserError
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.runs.run import Prompt, Run, attach, runs
+
+# A list whose first turn begins with a role or a content, as YAML or JSON.
+_CHAT = re.compile(r"""\s*[-\[][-\[{\s]*["']?(role|content)["']?\s*:""")
 
 
 def read_prompts(text: str) -> list[Prompt]:
@@ -21,7 +25,7 @@ def read_prompts(text: str) -> list[Prompt]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise UserError("There is no prompt.", "%%sample", "Write one prompt a line below it.")
-    if not lines[0].startswith(("-", "[")) or "role:" not in text:
+    if not _CHAT.match(text):
         return list(lines)
     try:
         chat = yaml.safe_load(text)

@@ -70,7 +70,7 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
         rows.append(("tokens", f"{metrics.tokens:,}"))
     if progress.began is not None and progress.latest is not None:
         rows.append(("took", duration(progress.latest - progress.began)))
-    if progress.state == "stopped":
+    if progress.state in ("stopped", "failed") and directory.last_checkpoint():
         rows.append(("continue", f"%finetune --resume {progress.name}"))
     rows.append(("result" if progress.result else "directory", str(directory.path / progress.result)))
     return rows

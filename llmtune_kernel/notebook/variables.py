@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.data.sources import describe_value, snapshot_variable
+from llmtune_kernel.data.sources import describe_value, find_file, snapshot_variable
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
 
@@ -19,10 +19,13 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
     The variables of a run to continue may be gone: it has its own copy.
 
     Raises:
-        UserError: a variable is not defined.
+        UserError: a variable is not defined, or a file is not there.
     """
     wanted = {"data.train": config.data.train, "data.eval": config.data.eval}
     names = {where: source[1:] for where, source in wanted.items() if source and source.startswith("$")}
+    for where, source in wanted.items():
+        if source and where not in names:
+            _check_file(source, namespace, where)
     if config.resume:
         names = {where: name for where, name in names.items() if name in namespace}
     return {name: _writer(look_up(name, namespace, where), name) for where, name in names.items()}
@@ -37,9 +40,7 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
     if name in namespace:
         return namespace[name]
     mine = [other for other in namespace if not other.startswith("_")]
-    close = difflib.get_close_matches(name, mine, n=3)
-    meant = " or ".join(f"${other}" for other in close)
-    fix = f"Did you mean {meant}?" if close else "Run the cell that defines it first."
+    fix = _did_you_mean(name, mine) or "Run the cell that defines it first."
     raise UserError(f"There is no variable named {name!r} in this notebook.", f"{where}: ${name}", fix)
 
 
@@ -53,6 +54,21 @@ def list_variables(namespace: Mapping[str, Any]) -> list[Variable]:
                 Variable(name=name, type=described.type, rows=described.rows, columns=described.columns)
             )
     return found
+
+
+def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
+    try:
+        find_file(source)
+    except UserError as error:
+        meant = _did_you_mean(source, [variable.name for variable in list_variables(namespace)])
+        if not meant:
+            raise
+        raise UserError(error.what, f"{where}: {source}", meant) from None
+
+
+def _did_you_mean(name: str, variables: list[str]) -> str:
+    close = difflib.get_close_matches(name, variables, n=3)
+    return f"Did you mean {' or '.join(f'${other}' for other in close)}?" if close else ""
 
 
 def _writer(value: Any, name: str) -> WriteData:

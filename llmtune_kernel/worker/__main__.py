@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -59,7 +60,10 @@ class Channel:
 
 
 def warm_up() -> None:
-    """Import what every job needs; takes seconds, and imports only."""
+    """Import what every job needs; takes seconds. What the libraries say to a terminal is kept out of the log."""
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(
+        logging.ERROR
+    )  # it warns of what nothing here uses
     import peft
     import torch
     import transformers
@@ -69,7 +73,8 @@ def warm_up() -> None:
     import llmtune_kernel.models.adapters
     import llmtune_kernel.training.trainer
 
-    assert all((peft, torch, transformers, llmtune_kernel))
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    assert all((peft, torch, llmtune_kernel))
 
 
 def serve(channel: Channel) -> None:

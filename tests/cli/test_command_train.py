@@ -10,6 +10,9 @@ from typing import IO
 
 from workplace import Workplace
 
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import EventWriter, State
+
 Done = subprocess.CompletedProcess[str]
 
 
@@ -21,9 +24,12 @@ def test_json_prints_exactly_the_event_lines_and_a_finished_run_exits_with_0(
     assert workplace.run("first").state == "finished"
 
 
-def test_the_run_keeps_the_text_of_the_file(workplace: Workplace, finished: Done) -> None:
-    kept = workplace.run("first").paths.config.read_text()
-    assert kept == (workplace.folder / "run.yaml").read_text()
+def test_the_run_keeps_the_text_of_the_file_and_what_auto_stood_for(
+    workplace: Workplace, finished: Done
+) -> None:
+    run = workplace.run("first")
+    assert run.paths.config.read_text() == (workplace.folder / "run.yaml").read_text()
+    assert run.config.training.learning_rate == 2e-4
 
 
 def test_attach_shows_a_run_that_is_over_and_exits_as_train_did(
@@ -35,15 +41,28 @@ def test_attach_shows_a_run_that_is_over_and_exits_as_train_did(
     assert "evaluation loss" in shown.stdout
     assert "Who [b]are[/b] you?" in shown.stdout
     assert workplace.llmtune("attach", "first", "--json").stdout == finished.stdout
-    assert workplace.llmtune("attach", "doomed").returncode == 1
+    assert workplace.llmtune("attach", "doomed").returncode == 2
 
 
-def test_a_run_that_fails_exits_with_1_and_says_why_without_a_traceback(
+def test_a_run_that_fails_for_a_mistake_exits_with_2_and_says_why_without_a_traceback(
     workplace: Workplace, failed: Done
 ) -> None:
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert "This folder holds no model" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_a_run_that_was_killed_exits_with_1_and_says_how_to_go_on(workplace: Workplace) -> None:
+    directory = RunDirectory.create("killed", workplace.folder / "llmtune-runs")
+    events = EventWriter(directory.events)
+    events.write(State(state="training"))
+    events.close()
+    shown = workplace.llmtune("attach", "killed")
+    assert shown.returncode == 1
+    assert "without a word" in shown.stderr
+    assert "Start it again" in shown.stderr
+    (directory.checkpoints / "step-000001").mkdir()
+    assert "--resume killed" in workplace.llmtune("attach", "killed").stderr
 
 
 def test_a_live_run_takes_orders_and_questions_from_another_process_and_can_be_continued(

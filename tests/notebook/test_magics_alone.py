@@ -45,8 +45,10 @@ def test_runs_is_empty_at_first(shell: InteractiveShell) -> None:
 
 
 def test_unloading_takes_the_magics_away(shell: InteractiveShell) -> None:
+    transformers = list(shell.input_transformers_cleanup)
     shell.run_line_magic("unload_ext", "llmtune_kernel")
     assert "finetune" not in shell.magics_manager.magics["cell"]
+    assert len(shell.input_transformers_cleanup) == len(transformers) - 1
     shell.run_line_magic("load_ext", "llmtune_kernel")
     assert "finetune" in shell.magics_manager.magics["cell"]
 
@@ -73,6 +75,9 @@ def test_prompts_are_lines_or_chats() -> None:
     turn = {"role": "user", "content": "Hi"}
     assert read_prompts("- role: user\n  content: Hi") == [[turn]]
     assert read_prompts("- - {role: user, content: Hi}\n- - {role: user, content: Hi}") == [[turn], [turn]]
+    bullets = ["- What is a role: a part?", "- Two"]
+    assert read_prompts("\n".join(bullets)) == bullets
+    assert read_prompts('[{"role": "user", "content": "Hi"}]') == [[turn]]
     for wrong in ("", "- {role: user}", "- {role: user, content: [a}", "- {role: user, content: 3}"):
         with pytest.raises(llmtune_kernel.UserError):
             read_prompts(wrong)

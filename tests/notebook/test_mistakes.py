@@ -39,6 +39,10 @@ def test_every_mistake_of_a_cell_is_named_with_the_line_counted_in_the_cell(kern
         ("%%finetune not-a-name\ndata: $df", "not-a-name"),
         ("%%finetune class\ndata: $df", "class"),
         ("%%finetune oops\n\n", "data"),
+        ("%%finetune oops", "There is no configuration"),
+        ("%%finetune oops --resume nothing-there", "no run named 'nothing-there'"),
+        ("%%sample --base", "There is no prompt"),
+        ("%%finetune oops\ndata: rowz.jsonl", "There is no file rowz.jsonl"),
         ("%finetune", "data"),
         ("%finetune --resume nothing-there", "nothing-there"),
         ("%attach nothing-there", "nothing-there"),
@@ -69,10 +73,23 @@ def test_an_unusable_variable_is_refused_and_leaves_nothing(kernel: Kernel) -> N
     assert not (kernel.home / "runs" / "oops").exists()
 
 
+@pytest.mark.parametrize(
+    "code", ["%dataset guesses", "%%finetune oops\ndata: guess", "%%finetune oops --dry-run\ndata: gueses"]
+)
+def test_a_variable_without_its_dollar_is_told_apart_from_a_file(kernel: Kernel, code: str) -> None:
+    kernel.run("guess = [{'text': 'a'}]")
+    text = fail(kernel, code)
+    assert "There is no file" in text
+    assert "Did you mean $guess?" in text
+    assert not (kernel.home / "runs" / "oops").exists()
+
+
 def test_a_name_used_already_is_refused_before_anything_is_done(kernel: Kernel, write_run: WriteRun) -> None:
     run = write_run("taken")
+    (run.directory.checkpoints / "step-000001").mkdir()
     run.end(state("finished"))
     before = run.directory.config.read_bytes()
+    assert "exists already" in fail(kernel, "%%finetune taken --dry-run\ndata: $not_even_defined")
     assert "--resume taken" in fail(kernel, "%%finetune taken\ndata: $not_even_defined")
     assert run.directory.config.read_bytes() == before
 
@@ -87,7 +104,9 @@ def test_a_running_run_cannot_be_continued(kernel: Kernel, write_run: WriteRun) 
     run = write_run()
     run.write(state("training"))
     (run.directory.checkpoints / "step-000001").mkdir()
-    assert "running" in fail(kernel, f"%finetune --resume {run.name}")
+    text = fail(kernel, f"%finetune --resume {run.name}")
+    assert "running" in text
+    assert "run.stop()" in text
 
 
 def test_mistakes_from_python_have_no_traceback_either(kernel: Kernel) -> None:

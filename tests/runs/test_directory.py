@@ -43,8 +43,13 @@ def test_names_that_are_not_safe_as_a_folder_are_refused(runs_home: Path, name: 
 
 
 def test_a_name_that_is_used_is_refused_and_the_run_stays_as_it_was(runs_home: Path) -> None:
-    create("lesson").config.write_text("mine")
+    directory = create("lesson")
+    directory.config.write_text("mine")
     with pytest.raises(UserError, match="'lesson' exists already") as refused:
+        RunDirectory.create("lesson")
+    assert "--resume" not in refused.value.fix, "there is no checkpoint to continue from"
+    (directory.checkpoints / "step-000001").mkdir()
+    with pytest.raises(UserError) as refused:
         RunDirectory.create("lesson")
     assert "--resume lesson" in refused.value.fix
     assert (runs_home / "lesson" / "config.yaml").read_text() == "mine"
@@ -98,6 +103,17 @@ def test_a_runs_folder_that_cannot_be_written_is_said(
     monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path / "file" / "runs"))
     with pytest.raises(UserError, match="cannot be written: Not a directory"):
         RunDirectory.create("a")
+
+
+def test_the_tail_of_the_log_is_that_of_the_last_session(runs_home: Path) -> None:
+    directory = create("a")
+    assert directory.log_tail() == []
+    directory.begin_log()
+    with directory.log.open("a") as log:
+        log.write("Traceback of before\n")
+    assert directory.log_tail() == ["Traceback of before"]
+    directory.begin_log()
+    assert directory.log_tail() == []
 
 
 def test_a_run_lives_as_long_as_any_process_holds_its_lock(runs_home: Path) -> None:

@@ -42,7 +42,8 @@ def test_a_live_run_can_be_tagged_but_neither_renamed_nor_deleted(runs_home: Pat
     edit_run(run, tags=["now"], note="looks good")
     with pytest.raises(UserError, match="only a run that is over can be renamed") as refused:
         edit_run(run, name="other")
-    assert refused.value.fix == "Stop it first: llmtune stop live"
+    assert "run.stop()" in refused.value.fix
+    assert "llmtune stop live" in refused.value.fix
     with pytest.raises(UserError, match="only a run that is over can be deleted"):
         delete_runs([over, run])
     os.close(lock)

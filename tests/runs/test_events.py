@@ -26,6 +26,17 @@ def write(path: Path, messages: list[str]) -> None:
     writer.close()
 
 
+def test_a_reader_follows_the_run_that_took_the_name_from_its_first_event(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    write(path, ["one", "two"])
+    reader = EventReader(path)
+    assert messages_of(list(reader.read())) == ["one", "two"]
+    path.rename(tmp_path / "trash")
+    write(path, ["three", "four", "five"])
+    assert messages_of(list(reader.read())) == ["three", "four", "five"]
+    assert list(reader.read()) == []
+
+
 def messages_of(events: list[Event]) -> list[str]:
     return [event.payload.message for event in events if isinstance(event, LogEvent)]
 

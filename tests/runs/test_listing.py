@@ -65,6 +65,9 @@ def test_a_run_of_the_same_name_that_is_another_is_read_anew(runs_home: Path) ->
     run = write_run("again", State(state="queued"), metrics(1, 3.0), metrics(2, 2.0), State(state="finished"))
     reader = SummaryReader(run)
     assert reader.summary().curve == [3.0, 2.0]
+    run.path.rename(runs_home / ".old")
+    run = write_run("again", State(state="queued"), *(metrics(step) for step in range(1, 9)))
+    assert reader.summary().curve == [1.0] * 8
     run.events.unlink()
     append(run, State(state="queued"), metrics(1, 9.0))
     assert reader.summary().curve == [9.0]

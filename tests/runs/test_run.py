@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from llmtune_kernel.config import UserError
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, Evaluation, EventWriter, Metrics, Payload, State
-from llmtune_kernel.runs.run import Run, RunFailed, attach
+from llmtune_kernel.runs.run import Run, RunFailed, ask, attach
+from llmtune_kernel.runs.workers import pool
 
 Write = Callable[..., Run]
 
@@ -59,6 +61,10 @@ def test_a_run_lives_as_long_as_its_lock_is_held_and_has_failed_if_it_ended_with
     with pytest.raises(RunFailed, match=r"without a word(.|\n)*  [|] Killed") as failed:
         run.wait()
     assert failed.value.where == str(run.paths.log)
+    assert failed.value.fix.startswith("Start it again.")
+    assert "gradient_checkpointing" in failed.value.fix
+    (run.paths.checkpoints / "step-000001").mkdir()
+    assert run.failure().fix.startswith("Continue it with --resume lesson.")
 
 
 def test_the_failure_is_that_of_the_last_session(write: Write) -> None:
@@ -92,13 +98,50 @@ def test_metrics_are_one_row_a_step_and_steps_done_again_count_once(write: Write
     assert list(table.columns)[:4] == ["step", "epoch", "loss", "eval_loss"]
 
 
-def test_a_run_without_a_result_is_not_loaded_and_says_why(write: Write) -> None:
+def test_steps_after_the_checkpoint_that_a_run_was_continued_from_are_lost(write: Write) -> None:
+    run = write(
+        metrics(1, 3.0),
+        Evaluation(step=1, epoch=0.5, loss=2.5, tokens=4, seconds=0.1),
+        *(metrics(step, 2.0) for step in range(2, 9)),
+        Evaluation(step=8, epoch=0.5, loss=2.5, tokens=4, seconds=0.1),
+        State(state="queued"),
+        metrics(2, 1.5),
+        metrics(3, 1.0),
+        State(state="stopped"),
+    )
+    assert run.metrics["step"].tolist() == [1, 2, 3]
+    assert run.metrics["loss"].tolist() == [3.0, 1.5, 1.0]
+    assert run.metrics["eval_loss"].notna().tolist() == [True, False, False]
+
+
+def test_the_configuration_is_known_before_the_worker_has_resolved_it(write: Write) -> None:
     run = write(State(state="queued"))
-    with pytest.raises(UserError, match="has not read its configuration"):
+    run.paths.config.write_text("model: some/model\ndata: rows.jsonl\n")
+    assert run.config.model.name_or_path == "some/model"
+    assert run.config.training.per_device_train_batch_size == 4
+
+
+def test_a_run_without_a_result_says_so_at_once_and_why(write: Write) -> None:
+    run = write(State(state="queued"))
+    run.paths.config.write_text("data: rows.jsonl\n")
+    before = pool()._idle
+    for ask_for_it in (run.load, functools.partial(run.sample, "Who?"), functools.partial(_ask_both, run)):
+        with pytest.raises(UserError, match="'lesson' failed and has no result") as refused:
+            ask_for_it()
+        assert refused.value.fix == "Start it again."
+    assert pool()._idle is before, "no worker was needed to know"
+    lock = run.paths.acquire_lock()
+    with pytest.raises(UserError, match="has no result yet; it is queued"):
         run.load()
-    run.paths.resolved.write_text('{"base": {"name_or_path": "x", "revision": null, "dtype": "float32"}}')
-    with pytest.raises(UserError, match="has no result yet; it is failed"):
+    os.close(lock)
+    (run.paths.checkpoints / "step-000001").mkdir()
+    with pytest.raises(UserError) as refused:
         run.load()
+    assert refused.value.fix == "Continue it with --resume lesson."
+
+
+def _ask_both(run: Run) -> dict[str, list[str]]:
+    return ask([run], ["Who?"], {}, base=True)
 
 
 def test_any_number_of_handles_see_the_same(write: Write) -> None:
@@ -121,5 +164,8 @@ def test_an_order_to_a_run_that_is_over_names_what_can_be_done_instead(write: Wr
     events = EventWriter(run.paths.events)
     events.write(State(state="queued"))  # continued, and killed
     events.close()
+    with pytest.raises(UserError, match="Start it again"):
+        run.pause()
+    (run.paths.checkpoints / "step-000001").mkdir()
     with pytest.raises(UserError, match="--resume lesson"):
         run.pause()

@@ -55,15 +55,24 @@ def test_each_request_gets_its_own_answers(run: Run) -> None:
     with ThreadPoolExecutor() as threads:
         assert [answers[0] for answers in threads.map(run.sample, prompts)] == alone
     assert run.sample(prompts) == alone
+    assert run.sample([{"role": "user", "content": prompts[0], "name": "Ada"}]) == alone[:1]
 
 
 def test_a_prompt_or_a_setting_that_is_wrong_is_refused_and_the_run_goes_on(run: Run) -> None:
-    with pytest.raises(UserError, match="max_new_tokens"):
+    with pytest.raises(UserError) as refused:
         run.sample("Hello", max_new_tokens=0)
-    with pytest.raises(UserError, match="colour"):
-        run.sample("Hello", colour="red")
-    with pytest.raises(UserError, match="could not answer"):
+    assert refused.value.what == "max_new_tokens: must be a whole number of at least 1; got 0."
+    assert refused.value.where == "sampling settings"
+    with pytest.raises(UserError) as refused:
+        run.sample("Hello", temprature=1)
+    assert refused.value.what == "temprature: unknown key."
+    assert refused.value.fix == "Did you mean temperature?"
+    with pytest.raises(UserError) as refused:
         run.sample([{"role": "user"}])
+    assert refused.value.what == "Each turn of a conversation has a role and a content."
+    assert refused.value.where == "turn 0 has ['role']"
+    assert refused.value.fix
+    assert "Traceback" not in run.paths.log.read_text()
     warning = [event.payload for event in run.events() if isinstance(event, LogEvent)][-1]
     assert warning.level == "warning"
     assert "has a role and a content" in warning.message

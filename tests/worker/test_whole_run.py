@@ -56,6 +56,8 @@ def test_a_run_is_queued_loads_trains_and_finishes(run: Run) -> None:
     assert list(losses(run)) == list(range(1, 10))
     assert saved(run) == [5, 9]
     assert saved(run, "result") == [9]
+    assert "%|" not in run.paths.log.read_text(), "no progress bar belongs in a log"
+    assert "gemm_4bit" not in run.paths.log.read_text()
 
 
 def test_events_are_numbered_one_by_one_in_order_of_time(run: Run) -> None:
