@@ -2,6 +2,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { IStateDB } from '@jupyterlab/statedb';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import type { ISignal } from '@lumino/signaling';
@@ -17,6 +18,8 @@ export interface ISidebarContext {
   readonly clients: IKernelClients;
   /** The user's settings of the sidebar; null where JupyterLab has none. */
   readonly settings: ISettingRegistry.ISettings | null;
+  /** Keeps drafts over a reload of the page. */
+  readonly state: IStateDB | null;
   readonly fileBrowser: IDefaultFileBrowser | null;
   readonly translator: ITranslator;
   readonly trans: TranslationBundle;

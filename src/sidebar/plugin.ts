@@ -3,6 +3,7 @@ import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { fineTuneIcon } from '../icons';
@@ -23,6 +24,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     ILabShell,
     ILayoutRestorer,
     ISettingRegistry,
+    IStateDB,
     ITranslator
   ],
   activate: (
@@ -33,6 +35,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
     settingRegistry: ISettingRegistry | null,
+    state: IStateDB | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
@@ -41,6 +44,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       clients,
       notebooks,
       fileBrowser,
+      state,
       translator: translator ?? nullTranslator,
       trans,
       loadSettings: async () =>

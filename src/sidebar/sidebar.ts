@@ -2,6 +2,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { IStateDB } from '@jupyterlab/statedb';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { SidePanel } from '@jupyterlab/ui-components';
 
@@ -24,6 +25,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     this.clients = options.clients;
     this.notebooks = options.notebooks;
     this.fileBrowser = options.fileBrowser;
+    this.state = options.state;
     this.translator = options.translator;
     this.trans = options.trans;
     this._loadSettings = options.loadSettings;
@@ -37,6 +39,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
   readonly clients: IKernelClients;
   readonly notebooks: INotebookTracker;
   readonly fileBrowser: IDefaultFileBrowser | null;
+  readonly state: IStateDB | null;
   readonly translator: ITranslator;
   readonly trans: TranslationBundle;
 
@@ -139,6 +142,7 @@ export namespace Sidebar {
     clients: IKernelClients;
     notebooks: INotebookTracker;
     fileBrowser: IDefaultFileBrowser | null;
+    state: IStateDB | null;
     translator: ITranslator;
     trans: TranslationBundle;
     /** Asked when the sidebar is first shown. */

@@ -430,7 +430,7 @@ export namespace ConfigureModel {
   export type IContext = Pick<
     ISidebarContext,
     'clients' | 'settings' | 'trans'
-  > & { readonly state?: IDraftStore | null };
+  > & { readonly state: IDraftStore | null };
 }
 
 /** A problem as the kernel says it, without its place. */
