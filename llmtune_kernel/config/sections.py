@@ -227,7 +227,7 @@ class TrainingConfig(Section):
     save_steps: int | None = setting(
         None,
         "Save every",
-        "Save a checkpoint every this many steps; null saves only on stop, on request and at the end.",
+        "Save a checkpoint every this many steps; null saves on stop, on request and, for lora, at the end.",
         unit="steps",
         ge=1,
     )

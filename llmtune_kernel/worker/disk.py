@@ -29,8 +29,8 @@ def check_space(directory: RunDirectory, needed: int) -> None:
     Raises:
         UserError: they will not.
     """
-    free = shutil.disk_usage(directory.path).free
-    if free < needed + _REST:
+    needed, free = needed + _REST, shutil.disk_usage(directory.path).free
+    if free < needed:
         raise UserError(
             f"Not enough disk: a result and a checkpoint take {_shown(needed)}, {_shown(free)} are free.",
             str(directory.path),

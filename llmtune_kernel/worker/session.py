@@ -65,9 +65,12 @@ class Session:
             TensorBoard(directory.tensorboard) if "tensorboard" in config.tracking.report_to else None
         )
         self._write = emit
+        self._state = State(state="loading")
         self._stopped = False
 
     def _emit(self, payload: Payload) -> None:
+        if isinstance(payload, State):
+            self._state = payload
         self._write(payload)
         if self._tracker:
             self._tracker.write(payload)
@@ -260,14 +263,14 @@ class Session:
         elif isinstance(order, SampleNow):
             self._sample(order)
 
-    def _pause(self, detail: str = "") -> Resume | Save | Stop:
-        """Hold until told to resume or stop, or, where a save failed, to save; sampling goes on working."""
+    def _pause(self) -> Resume | Stop:
+        """Hold until told to resume or stop; saving and sampling go on working."""
         order: object = Pause()
         while True:
             if isinstance(order, Pause):
-                self._emit(State(state="paused", detail=detail))
+                self._emit(State(state="paused"))
             order = self._control.next(wait=3600)
-            if isinstance(order, Resume) or (detail and isinstance(order, Save)):
+            if isinstance(order, Resume):
                 self._emit(State(state="training"))
                 return order
             if isinstance(order, Stop):
@@ -280,7 +283,7 @@ class Session:
         Raises:
             UserError: told to stop, and there still is no space.
         """
-        where, order = str(self._directory.path), None
+        where, state, order = str(self._directory.path), self._state, None
         while True:
             try:
                 write()
@@ -290,10 +293,12 @@ class Session:
                     raise
                 if isinstance(order, Stop):
                     what = "There was no space left to save the run."
-                    raise UserError(
-                        what, where, "Free some, then continue the run or start it anew."
-                    ) from None
-            order = self._pause(f"no space left on {where}; free some and resume")
+                    fix = "Free some, then continue the run or start it anew."
+                    raise UserError(what, where, fix) from None
+            self._emit(State(state="paused", detail=f"no space left on {where}; free some and resume"))
+            while not isinstance(order := self._control.next(wait=3600), Resume | Save | Stop):
+                self._obey(order)
+            self._emit(state)
         if isinstance(order, Stop):
             self._control.order(order)
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from llmtune_kernel.config import SamplesConfig
+from llmtune_kernel.config import LoraMethod, SamplesConfig
 from llmtune_kernel.inference.generation import _Teller, as_messages, generate
+from llmtune_kernel.models.adapters import prepare_for_training
 
 TEXTS = [
     "Plain words, and a number: 12.",
@@ -94,3 +95,17 @@ def test_listening_changes_no_answer_and_an_exception_ends_the_work_with_the_mod
     assert torch.equal(torch.get_rng_state(), state)
     [answer] = generate(tiny, smollm2_tokenizer, prompts, settings, torch.float32)
     assert answer.startswith("".join(heard))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_model_in_half_precision_with_trained_layers_in_full_precision_answers(
+    tiny_model: str, smollm2_tokenizer: Any, dtype: torch.dtype
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=dtype)
+    tuned = prepare_for_training(model, LoraMethod())
+    [answer] = generate(
+        tuned, smollm2_tokenizer, [as_messages("Hello", None)], SamplesConfig(max_new_tokens=4), dtype
+    )
+    assert answer

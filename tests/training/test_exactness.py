@@ -169,3 +169,15 @@ def test_metrics_count_tokens_without_padding(tiny_model: str, tmp_path: Path) -
         assert last.tokens == sum(len(ids[row]) for batch in train.batches[:STEPS] for row in batch)  # type: ignore[attr-defined]
         assert last.step == last.max_steps == STEPS
         assert last.eta == 0
+
+
+def test_warm_up_is_rounded_down_and_the_only_step_trains(tiny_model: str, tmp_path: Path) -> None:
+    schedule = {"lr_scheduler_type": "constant_with_warmup"}
+    config = configuration(max_steps=10, warmup_ratio=0.29, **schedule)
+    events = train(load(tiny_model, FullMethod(), PACKED), config, tmp_path, packed=True)
+    rates = [event.learning_rate for event in events if isinstance(event, Metrics)]
+    assert rates[:3] == pytest.approx([0.0, 0.5e-2, 1e-2])
+    model = load(tiny_model, FullMethod(), PACKED)
+    before = model.lm_head.weight.clone()
+    train(model, configuration(max_steps=1, warmup_ratio=1.0), tmp_path, packed=True)
+    assert not torch.equal(model.lm_head.weight, before)

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from watching import Start
+from safetensors.torch import load_file
+from watching import Start, losses
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import ErrorEvent, State, StateEvent
+from llmtune_kernel.runs.events import ErrorEvent, LogEvent, State, StateEvent
 from llmtune_kernel.runs.run import RunFailed
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.session import Session
@@ -87,6 +88,58 @@ def test_a_model_folder_without_a_chat_template(
     assert mistake.value.fix
     shutil.rmtree(tmp_path / "run")
     train_here(model=str(model_copy), data=rows(tmp_path, {"text": "No turns, no template."}))
+
+
+def test_float16_without_a_gpu(train_here: TrainHere) -> None:
+    with pytest.raises(UserError, match="float16 needs a GPU; bfloat16 and float32 work here") as mistake:
+        train_here(model={"name_or_path": "smollm2-135m", "dtype": "float16"})
+    assert mistake.value.where == "model.dtype"
+
+
+def test_a_disk_too_small_for_what_will_be_saved(
+    train_here: TrainHere, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**40, 2**40, 40 * 2**20))
+    train_here()  # an adapter
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(UserError, match="a result and a checkpoint take 84 MB, 42 MB are free") as mistake:
+        train_here(method="full")
+    assert mistake.value.where == str(tmp_path / "run")
+    assert "LLMTUNE_HOME" in mistake.value.fix
+
+
+def test_training_that_diverges_fails_and_saves_nothing_of_it(start: Start) -> None:
+    settings = {"learning_rate": 1e30, "max_steps": 100, "warmup_ratio": 0.0}
+    run = start("diverged", training={**settings, "save_steps": 1})
+    with pytest.raises(RunFailed, match="diverged") as failed:
+        run.wait()
+    assert failed.value.where == "training.learning_rate: 1e+30"
+    assert failed.value.fix
+    assert not run.paths.adapter.exists()
+    patient = start("patient", training=settings)
+    with pytest.raises(RunFailed, match="diverged"):
+        patient.wait()
+    found = losses(patient)
+    assert list(found.values())[-3:] == [None] * 3
+    assert None not in list(found.values())[:-3]
+    assert (
+        len(
+            [
+                event
+                for event in patient.events()
+                if isinstance(event, LogEvent)
+                if event.payload.level == "warning"
+            ]
+        )
+        == 1
+    )
+    late = start("late", training={**settings, "max_steps": 4, "logging_steps": 10})
+    with pytest.raises(RunFailed, match="diverged"):
+        late.wait()
+    for one in (run, patient, late):
+        checkpoints = list(one.paths.checkpoints.glob("*/adapter_model.safetensors"))
+        assert not one.paths.adapter.exists()
+        assert all(weight.isfinite().all() for path in checkpoints for weight in load_file(path).values())
 
 
 def test_layers_that_the_model_does_not_have(train_here: TrainHere) -> None:
