@@ -52,7 +52,7 @@ const VISIBLE = [
  */
 function messages() {
   const found = new Map(kernelTexts().map(text => [text, null]));
-  for (const file of sourceFiles()) {
+  for (const file of sourceTexts().map(parsed)) {
     visit(file, node => {
       const call = ts.isCallExpression(node) ? callOf(node) : null;
       if (!call) {
@@ -99,9 +99,11 @@ function textsOfSchema(schema) {
 }
 
 /**
- * The visible texts of the sources that no translator sees, each with its place.
+ * The visible texts of sources that no translator sees, each with its place.
+ *
+ * The sources are pairs of a name and a text; by default those of src.
  */
-function untranslated() {
+function untranslated(sources = sourceTexts()) {
   const found = [];
   const check = node => {
     for (const text of literalsIn(node)) {
@@ -110,7 +112,7 @@ function untranslated() {
       }
     }
   };
-  for (const file of sourceFiles()) {
+  for (const file of sources.map(parsed)) {
     visit(file, node => {
       if (ts.isJsxText(node)) {
         check(node);
@@ -205,16 +207,18 @@ function fileOf(language) {
   return path.join(LOCALES, language, 'LC_MESSAGES', `${DOMAIN}.json`);
 }
 
-function* sourceFiles(folder = SOURCES) {
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+function sourceTexts(folder = SOURCES) {
+  return fs.readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
     const name = path.join(folder, entry.name);
-    if (entry.isDirectory() && entry.name !== '__tests__') {
-      yield* sourceFiles(name);
-    } else if (/\.tsx?$/.test(entry.name)) {
-      const text = fs.readFileSync(name, 'utf8');
-      yield ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
+    if (entry.isDirectory()) {
+      return entry.name === '__tests__' ? [] : sourceTexts(name);
     }
-  }
+    return /\.tsx?$/.test(name) ? [[name, fs.readFileSync(name, 'utf8')]] : [];
+  });
+}
+
+function parsed([name, text]) {
+  return ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
 }
 
 function visit(node, look) {

@@ -21,6 +21,7 @@ if command -v node >/dev/null; then echo "node must not be on the path here" >&2
 ./venv/bin/python - <<'PY'
 import json, pathlib, re, subprocess, sys
 import llmtune_kernel
+from jupyterlab_server.translation_utils import get_language_pack
 
 package = pathlib.Path(llmtune_kernel.__file__)
 prefix = pathlib.Path(sys.prefix).resolve()
@@ -36,6 +37,10 @@ numbers = set(re.findall(r"\.e\((\d+)\)", " ".join(exposed)))
 start = [entry, *(path for number in numbers for path in entry.parent.glob(f"{number}.*.js"))]
 loaded = sum(path.stat().st_size for path in start)
 assert len(start) >= 3 and loaded < 150_000, [(path.name, path.stat().st_size) for path in start]
+# The translations come with the wheel, not with the language packs of JupyterLab.
+for language in ("ja_JP", "ko_KR", "ru_RU", "zh_CN"):
+    file = package.parent / "locale" / language / "LC_MESSAGES" / "jupyterlab_llmtune.json"
+    assert get_language_pack(language)[0]["jupyterlab_llmtune"] == json.loads(file.read_text("utf-8")), language
 listed = subprocess.run(
     [sys.executable, "-m", "jupyterlab.labextensions", "list"], capture_output=True, text=True, check=True
 )
