@@ -159,14 +159,16 @@ def test_a_failed_run_shows_the_mistake(kernel: Kernel, write_run: WriteRun) -> 
     static = kernel.wait(lambda: kernel.static_outputs(cell).get("panel"))
     html = static["content"]["data"]["text/html"]
     assert "No &lt;rows&gt;." in html
+    assert "--resume" not in html, "there is no checkpoint to continue from"
     assert "data.train" in html
     assert "Add some." in html
 
 
-def test_a_worker_that_dies_shows_the_end_of_its_log_and_its_path(
+def test_a_worker_that_dies_shows_the_end_of_its_log_its_path_once_and_how_to_go_on(
     kernel: Kernel, write_run: WriteRun
 ) -> None:
     run = write_run()
+    (run.directory.checkpoints / "step-000001").mkdir()
     run.write(state("training"), metrics(1))
     cell = attach(kernel, run)
     run.directory.log.write_text("one\nlast words\n")
@@ -175,7 +177,8 @@ def test_a_worker_that_dies_shows_the_end_of_its_log_and_its_path(
     html = static["content"]["data"]["text/html"]
     assert "failed" in html
     assert "last words" in html
-    assert str(run.directory.log) in html
+    assert html.count(str(run.directory.log)) == 1
+    assert f"%finetune --resume {run.name}" in html
 
 
 def test_buttons_reach_the_worker_while_a_cell_runs(kernel: Kernel, write_run: WriteRun) -> None:

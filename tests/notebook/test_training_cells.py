@@ -95,6 +95,14 @@ def test_a_stopped_run_goes_on_where_it_stood(kernel: Kernel, tiny_model: str, r
     )
 
 
+def test_a_finished_run_is_trained_on_under_another_name(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    kernel.run(cell_of(tiny_model, "earlier --wait", rows, 2))
+    more = kernel.run(cell_of(tiny_model, "more --wait --resume earlier", rows, 4))
+    assert not kernel.of(more, "error"), kernel.text(more)
+    seen = kernel.text(kernel.run("print(list(more.metrics.step), list(earlier.metrics.step))"))
+    assert seen.strip() == "[3, 4] [1, 2]"
+
+
 def test_dry_run_says_what_would_be_trained_and_trains_nothing(
     kernel: Kernel, tiny_model: str, rows: str
 ) -> None:
