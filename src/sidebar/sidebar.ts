@@ -31,6 +31,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     this._loadSettings = options.loadSettings;
     this.id = 'jp-llmtune-sidebar';
     this.addClass('jp-llmtune-sidebar');
+    this.node.tabIndex = -1;
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', this.trans.__('Fine-tuning'));
   }
@@ -55,17 +56,10 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     return this._activeChanged;
   }
 
-  /** The keyboard goes to the first thing that can be done here. */
+  /** From here the Tab key leads through what can be done. */
   protected onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    void this._sections?.then(() => {
-      // React draws a moment after its widget is added.
-      requestAnimationFrame(() =>
-        this.node
-          .querySelector<HTMLElement>('button:enabled, [tabindex="0"]')
-          ?.focus()
-      );
-    });
+    this.node.focus();
   }
 
   protected onAfterShow(message: Message): void {

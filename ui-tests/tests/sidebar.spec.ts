@@ -39,6 +39,7 @@ test('A model is tuned and asked from the sidebar alone', async ({
     await sidebar.getByRole('option', { name: /^\$rows/ }).click();
     await sidebar.getByText('Presets', { exact: true }).click();
     await sidebar.getByRole('button', { name: 'Quick try' }).click();
+    await sidebar.getByText('Before you run').click();
     await expect(sidebar.getByText('Steps', { exact: true })).toBeVisible({
       timeout: MINUTE
     });
@@ -103,7 +104,10 @@ test('A model is tuned and asked by keyboard alone', async ({
   await page.notebook.runCell(0);
   const focused = page.locator(':focus');
   await page.keyboard.press('Control+Shift+Y');
-  await expect(page.locator('#jp-llmtune-sidebar :focus')).toBeVisible();
+  await expect(page.locator('#jp-llmtune-sidebar')).toBeFocused();
+  await expect(
+    page.getByRole('combobox', { name: 'Training data' })
+  ).toBeVisible();
 
   await tabTo(page, 'Training data');
   await page.keyboard.press('ArrowDown');
@@ -122,7 +126,7 @@ test('A model is tuned and asked by keyboard alone', async ({
   });
 
   await page.keyboard.press('Control+Shift+Y');
-  await tabTo(page, 'run, training');
+  await tabTo(page, /^run\d*, training$/);
   await page.keyboard.press('Enter');
   await expect(page.locator('.jp-llmtune-run')).toBeVisible();
   await expect(runs.getByText('finished', { exact: true })).toBeVisible({
@@ -143,7 +147,7 @@ test('A model is tuned and asked by keyboard alone', async ({
 /** Press a key until the thing of this name has the focus. */
 async function tabTo(
   page: IJupyterLabPageFixture,
-  name: string,
+  name: string | RegExp,
   key: 'Tab' | 'Shift+Tab' = 'Tab'
 ): Promise<void> {
   const reached: string[] = [];
@@ -156,7 +160,11 @@ async function tabTo(
         element.getAttribute('aria-label') ?? label ?? element.textContent ?? ''
       );
     });
-    if (current.trim() === name) {
+    const isThere =
+      typeof name === 'string'
+        ? current.trim() === name
+        : name.test(current.trim());
+    if (isThere) {
       return;
     }
     reached.push(current.trim().slice(0, 40));
