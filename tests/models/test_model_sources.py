@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 from transformers import AutoModelForCausalLM
 
 from llmtune_kernel.config import ModelConfig, SamplesConfig, UserError
@@ -46,3 +49,52 @@ def test_a_model_of_the_hub_that_cannot_be_reached_says_what_to_do() -> None:
     with pytest.raises(UserError, match="tokenizer cannot be loaded") as caught:
         load_tokenizer(ModelSource("org/model", None))
     assert "network" in caught.value.fix
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def hang_up(hub: socket.socket) -> None:
+        nonlocal calls
+        while True:
+            try:
+                caller, _ = hub.accept()
+            except OSError:
+                return
+            calls += 1
+            caller.close()
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        threading.Thread(target=hang_up, args=(hub,), daemon=True).start()
+        said: list[str] = []
+        source = find_model(ModelConfig(name_or_path="nobody/nothing"), said.append)
+        with pytest.raises(UserError, match="cannot be loaded"):
+            load_tokenizer(source)
+        hub.shutdown(socket.SHUT_RDWR)
+    assert said == ["looking for nobody/nothing on the Hugging Face Hub"]
+    assert calls == 1
+
+
+@pytest.mark.parametrize("name", ["smollm2-135", "SmolLM2-135M", "smollm-135m"])
+def test_a_name_like_that_of_the_built_in_model_is_taken_for_a_slip(name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        find_model(ModelConfig(name_or_path=name), lambda _: pytest.fail("the Hub was asked"))
+    assert "Did you mean smollm2-135m?" in caught.value.fix
+
+
+def test_a_revision_of_a_model_on_the_disk_is_refused(tiny_model: str) -> None:
+    for name in (tiny_model, "smollm2-135m"):
+        with pytest.raises(UserError, match="Only a model on the Hub has revisions") as caught:
+            find_model(ModelConfig(name_or_path=name, revision="nope"))
+        assert caught.value.where == "model.revision: nope"
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen2"])
+def test_a_folder_without_a_tokenizer_is_told_in_plain_words(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "config.json").write_text(f'{{"model_type": "{kind}"}}')
+    with pytest.raises(UserError, match=r"The model has no tokenizer\.") as caught:
+        load_tokenizer(ModelSource(str(tmp_path), None))
+    assert "save_pretrained" in caught.value.fix
