@@ -30,9 +30,10 @@ def full(start: Start, request: pytest.FixtureRequest) -> Iterator[Run]:
     if not mount(run.paths.checkpoints, TINY):
         run.stop()
         pytest.skip("file systems cannot be mounted here")
-    yield run
-    until(lambda: not run.paths.alive)
-    subprocess.run(["umount", str(run.paths.checkpoints)], check=True)
+    try:
+        yield run
+    finally:
+        subprocess.run(["umount", "--lazy", str(run.paths.checkpoints)], check=True)
 
 
 def detail(run: Run) -> str:
