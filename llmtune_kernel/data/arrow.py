@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.formats import COLUMNS
 
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
@@ -23,11 +24,13 @@ JSON_FIELD = {b"llmtune": b"json"}
 BATCH_ROWS = 1024
 
 
-def table_of(columns: dict[str, list[Any]], name: str) -> pa.Table:
+def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name: str) -> pa.Table:
     """Store Python values; a column that Arrow has no flat type for becomes JSON text.
 
+    A column that no format reads is left out if it cannot be stored, unless it is the only one.
+
     Args:
-        columns: For each column its values, equally many.
+        columns: For each column its values, equally many, or an array of them.
         name: Where the values are from, for messages.
 
     Raises:
@@ -35,13 +38,16 @@ def table_of(columns: dict[str, list[Any]], name: str) -> pa.Table:
     """
     arrays, fields = [], []
     for column, values in columns.items():
-        array = _flat(values)
+        array = _flat(values) if isinstance(values, list) else values
         metadata = None
         if array is None:
-            array, metadata = (
-                pa.array([_to_json(v, i, column, name) for i, v in enumerate(values)], pa.string()),
-                JSON_FIELD,
-            )
+            try:
+                texts = [_to_json(value, row, column, name) for row, value in enumerate(values)]
+            except UserError:
+                if column in COLUMNS or len(columns) == 1:
+                    raise
+                continue
+            array, metadata = pa.array(texts, pa.string()), JSON_FIELD
         arrays.append(array)
         fields.append(pa.field(column, array.type, metadata=metadata))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))

@@ -71,6 +71,9 @@ OPTIONAL = {
     "text": (),
 }
 
+# Every column that some format reads.
+COLUMNS = frozenset({"messages", "conversations"}.union(*REQUIRED.values(), *OPTIONAL.values()))
+
 
 def recognise(rows: Sequence[Row], format: str = "auto") -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.

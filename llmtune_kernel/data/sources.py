@@ -10,12 +10,13 @@ import difflib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.formats import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -46,9 +47,10 @@ class VariableInfo:
 def describe_value(value: object) -> VariableInfo | None:
     """Describe `value` without importing or converting anything; None if it holds no rows."""
     found: Any = value
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         if value and all(isinstance(row, dict) for row in itertools.islice(value, 100)):
-            return VariableInfo("list", len(value), [str(key) for key in value[0]])
+            kind = "list" if isinstance(value, list) else "tuple"
+            return VariableInfo(kind, len(value), [str(key) for key in value[0]])
         return None
     if _is_a(value, "pandas", "DataFrame"):
         return VariableInfo("pandas.DataFrame", len(found), [str(name) for name in found.columns])
@@ -61,10 +63,13 @@ def describe_value(value: object) -> VariableInfo | None:
     return None
 
 
-def snapshot_variable(value: object, path: Path, name: str) -> Snapshot:
+def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> Snapshot:
     """Write the rows of notebook variable `name` to the Arrow IPC file `path`.
 
     The fingerprint depends on columns and values only, not on the container, the order of columns or null fields.
+
+    Args:
+        label: What messages call the value; by default $ and `name`.
 
     Raises:
         UserError: the variable is of another type, is empty, or holds a value that cannot be stored.
@@ -73,16 +78,15 @@ def snapshot_variable(value: object, path: Path, name: str) -> Snapshot:
 
     from llmtune_kernel.data import arrow
 
+    label = label or f"${name}"
     try:
-        table = _to_table(value, f"${name}")
+        table = _to_table(value, label, name)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise UserError(
-            f"The rows of ${name} cannot be stored: {error}",
-            f"${name}",
-            "Use text, numbers, lists and dicts.",
+            f"The rows of {label} cannot be stored: {error}", label, "Use text, numbers, lists and dicts."
         ) from error
     if table.num_rows == 0 or table.num_columns == 0:
-        raise UserError(f"${name} has no rows.", f"${name}", "Give it at least one row.")
+        raise UserError(f"{label} has no rows.", label, "Give it at least one row.")
     rows = arrow.rows_of(table.to_batches(arrow.BATCH_ROWS), table.schema)
     fingerprint = arrow.fingerprint_rows(table.column_names, rows)
     table = table.replace_schema_metadata({arrow.FINGERPRINT_KEY: fingerprint.encode()})
@@ -133,10 +137,10 @@ def _is_a(value: object, package: str, name: str) -> bool:
     )
 
 
-def _to_table(value: Any, name: str) -> pa.Table:
+def _to_table(value: Any, name: str, variable: str) -> pa.Table:
     from llmtune_kernel.data import arrow
 
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return arrow.table_of(_columns_of(value, name), name)
     if _is_a(value, "pyarrow", "Table"):
         table: pa.Table = value
@@ -147,43 +151,44 @@ def _to_table(value: Any, name: str) -> pa.Table:
     if _is_a(value, "polars", "DataFrame"):
         # Of Python objects polars would give Arrow their addresses.
         opaque = [column for column, kind in value.schema.items() if str(kind) == "Object"]
-        if opaque:
+        if len(opaque) == value.width or COLUMNS & set(opaque):
+            opaque.sort(key=lambda column: column not in COLUMNS)
             raise UserError(
                 f"The column {opaque[0]!r} of {name} holds Python objects.",
                 f"{name}, column {opaque[0]!r}",
                 "Cast it to text, numbers, lists or structs.",
             )
-        return value.to_arrow()
+        return value.drop(opaque).to_arrow()
     if _is_a(value, "pandas", "DataFrame"):
         return _pandas_table(value, name)
     if _is_a(value, "datasets", "Dataset"):
         # Slicing, unlike the underlying table, honours select, shuffle and filter.
         return value.with_format("arrow")[:]
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    raise UserError(f"{name} is a {kind}, which is not read as rows.", name, _advice(value, name))
+    raise UserError(f"{name} is of type {kind}, which is not read as rows.", name, _advice(value, variable))
 
 
-def _advice(value: Any, name: str) -> str:
+def _advice(value: Any, variable: str) -> str:
     if _is_a(value, "datasets", "DatasetDict") or _is_a(value, "datasets", "IterableDatasetDict"):
         splits = list(value)
-        return f'Choose a split: data = {name[1:]}["{splits[0] if splits else "train"}"], then use $data.'
+        return f'Choose a split: data = {variable}["{splits[0] if splits else "train"}"], then use $data.'
     if _is_a(value, "datasets", "IterableDataset"):
-        return f"Take rows of it into a list: data = list({name[1:]}.take(1000)), then use $data."
+        return f"Take rows of it into a list: data = list({variable}.take(1000)), then use $data."
     if _is_a(value, "polars", "LazyFrame"):
-        return f"Compute it: data = {name[1:]}.collect(), then use $data."
+        return f"Compute it: data = {variable}.collect(), then use $data."
     if isinstance(value, dict):
-        return f"Give {CONTAINERS}; of columns: data = pandas.DataFrame({name[1:]}), then use $data."
+        return f"Give {CONTAINERS}; of columns: data = pandas.DataFrame({variable}), then use $data."
     if isinstance(value, (str, Path)):
         return "For a file write its path without the $."
     return f"Give {CONTAINERS}."
 
 
-def _columns_of(rows: list[Any], name: str) -> dict[str, list[Any]]:
+def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {}
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise UserError(
-                f"Row {number} of {name} is a {type(row).__name__}, not a dict.",
+                f"Row {number} of {name} is of type {type(row).__name__}, not dict.",
                 f"{name}, row {number}",
                 "Make each row a dict.",
             )
@@ -213,13 +218,15 @@ def _pandas_table(frame: Any, name: str) -> pa.Table:
             raise UserError(f"{name} has two columns named {label!r}.", name, "Rename one of them.")
         if series.dtype == object:
             missing = series.isna()
-            values = [None if gone else value for value, gone in zip(series, missing, strict=True)]
-            columns[str(label)] = arrow.table_of({str(label): values}, name)
-        else:
-            array = pa.Array.from_pandas(series)
-            columns[str(label)] = pa.table({str(label): array})
-    fields = [table.schema.field(0) for table in columns.values()]
-    return pa.Table.from_arrays([table.column(0) for table in columns.values()], schema=pa.schema(fields))
+            columns[str(label)] = [
+                None if gone else value for value, gone in zip(series, missing, strict=True)
+            ]
+            continue
+        try:
+            columns[str(label)] = pa.Array.from_pandas(series)
+        except (pa.ArrowException, TypeError, ValueError):
+            columns[str(label)] = list(series)
+    return arrow.table_of(columns, name)
 
 
 def find_file(path: Path | str) -> Path:

@@ -28,7 +28,7 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
             _check_file(source, namespace, where)
     if config.resume:
         names = {where: name for where, name in names.items() if name in namespace}
-    return {name: _writer(look_up(name, namespace, where), name) for where, name in names.items()}
+    return {name: _writer(look_up(name, namespace, where), name, where) for where, name in names.items()}
 
 
 def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
@@ -71,8 +71,11 @@ def _did_you_mean(name: str, variables: list[str]) -> str:
     return f"Did you mean {' or '.join(f'${other}' for other in close)}?" if close else ""
 
 
-def _writer(value: Any, name: str) -> WriteData:
+def _writer(value: Any, name: str, where: str) -> WriteData:
+    # An object that was given without a variable has the name of its place.
+    label = where if where == f"data.{name}" else ""
+
     def write(path: Path) -> object:
-        return snapshot_variable(value, path, name)
+        return snapshot_variable(value, path, name, label)
 
     return write

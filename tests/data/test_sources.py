@@ -40,6 +40,7 @@ NESTED = [
 ]
 CONTAINERS: dict[str, Any] = {
     "list": list,
+    "tuple": tuple,
     "pandas": pd.DataFrame,
     "polars": pl.DataFrame,
     "pyarrow": pa.Table.from_pylist,
@@ -82,6 +83,21 @@ def test_mixed_types_and_missing_keys_survive(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        [{"text": "a", "tags": {1}}, {"text": "b", "tags": {2}}],
+        pd.DataFrame({"text": ["a", "b"], "tags": [{1}, {2}]}),
+        pd.DataFrame({"text": ["a", "b"], "tags": [1j, 2j]}),
+        pl.DataFrame({"text": ["a", "b"], "tags": [object(), object()]}),
+    ],
+    ids=["list", "pandas", "complex", "polars"],
+)
+def test_a_column_that_is_never_read_may_hold_anything(frame: Any, tmp_path: Path) -> None:
+    assert snapshot_variable(frame, tmp_path / "x.arrow", "x").columns == ["text"]
+    assert read_rows(tmp_path / "x.arrow") == [{"text": "a"}, {"text": "b"}]
+
+
 def test_a_frame_loses_its_index_and_its_nans(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["a", float("nan")], "n": [1.0, float("nan")]}, index=[7, 8])
     snapshot_variable(frame, tmp_path / "x.arrow", "x")
@@ -102,6 +118,7 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         ([{"a": 1}, "b"], ["Row 1", "str"]),
         ([{"a": "x"}, {"a": object()}], ["row 1", "'a'", "object"]),
         ([{"a": [{1, 2}]}], ["row 0", "'a'", "set"]),
+        (pd.DataFrame({"text": ["a"], "tools": [{1}]}), ["row 0", "'tools'", "set"]),
         ("rows.json", ["str", "without the $"]),
         ({"a": [1]}, ["dict", "pandas.DataFrame(data)"]),
         (datasets.DatasetDict(test=datasets.Dataset.from_list(FLAT)), ["DatasetDict", 'data["test"]']),
@@ -109,6 +126,7 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         (3, ["int", "list of dicts"]),
         (pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), ["two columns named 'a'"]),
         (pl.DataFrame({"a": [object()]}), ["'a'", "Python objects"]),
+        (pl.DataFrame({"a": [object()], "text": [object()]}), ["'text'", "Python objects"]),
     ],
     ids=[
         "empty",
@@ -116,6 +134,7 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         "row",
         "object",
         "set",
+        "read",
         "path",
         "dict",
         "DatasetDict",
@@ -123,6 +142,7 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         "number",
         "twice",
         "objects",
+        "objects-read",
     ],
 )
 def test_a_variable_that_holds_no_rows_is_refused(value: Any, words: list[str], tmp_path: Path) -> None:

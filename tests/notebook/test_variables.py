@@ -1,0 +1,33 @@
+"""Notebook variables as data: named in the configuration, or given as objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmtune_kernel import finetune
+from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.notebook.variables import data_writers
+
+ROWS = [{"prompt": "a", "completion": "b"}]
+
+
+@pytest.mark.parametrize("source", ["rows", "rowz"])
+def test_a_file_that_is_not_there_may_be_meant_as_a_variable(runs_home: Path, source: str) -> None:
+    with pytest.raises(UserError, match=f"no file {source}") as caught:
+        data_writers(config_from_dict({"data": source}), {"rows": ROWS, "rowed": "text"})
+    assert caught.value.where == f"data.train: {source}"
+    assert caught.value.fix == "Did you mean $rows?"
+
+
+def test_an_object_without_a_variable_is_called_by_its_place(runs_home: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.eval has no rows") as caught:
+        finetune(data={"train": ROWS, "eval": []}, show=False)
+    assert caught.value.where == "data.eval"
+
+
+def test_an_empty_variable_is_called_by_its_name(runs_home: Path, tmp_path: Path) -> None:
+    writers = data_writers(config_from_dict({"data": "$rows"}), {"rows": []})
+    with pytest.raises(UserError, match=r"\$rows has no rows"):
+        writers["rows"](tmp_path / "rows.arrow")
