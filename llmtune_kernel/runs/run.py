@@ -231,7 +231,7 @@ class Run:
             return found
         state = self.state
         if state in TERMINAL:
-            what = f"The run {self.name!r} {'failed' if state == 'failed' else 'was stopped'} and has no result."
+            what = f"The run {self.name!r} {state} and has no result."
             fix = self.paths.how_to_go_on()
         else:
             what = f"The run {self.name!r} has no result yet; it is {state}."

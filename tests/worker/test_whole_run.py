@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,13 @@ def test_nothing_of_a_live_run_stays_when_it_is_over(alive: dict[str, Any], run:
     assert not run.paths.control.exists()
     assert not run.paths.alive
     assert list(run.directory.rglob("*.partial")) == []
+
+
+def test_loading_says_nothing_of_kernels_that_are_not_needed(run: Run) -> None:
+    code = f"from llmtune_kernel import attach; attach({str(run.directory)!r}).load()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert "gemm_4bit" not in done.stderr
 
 
 def test_plain_peft_loads_the_adapter_and_gives_the_losses_of_the_worker(run: Run, workplace: Path) -> None:
