@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.data.encoding import EncodedRows, encode_rows, split_rows
 from llmtune_kernel.data.sources import fingerprint_file, read_rows
 
@@ -51,14 +51,18 @@ def prepare_data(
     def read(split: str, source: str) -> Split:
         path = locate(split, source)
         rows = read_rows(path, config.data.limit if split == "train" else None)
-        encoded = encode_rows(
-            rows,
-            tokenizer,
-            format=config.data.format,
-            max_length=config.data.max_length,
-            mask_prompt=config.data.mask_prompt,
-            on_progress=on_progress,
-        )
+        try:
+            encoded = encode_rows(
+                rows,
+                tokenizer,
+                format=config.data.format,
+                max_length=config.data.max_length,
+                mask_prompt=config.data.mask_prompt,
+                on_progress=on_progress,
+            )
+        except UserError as error:
+            where = f"data.{split}: {source}, {error.where}"
+            raise UserError(error.what, where, error.fix) from None
         return Split(source, fingerprint_file(path), rows, encoded)
 
     training = read("train", config.data.train)

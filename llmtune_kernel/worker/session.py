@@ -97,6 +97,7 @@ class Session:
         set_seed(config.training.seed)
         self._dtype = compute_dtype(config.model)
         packed = self._load(source)
+        self._warn_of_positions(data.training.encoded)
         self._write_resolved(source, data)
         check_space(self._directory, result_bytes(self._model) + checkpoint_bytes(config, self._model))
         self._trainer = self._make_trainer(data, packed)
@@ -117,12 +118,24 @@ class Session:
         encoded = data.training.encoded
         self._emit(
             Log(
-                message=f"{len(data.train):,} rows to train on, format {encoded.format.name}, "
+                message=f"{len(data.train):,} {'row' if len(data.train) == 1 else 'rows'} to train on, format {encoded.format.name}, "
                 f"{encoded.tokens:,} tokens, {encoded.trained_tokens:,} of them trained."
             )
         )
         if encoded.truncated:
-            message = f"{encoded.truncated:,} rows are longer than {self._config.data.max_length} tokens and are cut."
+            count, limit = encoded.truncated, self._config.data.max_length
+            rows, are = ("row is", "is") if count == 1 else ("rows are", "are")
+            message = f"{count:,} {rows} longer than {limit:,} tokens and {are} cut."
+            self._emit(Log(level="warning", message=message))
+
+    def _warn_of_positions(self, encoded: EncodedRows) -> None:
+        positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        longest = max(map(len, encoded.input_ids))
+        if positions and longest > positions:
+            message = (
+                f"The longest row has {longest:,} tokens, but the model was made for at most {positions:,}: "
+                f"set data.max_length to {positions} or less."
+            )
             self._emit(Log(level="warning", message=message))
 
     def _load(self, source: ModelSource) -> bool:

@@ -14,28 +14,38 @@ from watching import Start, losses
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import ErrorEvent, LogEvent, State, StateEvent
+from llmtune_kernel.runs.events import ErrorEvent, Log, LogEvent, Payload, State, StateEvent
 from llmtune_kernel.runs.run import RunFailed
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.session import Session
 
-TrainHere = Callable[..., None]
+TrainHere = Callable[..., list[str]]
 
 
 @pytest.fixture
 def train_here(workplace: Path, tmp_path: Path, tiny_model: str) -> TrainHere:
-    """Train in this process, which has its libraries imported; a mistake is the UserError a worker would tell."""
+    """Train in this process, which has its libraries imported; a mistake is the UserError a worker would tell.
 
-    def train(**sections: Any) -> None:
+    Gives the warnings of the run.
+    """
+
+    def train(**sections: Any) -> list[str]:
+        warnings: list[str] = []
+
+        def hear(payload: Payload) -> None:
+            if isinstance(payload, Log) and payload.level == "warning":
+                warnings.append(payload.message)
+
         values = {"model": tiny_model, "data": "rows.jsonl", "training": {"max_steps": 1}, **sections}
         directory = RunDirectory(tmp_path / "run")
         for folder in (directory.path, directory.data, directory.checkpoints):
             folder.mkdir()
         control = ControlServer(directory, lambda payload: None)
         try:
-            Session(config_from_dict(values), directory, control, lambda payload: None).run(None)
+            Session(config_from_dict(values), directory, control, hear).run(None)
         finally:
             control.close()
+        return warnings
 
     return train
 
@@ -68,6 +78,31 @@ def test_answers_that_are_all_cut_off(train_here: TrainHere) -> None:
     with pytest.raises(UserError) as mistake:
         train_here(data={"train": "rows.jsonl", "max_length": 8})
     assert "max_length" in str(mistake.value)
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_rows_without_answers_are_told_with_their_source(
+    train_here: TrainHere, tmp_path: Path, split: str
+) -> None:
+    bad = rows(tmp_path, {"instruction": "a", "output": "b"}, {"instruction": "a", "output": ""})
+    data = {"train": bad} if split == "train" else {"train": "rows.jsonl", "eval": bad}
+    with pytest.raises(UserError, match="1 of 2 rows cannot be trained on") as mistake:
+        train_here(data=data)
+    assert mistake.value.where == f"data.{split}: {bad}, row 1: output is empty"
+
+
+def test_rows_that_are_cut_or_longer_than_the_model_was_made_for_are_warned_of(
+    train_here: TrainHere, tmp_path: Path
+) -> None:
+    long = rows(tmp_path, {"text": "word " * 600}, {"text": "short"})
+    assert train_here(data={"train": long, "max_length": 32}) == [
+        "1 row is longer than 32 tokens and is cut."
+    ]
+    shutil.rmtree(tmp_path / "run")
+    assert train_here(data=long) == [
+        "The longest row has 602 tokens, but the model was made for at most 512: "
+        "set data.max_length to 512 or less."
+    ]
 
 
 def test_a_model_folder_without_a_tokenizer(train_here: TrainHere, model_copy: Path) -> None:
