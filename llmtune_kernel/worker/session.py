@@ -115,10 +115,10 @@ class Session:
         return self._directory.data / f"{split}.arrow" if source.startswith("$") else Path(source)
 
     def _describe(self, data: PreparedData) -> None:
-        encoded = data.training.encoded
+        encoded, rows = data.training.encoded, "row" if len(data.train) == 1 else "rows"
         self._emit(
             Log(
-                message=f"{len(data.train):,} {'row' if len(data.train) == 1 else 'rows'} to train on, format {encoded.format.name}, "
+                message=f"{len(data.train):,} {rows} to train on, format {encoded.format.name}, "
                 f"{encoded.tokens:,} tokens, {encoded.trained_tokens:,} of them trained."
             )
         )
