@@ -25,6 +25,7 @@ test('A model is tuned and asked from the sidebar alone', async ({
   const sidebar = page.locator('#jp-llmtune-sidebar');
   const section = (id: string) => page.locator(`#jp-llmtune-${id}`);
   const cell = page.locator('.jp-CodeCell').nth(2);
+  const newest = section('runs').getByRole('row').first();
 
   await test.step('it says what is missing before the kernel half is loaded', async () => {
     await page.getByRole('tab', { name: 'Fine-tuning' }).click();
@@ -50,14 +51,21 @@ test('A model is tuned and asked from the sidebar alone', async ({
     await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
     await expect(cell).toContainText('%%finetune run');
     await expect(cell.locator('.jp-InputPrompt')).toHaveText(/\[\d+\]/);
-    await expect(
-      section('runs').getByText('training', { exact: true })
-    ).toBeVisible({ timeout: MINUTE });
+    await expect(newest.getByText('training')).toBeVisible({
+      timeout: MINUTE
+    });
+    await expect
+      .poll(async () =>
+        Number(
+          await cell.locator('.jp-llmtune-chart').getAttribute('data-points')
+        )
+      )
+      .toBeGreaterThan(8);
     await screenshot(page, 3, 'training');
   });
 
   await test.step('the run opens in a tab of its own', async () => {
-    await section('runs').getByText('run', { exact: true }).dblclick();
+    await newest.dblclick();
     const tab = page.locator('.jp-llmtune-run');
     await expect(tab.locator('.jp-llmtune-chart')).toBeVisible();
     await expect
@@ -68,9 +76,9 @@ test('A model is tuned and asked from the sidebar alone', async ({
       )
       .toBeGreaterThan(3);
     await screenshot(page, 4, 'tab');
-    await expect(
-      section('runs').getByText('finished', { exact: true })
-    ).toBeVisible({ timeout: 3 * MINUTE });
+    await expect(newest.getByText('finished')).toBeVisible({
+      timeout: 3 * MINUTE
+    });
     await screenshot(page, 5, 'finished');
   });
 
@@ -80,7 +88,8 @@ test('A model is tuned and asked from the sidebar alone', async ({
     const playground = section('playground');
     const models = playground.getByRole('combobox', { name: 'Add a model' });
     await models.selectOption('model:smollm2-135m');
-    await models.selectOption('run:run');
+    const [, name] = /%%finetune (\S+)/.exec(await cell.innerText())!;
+    await models.selectOption(`run:${name}`);
     await playground
       .getByRole('textbox', { name: 'Message' })
       .fill('What is the capital of Spain?');
@@ -120,16 +129,14 @@ test('A model is tuned and asked by keyboard alone', async ({
   await page.keyboard.press('Enter');
   await tabTo(page, 'Run', 'Shift+Tab');
   await page.keyboard.press('Enter');
-  const runs = page.locator('#jp-llmtune-runs');
-  await expect(runs.getByText('training', { exact: true })).toBeVisible({
-    timeout: MINUTE
-  });
+  const newest = page.locator('#jp-llmtune-runs').getByRole('row').first();
+  await expect(newest.getByText('training')).toBeVisible({ timeout: MINUTE });
 
   await page.keyboard.press('Control+Shift+Y');
   await tabTo(page, /^run\d*, training$/);
   await page.keyboard.press('Enter');
   await expect(page.locator('.jp-llmtune-run')).toBeVisible();
-  await expect(runs.getByText('finished', { exact: true })).toBeVisible({
+  await expect(newest.getByText('finished')).toBeVisible({
     timeout: 3 * MINUTE
   });
 
