@@ -65,10 +65,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
 
     commands.addCommand(CommandIDs.insertCell, {
       label: trans.__('Insert a Fine-tuning Cell'),
-      caption: trans.__(
-        'Insert a %1 cell below the active cell',
-        '%%finetune'
-      ),
+      caption: trans.__('Insert a %1 cell below the active cell', '%%finetune'),
       icon,
       describedBy: { args: null },
       isEnabled: () => notebooks.currentWidget !== null,
