@@ -93,7 +93,7 @@ describe('ConfigureModel', () => {
     cells = new CellTracker(notebooks);
     settings = new FakeSettings();
     model = new ConfigureModel(
-      { clients, settings: settings as any, trans },
+      { clients, settings: settings as any, state: null, trans },
       cells
     );
     await settle();
