@@ -30,8 +30,8 @@ $(STAMPS)/node-modules: $(STAMPS)/packages package.json yarn.lock
 	touch $@
 
 $(STAMPS)/labextension: $(STAMPS)/packages $(STAMPS)/node-modules $(FRONTEND)
+	rm -rf llmtune_kernel/labextension .venv/share/jupyter/labextensions/jupyterlab-llmtune
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-	jlpm build
 	jupyter-builder develop . --overwrite
 	touch $@
 
