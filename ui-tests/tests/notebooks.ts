@@ -28,8 +28,14 @@ export async function openNotebook(
     nbformat_minor: 5
   });
   await page.contents.uploadContent(content, 'text', path);
-  await page.notebook.openByPath(path);
-  await page.notebook.activate(path.split('/').pop()!);
+  // Galata would look for the file by English words.
+  await page.evaluate(async path => {
+    const { commands, shell } = (window as any).jupyterapp;
+    const panel = await commands.execute('docmanager:open', { path });
+    shell.activateById(panel.id);
+    await panel.revealed;
+    await panel.sessionContext.ready;
+  }, path);
 }
 
 /** Open a notebook as a reader does who has no kernel for it. */

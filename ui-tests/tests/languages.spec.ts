@@ -1,0 +1,115 @@
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { expect, galata, test } from '@jupyterlab/galata';
+
+import { openNotebook } from './notebooks';
+
+const LOAD = `%load_ext llmtune_kernel
+rows = [{"prompt": "a", "completion": "b"}] * 12`;
+
+/** Texts of the front end, of a field, of a preset, and one with a count. */
+const LANGUAGES = {
+  ja_JP: {
+    panel: 'ファインチューニング',
+    run: '実行',
+    data: '学習データ',
+    rate: '学習率',
+    presets: 'プリセット',
+    preset: 'お試し',
+    changed: /\d+ 件変更/,
+    runs: '実行一覧',
+    command: 'ファインチューニングのセルを挿入'
+  },
+  ko_KR: {
+    panel: '파인튜닝',
+    run: '실행',
+    data: '학습 데이터',
+    rate: '학습률',
+    presets: '프리셋',
+    preset: '빠른 시험',
+    changed: /\d+개 변경됨/,
+    runs: '실행 목록',
+    command: '파인튜닝 셀 삽입'
+  },
+  ru_RU: {
+    panel: 'Дообучение',
+    run: 'Запустить',
+    data: 'Обучающие данные',
+    rate: 'Скорость обучения',
+    presets: 'Готовые наборы',
+    preset: 'Быстрая проба',
+    changed: /\d+ изменен[аыо]/,
+    runs: 'Запуски',
+    command: 'Вставить ячейку дообучения'
+  },
+  zh_CN: {
+    panel: '微调',
+    run: '运行',
+    data: '训练数据',
+    rate: '学习率',
+    presets: '预设',
+    preset: '快速试跑',
+    changed: /已更改 \d+ 项/,
+    runs: '运行记录',
+    command: '插入微调单元格'
+  }
+};
+
+// Galata's stand-in for the kernel service does not see a kernel end.
+test.use({ kernels: null, sessions: null });
+test.use({ viewport: { width: 1280, height: 1000 } });
+// Galata's own looks for the word Launcher.
+test.use({
+  waitForApplication: async ({}, use) => {
+    await use(async page => {
+      await page.locator('#jupyterlab-splash').waitFor({ state: 'detached' });
+      await page.locator('.jp-Launcher').waitFor();
+    });
+  }
+});
+
+for (const [locale, words] of Object.entries(LANGUAGES)) {
+  test.describe(`In ${locale}`, () => {
+    test.use({
+      mockSettings: {
+        ...galata.DEFAULT_SETTINGS,
+        '@jupyterlab/translation-extension:plugin': { locale }
+      }
+    });
+
+    test('the sidebar and the commands are in the language of JupyterLab', async ({
+      page,
+      tmpPath
+    }) => {
+      await openNotebook(page, `${tmpPath}/language.ipynb`, [LOAD]);
+      await page.evaluate(() =>
+        (window as any).jupyterapp.commands.execute('notebook:run-cell')
+      );
+      const sidebar = await open(page, words.panel);
+      const data = sidebar.getByRole('combobox', { name: words.data });
+      await data.click();
+      await sidebar.getByRole('option', { name: /^\$rows/ }).click();
+      await expect(
+        sidebar.getByRole('textbox', { name: words.rate })
+      ).toBeVisible();
+      await sidebar.getByText(words.presets, { exact: true }).click();
+      await sidebar.getByRole('button', { name: words.preset }).click();
+      await expect(sidebar.getByText(words.changed).first()).toBeVisible();
+      await expect(
+        sidebar.getByRole('button', { name: words.run, exact: true })
+      ).toBeVisible();
+      await expect(sidebar.getByText(words.runs).first()).toBeVisible();
+      await page.screenshot({ path: `artefacts/sidebar-${locale}.png` });
+      const label = await page.evaluate(() =>
+        (window as any).jupyterapp.commands.label('llmtune:insert-cell')
+      );
+      expect(label).toBe(words.command);
+    });
+  });
+}
+
+async function open(page: IJupyterLabPageFixture, name: string) {
+  await page.getByRole('tab', { name }).click();
+  const sidebar = page.locator('#jp-llmtune-sidebar');
+  await expect(sidebar).toBeVisible();
+  return sidebar;
+}
