@@ -18,6 +18,7 @@ from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json
 from llmtune_kernel.config.presets import PRESETS
 from llmtune_kernel.models.catalogue import model_choices
 from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.preferences import preferences
 from llmtune_kernel.notebook.variables import list_variables
 from llmtune_kernel.notebook.viewing import view_run
 from llmtune_kernel.runs import control
@@ -35,8 +36,8 @@ _TICK = 0.25  # seconds between two pushes of events, so at most four a second
 _EVENTS_A_PUSH = 500  # about 150 kB: Jupyter lets one MB a second pass
 _WATCH_TICK = 1.0  # seconds between two looks at the runs folder
 _RUNS_A_PUSH = 300  # about 200 kB
-# What begins or ends a following takes effect in the order in which the page said it.
-_IN_ORDER = ("subscribe", "unsubscribe", "watch", "unwatch")
+# What the page prefers, and what begins or ends a following, takes effect in the order in which the page said it.
+_IN_ORDER = ("version", "subscribe", "unsubscribe", "watch", "unwatch")
 
 _log = logging.getLogger(__name__)
 
@@ -122,6 +123,10 @@ class Link:
     def _handle(self, request: protocol.Request) -> Reply:
         """The reply to a request, and what to do when it is sent."""
         match request:
+            case protocol.VersionRequest(id=id, payload=greeting):
+                preferences().take(greeting)
+                version = protocol.Version(version=__version__, python=platform.python_version())
+                return protocol.VersionReply(id=id, payload=version), _nothing
             case protocol.ControlRequest(id=id, payload=command):
                 control.send(RunDirectory.find(command.run), command.to_command())
             case protocol.SubscribeRequest(id=id, payload=wanted):
@@ -155,8 +160,7 @@ class Link:
 
     def _look_up(
         self,
-        request: protocol.VersionRequest
-        | protocol.SchemaRequest
+        request: protocol.SchemaRequest
         | protocol.ValidateRequest
         | protocol.VariablesRequest
         | protocol.RunsRequest
@@ -167,9 +171,6 @@ class Link:
     ) -> BaseModel:
         """The reply to a request that changes nothing."""
         match request:
-            case protocol.VersionRequest(id=id):
-                version = protocol.Version(version=__version__, python=platform.python_version())
-                return protocol.VersionReply(id=id, payload=version)
             case protocol.SchemaRequest(id=id):
                 return protocol.SchemaReply(id=id, payload=json_schema())
             case protocol.ValidateRequest(id=id, payload=source):

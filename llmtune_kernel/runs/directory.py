@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmtune_kernel.config.errors import UserError
 
+RUNS_VARIABLE = "LLMTUNE_HOME"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # A run writes at least its log, events and an adapter; below this it would fail half-way.
 _LEAST_FREE_BYTES = 200 * 2**20
@@ -24,7 +25,7 @@ _SESSION = "=== a session of the run begins ===\n"
 
 def runs_root() -> Path:
     """The folder that holds all runs: `LLMTUNE_HOME`, or `llmtune-runs` in the working directory."""
-    return Path(os.environ.get("LLMTUNE_HOME") or "llmtune-runs").absolute()
+    return Path(os.path.expanduser(os.environ.get(RUNS_VARIABLE) or "llmtune-runs")).absolute()
 
 
 class Meta(BaseModel):

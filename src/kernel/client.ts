@@ -17,9 +17,11 @@ import { CommLink } from './commLink';
 import { KernelRequestError } from './error';
 import type {
   IEventsMessage,
+  IGreeting,
   IQuestion,
   IRequests,
   IRunsMessage,
+  IVersion,
   RequestType
 } from './protocol';
 import { RunsWatch } from './runsWatch';
@@ -35,6 +37,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._context = options.sessionContext;
     this._version = options.version;
     this._trans = options.trans;
+    this._greeting = options.greeting ?? (async () => ({}));
     this._statuses = new KernelStatuses(options.version, options.trans);
     this._context.kernelChanged.connect(this._onKernelChanged, this);
     this._context.statusChanged.connect(this._follow, this);
@@ -96,6 +99,15 @@ export class KernelClient implements IKernelClient, IDisposable {
       };
     }
     return this._link.ask(question, onText);
+  }
+
+  /**
+   * Tell the kernel anew what the page prefers.
+   */
+  greet(): void {
+    if (this._link) {
+      this._greet(this._link).catch(() => undefined);
+    }
   }
 
   dispose(): void {
@@ -173,14 +185,17 @@ export class KernelClient implements IKernelClient, IDisposable {
     link.runs.connect(this._onRuns, this);
     this._setStatus(this._statuses.waiting(kernel));
     this._watch(kernel);
-    link
-      .request('version', {}, Infinity)
+    this._greet(link)
       .then(reply => {
         if (link === this._link) {
           this._onVersion(reply.version);
         }
       })
       .catch(() => undefined);
+  }
+
+  private async _greet(link: CommLink): Promise<IVersion> {
+    return link.request('version', await this._greeting(), Infinity);
   }
 
   /**
@@ -290,6 +305,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private readonly _context: ISessionContext;
   private readonly _version: string;
   private readonly _trans: TranslationBundle;
+  private readonly _greeting: () => Promise<IGreeting>;
   private readonly _statuses: KernelStatuses;
   private readonly _subscriptions = new Set<RunSubscription>();
   private readonly _runs = new RunsWatch();
@@ -309,6 +325,8 @@ export namespace KernelClient {
     /** Of the front end. */
     version: string;
     trans: TranslationBundle;
+    /** What the page prefers; nothing by default. */
+    greeting?: () => Promise<IGreeting>;
   }
 }
 

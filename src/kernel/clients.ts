@@ -36,6 +36,11 @@ export class KernelClients implements IKernelClients {
     return this._clients.get(panel) ?? null;
   }
 
+  /** Tell all kernels anew what the page prefers. */
+  greet(): void {
+    this._notebooks.forEach(panel => this.of(panel)?.greet());
+  }
+
   private _add(panel: NotebookPanel): void {
     const client = this._create(panel);
     this._clients.set(panel, client);

@@ -1,11 +1,14 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { SETTINGS_ID } from '../settings';
 import { IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
 import { VERSION } from '../version';
 import { KernelClient } from './client';
 import { KernelClients } from './clients';
+import { Preferences } from './preferences';
 
 /**
  * Gives each open notebook a client of its kernel.
@@ -15,22 +18,31 @@ export const kernelPlugin: JupyterFrontEndPlugin<IKernelClients> = {
   description: 'Talks to the kernel half of jupyterlab-llmtune.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ITranslator],
+  optional: [ITranslator, ISettingRegistry],
   provides: IKernelClients,
   activate: (
     _,
     notebooks: INotebookTracker,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    settingRegistry: ISettingRegistry | null
   ) => {
+    const { languageCode } = translator ?? nullTranslator;
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-    return new KernelClients(
+    const preferences = new Preferences({
+      language: languageCode,
+      settings: settingRegistry?.load(SETTINGS_ID)
+    });
+    const clients = new KernelClients(
       notebooks,
       panel =>
         new KernelClient({
           sessionContext: panel.sessionContext,
           version: VERSION,
-          trans
+          trans,
+          greeting: () => preferences.greeting()
         })
     );
+    preferences.changed.connect(() => clients.greet());
+    return clients;
   }
 };

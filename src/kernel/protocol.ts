@@ -6,7 +6,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 /** What the front end can ask of the kernel, and what it gets. */
 export interface IRequests {
-  version: { payload: INothing; reply: IVersion };
+  version: { payload: IGreeting; reply: IVersion };
   /** The JSON Schema of a run's configuration. */
   schema: { payload: INothing; reply: JSONObject };
   validate: { payload: IConfigurationSource; reply: IValidation };
@@ -34,6 +34,14 @@ export interface IRequests {
 export type RequestType = keyof IRequests;
 
 export type INothing = Record<string, never>;
+
+/** What the page prefers where the environment of the kernel says nothing. */
+export interface IGreeting {
+  /** Empty or absent for English. */
+  language?: string;
+  /** Relative to the notebook's folder; empty or absent for the default. */
+  runs_folder?: string;
+}
 
 /** Versions of the kernel half and of its Python. */
 export interface IVersion {

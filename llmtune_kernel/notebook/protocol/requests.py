@@ -14,6 +14,15 @@ class Nothing(Message):
     """A payload without content."""
 
 
+class Greeting(Message):
+    """What the page prefers where the environment of the kernel says nothing."""
+
+    language: str = Field(default="", description="Such as ja-JP; empty for English.")
+    runs_folder: str = Field(
+        default="", description="Relative to the working directory; empty for the default."
+    )
+
+
 class ConfigurationSource(Message):
     """A configuration to check: the YAML text of a cell, or the values of a form."""
 
@@ -104,8 +113,10 @@ class _Request(Message):
 
 
 class VersionRequest(_Request):
+    """The first request of a page, and said again when what it prefers has changed."""
+
     type: Literal["version"]
-    payload: Nothing = Nothing()
+    payload: Greeting = Greeting()
 
 
 class SchemaRequest(_Request):

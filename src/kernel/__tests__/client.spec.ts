@@ -115,6 +115,30 @@ describe('KernelClient', () => {
     });
   });
 
+  describe('the greeting', () => {
+    it('tells what the page prefers, and tells it anew', async () => {
+      const greetings = [{ language: 'ja-JP' }, { runs_folder: '~/runs' }];
+      client.dispose();
+      context = new FakeContext(kernel);
+      client = new KernelClient({
+        sessionContext: context.asContext,
+        version: '0.1.3',
+        trans: nullTranslator.load(''),
+        greeting: async () => greetings.shift()!
+      });
+      await connect();
+      expect(kernel.comm.request('version').payload).toEqual({
+        language: 'ja-JP'
+      });
+      client.greet();
+      await settle();
+      expect(kernel.comm.request('version').payload).toEqual({
+        runs_folder: '~/runs'
+      });
+      expect(client.status.kind).toBe('ready');
+    });
+  });
+
   describe('the comm', () => {
     it('opens after its subshell has started, so that a running cell does not hold it up', async () => {
       let start = () => undefined as void;
