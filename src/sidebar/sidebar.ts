@@ -110,7 +110,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     for (let index = FIRST_FOLDED; index < sections.length; index++) {
       accordion.collapse(index);
     }
-    accordion.setRelativeSizes([3, 1, 2, 2]);
+    shareHeight(accordion, HEIGHTS);
     // Without a notebook there is nothing to configure; while a kernel restarts, what is on the page stays.
     const show = () =>
       this.content.setHidden(
@@ -127,8 +127,39 @@ export class Sidebar extends SidePanel implements ISidebarContext {
   private readonly _activeChanged = new Signal<this, boolean>(this);
 }
 
+/**
+ * Share the height among the sections that are unfolded, as given, or as the user dragged them.
+ *
+ * @param heights - of each section against the others.
+ */
+function shareHeight(accordion: AccordionPanel, heights: number[]): void {
+  const share = () => {
+    accordion.setRelativeSizes(
+      accordion.widgets.map(({ isHidden }, index) =>
+        isHidden ? 0 : heights[index]
+      )
+    );
+  };
+  accordion.expansionToggled.connect(share);
+  accordion.handleMoved.connect(() => {
+    const dragged = accordion.relativeSizes();
+    const unfolded = accordion.widgets.map(({ isHidden }) => !isHidden);
+    const whole = heights.reduce(
+      (sum, height, index) => (unfolded[index] ? sum + height : sum),
+      0
+    );
+    heights = heights.map((height, index) =>
+      unfolded[index] ? dragged[index] * whole : height
+    );
+  });
+  share();
+}
+
 /** The sections from this one on are folded at first. */
 const FIRST_FOLDED = 2;
+
+/** Of the sections, against each other. */
+const HEIGHTS = [4, 1.5, 4, 2];
 
 export namespace Sidebar {
   export interface IOptions {

@@ -44,10 +44,11 @@ export function Toolbar(): JSX.Element {
               {trans.__('Insert cell')}
             </button>
           )}
-          {!cell && draft.isTouched && (
+          {!cell && (
             <button
               type="button"
               className="jp-Button jp-mod-styled"
+              disabled={!draft.isTouched}
               title={trans.__('Take back the last edit of the draft')}
               onClick={() => draft.undo()}
             >
