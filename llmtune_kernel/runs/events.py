@@ -183,7 +183,7 @@ class EventWriter:
         with self._lock:
             record: dict[str, Any] = {
                 "seq": self._seq,
-                "time": round(time.time(), 3),
+                "time": round(time.time(), 6),
                 "type": _TYPES[type(payload)],
                 "payload": payload.model_dump(),
             }
