@@ -1,5 +1,6 @@
 import { expect, test } from '@jupyterlab/galata';
 
+import { expectAccessible, THEMES } from './accessibility';
 import { openNotebook } from './notebooks';
 
 const LOAD = `%load_ext llmtune_kernel
@@ -42,6 +43,11 @@ test('Runs are compared, and outlive their kernel', async ({
     await expect(tab.getByText('training.max_steps')).toHaveCount(0);
     await expect(tab.getByText('Count to 3').first()).toBeVisible();
     await page.screenshot({ path: 'artefacts/sidebar-compare.png' });
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      await expectAccessible(page, '.jp-llmtune-run');
+    }
+    await page.theme.setTheme(THEMES[0]);
   });
 
   await test.step('a kernel restart leaves the run alone, and it can still be stopped', async () => {
