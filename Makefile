@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser lint bench clean
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench clean
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -61,6 +61,9 @@ test-wheel: setup ## build the wheel and try it in a fresh environment without N
 
 test-browser: setup browser ## run the browser tests
 	cd ui-tests && jlpm test
+
+test-oldest: setup browser ## run the browser tests in the oldest supported JupyterLab
+	scripts/test-oldest.sh
 
 lint: setup ## ruff, mypy, import-linter, tsc, eslint, prettier, stylelint
 	ruff check llmtune_kernel tests scripts benchmarks
