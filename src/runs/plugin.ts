@@ -82,9 +82,9 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
         notebooks,
         settings,
         trans,
-        insertCell: (panel, source) => {
+        insertCell: (panel, source, run) => {
           app.shell.activateById(panel.id);
-          void insertCodeCell(panel, source, { run: false });
+          void insertCodeCell(panel, source, { run });
         }
       });
       await tracker.add(tab);

@@ -136,7 +136,9 @@ export class RunTab extends ReactWidget {
         model={this._models[0]}
         trans={trans}
         insertCell={
-          insertCell && panel ? source => insertCell(panel, source) : undefined
+          insertCell && panel
+            ? (source, isRun = false) => insertCell(panel, source, isRun)
+            : undefined
         }
         confirmStop={run => confirmStop(run, settings, trans)}
       />
@@ -172,7 +174,7 @@ export namespace RunTab {
     notebooks: INotebookTracker;
     settings: ISettingRegistry.ISettings | null;
     trans: TranslationBundle;
-    /** Put a cell with this source into a notebook. */
-    insertCell?: (panel: NotebookPanel, source: string) => void;
+    /** Put a cell with this source into a notebook, and run it if asked. */
+    insertCell?: (panel: NotebookPanel, source: string, isRun: boolean) => void;
   }
 }

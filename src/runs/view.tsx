@@ -7,15 +7,24 @@ import { FaultMessage } from '../sidebar/fault';
 import { Failure } from './faults';
 import type { RunModel } from './model';
 import { Configuration, Files, Log, Parts, Samples } from './parts';
-import { canBeTold, count, isOver, measure, size, Wording } from './wording';
+import {
+  canBeTold,
+  canGoOn,
+  count,
+  isOver,
+  lineToGoOn,
+  measure,
+  size,
+  Wording
+} from './wording';
 
 export interface IRunViewProps {
   /** Unique on the page. */
   id: string;
   model: RunModel;
   trans: TranslationBundle;
-  /** Put a cell into the notebook. */
-  insertCell?: (source: string) => void;
+  /** Put a cell into the notebook, and run it if asked. */
+  insertCell?: (source: string, isRun?: boolean) => void;
   /** Ask the user whether to stop the run. */
   confirmStop: (run: string) => Promise<boolean>;
 }
@@ -177,7 +186,7 @@ export function ProgressBar(props: {
 }
 
 function Buttons(props: IRunViewProps): JSX.Element {
-  const { model, trans } = props;
+  const { insertCell, model, trans } = props;
   const can = canBeTold(model.state);
   const isPaused = model.state === 'paused';
   const stop = async () => {
@@ -218,7 +227,19 @@ function Buttons(props: IRunViewProps): JSX.Element {
         : trans.__('The configuration has no samples.prompts'),
       isEnabled: can.sample && model.hasPrompts,
       act: () => model.control('sample')
-    }
+    },
+    ...(insertCell && canGoOn(model.state)
+      ? [
+          {
+            label: trans.__('Train on'),
+            caption: trans.__(
+              'Go on from the last checkpoint, with a cell in the notebook'
+            ),
+            isEnabled: true,
+            act: () => insertCell(lineToGoOn(model.run), true)
+          }
+        ]
+      : [])
   ];
   return (
     <div className="jp-llmtune-buttons">

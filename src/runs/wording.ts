@@ -82,6 +82,16 @@ export function canBeTold(
   };
 }
 
+/** Whether a run ended in this state before its time, so that it can be continued. */
+export function canGoOn(state: RunState): boolean {
+  return state === 'stopped' || state === 'failed';
+}
+
+/** The line of a notebook that continues a run from its last checkpoint. */
+export function lineToGoOn(run: string): string {
+  return `%finetune --resume ${run}`;
+}
+
 /** Bytes as `12 kB`, `812 MB` or `1.3 GB`. */
 export function size(bytes: number): string {
   if (bytes >= 1e9) {

@@ -71,6 +71,22 @@ test('Runs are compared, and outlive their kernel', async ({
       .click();
     await expect(row.getByText('stopped')).toBeVisible({ timeout: MINUTE });
   });
+
+  await test.step('a stopped run is continued from the list', async () => {
+    const row = runs.getByRole('row', { name: /^long/ });
+    await runs.getByRole('button', { name: 'What to do with long' }).click();
+    await page.getByRole('menuitem', { name: 'Train On' }).click();
+    await expect(
+      page.locator('.jp-Cell', { hasText: '%finetune --resume long' })
+    ).toBeVisible();
+    await expect(row.getByText('training')).toBeVisible({ timeout: MINUTE });
+    await page.evaluate(async () => {
+      const { currentWidget } = (window as any).jupyterapp.shell;
+      const { kernel } = currentWidget.sessionContext.session;
+      await kernel.requestExecute({ code: '_run.stop()' }).done;
+    });
+    await expect(row.getByText('stopped')).toBeVisible({ timeout: MINUTE });
+  });
 });
 
 const MINUTE = 60_000;

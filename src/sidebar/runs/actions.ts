@@ -6,7 +6,7 @@ import { CommandRegistry } from '@lumino/commands';
 
 import type { IRunSummary } from '../../kernel/protocol';
 import { confirmDelete, confirmStop } from '../../runs/confirm';
-import { canBeTold, isOver } from '../../runs/wording';
+import { canBeTold, canGoOn, isOver, lineToGoOn } from '../../runs/wording';
 import type { IKernelClient } from '../../tokens';
 import { askEdit } from './editing';
 import type { RunsModel } from './model';
@@ -115,6 +115,13 @@ export class RunActions {
       ({ state }) => canBeTold(state).sample
     );
     add(
+      'continue',
+      trans.__('Train On'),
+      ({ name }) => this._options.runCell(lineToGoOn(name)),
+      () => true,
+      ({ state }) => canGoOn(state)
+    );
+    add(
       'rename',
       trans.__('Rename…'),
       run => this.rename(run),
@@ -150,6 +157,8 @@ export namespace RunActions {
     model: RunsModel;
     /** Show runs in a tab: one, or several compared. */
     open: (runs: string[], client: IKernelClient) => void;
+    /** Put a cell with this source into the notebook, and run it. */
+    runCell: (source: string) => void;
     settings: () => ISettingRegistry.ISettings | null;
     trans: TranslationBundle;
   }
@@ -163,6 +172,7 @@ const MENU = [
   'resume',
   'stop',
   'sample',
+  'continue',
   null,
   'rename',
   'tags',

@@ -3,6 +3,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 
 import React from 'react';
 
+import { insertCodeCell } from '../../cell/actions';
 import type { IKernelClient } from '../../tokens';
 import type { ISidebarContext } from '../context';
 import { whileShown } from '../shown';
@@ -28,6 +29,12 @@ export class RunsSection extends ReactWidget {
     this._actions = new RunActions({
       model: this._model,
       open,
+      runCell: source => {
+        const panel = context.notebooks.currentWidget;
+        if (panel) {
+          void insertCodeCell(panel, source, { run: true });
+        }
+      },
       settings: () => context.settings,
       trans
     });
