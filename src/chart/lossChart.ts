@@ -88,18 +88,21 @@ export class LossChart implements IDisposable {
   /** Draw soon; what changes during a draw is drawn by the next. */
   private _redraw(): void {
     this._stale = true;
-    if (!this._drawing) {
-      this._drawing = this._drawWhileStale().finally(() => {
-        this._drawing = null;
-      });
+    if (!this._isDrawing) {
+      void this._drawWhileStale();
     }
   }
 
   private async _drawWhileStale(): Promise<void> {
-    while (this._stale && !this._isDisposed) {
-      this._stale = false;
-      await this._draw();
-      await new Promise(resolve => setTimeout(resolve, REDRAW_INTERVAL));
+    this._isDrawing = true;
+    try {
+      while (this._stale && !this._isDisposed) {
+        this._stale = false;
+        await this._draw();
+        await new Promise(resolve => setTimeout(resolve, REDRAW_INTERVAL));
+      }
+    } finally {
+      this._isDrawing = false;
     }
   }
 
@@ -141,7 +144,7 @@ export class LossChart implements IDisposable {
   private readonly _theme: MutationObserver;
   private _plotly: Promise<typeof import('plotly.js-basic-dist-min')> | null =
     null;
-  private _drawing: Promise<void> | null = null;
+  private _isDrawing = false;
   private _stale = false;
   private _isDisposed = false;
 }

@@ -36,12 +36,13 @@ export function readTheme(node: HTMLElement): IChartTheme {
 }
 
 /**
- * Call back whenever JupyterLab has changed its theme.
+ * Call back whenever JupyterLab has changed its theme, once the page is shown in it.
  *
  * @returns an observer to disconnect.
  */
 export function observeTheme(changed: () => void): MutationObserver {
-  const observer = new MutationObserver(changed);
+  // With each change JupyterLab hides the whole page until the next frame, and what is hidden has no size to draw in.
+  const observer = new MutationObserver(() => requestAnimationFrame(changed));
   observer.observe(document.body, {
     attributes: true,
     attributeFilter: ['data-jp-theme-name', 'data-jp-theme-light']

@@ -36,10 +36,7 @@ export class OverlayChart implements IDisposable {
     for (const { data } of options.curves) {
       data.changed.connect(this.update, this);
     }
-    // JupyterLab hides the page for a moment when it changes the theme.
-    this._theme = observeTheme(() =>
-      requestAnimationFrame(() => this.update())
-    );
+    this._theme = observeTheme(() => this.update());
     this._size = new ResizeObserver(() => this.update());
     this._size.observe(node);
   }

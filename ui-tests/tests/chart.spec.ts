@@ -29,6 +29,8 @@ test.describe('The loss chart', () => {
     const summary = page.getByRole('figure', { name: /^Loss chart: step 999/ });
     await expect(summary).toBeVisible();
     await screenshot(page, 'chart-light');
+    // A chart that is at rest follows the theme, too.
+    await page.waitForTimeout(1000);
     await page.theme.setDarkTheme();
     await expect(page.locator('.legendtext').first()).toHaveCSS(
       'fill',
