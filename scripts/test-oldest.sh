@@ -10,7 +10,7 @@ if [ ! -e "$oldest/share/jupyter/labextensions/jupyterlab-llmtune" ]; then
   "$oldest/bin/python" -m pip install -q --disable-pip-version-check 'jupyterlab==4.4.*' 'notebook==7.4.*'
   printf '%s\n' "$(site .venv)" "$PWD" >"$(site "$oldest")/zz-dependencies.pth"
   mkdir -p "$oldest/share/jupyter/labextensions"
-  for extension in @jupyter-widgets jupyterlab-llmtune; do
+  for extension in @jupyter-widgets jupyterlab-plotly jupyterlab-llmtune; do
     ln -sfn "$PWD/.venv/share/jupyter/labextensions/$extension" "$oldest/share/jupyter/labextensions/$extension"
   done
 fi

@@ -45,9 +45,11 @@ test.describe('A newcomer', () => {
     const [own, load, first, second] = await sources(page);
     expect(own).toBe('data = []');
     expect(load).toBe('%load_ext llmtune_kernel');
-    expect(first).toMatch(/^%%finetune run\n/);
-    // Each has a name of its own.
-    expect(second).toBe(first.replace('run', 'run2'));
+    const [name, other] = [first, second].map(
+      cell => /^%%finetune (run\d*)\n/.exec(cell)![1]
+    );
+    expect(other).not.toBe(name);
+    expect(second).toBe(first.replace(name, other));
   });
 });
 

@@ -1,5 +1,6 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
+import type { Locator } from '@playwright/test';
 
 import { openNotebook } from './notebooks';
 
@@ -55,11 +56,7 @@ test('A model is tuned and asked from the sidebar alone', async ({
       timeout: MINUTE
     });
     await expect
-      .poll(async () =>
-        Number(
-          await cell.locator('.jp-llmtune-chart').getAttribute('data-points')
-        )
-      )
+      .poll(() => points(cell), { timeout: 2 * MINUTE })
       .toBeGreaterThan(8);
     await screenshot(page, 3, 'training');
   });
@@ -69,11 +66,7 @@ test('A model is tuned and asked from the sidebar alone', async ({
     const tab = page.locator('.jp-llmtune-run');
     await expect(tab.locator('.jp-llmtune-chart')).toBeVisible();
     await expect
-      .poll(async () =>
-        Number(
-          await tab.locator('.jp-llmtune-chart').getAttribute('data-points')
-        )
-      )
+      .poll(() => points(tab), { timeout: MINUTE })
       .toBeGreaterThan(3);
     await screenshot(page, 4, 'tab');
     await expect(newest.getByText('finished')).toBeVisible({
@@ -150,6 +143,12 @@ test('A model is tuned and asked by keyboard alone', async ({
     { timeout: MINUTE }
   );
 });
+
+/** How many points the chart in a part of the page has. */
+async function points(part: Locator): Promise<number> {
+  const chart = part.locator('.jp-llmtune-chart');
+  return Number(await chart.getAttribute('data-points'));
+}
 
 /** Press a key until the thing of this name has the focus. */
 async function tabTo(

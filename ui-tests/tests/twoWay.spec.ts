@@ -87,7 +87,7 @@ test.describe('The form and the cell', () => {
     await form.getByRole('button', { name: 'Insert cell' }).click();
     await expect
       .poll(() => source(page, 3))
-      .toMatch(/^%%finetune run\ndata: \$others$/);
+      .toMatch(/^%%finetune run\d*\ndata: \$others$/);
     expect(await source(page, 1)).toBe(RUN);
   });
 });
