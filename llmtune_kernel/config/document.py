@@ -12,6 +12,7 @@ import yaml
 
 from llmtune_kernel.config.problems import Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS
+from llmtune_kernel.locale import N_, _, look_up
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = [
@@ -78,7 +79,7 @@ class Document:
         except yaml.YAMLError as error:
             self.problems = [_syntax_problem(error, text, first_line)]
         except RecursionError:
-            self.problems = [Problem(first_line, "", "the values are nested too deeply")]
+            self.problems = [Problem(first_line, "", _("the values are nested too deeply"))]
 
     def _plain(self, node: yaml.Node, path: Path) -> Any:
         kind = node.tag.removeprefix(_TAG)
@@ -90,13 +91,18 @@ class Document:
             return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
         tag = node.tag.replace(_TAG, "!!")
         if not isinstance(node, yaml.ScalarNode):
-            given = "a list" if isinstance(node, yaml.SequenceNode) else "a section"
-            self._add(node, path, f"{given} cannot be read as {tag}", f"remove {tag}")
+            message = (
+                _("a list cannot be read as {tag}", tag=tag)
+                if isinstance(node, yaml.SequenceNode)
+                else _("a section cannot be read as {tag}", tag=tag)
+            )
+            self._add(node, path, message, _("remove {tag}", tag=tag))
             return None
         try:
             return _scalar(kind, node.value)
         except (KeyError, ValueError):
-            self._add(node, path, f"{node.value[:40]!r} cannot be read as {tag}", "write a plain value")
+            message = _("{value!r} cannot be read as {tag}", value=node.value[:40], tag=tag)
+            self._add(node, path, message, _("write a plain value"))
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -106,16 +112,17 @@ class Document:
                 self._add(
                     key,
                     path,
-                    "a key must be a word, not a list or a section",
-                    "put text with [ or { in quotes",
+                    _("a key must be a word, not a list or a section"),
+                    _("put text with [ or {{ in quotes"),
                 )
                 continue
             if key.value == "<<":
-                self._add(key, path, "merge keys (<<) are not supported", "write the keys out")
+                self._add(key, path, _("merge keys (<<) are not supported"), _("write the keys out"))
                 continue
             inner = (*path, key.value)
             if key.value in values:
-                self._add(key, inner, f"duplicate key, first on line {self.lines[inner]}", "keep one of them")
+                message = _("duplicate key, first on line {line}", line=self.lines[inner])
+                self._add(key, inner, message, _("keep one of them"))
                 continue
             self.lines[inner] = self._line(key)
             values[key.value] = self._plain(value, inner)
@@ -146,30 +153,42 @@ def _scalar(kind: str, text: str) -> Any:
     return {"str": text, "null": None, "bool": text.lower() == "true"}[kind]
 
 
-_IN_WORDS = [
-    ("but got '?'", "a ? cannot stand in a list in brackets", "put the text in quotes"),
-    ("expected alphabetic or numeric", "a value cannot start with * or &", "put the value in quotes"),
-    ("found character '\\t'", "a tab cannot be used here", "indent with spaces"),
-    ("that cannot start any token", "a value cannot start with {char}", "put the value in quotes"),
-    (
-        "mapping values are not allowed",
-        "unexpected colon",
-        "check the indentation, or put text with a colon in quotes",
+_TAB = "found character '\\t'"
+# What the parser says, and what is said instead: a message and a hint.
+_IN_WORDS = {
+    "but got '?'": (N_("a ? cannot stand in a list in brackets"), N_("put the text in quotes")),
+    "expected alphabetic or numeric": (
+        N_("a value cannot start with * or &"),
+        N_("put the value in quotes"),
     ),
-    ("could not find expected ':'", "a key needs a colon and a space after it", "write key: value"),
-    (
-        "expected <block end>",
-        "the indentation does not match the lines above",
-        "give keys of one section the same",
+    _TAB: (N_("a tab cannot be used here"), N_("indent with spaces")),
+    "that cannot start any token": (N_("a value cannot start with {char}"), N_("put the value in quotes")),
+    "mapping values are not allowed": (
+        N_("unexpected colon"),
+        N_("check the indentation, or put text with a colon in quotes"),
     ),
-    ("expected the node content", "a value is missing here", "put the value in quotes"),
-    ("unexpected end of stream", "a quote is opened and never closed", "close the quote"),
-    ("expected ',' or ']'", "a [ is opened and never closed", "close the list with ]"),
-    ("expected ',' or '}'", "a { is opened and never closed", "close it with }"),
-    ("aliases are not supported", "aliases (*name) are not supported", "write the value out, or in quotes"),
-    ("but found another document", "a second document starts here", "remove the --- line"),
-    ("unknown escape character", "a backslash in double quotes starts an escape", "use single quotes"),
-]
+    "could not find expected ':'": (
+        N_("a key needs a colon and a space after it"),
+        N_("write key: value"),
+    ),
+    "expected <block end>": (
+        N_("the indentation does not match the lines above"),
+        N_("give keys of one section the same"),
+    ),
+    "expected the node content": (N_("a value is missing here"), N_("put the value in quotes")),
+    "unexpected end of stream": (N_("a quote is opened and never closed"), N_("close the quote")),
+    "expected ',' or ']'": (N_("a [ is opened and never closed"), N_("close the list with ]")),
+    "expected ',' or '}'": (N_("a { is opened and never closed"), N_("close it with }")),
+    "aliases are not supported": (
+        N_("aliases (*name) are not supported"),
+        N_("write the value out, or in quotes"),
+    ),
+    "but found another document": (N_("a second document starts here"), N_("remove the --- line")),
+    "unknown escape character": (
+        N_("a backslash in double quotes starts an escape"),
+        N_("use single quotes"),
+    ),
+}
 # Of these the start is the place to look at: the parser notices only later.
 _LOOK_AT_START = ("could not find expected ':'", "unexpected end of stream", "expected ',' or")
 
@@ -180,8 +199,8 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
         return Problem(
             before.count("\n") + first_line,
             "",
-            "YAML syntax error: a character that cannot be shown",
-            "remove it",
+            _("YAML syntax error: a character that cannot be shown"),
+            _("remove it"),
         )
     said = error.problem or str(error)
     mark = error.problem_mark or error.context_mark
@@ -192,14 +211,16 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
     row = rows[line] if line < len(rows) else ""
     message, hint = said, ""
     if "\t" in row[: len(row) - len(row.lstrip())]:
-        said = "found character '\\t'"
-    for words, message_, hint_ in _IN_WORDS:
+        said = _TAB
+    for words, (message_, hint_) in _IN_WORDS.items():
         if words in said:
-            message, hint = message_.replace("{char}", row[column : column + 1]), hint_
+            message = look_up(message_).replace("{char}", row[column : column + 1])
+            hint = look_up(hint_)
             break
     if line > 0 and ("mapping values" in said or "expected <block end>" in said):
         hint = _keys_under_a_short_form(rows[line - 1], row) or hint
-    return Problem(line + first_line, "", f"YAML syntax error at column {column + 1}: {message}", hint)
+    message = _("YAML syntax error at column {column}: {message}", column=column + 1, message=message)
+    return Problem(line + first_line, "", message, hint)
 
 
 def _keys_under_a_short_form(above: str, row: str) -> str:
@@ -207,4 +228,5 @@ def _keys_under_a_short_form(above: str, row: str) -> str:
     short = re.match(r"(\w+): +([^\s#{\['\"][^#]*?) *(#.*)?$", above)
     if short is None or short[1] not in SHORT_FORMS or row[:1] != " ":
         return ""
-    return f"write {short[1]}: {{{SHORT_FORMS[short[1]]}: {short[2]}, {row.partition('#')[0].strip()}}}"
+    written = f"{short[1]}: {{{SHORT_FORMS[short[1]]}: {short[2]}, {row.partition('#')[0].strip()}}}"
+    return _("write {value}", value=written)

@@ -1,5 +1,7 @@
 """The one error class meant for users."""
 
+from llmtune_kernel.locale import _
+
 
 class UserError(Exception):
     """A mistake that the user can mend; shown as text, never as a traceback.
@@ -19,9 +21,9 @@ class UserError(Exception):
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
-            lines.append(f"  where: {self.where}")
+            lines.append(_("  where: {where}", where=self.where))
         if self.fix:
-            lines.append(f"  fix:   {self.fix}")
+            lines.append(_("  fix:   {fix}", fix=self.fix))
         return "\n".join(lines)
 
     def _render_traceback_(self) -> list[str]:

@@ -14,11 +14,19 @@ from pydantic_core import ErrorDetails
 from llmtune_kernel.config.document import is_number
 from llmtune_kernel.config.problems import Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS
-from llmtune_kernel.config.schema import Schema, cached_schema, choices, expected, paths, properties
+from llmtune_kernel.config.schema import (
+    Schema,
+    cached_schema,
+    choices,
+    expected,
+    kinds,
+    one_of,
+    paths,
+    properties,
+)
+from llmtune_kernel.locale import _, either, look_up
 
 Place = tuple[int | None, str]
-
-_NAME_THE_ROWS = "name the rows to train on: data: $rows, or data: rows.jsonl"
 
 # Names of the same things elsewhere: LLaMA-Factory's, older ones of transformers, and what people call them.
 OTHER_NAMES = {
@@ -76,7 +84,8 @@ def explain_llama_factory(values: dict[str, Any]) -> tuple[str, str] | None:
         return None
     names = {path.rpartition(".")[2]: path for path in paths()} | OTHER_NAMES
     ours = [f"{key} → {names[key]}" for key in values if key in names and key != "trust_remote_code"]
-    return "this is a LLaMA-Factory file; translating one is not supported yet", "write: " + ", ".join(ours)
+    message = _("this is a LLaMA-Factory file; translating one is not supported yet")
+    return message, _("write: {keys}", keys=", ".join(ours))
 
 
 def _resolve(location: Path) -> tuple[Path, Schema]:
@@ -100,65 +109,84 @@ def _resolve(location: Path) -> tuple[Path, Schema]:
 def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
     """Message and hint."""
     if not node:
-        return "unknown key", _about_unknown(path)
-    about_data = _NAME_THE_ROWS if path in (("data",), ("data", "train")) else ""
+        return _("unknown key"), _about_unknown(path)
+    about_data = ""
+    if path in (("data",), ("data", "train")):
+        about_data = _("name the rows to train on: data: $rows, or data: rows.jsonl")
     if details["type"] == "missing":
-        return "is missing", about_data
+        return _("is missing"), about_data
     if details["type"] == "value_error":
         message, *hints = details["ctx"]["error"].args
         return message, hints[0] if hints else ""
     value = details["input"]
     if details["type"].startswith("union_tag"):
         value = details["ctx"].get("tag", value)
-        wanted = "one of " + ", ".join(choices(node))
+        wanted = one_of(choices(node))
     else:
         described = path and isinstance(path[-1], int) and node.get("description")
-        wanted = described or expected(node)
+        wanted = look_up(described) if described else expected(node)
         if len(path) == 1 and path[0] in SHORT_FORMS:
-            wanted = f"{expected(properties(node)[SHORT_FORMS[str(path[0])]])}, or {wanted}"
-    return f"must be {wanted}; got {_shown(value)}", about_data or _about_value(node, value)
+            short = expected(properties(node)[SHORT_FORMS[str(path[0])]])
+            wanted = _("{short}, or {wanted}", short=short, wanted=wanted)
+    message = _("must be {wanted}; got {value}", wanted=wanted, value=_shown(value))
+    return message, about_data or _about_value(node, value)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return "a section"
+        return _("a section")
     if isinstance(value, list):
-        return "a list" if value else "an empty list"
+        return _("a list") if value else _("an empty list")
     if value is None:
-        return "nothing"
+        return _("nothing")
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:60] + "…"
 
 
 def _about_value(node: Schema, value: object) -> str:
     """How to mend a value of the wrong kind; empty where the message says it."""
-    wanted = expected(node)
+    wanted = kinds(node)
     if isinstance(value, str):
         close = difflib.get_close_matches(value.lower(), choices(node), n=1, cutoff=0.6)
         if close:
-            return f"did you mean {close[0]}?"
-        if "number" in wanted and is_number(value):
-            return "write it without quotes"
-        if "true or false" in wanted and value.lower() in ("yes", "on", "no", "off"):
-            return f"write {'true' if value.lower() in ('yes', 'on') else 'false'}"
+            return _did_you_mean(close[0])
+        if wanted & {"integer", "number"} and is_number(value):
+            return _("write it without quotes")
+        if "boolean" in wanted and value.lower() in ("yes", "on", "no", "off"):
+            return _("write {value}", value="true" if value.lower() in ("yes", "on") else "false")
         if "null" in wanted and value.lower() == "none":
-            return "write null"
-        if "a list" in wanted and value:
+            return _("write {value}", value="null")
+        if "array" in wanted and value:
             return _as_list(value)
-        if "section" in wanted and re.match(r"\w+:\S", value):
-            return "put a space after the colon"
-    elif isinstance(value, float) and "whole number" in wanted and value.is_integer():
-        return f"write {value:.0f}"
-    elif isinstance(value, dict) and "role" in value and "turn" in wanted:
-        return "a prompt of several turns is a list: [{role: user, content: Hello}]"
-    elif value is not None and not isinstance(value, list) and "text" in wanted:
-        return _as_list(str(value)) if node.get("type") == "array" else "put it in quotes"
+        if "object" in wanted and re.match(r"\w+:\S", value):
+            return _("put a space after the colon")
+    elif isinstance(value, float) and "integer" in wanted and value.is_integer():
+        return _("write {value}", value=f"{value:.0f}")
+    elif isinstance(value, dict) and "role" in value and _lists_turns(node):
+        return _("a prompt of several turns is a list: [{{role: user, content: Hello}}]")
+    elif value is not None and not isinstance(value, list):
+        if node.get("type") == "array" and "string" in kinds(node["items"]):
+            return _as_list(str(value))
+        if "string" in wanted:
+            return _("put it in quotes")
     return ""
+
+
+def _lists_turns(node: Schema) -> bool:
+    """Whether a value may be a list of sections, or hold such lists."""
+    if node.get("type") == "array":
+        return "object" in kinds(node["items"]) or _lists_turns(node["items"])
+    return any(_lists_turns(part) for part in node.get("anyOf", []))
 
 
 def _as_list(text: str) -> str:
     plain = re.fullmatch(r"[\w-]+", text) and not is_number(text)
-    return f"write it as a list: [{text if plain else json.dumps(text, ensure_ascii=False)}]"
+    item = text if plain else json.dumps(text, ensure_ascii=False)
+    return _("write it as a list: [{item}]", item=item)
+
+
+def _did_you_mean(name: str) -> str:
+    return _("did you mean {name}?", name=name)
 
 
 def _about_unknown(path: Path) -> str:
@@ -167,31 +195,31 @@ def _about_unknown(path: Path) -> str:
     here = ".".join(parents)
     every = list(paths())
     if "." in name and name in every:
-        section, _, key = name.rpartition(".")
-        return f"write {key} on a line of its own under {section}"
+        section, key = name.rsplit(".", 1)
+        return _("write {key} on a line of its own under {section}", key=key, section=section)
     homes = [
         home for known in every if (home := known.rpartition("."))[2] == name and home[0] not in ("", here)
     ]
     if homes:
-        return "it belongs under " + " or ".join(home for home, _, _ in homes)
+        return _("it belongs under {sections}", sections=either(home[0] for home in homes))
     if name in OTHER_NAMES:
-        return f"did you mean {OTHER_NAMES[name].removeprefix(f'{here}.')}?"
+        return _did_you_mean(OTHER_NAMES[name].removeprefix(f"{here}."))
     types = [
         member["properties"]["type"]["const"]
         for member in _node_at(parents).get("oneOf", [])
         if name in member["properties"]
     ]
     if types:
-        return f"only type {' or '.join(types)} has it"
+        return _("only type {types} has it", types=either(types))
     beside = list(properties(_node_at(parents)))
     close = difflib.get_close_matches(name, beside, n=1, cutoff=0.7)
     if close:
-        return f"did you mean {close[0]}?"
+        return _did_you_mean(close[0])
     by_name = {known.rpartition(".")[2]: known for known in every}
     close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
     if close:
-        return f"did you mean {by_name[close[0]]}?"
-    return "valid keys: " + ", ".join(beside)
+        return _did_you_mean(by_name[close[0]])
+    return _("valid keys: {keys}", keys=", ".join(beside))
 
 
 def _node_at(parents: list[str]) -> Schema:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _, _n
 
 Path = tuple[str | int, ...]
 
@@ -29,7 +30,7 @@ class Problem:
     override: str = ""
 
     def __str__(self) -> str:
-        line = f"line {self.line}" if self.line is not None else ""
+        line = _("line {line}", line=self.line) if self.line is not None else ""
         key = "" if self.override.startswith(f"--set {self.key}=") else self.key
         places = [place for place in (line, self.override, key) if place]
         return ": ".join([*places, self.message]) + (f"; {self.hint}" if self.hint else "")
@@ -45,8 +46,11 @@ class ConfigError(UserError):
     def __init__(self, problems: Sequence[Problem], source: str) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.line or 0)
         self.source = source
-        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        super().__init__("\n".join([f"The configuration has {count}:", *map(str, self.problems)]), source)
+        said = _n(
+            "The configuration has 1 mistake:", "The configuration has {count} mistakes:", len(problems)
+        )
+        where = _("cell") if source == "cell" else source
+        super().__init__("\n".join([said, *map(str, self.problems)]), where)
 
 
 def dotted(path: Path) -> str:

@@ -11,6 +11,7 @@ from llmtune_kernel.config.document import Document, dump
 from llmtune_kernel.config.explain import Place, explain, explain_llama_factory
 from llmtune_kernel.config.problems import ConfigError, Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS, RunConfig, expand_short_forms
+from llmtune_kernel.locale import _
 
 
 def read_config(
@@ -40,8 +41,8 @@ def read_config(
     for override in overrides:
         values = _apply(override, expand_short_forms(values), places, problems)
     if not values and not problems:
-        hint = "write at least the rows to train on: data: $rows, or data: rows.jsonl"
-        raise ConfigError([Problem(None, "", "the text is empty", hint)], source)
+        hint = _("write at least the rows to train on: data: $rows, or data: rows.jsonl")
+        raise ConfigError([Problem(None, "", _("the text is empty"), hint)], source)
     if resume is not None:
         values["resume"] = resume
     return _validate(values, places, problems, source)
@@ -82,9 +83,10 @@ def _sections(document: Document, first_line: int, source: str) -> dict[str, Any
             raise ConfigError(document.problems, source)
         return {}
     if not isinstance(values, dict):
-        given = "a list" if isinstance(values, list) else repr(values)
-        hint = "write keys and values, with a space after the colon, such as data: rows.jsonl"
-        raise ConfigError([Problem(first_line, "", f"expected sections, got {given:.60}", hint)], source)
+        given = _("a list") if isinstance(values, list) else repr(values)
+        message = _("expected sections, got {given}", given=given[:60])
+        hint = _("write keys and values, with a space after the colon, such as data: rows.jsonl")
+        raise ConfigError([Problem(first_line, "", message, hint)], source)
     foreign = explain_llama_factory(values)
     if foreign:
         raise ConfigError([Problem(document.lines["model_name_or_path",], "", *foreign)], source)
@@ -100,8 +102,8 @@ def _apply(
     path: Path = tuple(key.split("."))
     shown = f"--set {key}={text}" if len(text) <= 40 else f"--set {key}={text[:40]}…"
     if not equals or not all(path):
-        hint = "write KEY=VALUE, such as training.max_steps=10"
-        problems.append(Problem(None, "", "has no key or no value", hint, f"--set {override}"))
+        hint = _("write KEY=VALUE, such as training.max_steps=10")
+        problems.append(Problem(None, "", _("has no key or no value"), hint, f"--set {override}"))
         return values
     document = Document(text)
     if document.problems:
@@ -115,7 +117,9 @@ def _apply(
         inner = target.setdefault(str(part), {})
         places.setdefault(path[:depth], (None, shown))
         if not isinstance(inner, dict):
-            problems.append(Problem(None, key, f"{dotted(path[:depth])} is not a section", "", shown))
+            problems.append(
+                Problem(None, key, _("{key} is not a section", key=dotted(path[:depth])), "", shown)
+            )
             return values
         target = inner
     target[str(path[-1])] = document.value

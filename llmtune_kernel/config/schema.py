@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llmtune_kernel.config.run import RunConfig
+from llmtune_kernel.locale import _, either, look_up
 
 Schema = dict[str, Any]
 
@@ -70,42 +71,60 @@ def choices(node: Schema) -> list[str]:
     return list(node.get("enum", []))
 
 
+def kinds(node: Schema) -> set[str]:
+    """The types of JSON that a value may have; a value of a few words or constants is of the type choice."""
+    if "anyOf" in node:
+        return set().union(*(kinds(part) for part in node["anyOf"]))
+    if "const" in node or choices(node):
+        return {"object"} if "oneOf" in node else {"choice"}
+    return {str(node.get("type"))}
+
+
 def expected(node: Schema) -> str:
     """What a value must be, in words that follow "must be": `a whole number of at least 1, or null`."""
     if "anyOf" in node:
         parts = [expected(part) for part in node["anyOf"]]
-        return ", ".join(parts[:-1]) + " or " + parts[-1]
+        return either([", ".join(parts[:-1]), parts[-1]])
     if "const" in node:
         return str(node["const"]).lower() if isinstance(node["const"], bool) else str(node["const"])
-    words = choices(node)
-    if words:
-        return "one of " + ", ".join(words)
+    if "oneOf" not in node and (words := choices(node)):
+        return one_of(words)
     kind = node.get("type")
     if kind in ("integer", "number"):
-        return ("a whole number" if kind == "integer" else "a number") + _bounds(node)
+        number, bounds = _("a whole number") if kind == "integer" else _("a number"), _bounds(node)
+        return _("{number} {bounds}", number=number, bounds=bounds) if bounds else number
     if kind == "array":
         items = node["items"]
-        each = items.get("description") or expected(items)
-        return f"a list{' of at least one item' if node.get('minItems') else ''}, each {each}"
+        each = look_up(items["description"]) if items.get("description") else expected(items)
+        if node.get("minItems"):
+            return _("a list of at least one item, each {each}", each=each)
+        return _("a list, each {each}", each=each)
     if kind == "string":
-        return "text that is not empty" if node.get("minLength") else "text"
+        return _("text that is not empty") if node.get("minLength") else _("text")
     if kind == "object" or "oneOf" in node:
-        return "a section of keys such as " + ", ".join(list(properties(node))[:3])
-    return {"boolean": "true or false", "null": "null"}[str(kind)]
+        return _("a section of keys such as {keys}", keys=", ".join(list(properties(node))[:3]))
+    return _("true or false") if kind == "boolean" else "null"
+
+
+def one_of(words: Sequence[str]) -> str:
+    """What a choice of words asks for."""
+    return _("one of {words}", words=", ".join(words))
 
 
 def _bounds(node: Schema) -> str:
     low, above = node.get("minimum"), node.get("exclusiveMinimum")
     high, below = node.get("maximum"), node.get("exclusiveMaximum")
-    parts = []
     if low is not None and high is not None:
-        return f" from {low} to {high}"
+        return _("from {low} to {high}", low=low, high=high)
+    parts = []
     if low is not None:
-        parts.append(f"of at least {low}")
+        parts.append(_("of at least {low}", low=low))
     if above is not None:
-        parts.append(f"above {above}")
+        parts.append(_("above {low}", low=above))
     if high is not None:
-        parts.append(f"at most {high}")
+        parts.append(_("at most {high}", high=high))
     if below is not None:
-        parts.append(f"below {below}")
-    return " " + " and ".join(parts) if parts else ""
+        parts.append(_("below {high}", high=below))
+    if len(parts) == 2:
+        return _("{low} and {high}", low=parts[0], high=parts[1])
+    return "".join(parts)

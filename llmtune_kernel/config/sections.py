@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
+from llmtune_kernel.locale import N_, _
+
 OTHER_TRACKERS = frozenset(
     {
         "aim",
@@ -69,15 +71,15 @@ class ModelConfig(Section):
     @classmethod
     def _never_remote_code(cls, value: object) -> object:
         if value is True:
-            raise ValueError("code that comes with a model is never run", "leave this key out")
+            raise ValueError(_("code that comes with a model is never run"), _("leave this key out"))
         return value
 
 
 def _check_variable(value: str) -> str:
     if value.startswith("$") and not value[1:].isidentifier():
         raise ValueError(
-            f"{value!r} does not name a variable",
-            "write $ and the name of one, such as $rows, or a file path",
+            _("{value!r} does not name a variable", value=value),
+            _("write $ and the name of one, such as $rows, or a file path"),
         )
     return value
 
@@ -120,11 +122,13 @@ class DataConfig(Section):
     @classmethod
     def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:
         if value > 0 and info.data.get("eval") is not None:
-            raise ValueError("data.eval and data.eval_fraction exclude each other", "keep one of the two")
+            raise ValueError(
+                _("data.eval and data.eval_fraction exclude each other"), _("keep one of the two")
+            )
         return value
 
 
-ModuleName = Annotated[str, Field(min_length=1, description="the name of a module")]
+ModuleName = Annotated[str, Field(min_length=1, description=N_("the name of a module"))]
 
 
 class LoraMethod(Section):
@@ -241,18 +245,20 @@ class TrainingConfig(Section):
 def _check_turn(turn: dict[str, str]) -> dict[str, str]:
     if turn.keys() != {"role", "content"} or turn["role"] not in ("system", "user", "assistant"):
         raise ValueError(
-            "a turn has a role (system, user or assistant) and a content",
-            "write {role: user, content: Hello}",
+            _("a turn has a role (system, user or assistant) and a content"),
+            _("write {{role: user, content: Hello}}"),
         )
     return turn
 
 
 Turn = Annotated[
-    dict[str, str], Field(description="a turn {role: …, content: …}, both text"), AfterValidator(_check_turn)
+    dict[str, str],
+    Field(description=N_("a turn {role: …, content: …}, both text")),
+    AfterValidator(_check_turn),
 ]
 Prompt = Annotated[
     Annotated[str, Field(min_length=1)] | Annotated[list[Turn], Field(min_length=1)],
-    Field(description="text, or a list of turns {role: …, content: …}"),
+    Field(description=N_("text, or a list of turns {role: …, content: …}")),
 ]
 
 
@@ -308,7 +314,9 @@ class TrackingConfig(Section):
             return []
         for name in names if isinstance(names, list) else []:
             if isinstance(name, str) and name in OTHER_TRACKERS:
-                raise ValueError(f"{name} is not supported yet", "allowed are tensorboard and none")
+                raise ValueError(
+                    _("{name} is not supported yet", name=name), _("allowed are tensorboard and none")
+                )
         return names
 
 

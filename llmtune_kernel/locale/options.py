@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 def mistake(message: str) -> str:
     """What argparse found wrong, in the user's language; as it is where it is not known."""
     for known in _MISTAKES:
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(known))
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(known))
         if found := re.fullmatch(pattern, message, re.DOTALL):
             return look_up(known).format(**{name: mistake(part) for name, part in found.groupdict().items()})
     return message

@@ -6,6 +6,7 @@ import functools
 import gettext
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from llmtune_kernel.locale.language import ENGLISH, language
@@ -34,6 +35,17 @@ def _n(one: str, many: str, count: int, /, **values: object) -> str:
     forms = table.forms(one) if table else None
     text = forms[table.plural(count)] if table and forms else one if count == 1 else many
     return text.format(count=count, **values)
+
+
+def sentence(words: str) -> str:
+    """`words` with a capital letter and a full stop; a question keeps its mark."""
+    capital = words[:1].upper() + words[1:]
+    return capital if words.endswith(("?", "？")) or not words else _("{sentence}.", sentence=capital)
+
+
+def either(choices: Iterable[str]) -> str:
+    """`a or b or c`."""
+    return _(" or ").join(choices)
 
 
 def N_(text: str) -> str:
