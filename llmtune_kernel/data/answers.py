@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import Conversation
+from llmtune_kernel.locale import _
 
 Span = tuple[int, int]
 Message = dict[str, Any]
@@ -20,12 +21,10 @@ Message = dict[str, Any]
 class TemplateProblem(Exception):
     """Why the chat template cannot be used for a conversation, and what to do about it."""
 
-    def __init__(
-        self, reason: str, fix: str = "Change these rows, or choose a model with another template."
-    ) -> None:
+    def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__(reason, fix)
         self.reason = reason
-        self.fix = fix
+        self.fix = fix or _("Change these rows, or choose a model with another template.")
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class ChatTemplate:
         """Raises UserError if the tokenizer has no chat template."""
         if tokenizer.chat_template is None:
             raise UserError(
-                "The tokenizer has no chat template, and the rows are conversations.",
+                _("The tokenizer has no chat template, and the rows are conversations."),
                 str(tokenizer.name_or_path),
-                "Choose an instruction-tuned model, or give rows of prompt and completion, or of text.",
+                _("Choose an instruction-tuned model, or give rows of prompt and completion, or of text."),
             )
         self._tokenizer = tokenizer
         self._skeletons: dict[tuple[str, ...], _Skeleton | None] = {}
@@ -75,7 +74,7 @@ class ChatTemplate:
                 messages, tools=conversation.tools, tokenize=False, add_generation_prompt=prompt
             )
         except Exception as error:  # a template is a program and may raise anything
-            raise TemplateProblem(f"the chat template refuses it: {error}") from error
+            raise TemplateProblem(_("the chat template refuses it: {error}", error=error)) from error
         return text
 
     def _end_marks(self) -> re.Pattern[str]:
@@ -162,19 +161,27 @@ class ChatTemplate:
             limit = following[0] if following and following[0] is not None else limit
         content = self._content(text, conversation, number) if message["content"] else None
         if content is None and not message.get("tool_calls"):
-            raise TemplateProblem(f"turn {number} cannot be found in what the chat template writes")
+            raise TemplateProblem(
+                _("turn {number} cannot be found in what the chat template writes", number=number)
+            )
         begin = self._begin(text, conversation, number)
         if begin is None:
             begin = content[0] if content else self._header(text, conversation, number)
         if begin is None:
             raise TemplateProblem(
-                f"the start of turn {number} cannot be found in what the chat template writes"
+                _(
+                    "the start of turn {number} cannot be found in what the chat template writes",
+                    number=number,
+                )
             )
         stop = content[1] if content else begin
         end = self._ends.search(text, stop, limit)
         if end is None and message.get("tool_calls"):
             raise TemplateProblem(
-                f"the end of the tool calls of turn {number} is not marked by the chat template"
+                _(
+                    "the end of the tool calls of turn {number} is not marked by the chat template",
+                    number=number,
+                )
             )
         return begin, end.end() if end else stop
 
@@ -228,9 +235,13 @@ def _contents(text: str, between: list[str], messages: list[Message]) -> list[Sp
 
 def _check_tools(text: str, conversation: Conversation) -> None:
     calls = [call for message in conversation.messages for call in message.get("tool_calls", ())]
-    for what, functions in (("the tools", conversation.tools or ()), ("tool calls", calls)):
+    tools = _("the chat template leaves out the tools")
+    for reason, functions in (
+        (tools, conversation.tools or ()),
+        (_("the chat template leaves out tool calls"), calls),
+    ):
         if any(item["function"]["name"] not in text for item in functions):
             raise TemplateProblem(
-                f"the chat template leaves out {what}",
-                "Choose a model whose chat template writes tools, or remove these rows.",
+                reason,
+                _("Choose a model whose chat template writes tools, or remove these rows."),
             )

@@ -15,6 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
+from llmtune_kernel.locale import _
 
 Row = dict[str, Any]
 Convert = Callable[[Any], Any]
@@ -104,9 +105,9 @@ def _to_json(value: Any, row: int, column: str, name: str) -> str | None:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(
-            f"A value of {name} cannot be stored: {error}.",
-            f"{name}, row {row}, column {column!r}",
-            "Use text, numbers, lists and dicts.",
+            _("A value of {name} cannot be stored: {error}.", name=name, error=error),
+            _("{name}, row {row}, column {column!r}", name=name, row=row, column=column),
+            _("Use text, numbers, lists and dicts."),
         ) from error
 
 

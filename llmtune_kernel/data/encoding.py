@@ -13,6 +13,7 @@ from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, to_example
 from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, Rendered
 from llmtune_kernel.data.turns import RowProblem
+from llmtune_kernel.locale import _
 
 OnProgress = Callable[[int, int], None]
 
@@ -79,7 +80,9 @@ def split_rows(count: int, eval_fraction: float, seed: int) -> tuple[list[int], 
     """
     if count < 2:
         raise UserError(
-            "One row cannot be split into training and evaluation.", "data: eval_fraction", "Set it to 0."
+            _("One row cannot be split into training and evaluation."),
+            "data: eval_fraction",
+            _("Set it to 0."),
         )
     held = min(max(round(count * eval_fraction), 1), count - 1)
     evaluation = set(random.Random(seed).sample(range(count), held))
@@ -122,8 +125,11 @@ def _add(
 def _untrained(item: Encoded, number: int, max_length: int) -> RowProblem:
     first = next((place for place, label in enumerate(item.labels[1:], start=1) if label != IGNORED), None)
     if first is None:
-        return RowProblem(number, "", "no token of it is trained")
-    reason = f"its answer starts after {first:,} tokens and is cut off"
+        return RowProblem(number, "", _("no token of it is trained"))
+    reason = _("its answer starts after {first:,} tokens and is cut off", first=first)
     return RowProblem(
-        number, "", reason, f"Raise data: max_length ({max_length:,} tokens now), or remove these rows."
+        number,
+        "",
+        reason,
+        _("Raise data: max_length ({max_length:,} tokens now), or remove these rows.", max_length=max_length),
     )

@@ -15,6 +15,7 @@ from llmtune_kernel.data.turns import (
     from_sharegpt,
     read_tools,
 )
+from llmtune_kernel.locale import N_, _, look_up
 
 Row = dict[str, Any]
 Message = dict[str, Any]
@@ -52,11 +53,11 @@ class PlainText:
 Example = Conversation | PlainText
 
 NEEDS = {
-    "alpaca": "columns instruction and output; input, system and history are optional",
-    "messages": "a column messages (or conversations): a list of {role, content}; tools is optional",
-    "sharegpt": "a column conversations: a list of {from, value}; system and tools are optional",
-    "prompt_completion": "columns prompt and completion",
-    "text": "a column text",
+    "alpaca": N_("columns instruction and output; input, system and history are optional"),
+    "messages": N_("a column messages (or conversations): a list of {role, content}; tools is optional"),
+    "sharegpt": N_("a column conversations: a list of {from, value}; system and tools are optional"),
+    "prompt_completion": N_("columns prompt and completion"),
+    "text": N_("a column text"),
 }
 REQUIRED = {
     "alpaca": ("instruction", "output"),
@@ -89,9 +90,9 @@ def recognise(rows: Sequence[Row], format: str = "auto") -> RowFormat:
     missing = [column for column in required if column not in present]
     if missing:
         raise UserError(
-            f"The rows have no column {_quoted(missing)}.",
-            f"columns found: {', '.join(present) or 'none'}",
-            f"The format {name} needs {NEEDS[name]}.",
+            _("The rows have no column {columns}.", columns=_quoted(missing)),
+            _("columns found: {columns}", columns=", ".join(present) or _("none")),
+            _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
         )
     return RowFormat(name, [*required, *(column for column in OPTIONAL[name] if column in present)])
 
@@ -113,9 +114,13 @@ def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
     """
     lines = [str(problem) for problem in problems[:10]]
     if len(problems) > len(lines):
-        lines.append(f"and {len(problems) - len(lines):,} more")
+        lines.append(_("and {count:,} more", count=len(problems) - len(lines)))
     raise UserError(
-        f"{len(problems):,} of {rows:,} rows cannot be trained on (rows are counted from 0).",
+        _(
+            "{wrong:,} of {rows:,} rows cannot be trained on (rows are counted from 0).",
+            wrong=len(problems),
+            rows=rows,
+        ),
         "\n         ".join(lines),
         "\n         ".join(dict.fromkeys(problem.fix for problem in problems)),
     )
@@ -126,27 +131,46 @@ def _recognise_all(rows: Sequence[Row], present: list[str]) -> str:
     several = next((names for names in found if len(names) > 1), None)
     if several:
         raise UserError(
-            f"The rows fit several formats: {', '.join(several)}.",
-            f"columns found: {', '.join(present)}",
-            f"Say which one is meant, for example format: {several[0]}.",
+            _("The rows fit several formats: {formats}.", formats=", ".join(several)),
+            _("columns found: {columns}", columns=", ".join(present)),
+            _("Say which one is meant, for example format: {first}.", first=several[0]),
         )
     first = next((number for number, names in enumerate(found) if names), None)
     if first is None:
         raise UserError(
-            "The rows fit no format.",
-            f"columns found: {', '.join(map(_shape, [rows[0]])) if rows and present else 'none'}",
-            "Rename the columns to one of\n"
-            + "\n".join(f"         {name}: {needs}" for name, needs in NEEDS.items()),
+            _("The rows fit no format."),
+            _("columns found: {columns}", columns=_shape(rows[0]) if rows and present else _("none")),
+            "\n".join(
+                [
+                    _("Rename the columns to one of"),
+                    *(f"         {name}: {look_up(needs)}" for name, needs in NEEDS.items()),
+                ]
+            ),
         )
     name = found[first][0]
     for number, (row, names) in enumerate(zip(rows, found, strict=True)):
         if name in names or (not names and _has_part(row, name)):
             continue
-        other = f"{names[0]}" if names else f"no format; it has {_shape(row)}"
+        if names:
+            what = _(
+                "The rows are of mixed formats: row {first} is {name}, row {number} is {other}.",
+                first=first,
+                name=name,
+                number=number,
+                other=names[0],
+            )
+        else:
+            what = _(
+                "The rows are of mixed formats: row {first} is {name}, row {number} is no format; it has {shape}.",
+                first=first,
+                name=name,
+                number=number,
+                shape=_shape(row),
+            )
         raise UserError(
-            f"The rows are of mixed formats: row {first} is {name}, row {number} is {other}.",
-            f"row {number}",
-            "Give every row the same columns.",
+            what,
+            _("row {row}", row=number),
+            _("Give every row the same columns."),
         )
     return name
 
@@ -185,14 +209,15 @@ def _shape(row: Row) -> str:
     kinds = []
     for column, value in row.items():
         keys = _keys_of_turns(value)
-        shape = f"list of {{{', '.join(sorted(map(str, keys)))}}}" if keys else type(value).__name__
+        named = ", ".join(sorted(map(str, keys)))
+        shape = _("list of {{{keys}}}", keys=named) if keys else type(value).__name__
         if value is not None:
             kinds.append(f"{column} ({shape})")
-    return ", ".join(kinds) or "no values"
+    return ", ".join(kinds) or _("no values")
 
 
 def _quoted(columns: Sequence[str]) -> str:
-    return " and ".join(repr(column) for column in columns)
+    return _(" and ").join(repr(column) for column in columns)
 
 
 def _read_alpaca(row: Row, number: int, format: RowFormat) -> Example:
@@ -203,7 +228,7 @@ def _read_alpaca(row: Row, number: int, format: RowFormat) -> Example:
     pairs = history if isinstance(history, list) else [history]
     for pair in pairs:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise RowProblem(number, "history", "is not a list of [question, answer] pairs")
+            raise RowProblem(number, "history", _("is not a list of [question, answer] pairs"))
         messages.append({"role": "user", "content": check_text(pair[0], number, "history")})
         messages.append({"role": "assistant", "content": check_text(pair[1], number, "history")})
     question = check_text(row.get("instruction"), number, "instruction")
@@ -224,7 +249,8 @@ def _read_sharegpt(row: Row, number: int, format: RowFormat) -> Example:
     messages = from_sharegpt(row.get("conversations"), number, "conversations")
     if row.get("system"):
         if messages and messages[0]["role"] == "system":
-            raise RowProblem(number, "system", "is given, and the conversation starts with a system turn too")
+            reason = _("is given, and the conversation starts with a system turn too")
+            raise RowProblem(number, "system", reason)
         messages.insert(0, {"role": "system", "content": check_text(row["system"], number, "system")})
     tools = read_tools(row.get("tools"), number)
     return Conversation(alternating(messages, number, "conversations"), tools)
@@ -248,7 +274,7 @@ def _turns(value: Any, number: int, column: str, role: str) -> list[Message]:
 def _read_text(row: Row, number: int, format: RowFormat) -> Example:
     text = check_text(row.get("text"), number, "text")
     if not text:
-        raise RowProblem(number, "text", "is empty")
+        raise RowProblem(number, "text", _("is empty"))
     return PlainText(text)
 
 

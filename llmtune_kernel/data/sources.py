@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
+from llmtune_kernel.locale import N_, _, either, look_up
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 Row = dict[str, Any]
 
-CONTAINERS = "a list of dicts, a pandas or polars DataFrame, a pyarrow Table or a datasets.Dataset"
+CONTAINERS = N_("a list of dicts, a pandas or polars DataFrame, a pyarrow Table or a datasets.Dataset")
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,12 @@ def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> 
         table = _to_table(value, label, name)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise UserError(
-            f"The rows of {label} cannot be stored: {error}", label, "Use text, numbers, lists and dicts."
+            _("The rows of {label} cannot be stored: {error}", label=label, error=error),
+            label,
+            _("Use text, numbers, lists and dicts."),
         ) from error
     if table.num_rows == 0 or table.num_columns == 0:
-        raise UserError(f"{label} has no rows.", label, "Give it at least one row.")
+        raise UserError(_("{name} has no rows.", name=label), label, _("Give it at least one row."))
     rows = arrow.rows_of(table.to_batches(arrow.BATCH_ROWS), table.schema)
     fingerprint = arrow.fingerprint_rows(table.column_names, rows)
     table = table.replace_schema_metadata({arrow.FINGERPRINT_KEY: fingerprint.encode()})
@@ -105,11 +108,17 @@ def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
     try:
         rows = list(itertools.islice(READERS[path.suffix.lower()](path), limit))
     except UnicodeDecodeError as error:
-        raise UserError(f"{path.name} is not UTF-8 text.", str(path), "Save it as UTF-8.") from error
+        raise UserError(
+            _("{name} is not UTF-8 text.", name=path.name), str(path), _("Save it as UTF-8.")
+        ) from error
     except OSError as error:
-        raise UserError(f"{path.name} cannot be read: {error}.", str(path)) from error
+        raise UserError(
+            _("{name} cannot be read: {error}.", name=path.name, error=error), str(path)
+        ) from error
     if not rows:
-        raise UserError(f"{path.name} has no rows.", str(path), "Give a file with at least one row.")
+        raise UserError(
+            _("{name} has no rows.", name=path.name), str(path), _("Give a file with at least one row.")
+        )
     return rows
 
 
@@ -146,7 +155,11 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
         table: pa.Table = value
         twice = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
         if twice is not None:
-            raise UserError(f"{name} has two columns named {twice!r}.", name, "Rename one of them.")
+            raise UserError(
+                _("{name} has two columns named {column!r}.", name=name, column=twice),
+                name,
+                _("Rename one of them."),
+            )
         return table
     if _is_a(value, "polars", "DataFrame"):
         # Of Python objects polars would give Arrow their addresses.
@@ -154,9 +167,9 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
         if len(opaque) == value.width or COLUMNS & set(opaque):
             opaque.sort(key=lambda column: column not in COLUMNS)
             raise UserError(
-                f"The column {opaque[0]!r} of {name} holds Python objects.",
-                f"{name}, column {opaque[0]!r}",
-                "Cast it to text, numbers, lists or structs.",
+                _("The column {column!r} of {name} holds Python objects.", column=opaque[0], name=name),
+                _("{name}, column {column!r}", name=name, column=opaque[0]),
+                _("Cast it to text, numbers, lists or structs."),
             )
         return value.drop(opaque).to_arrow()
     if _is_a(value, "pandas", "DataFrame"):
@@ -165,22 +178,37 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
         # Slicing, unlike the underlying table, honours select, shuffle and filter.
         return value.with_format("arrow")[:]
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    raise UserError(f"{name} is of type {kind}, which is not read as rows.", name, _advice(value, variable))
+    raise UserError(
+        _("{name} is of type {kind}, which is not read as rows.", name=name, kind=kind),
+        name,
+        _advice(value, variable),
+    )
 
 
 def _advice(value: Any, variable: str) -> str:
     if _is_a(value, "datasets", "DatasetDict") or _is_a(value, "datasets", "IterableDatasetDict"):
         splits = list(value)
-        return f'Choose a split: data = {variable}["{splits[0] if splits else "train"}"], then use $data.'
+        return _(
+            'Choose a split: data = {variable}["{split}"], then use $data.',
+            variable=variable,
+            split=splits[0] if splits else "train",
+        )
     if _is_a(value, "datasets", "IterableDataset"):
-        return f"Take rows of it into a list: data = list({variable}.take(1000)), then use $data."
+        return _(
+            "Take rows of it into a list: data = list({variable}.take(1000)), then use $data.",
+            variable=variable,
+        )
     if _is_a(value, "polars", "LazyFrame"):
-        return f"Compute it: data = {variable}.collect(), then use $data."
+        return _("Compute it: data = {variable}.collect(), then use $data.", variable=variable)
     if isinstance(value, dict):
-        return f"Give {CONTAINERS}; of columns: data = pandas.DataFrame({variable}), then use $data."
+        return _(
+            "Give {containers}; of columns: data = pandas.DataFrame({variable}), then use $data.",
+            containers=look_up(CONTAINERS),
+            variable=variable,
+        )
     if isinstance(value, (str, Path)):
-        return "For a file write its path without the $."
-    return f"Give {CONTAINERS}."
+        return _("For a file write its path without the $.")
+    return _("Give {containers}.", containers=look_up(CONTAINERS))
 
 
 def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
@@ -188,16 +216,26 @@ def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise UserError(
-                f"Row {number} of {name} is of type {type(row).__name__}, not dict.",
-                f"{name}, row {number}",
-                "Make each row a dict.",
+                _(
+                    "Row {number} of {name} is of type {kind}, not dict.",
+                    number=number,
+                    name=name,
+                    kind=type(row).__name__,
+                ),
+                _("{name}, row {number}", name=name, number=number),
+                _("Make each row a dict."),
             )
         for key, value in row.items():
             if not isinstance(key, str):
                 raise UserError(
-                    f"Row {number} of {name} has the key {key!r}, which is not text.",
-                    f"{name}, row {number}",
-                    "Name columns with strings.",
+                    _(
+                        "Row {number} of {name} has the key {key!r}, which is not text.",
+                        number=number,
+                        name=name,
+                        key=key,
+                    ),
+                    _("{name}, row {number}", name=name, number=number),
+                    _("Name columns with strings."),
                 )
             column = columns.setdefault(key, [])
             column.extend(itertools.repeat(None, number - len(column)))
@@ -215,7 +253,11 @@ def _pandas_table(frame: Any, name: str) -> pa.Table:
     columns: dict[str, Any] = {}
     for label, series in frame.items():
         if str(label) in columns:
-            raise UserError(f"{name} has two columns named {label!r}.", name, "Rename one of them.")
+            raise UserError(
+                _("{name} has two columns named {column!r}.", name=name, column=label),
+                name,
+                _("Rename one of them."),
+            )
         if series.dtype == object:
             missing = series.isna()
             columns[str(label)] = [
@@ -239,24 +281,32 @@ def find_file(path: Path | str) -> Path:
     allowed = ", ".join(READERS)
     if path.is_dir():
         inside = sorted(file.name for file in path.iterdir() if file.suffix.lower() in READERS)[:5]
-        fix = f"Name a file in it: {', '.join(inside)}." if inside else f"Name a file ({allowed})."
-        raise UserError(f"{path} is a folder.", str(path), fix)
+        fix = (
+            _("Name a file in it: {files}.", files=", ".join(inside))
+            if inside
+            else _("Name a file ({allowed}).", allowed=allowed)
+        )
+        raise UserError(_("{path} is a folder.", path=path), str(path), fix)
     if not path.exists():
-        raise UserError(f"There is no file {path}.", str(path.absolute()), _close_names(path))
+        raise UserError(_("There is no file {path}.", path=path), str(path.absolute()), _close_names(path))
     if path.suffix.lower() not in READERS:
-        raise UserError(f"{path.name} has no suffix that is read.", str(path), f"Use one of {allowed}.")
+        raise UserError(
+            _("{name} has no suffix that is read.", name=path.name),
+            str(path),
+            _("Use one of {allowed}.", allowed=allowed),
+        )
     return path
 
 
 def _close_names(path: Path) -> str:
     if not path.parent.is_dir():
-        return f"The folder {path.parent} does not exist either; check the path."
+        return _("The folder {parent} does not exist either; check the path.", parent=path.parent)
     names = [file.name for file in path.parent.iterdir()]
     close = difflib.get_close_matches(path.name, names, n=3)
     return (
-        f"Did you mean {' or '.join(close)}?"
+        _("Did you mean {names}?", names=either(close))
         if close
-        else "Check the path; it starts at the working directory."
+        else _("Check the path; it starts at the working directory.")
     )
 
 
@@ -271,7 +321,7 @@ def _read_json(path: Path) -> Iterator[Row]:
         raise _broken_json(path, error.lineno, error.msg) from error
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise _not_an_object(path, f"row {number}", row)
+            raise _not_an_object(path, _("row {row}", row=number), row)
         yield row
 
 
@@ -285,28 +335,32 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 raise _broken_json(path, number, error.msg) from error
             if not isinstance(row, dict):
-                raise _not_an_object(path, f"line {number}", row)
+                raise _not_an_object(path, _("line {line}", line=number), row)
             yield row
 
 
 def _broken_json(path: Path, line: int, reason: str) -> UserError:
-    fix = "Write an array of objects, or one object a line."
-    return UserError(f"{path.name} is not valid JSON: {reason}.", f"{path}, line {line}", fix)
+    fix = _("Write an array of objects, or one object a line.")
+    return UserError(
+        _("{name} is not valid JSON: {reason}.", name=path.name, reason=reason),
+        _("{path}, line {line}", path=path, line=line),
+        fix,
+    )
 
 
 def _not_an_object(path: Path, where: str, value: object) -> UserError:
     names = {
-        list: "an array",
-        str: "a string",
-        int: "a number",
-        float: "a number",
-        bool: "a boolean",
+        list: _("an array"),
+        str: _("a string"),
+        int: _("a number"),
+        float: _("a number"),
+        bool: _("a boolean"),
         type(None): "null",
     }
     return UserError(
-        f"A row of {path.name} is {names[type(value)]}, not an object.",
+        _("A row of {name} is {kind}, not an object.", name=path.name, kind=names[type(value)]),
         f"{path}, {where}",
-        "Make each row a JSON object.",
+        _("Make each row a JSON object."),
     )
 
 
@@ -323,29 +377,38 @@ def _read_csv(path: Path) -> Iterator[Row]:
                     continue
                 if len(fields) != len(header):
                     raise UserError(
-                        f"A row of {path.name} has {len(fields)} fields, the header has {len(header)}.",
-                        f"{path}, line {reader.line_num}",
-                        "Put text that holds commas or line breaks in double quotes.",
+                        _(
+                            "A row of {name} has {fields} fields, the header has {header}.",
+                            name=path.name,
+                            fields=len(fields),
+                            header=len(header),
+                        ),
+                        _("{path}, line {line}", path=path, line=reader.line_num),
+                        _("Put text that holds commas or line breaks in double quotes."),
                     )
                 yield dict(zip(header, fields, strict=True))
         except csv.Error as error:
-            where = f"{path}, line {reader.line_num}"
+            where = _("{path}, line {line}", path=path, line=reader.line_num)
             raise UserError(
-                f"{path.name} is not valid CSV: {error}.", where, "Check the quotes there."
+                _("{name} is not valid CSV: {error}.", name=path.name, error=error),
+                where,
+                _("Check the quotes there."),
             ) from error
 
 
 def _check_header(path: Path, header: list[str]) -> None:
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
         raise UserError(
-            f"{path.name} is not separated by commas.",
-            f"{path}, line 1",
-            "Save it as CSV with commas between fields.",
+            _("{name} is not separated by commas.", name=path.name),
+            _("{path}, line {line}", path=path, line=1),
+            _("Save it as CSV with commas between fields."),
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise UserError(
-            f"{path.name} has two columns named {twice[0]!r}.", f"{path}, line 1", "Rename one of them."
+            _("{name} has two columns named {column!r}.", name=path.name, column=twice[0]),
+            _("{path}, line {line}", path=path, line=1),
+            _("Rename one of them."),
         )
 
 
@@ -359,7 +422,11 @@ def _read_parquet(path: Path) -> Iterator[Row]:
         file = pq.ParquetFile(path)
         yield from arrow.rows_of(file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
     except pa.ArrowException as error:
-        raise UserError(f"{path.name} is not a Parquet file: {error}", str(path), "Write it anew.") from error
+        raise UserError(
+            _("{name} is not a Parquet file: {error}", name=path.name, error=error),
+            str(path),
+            _("Write it anew."),
+        ) from error
 
 
 def _read_arrow(path: Path) -> Iterator[Row]:
@@ -372,7 +439,9 @@ def _read_arrow(path: Path) -> Iterator[Row]:
         yield from arrow.rows_of(batches, schema)
     except pa.ArrowException as error:
         raise UserError(
-            f"{path.name} is not a complete Arrow file: {error}", str(path), "Write it anew."
+            _("{name} is not a complete Arrow file: {error}", name=path.name, error=error),
+            str(path),
+            _("Write it anew."),
         ) from error
 
 
@@ -389,7 +458,11 @@ def _open_arrow(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     try:
         stream = pa.ipc.open_stream(source)
     except pa.ArrowException as error:
-        raise UserError(f"{path.name} is not an Arrow file: {error}", str(path), "Write it anew.") from error
+        raise UserError(
+            _("{name} is not an Arrow file: {error}", name=path.name, error=error),
+            str(path),
+            _("Write it anew."),
+        ) from error
     return stream.schema, iter(stream)
 
 

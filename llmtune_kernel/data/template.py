@@ -9,6 +9,7 @@ from typing import Any
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.answers import ChatTemplate, Span
 from llmtune_kernel.data.formats import Conversation, Example, PlainText
+from llmtune_kernel.locale import _
 
 IGNORED = -100
 
@@ -45,9 +46,9 @@ class Encoder:
     def __init__(self, tokenizer: Any, mask_prompt: bool = True) -> None:
         if not tokenizer.is_fast:
             raise UserError(
-                "The tokenizer gives no offsets, which the label mask needs.",
+                _("The tokenizer gives no offsets, which the label mask needs."),
                 str(tokenizer.name_or_path),
-                "Use a model that comes with a tokenizer.json.",
+                _("Use a model that comes with a tokenizer.json."),
             )
         self._tokenizer = tokenizer
         self._added = set(tokenizer.added_tokens_decoder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from llmtune_kernel.locale import _
+
 Message = dict[str, Any]
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -32,24 +34,20 @@ class RowProblem(Exception):
         row: Its number, from 0.
         column: The column that is wrong; empty when it is the row as a whole.
         reason: What is wrong, to be read after the column's name.
-        fix: What to do about it.
+        fix: What to do about it; by default to correct or remove the row.
     """
 
-    def __init__(
-        self, row: int, column: str, reason: str, fix: str = "Correct these rows or remove them."
-    ) -> None:
+    def __init__(self, row: int, column: str, reason: str, fix: str = "") -> None:
         super().__init__(row, column, reason, fix)
         self.row = row
         self.column = column
         self.reason = reason
-        self.fix = fix
+        self.fix = fix or _("Correct these rows or remove them.")
 
     def __str__(self) -> str:
-        return (
-            f"row {self.row}: {self.column} {self.reason}"
-            if self.column
-            else f"row {self.row}: {self.reason}"
-        )
+        if self.column:
+            return _("row {row}: {column} {reason}", row=self.row, column=self.column, reason=self.reason)
+        return _("row {row}: {reason}", row=self.row, reason=self.reason)
 
 
 def check_text(value: Any, row: int, column: str, place: str = "") -> str:
@@ -59,14 +57,21 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
         RowProblem: it is not; `place` says where in the column it is.
     """
     if value is None:
-        raise RowProblem(row, column, f"{place}is missing")
+        raise RowProblem(row, column, _at(place, _("is missing")))
     if not isinstance(value, str):
-        raise RowProblem(row, column, f"{place}is of type {type(value).__name__}, not text")
+        reason = _("is of type {kind}, not text", kind=type(value).__name__)
+        raise RowProblem(row, column, _at(place, reason))
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise RowProblem(row, column, f"{place}is not valid Unicode at character {error.start}") from error
+        reason = _("is not valid Unicode at character {position}", position=error.start)
+        raise RowProblem(row, column, _at(place, reason)) from error
     return value
+
+
+def _at(place: str, reason: str) -> str:
+    """What is wrong at a place in a column; empty where it is the column as a whole."""
+    return _("{place} {reason}", place=place, reason=reason) if place else reason
 
 
 def alternating(messages: list[Message], row: int, column: str) -> list[Message]:
@@ -79,17 +84,26 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
     for number, message in enumerate(messages):
         role = message["role"]
         if before not in BEFORE[role]:
-            follows = "comes first" if before is None else f"follows {before}"
-            raise RowProblem(row, column, f"has roles out of order: turn {number} ({role}) {follows}")
+            if before is None:
+                reason = _(
+                    "has roles out of order: turn {number} ({role}) comes first", number=number, role=role
+                )
+            else:
+                reason = _(
+                    "has roles out of order: turn {number} ({role}) follows {before}",
+                    number=number,
+                    role=role,
+                    before=before,
+                )
+            raise RowProblem(row, column, reason)
         if role == "assistant" and not message["content"].strip() and not message.get("tool_calls"):
-            raise RowProblem(
-                row,
-                column,
-                "is empty" if number == 1 == len(messages) - 1 else f"turn {number} has no answer",
-            )
+            alone = number == 1 == len(messages) - 1
+            reason = _("is empty") if alone else _("turn {number} has no answer", number=number)
+            raise RowProblem(row, column, reason)
         before = role
     if before != "assistant":
-        raise RowProblem(row, column, f"ends with {before}, not with an answer" if before else "has no turns")
+        ends = _("ends with {role}, not with an answer", role=before) if before else _("has no turns")
+        raise RowProblem(row, column, ends)
     return messages
 
 
@@ -103,9 +117,13 @@ def from_openai(value: Any, row: int, column: str) -> list[Message]:
     for number, turn in enumerate(_turn_list(value, row, column)):
         role = turn.get("role")
         if role not in ROLES:
-            raise RowProblem(
-                row, column, f"turn {number} has the role {role!r}, not one of {', '.join(ROLES)}"
+            reason = _(
+                "turn {number} has the role {role!r}, not one of {known}",
+                number=number,
+                role=role,
+                known=", ".join(ROLES),
             )
+            raise RowProblem(row, column, reason)
         message = {key: item for key, item in turn.items() if item is not None}
         if turn.get("tool_calls"):
             message["tool_calls"] = [_tool_call(call, row, column, number) for call in turn["tool_calls"]]
@@ -125,11 +143,16 @@ def from_sharegpt(value: Any, row: int, column: str) -> list[Message]:
     for number, turn in enumerate(_turn_list(value, row, column)):
         speaker = turn.get("from")
         if speaker not in SHAREGPT_ROLES:
-            known = ", ".join(SHAREGPT_ROLES)
-            raise RowProblem(row, column, f"turn {number} is from {speaker!r}, not one of {known}")
-        text = check_text(turn.get("value"), row, column, f"turn {number} ")
+            reason = _(
+                "turn {number} is from {speaker!r}, not one of {known}",
+                number=number,
+                speaker=speaker,
+                known=", ".join(SHAREGPT_ROLES),
+            )
+            raise RowProblem(row, column, reason)
+        text = check_text(turn.get("value"), row, column, _("turn {number}", number=number))
         if speaker == "function_call":
-            calls = _json(text, row, column, f"turn {number} (function_call)")
+            calls = _json(text, row, column, _("turn {number} (function_call)", number=number))
             calls = calls if isinstance(calls, list) else [calls]
             tool_calls = [_tool_call(call, row, column, number) for call in calls]
             messages.append({"role": "assistant", "content": "", "tool_calls": tool_calls})
@@ -148,36 +171,42 @@ def read_tools(value: Any, row: int) -> list[dict[str, Any]] | None:
     if not tools:
         return None
     if not isinstance(tools, list):
-        raise RowProblem(row, "tools", "is not a list")
+        raise RowProblem(row, "tools", _("is not a list"))
     described = []
     for tool in tools:
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise RowProblem(row, "tools", "holds something that is not the description of a function")
+            reason = _("holds something that is not the description of a function")
+            raise RowProblem(row, "tools", reason)
         described.append(tool if "function" in tool else {"type": "function", "function": tool})
     return described
 
 
 def _turn_list(value: Any, row: int, column: str) -> list[dict[str, Any]]:
     if value is None:
-        raise RowProblem(row, column, "is missing")
+        raise RowProblem(row, column, _("is missing"))
     if not isinstance(value, list):
-        raise RowProblem(row, column, f"is of type {type(value).__name__}, not a list of turns")
+        reason = _("is of type {kind}, not a list of turns", kind=type(value).__name__)
+        raise RowProblem(row, column, reason)
     for number, turn in enumerate(value):
         if not isinstance(turn, dict):
-            raise RowProblem(row, column, f"turn {number} is of type {type(turn).__name__}, not an object")
+            reason = _(
+                "turn {number} is of type {kind}, not an object", number=number, kind=type(turn).__name__
+            )
+            raise RowProblem(row, column, reason)
     return value
 
 
 def _content(value: Any, row: int, column: str, number: int) -> str:
-    place = f"turn {number} content "
+    place = _("turn {number} content", number=number)
     if not isinstance(value, list):
         return check_text(value, row, column, place)
     texts = []
     for part in value:
         if not isinstance(part, dict) or part.get("type") != "text":
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise RowProblem(row, column, f"{place}has a part of type {kind}; only text is read")
+            reason = _("has a part of type {kind}; only text is read", kind=kind)
+            raise RowProblem(row, column, _at(place, reason))
         texts.append(check_text(part.get("text"), row, column, place))
     return "".join(texts)
 
@@ -185,11 +214,13 @@ def _content(value: Any, row: int, column: str, number: int) -> str:
 def _tool_call(call: Any, row: int, column: str, number: int) -> dict[str, Any]:
     function = call.get("function", call) if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        raise RowProblem(row, column, f"turn {number} has a tool call without a function name")
+        reason = _("turn {number} has a tool call without a function name", number=number)
+        raise RowProblem(row, column, reason)
     arguments = function.get("arguments")
     if isinstance(arguments, str):
         # Chat templates write the arguments as JSON themselves; text would be quoted twice.
-        arguments = _json(arguments, row, column, f"turn {number} (arguments of {function['name']})")
+        place = _("turn {number} (arguments of {name})", number=number, name=function["name"])
+        arguments = _json(arguments, row, column, place)
     outer = {key: item for key, item in call.items() if item is not None} if "function" in call else {}
     return {"type": "function", **outer, "function": {"name": function["name"], "arguments": arguments or {}}}
 
@@ -198,4 +229,5 @@ def _json(text: str, row: int, column: str, place: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise RowProblem(row, column, f"{place} is not valid JSON: {error.msg}".lstrip()) from error
+        reason = _("is not valid JSON: {reason}", reason=error.msg)
+        raise RowProblem(row, column, _at(place, reason)) from error

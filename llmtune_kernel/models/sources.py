@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.locale import _
 
 BUILT_IN = "smollm2-135m"
 _BUILT_IN_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -54,12 +55,12 @@ def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) ->
     source = _local(config.name_or_path, on_progress)
     if source is None:
         name = _BUILT_IN_HUB_ID if config.name_or_path == BUILT_IN else config.name_or_path
-        on_progress(f"looking for {name} on the Hugging Face Hub")
+        on_progress(_("looking for {name} on the Hugging Face Hub", name=name))
         _prefer_cache_without_hub(name)
         return ModelSource(name, config.revision)
     if config.revision is not None:
-        what = "Only a model on the Hub has revisions; this one is on the disk."
-        raise UserError(what, f"model.revision: {config.revision}", "Leave revision out.")
+        what = _("Only a model on the Hub has revisions; this one is on the disk.")
+        raise UserError(what, f"model.revision: {config.revision}", _("Leave revision out."))
     return source
 
 
@@ -74,16 +75,18 @@ def _local(name: str, on_progress: OnProgress) -> ModelSource | None:
     if path.is_dir():
         if not (path / "config.json").exists():
             raise UserError(
-                "This folder holds no model: it has no config.json.",
+                _("This folder holds no model: it has no config.json."),
                 str(path.absolute()),
-                "Name the folder that a model was saved to with save_pretrained.",
+                _("Name the folder that a model was saved to with save_pretrained."),
             )
         return ModelSource(str(path.absolute()), None)
     if path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf" or name.count("/") > 1:
-        raise UserError("There is no model at this path.", str(path.absolute()), "Check model.name_or_path.")
+        raise UserError(
+            _("There is no model at this path."), str(path.absolute()), _("Check model.name_or_path.")
+        )
     if difflib.get_close_matches(name.lower(), [BUILT_IN], cutoff=0.7):
-        fix = f"Did you mean {BUILT_IN}? Models on the Hub are named OWNER/NAME."
-        raise UserError(f"There is no model named {name!r}.", "model.name_or_path", fix)
+        fix = _("Did you mean {built_in}? Models on the Hub are named OWNER/NAME.", built_in=BUILT_IN)
+        raise UserError(_("There is no model named {name!r}.", name=name), "model.name_or_path", fix)
     return None
 
 
@@ -125,7 +128,7 @@ def _convert(gguf: Path, on_progress: OnProgress) -> ModelSource:
         with (folder.parent / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be converting the same file
             if not folder.exists():
-                on_progress(f"Converting {gguf.name} to full precision, once")
+                on_progress(_("Converting {name} to full precision, once", name=gguf.name))
                 _convert_into(gguf, folder)
     return ModelSource(str(folder), None)
 
@@ -150,9 +153,9 @@ def _convert_into(gguf: Path, folder: Path) -> None:
         partial.rename(folder)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise UserError(
-            f"This GGUF file cannot be read: {error}",
+            _("This GGUF file cannot be read: {error}", error=error),
             str(gguf),
-            "Check that the file is whole and of an architecture that transformers reads.",
+            _("Check that the file is whole and of an architecture that transformers reads."),
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
