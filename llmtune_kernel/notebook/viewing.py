@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.curves import Curves, Table, thinned
 from llmtune_kernel.notebook.protocol import File, RunView
 from llmtune_kernel.runs.directory import RunDirectory, unreadable
@@ -55,12 +56,12 @@ def view_run(directory: RunDirectory) -> RunView:
             offset=reader.offset,
         )
     except OSError as error:
-        raise unreadable(f"The run {directory.name!r}", directory.path, error) from error
+        raise unreadable(directory.path, error, directory.name) from error
     except ValidationError as error:
         raise UserError(
-            f"An event of the run {directory.name!r} cannot be read.",
+            _("An event of the run {name!r} cannot be read.", name=directory.name),
             str(directory.events),
-            "The file is damaged, or a newer version of jupyterlab-llmtune wrote it.",
+            _("The file is damaged, or a newer version of jupyterlab-llmtune wrote it."),
         ) from error
 
 
@@ -112,7 +113,7 @@ def _shortest(value: float) -> float | None:
 def _files(root: Path) -> list[File]:
     """All files below a folder by their paths; what a link points to is not looked at."""
     found = []
-    for folder, _, names in os.walk(root):
+    for folder, _folders, names in os.walk(root):
         for name in names:
             path = Path(folder, name)
             try:

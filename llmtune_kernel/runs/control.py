@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.listing import summary_of
 
@@ -140,15 +141,19 @@ def _hand_over(directory: RunDirectory, command: Command, timeout: float) -> Con
         except (OSError, EOFError, ValueError, AuthenticationError) as error:
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"The run {directory.name!r} does not answer.", str(directory.log), "Try again."
+                    _("The run {name!r} does not answer.", name=directory.name),
+                    str(directory.log),
+                    _("Try again."),
                 ) from error
             time.sleep(0.1)
 
 
 def _not_running(directory: RunDirectory) -> NotRunning:
     finished = summary_of(directory).state == "finished"
-    return NotRunning(
-        f"The run {directory.name!r} is not running{': it is finished' if finished else ''}.",
-        str(directory.path),
-        "Sample from it, or start a new run." if finished else directory.how_to_go_on(),
-    )
+    if finished:
+        what = _("The run {name!r} is not running: it is finished.", name=directory.name)
+        fix = _("Sample from it, or start a new run.")
+    else:
+        what = _("The run {name!r} is not running.", name=directory.name)
+        fix = directory.how_to_go_on()
+    return NotRunning(what, str(directory.path), fix)

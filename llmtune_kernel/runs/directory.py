@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _
 
 RUNS_VARIABLE = "LLMTUNE_HOME"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
@@ -71,18 +72,22 @@ class RunDirectory:
             free = shutil.disk_usage(root).free
             if free < _LEAST_FREE_BYTES:
                 raise UserError(
-                    f"Not enough disk: {free >> 20} MB free, a run needs at least {_LEAST_FREE_BYTES >> 20} MB.",
+                    _(
+                        "Not enough disk: {free} MB free, a run needs at least {needed} MB.",
+                        free=free >> 20,
+                        needed=_LEAST_FREE_BYTES >> 20,
+                    ),
                     str(root),
-                    "Free some space, or set LLMTUNE_HOME to a folder on another disk.",
+                    _("Free some space, or set LLMTUNE_HOME to a folder on another disk."),
                 )
             directory.path.mkdir(mode=0o700)
             directory.data.mkdir()
             directory.checkpoints.mkdir()
         except OSError as error:
             raise UserError(
-                f"The run directory cannot be written: {error.strerror}.",
+                _("The run directory cannot be written: {reason}.", reason=error.strerror),
                 str(directory.path),
-                "Work in a folder you can write to, or set LLMTUNE_HOME.",
+                _("Work in a folder you can write to, or set LLMTUNE_HOME."),
             ) from error
         return directory
 
@@ -90,12 +95,16 @@ class RunDirectory:
     def refuse_used(cls, name: str, root: Path | None = None) -> None:
         """Raise a UserError if a run of that name exists."""
         path = (root or runs_root()) / name
-        if path.exists():
-            continuing = f"continue it with --resume {name}, " if cls(path).last_checkpoint() else ""
+        if os.path.exists(path):  # False where that cannot be told: then it cannot be made either
+            fix = (
+                _("Choose another name, continue it with --resume {name}, or delete the folder.", name=name)
+                if cls(path).last_checkpoint()
+                else _("Choose another name, or delete the folder.")
+            )
             raise UserError(
-                f"A run named {name!r} exists already.",
+                _("A run named {name!r} exists already.", name=name),
                 str(path),
-                f"Choose another name, {continuing}or delete the folder.",
+                fix,
             )
 
     @classmethod
@@ -111,11 +120,15 @@ class RunDirectory:
                 if RunDirectory(path).events.exists():
                     return cls(path)
             except OSError as error:
-                raise unreadable(f"The run {path.name!r}", path, error) from error
+                raise unreadable(path, error, path.name) from error
         known = [directory.name for directory in list_runs(root)]
         close = difflib.get_close_matches(name, known, n=1)
-        fix = f"Did you mean {close[0]}?" if close else f"Known runs: {', '.join(known[:10]) or 'none yet'}."
-        raise UserError(f"There is no run named {name!r}.", str(root), fix)
+        fix = (
+            _("Did you mean {names}?", names=close[0])
+            if close
+            else _("Known runs: {names}.", names=", ".join(known[:10]) or _("none yet"))
+        )
+        raise UserError(_("There is no run named {name!r}.", name=name), str(root), fix)
 
     def acquire_lock(self) -> int:
         """Take the lock; returns a file descriptor that holds it until it and all its copies are closed.
@@ -134,7 +147,7 @@ class RunDirectory:
                 if time.monotonic() > deadline:
                     os.close(descriptor)
                     raise UserError(
-                        f"The run {self.name!r} is running.",
+                        _("The run {name!r} is running.", name=self.name),
                         str(self.path),
                         how_to_stop(self.name),
                     ) from None
@@ -174,9 +187,9 @@ class RunDirectory:
             return Meta()
         except ValidationError as error:
             raise UserError(
-                "The tags and the note of this run cannot be read: the file is damaged.",
+                _("The tags and the note of this run cannot be read: the file is damaged."),
                 str(self.meta),
-                "Mend the file, or delete it.",
+                _("Mend the file, or delete it."),
             ) from error
 
     def write_meta(self, meta: Meta) -> None:
@@ -196,7 +209,11 @@ class RunDirectory:
 
     def how_to_go_on(self) -> str:
         """What to do with a run that ended before its time."""
-        return f"Continue it with --resume {self.name}." if self.last_checkpoint() else "Start it again."
+        return (
+            _("Continue it with --resume {name}.", name=self.name)
+            if self.last_checkpoint()
+            else _("Start it again.")
+        )
 
     def begin_log(self) -> None:
         """Begin the part of worker.log that belongs to a new session."""
@@ -213,15 +230,15 @@ class RunDirectory:
 
 def how_to_stop(name: str) -> str:
     """What to do with a run that must be over first."""
-    return f"Stop it first: run.stop() in a notebook, llmtune stop {name} on a terminal."
+    return _("Stop it first: run.stop() in a notebook, llmtune stop {name} on a terminal.", name=name)
 
 
 def check_name(name: str) -> None:
     """Refuse names that are not safe as a folder name."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"{name!r} is not usable as the name of a run.",
-            fix="Use up to 64 letters, digits, '-', '_' and '.', e.g. run1.",
+            _("{name!r} is not usable as the name of a run.", name=name),
+            fix=_("Use up to 64 letters, digits, '-', '_' and '.', e.g. run1."),
         )
 
 
@@ -237,7 +254,7 @@ def find_runs(root: Path | None = None) -> list[RunDirectory]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise unreadable("The runs folder", root, error) from error
+        raise unreadable(root, error) from error
     return [RunDirectory(path) for path in paths if _may_be_run(path)]
 
 
@@ -250,10 +267,14 @@ def list_runs(root: Path | None = None) -> list[RunDirectory]:
     return sorted(find_runs(root), key=_started, reverse=True)
 
 
-def unreadable(what: str, path: Path, error: OSError) -> UserError:
-    """The mistake that a file or folder cannot be read."""
-    fix = "Give yourself the right to read it, or set LLMTUNE_HOME to another folder."
-    return UserError(f"{what} cannot be read: {error.strerror}.", str(path), fix)
+def unreadable(path: Path, error: OSError, run: str = "") -> UserError:
+    """The mistake that a run, or else the folder of all runs, cannot be read."""
+    if run:
+        what = _("The run {name!r} cannot be read: {reason}.", name=run, reason=error.strerror)
+    else:
+        what = _("The runs folder cannot be read: {reason}.", reason=error.strerror)
+    fix = _("Give yourself the right to read it, or set LLMTUNE_HOME to another folder.")
+    return UserError(what, str(path), fix)
 
 
 def _started(directory: RunDirectory) -> float:
@@ -276,6 +297,6 @@ def free_name(stem: str = "run", root: Path | None = None) -> str:
     """The first of run-1, run-2, … that is not used."""
     root = root or runs_root()
     number = 1
-    while (root / f"{stem}-{number}").exists():
+    while os.path.exists(root / f"{stem}-{number}"):
         number += 1
     return f"{stem}-{number}"

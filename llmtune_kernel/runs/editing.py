@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import N_, _, look_up
 from llmtune_kernel.runs.directory import RunDirectory, check_name, how_to_stop
 
 TRASH = ".trash"
@@ -59,7 +60,11 @@ def delete_runs(directories: Sequence[RunDirectory]) -> list[Path]:
     with ExitStack() as locks:
         doomed = list({directory.path: directory for directory in directories}.values())
         for directory in doomed:
-            _hold(directory, locks, "deleted")
+            _hold(
+                directory,
+                locks,
+                N_("The run {name!r} is running; only a run that is over can be deleted."),
+            )
         return [_discard(directory) for directory in doomed]
 
 
@@ -68,16 +73,16 @@ def _rename(directory: RunDirectory, name: str) -> RunDirectory:
     check_name(name)
     RunDirectory.refuse_used(name, root)
     with ExitStack() as locks:
-        _hold(directory, locks, "renamed")
+        _hold(directory, locks, N_("The run {name!r} is running; only a run that is over can be renamed."))
         directory.path.rename(root / name)
     return RunDirectory(root / name)
 
 
-def _hold(directory: RunDirectory, locks: ExitStack, done: str) -> None:
-    """Keep a run from being continued meanwhile."""
+def _hold(directory: RunDirectory, locks: ExitStack, refusal: str) -> None:
+    """Keep a run from being continued meanwhile; one that goes on is refused."""
     if directory.alive:
         raise UserError(
-            f"The run {directory.name!r} is running; only a run that is over can be {done}.",
+            look_up(refusal).format(name=directory.name),
             str(directory.path),
             how_to_stop(directory.name),
         )
@@ -107,16 +112,20 @@ def _tidy(tags: Sequence[str]) -> list[str]:
     for tag in tidy:
         if len(tag) > _LONGEST_TAG:
             raise UserError(
-                f"A tag has at most {_LONGEST_TAG} characters; this one has {len(tag)}.",
+                _(
+                    "A tag has at most {most} characters; this one has {length}.",
+                    most=_LONGEST_TAG,
+                    length=len(tag),
+                ),
                 tag,
-                "Shorten it, or write it as a note.",
+                _("Shorten it, or write it as a note."),
             )
     return tidy
 
 
 def _not_writable(directory: RunDirectory, error: OSError) -> UserError:
     return UserError(
-        f"The run {directory.name!r} cannot be changed: {error.strerror}.",
+        _("The run {name!r} cannot be changed: {reason}.", name=directory.name, reason=error.strerror),
         str(directory.path),
-        "Give yourself the right to write to its folder.",
+        _("Give yourself the right to write to its folder."),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name, runs_root
 from llmtune_kernel.runs.editing import delete_runs
 from llmtune_kernel.runs.events import EventWriter, State
@@ -56,7 +57,7 @@ def launch(
         _write_config(directory, text or dump_config(config))
         directory.begin_log()
         events = EventWriter(directory.events)
-        events.write(State(state="queued", detail="starting the worker"))
+        events.write(State(state="queued", detail=_("starting the worker")))
         events.close()
         job = {
             "job": "train",
@@ -136,9 +137,9 @@ def _write_data(
                 shutil.copyfile(source.data / target.name, target)
         else:
             raise UserError(
-                f"{wanted} is a variable of a notebook, and there is no notebook here.",
+                _("{name} is a variable of a notebook, and there is no notebook here.", name=wanted),
                 f"data.{split}",
-                "Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file.",
+                _("Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file."),
             )
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from llmtune_kernel.config import ConfigError, UserError, read_config
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import Meta, RunDirectory, find_runs
 from llmtune_kernel.runs.events import TERMINAL
-from llmtune_kernel.runs.wording import date, duration, number
+from llmtune_kernel.runs.wording import date, duration, number, state_name
 
-_HEADER = ("run", "state", "step", "loss", "started", "duration")
 _CURVE_VALUES = 40
 _LOSS = re.compile(rb'"type": "metrics", "payload": \{"step": (\d+),[^\n]*?"loss": ([^,]+),')
 
@@ -157,9 +157,9 @@ def summary_of(directory: RunDirectory) -> RunSummary:
 
 def never_trained(directory: RunDirectory) -> bool:
     """Whether a run ended before its first step: there is nothing to continue, and nothing to ask."""
-    if directory.last_checkpoint() or directory.result():
-        return False
     try:
+        if directory.last_checkpoint() or directory.result():
+            return False
         summary = summary_of(directory)
     except (OSError, ValueError, LookupError):  # no run, or one that cannot be read
         return False
@@ -173,7 +173,7 @@ def try_summary(reader: SummaryReader) -> RunSummary | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError) as error:
-        why = error.strerror if isinstance(error, OSError) else "its files are damaged"
+        why = error.strerror if isinstance(error, OSError) else _("its files are damaged")
         return RunSummary(
             name=reader.directory.name,
             state="failed",
@@ -183,7 +183,7 @@ def try_summary(reader: SummaryReader) -> RunSummary | None:
             started=0.0,
             duration=0.0,
             eta=None,
-            note=f"This run cannot be read: {why}.",
+            note=_("This run cannot be read: {why}.", why=why),
         )
 
 
@@ -198,8 +198,10 @@ def table(found: Sequence[RunSummary]) -> tuple[tuple[str, ...], list[tuple[str,
     rows = [
         (
             summary.name,
-            summary.state,
-            f"{summary.step:,} of {summary.max_steps:,}" if summary.max_steps else "–",
+            state_name(summary.state),
+            _("{step:,} of {steps:,}", step=summary.step, steps=summary.max_steps)
+            if summary.max_steps
+            else "–",
             number(summary.loss),
             date(summary.started),
             duration(summary.duration),
@@ -207,7 +209,11 @@ def table(found: Sequence[RunSummary]) -> tuple[tuple[str, ...], list[tuple[str,
         )
         for summary in found
     ]
-    return (*_HEADER, "tags") if tagged else _HEADER, rows
+    return (*_header(), _("tags")) if tagged else _header(), rows
+
+
+def _header() -> tuple[str, ...]:
+    return _("run"), _("state"), _("step"), _("loss"), _("started"), _("duration")
 
 
 def _read_meta(directory: RunDirectory) -> tuple[Meta, str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 
 
@@ -18,9 +19,9 @@ def checkpoint_to_continue(config: RunConfig, source: RunDirectory) -> Path:
     checkpoint = source.last_checkpoint()
     if checkpoint is None:
         raise UserError(
-            f"The run {source.name!r} has no checkpoint to continue from.",
+            _("The run {name!r} has no checkpoint to continue from.", name=source.name),
             str(source.checkpoints),
-            "Start it again; training.save_steps saves checkpoints on the way.",
+            _("Start it again; training.save_steps saves checkpoints on the way."),
         )
     _refuse_other_weights(config, source)
     _refuse_no_steps(config, checkpoint)
@@ -37,9 +38,9 @@ def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:
     ]
     if differing:
         raise UserError(
-            "This configuration cannot continue that run: its model or its method is another.",
+            _("This configuration cannot continue that run: its model or its method is another."),
             "; ".join(differing),
-            "Take over the sections model and method of the run, or start a new run.",
+            _("Take over the sections model and method of the run, or start a new run."),
         )
 
 
@@ -47,11 +48,19 @@ def _refuse_no_steps(config: RunConfig, checkpoint: Path) -> None:
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
     training = config.training
     if training.max_steps:
-        what = f"The run has done {state['global_step']} of {training.max_steps} steps already."
+        what = _(
+            "The run has done {done} of {planned} steps already.",
+            done=state["global_step"],
+            planned=training.max_steps,
+        )
         over = state["global_step"] >= training.max_steps
     else:
-        what = f"The run has done {state['epoch']:g} of {training.num_train_epochs:g} epochs already."
+        what = _(
+            "The run has done {done:g} of {planned:g} epochs already.",
+            done=state["epoch"],
+            planned=training.num_train_epochs,
+        )
         over = state["epoch"] >= training.num_train_epochs
     if over:
-        fix = "To train on, raise training.num_train_epochs or training.max_steps."
+        fix = _("To train on, raise training.num_train_epochs or training.max_steps.")
         raise UserError(what, str(checkpoint), fix)

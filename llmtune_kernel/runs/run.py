@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import (
@@ -24,6 +25,7 @@ from llmtune_kernel.runs.events import (
     MetricsEvent,
     StateEvent,
 )
+from llmtune_kernel.runs.wording import state_name
 from llmtune_kernel.runs.workers import Cancellation, pool
 
 if TYPE_CHECKING:
@@ -73,9 +75,9 @@ class Run:
         resolved = self.paths.read_resolved()
         if not resolved:
             raise UserError(
-                f"The run {self.name!r} has not read its data yet.",
+                _("The run {name!r} has not read its data yet.", name=self.name),
                 str(self.paths.path),
-                "Try again.",
+                _("Try again."),
             )
         return resolved
 
@@ -138,7 +140,14 @@ class Run:
         deadline = None if timeout is None else time.monotonic() + timeout
         while (state := self.state) not in TERMINAL:
             if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"The run {self.name!r} is still {state} after {timeout} s.")
+                raise TimeoutError(
+                    _(
+                        "The run {name!r} is still {state} after {seconds} s.",
+                        name=self.name,
+                        state=state_name(state),
+                        seconds=timeout,
+                    )
+                )
             time.sleep(0.1)
         if state == "failed":
             raise self.failure()
@@ -157,10 +166,15 @@ class Run:
                 return event.payload
             if isinstance(event, StateEvent) and event.payload.state == "queued":
                 break
-        memory = "lower training.per_device_train_batch_size, or set training.gradient_checkpointing"
         return Error(
-            what="The worker process ended without a word. It was killed, or the system ran out of memory.",
-            fix=f"{self.paths.how_to_go_on()} If memory ran out, {memory}.",
+            what=_(
+                "The worker process ended without a word. It was killed, or the system ran out of memory."
+            ),
+            fix=_(
+                "{fix} If memory ran out, lower training.per_device_train_batch_size, or set "
+                "training.gradient_checkpointing.",
+                fix=self.paths.how_to_go_on(),
+            ),
             log=str(self.paths.log),
             tail=self.paths.log_tail(),
         )
@@ -200,7 +214,9 @@ class Run:
     def _own_prompts(self) -> list[Prompt]:
         if not self.config.samples.prompts:
             raise UserError(
-                "There is no prompt.", "sample()", "Give one: run.sample('What is the capital of France?')"
+                _("There is no prompt."),
+                "sample()",
+                _("Give one: run.sample('What is the capital of France?')"),
             )
         return list(self.config.samples.prompts)
 
@@ -231,11 +247,15 @@ class Run:
             return found
         state = self.state
         if state in TERMINAL:
-            what = f"The run {self.name!r} {state} and has no result."
+            what = _("The run {name!r} {state} and has no result.", name=self.name, state=state_name(state))
             fix = self.paths.how_to_go_on()
         else:
-            what = f"The run {self.name!r} has no result yet; it is {state}."
-            fix = "Wait for its end (run.wait()), or stop it (run.stop())."
+            what = _(
+                "The run {name!r} has no result yet; it is {state}.",
+                name=self.name,
+                state=state_name(state),
+            )
+            fix = _("Wait for its end (run.wait()), or stop it (run.stop()).")
         raise UserError(what, str(self.paths.path), fix)
 
     def load(self) -> tuple[Any, Any]:
@@ -347,7 +367,7 @@ def ask(
 def base_column(model: ModelConfig) -> str:
     """How a base model heads its answers: never the name of a run, which has no parentheses."""
     parts = (model.revision, model.dtype if model.dtype != "auto" else None)
-    return f"{model.name_or_path} ({', '.join(['base', *filter(None, parts)])})"
+    return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
 
 
 def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from llmtune_kernel.locale import _
+
 
 def duration(seconds: float) -> str:
     """`45 s`, `3 min 05 s`, `2 h 07 min`."""
     whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
     if whole < 60:
-        return f"{whole} s"
+        return _("{seconds} s", seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return _("{minutes} min {seconds:02d} s", minutes=minutes, seconds=rest)
+    return _("{hours} h {minutes:02d} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def size(count: float) -> str:
     """Bytes as `812 MB` or `1.3 GB`."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    if count >= 1e9:
+        return _("{size:.1f} GB", size=count / 1e9)
+    return _("{size:.0f} MB", size=count / 1e6)
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -36,15 +41,55 @@ def date(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
+def state_name(state: str) -> str:
+    """A state of a run as people read it."""
+    names = {
+        "queued": _("queued"),
+        "loading": _("loading"),
+        "training": _("training"),
+        "pausing": _("pausing"),
+        "paused": _("paused"),
+        "stopping": _("stopping"),
+        "finished": _("finished"),
+        "stopped": _("stopped"),
+        "failed": _("failed"),
+    }
+    return names.get(state, state)
+
+
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What the job `inspect` found out about data: names and values."""
     rows, lengths = summary["rows"], summary["lengths"]
+    read = ", ".join(summary["format_columns"])
     return [
-        ("rows", f"{rows:,}: {summary['train_rows']:,} to train on, {summary['eval_rows']:,} to evaluate on"),
-        ("columns", ", ".join(summary["columns"])),
-        ("format", f"{summary['format']} (read from {', '.join(summary['format_columns'])})"),
-        ("tokens", f"{summary['tokens']:,}, of which trained {summary['trained_tokens']:,}"),
-        ("tokens a row", f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}"),
-        ("truncated rows", f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
-        ("model", summary["model"]),
+        (
+            _("rows"),
+            _(
+                "{rows:,}: {train:,} to train on, {eval:,} to evaluate on",
+                rows=rows,
+                train=summary["train_rows"],
+                eval=summary["eval_rows"],
+            ),
+        ),
+        (_("columns"), ", ".join(summary["columns"])),
+        (_("format"), _("{format} (read from {columns})", format=summary["format"], columns=read)),
+        (
+            _("tokens"),
+            _(
+                "{tokens:,}, of which trained {trained:,}",
+                tokens=summary["tokens"],
+                trained=summary["trained_tokens"],
+            ),
+        ),
+        (
+            _("tokens a row"),
+            _(
+                "{low:,} to {high:,}, median {median:g}",
+                low=lengths["min"],
+                high=lengths["max"],
+                median=lengths["median"],
+            ),
+        ),
+        (_("truncated rows"), f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        (_("model"), summary["model"]),
     ]

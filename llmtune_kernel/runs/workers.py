@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _
 
 # A CPU allocator that returns pages to the system after each step costs about a tenth of the speed.
 _ENVIRONMENT = {
@@ -198,7 +199,11 @@ class Worker:
         printed = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
         with tempfile.NamedTemporaryFile(prefix="llmtune-worker-", suffix=".log", delete=False) as kept:
             kept.write(printed)
-        what = "The worker process failed." if tail else "The worker process ended; perhaps memory ran out."
+        what = (
+            _("The worker process failed.")
+            if tail
+            else _("The worker process ended; perhaps memory ran out.")
+        )
         tail = tail or printed.decode(errors="replace").splitlines()[-12:]
         return WorkerFault(what, tail, kept.name)
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.sft import keeps_logits, sft_loss
@@ -145,7 +146,7 @@ class LLMTrainer(Trainer):
         left = self.state.max_steps - self.state.global_step
         self._not_finite = 0 if math.isfinite(loss) else self._not_finite + 1
         if self._not_finite == 1:
-            message = f"The loss is not finite at step {self.state.global_step}."
+            message = _("The loss is not finite at step {step}.", step=self.state.global_step)
             self._emit(Log(level="warning", message=message))
         self._emit(
             Metrics(
@@ -175,9 +176,12 @@ class LLMTrainer(Trainer):
 
     def _diverged(self) -> UserError:
         return UserError(
-            f"The training diverged: at step {self.state.global_step} the loss or the weights are not finite.",
+            _(
+                "The training diverged: at step {step} the loss or the weights are not finite.",
+                step=self.state.global_step,
+            ),
             f"training.learning_rate: {self._config.learning_rate_value:g}",
-            "Lower it. Checkpoints saved before are sound.",
+            _("Lower it. Checkpoints saved before are sound."),
         )
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:

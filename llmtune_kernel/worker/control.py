@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from llmtune_kernel.config import RunConfig, SamplesConfig, UserError
 from llmtune_kernel.config.explain import explain
+from llmtune_kernel.locale import _, sentence
 from llmtune_kernel.runs.control import COMMAND, Command, Pause, SampleNow, Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Payload, State
@@ -105,7 +106,7 @@ class ControlServer:
                     sample_settings(SamplesConfig(), order.settings)
             except (ValidationError, UserError) as error:
                 if not isinstance(error, UserError):
-                    error = UserError(f"Not a command: {error}", "control socket")
+                    error = UserError(_("Not a command: {error}", error=error), _("control socket"))
                 refusal = {"what": error.what, "where": error.where, "fix": error.fix}
                 connection.send_bytes(json.dumps({"ok": False, **refusal}).encode())
                 return
@@ -143,9 +144,9 @@ class ControlServer:
                 return
             if isinstance(order, Stop):
                 self._stop.set()
-                self._emit(State(state="stopping", detail="at the next step"))
+                self._emit(State(state="stopping", detail=_("at the next step")))
             elif isinstance(order, Pause):
-                self._emit(State(state="pausing", detail="at the next step"))
+                self._emit(State(state="pausing", detail=_("at the next step")))
             self._orders.put(order)
 
     def check_stop(self, *_: object) -> None:
@@ -183,8 +184,5 @@ def sample_settings(base: SamplesConfig, changes: dict[str, object]) -> SamplesC
     except ValidationError as error:
         first = next(explain(error, lambda path: (None, "")))
         name = first.key.removeprefix("samples.")
-        raise UserError(f"{name}: {first.message}.", "sampling settings", _sentence(first.hint)) from None
-
-
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}{'' if words.endswith('?') else '.'}" if words else ""
+        what = _("{name}: {message}.", name=name, message=first.message)
+        raise UserError(what, _("sampling settings"), sentence(first.hint)) from None

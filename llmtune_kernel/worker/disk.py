@@ -6,7 +6,9 @@ import errno
 import shutil
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.wording import size
 
 # A full disk, a quota that is used up, a limit on the size of a file.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -32,11 +34,11 @@ def check_space(directory: RunDirectory, needed: int) -> None:
     needed, free = needed + _REST, shutil.disk_usage(directory.path).free
     if free < needed:
         raise UserError(
-            f"Not enough disk: a result and a checkpoint take {_shown(needed)}, {_shown(free)} are free.",
+            _(
+                "Not enough disk: a result and a checkpoint take {needed}, {free} are free.",
+                needed=size(needed),
+                free=size(free),
+            ),
             str(directory.path),
-            "Free some space, or set LLMTUNE_HOME to a folder on another disk.",
+            _("Free some space, or set LLMTUNE_HOME to a folder on another disk."),
         )
-
-
-def _shown(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

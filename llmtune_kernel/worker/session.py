@@ -16,6 +16,7 @@ from transformers import set_seed
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.data.encoding import EncodedRows
 from llmtune_kernel.inference.generation import as_messages, generate
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import compute_dtype, device, load_model, load_tokenizer
@@ -87,13 +88,13 @@ class Session:
             Stopped: stopped before training began.
         """
         config = self._config
-        self._loading("finding the model")
+        self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         self._tokenizer = load_tokenizer(source)
-        self._loading("reading the data")
+        self._loading(_("reading the data"))
         data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
         self._describe(data)
-        self._loading("loading the model")
+        self._loading(_("loading the model"))
         set_seed(config.training.seed)
         self._dtype = compute_dtype(config.model)
         packed = self._load(source)
@@ -115,26 +116,34 @@ class Session:
         return self._directory.data / f"{split}.arrow" if source.startswith("$") else Path(source)
 
     def _describe(self, data: PreparedData) -> None:
-        encoded, rows = data.training.encoded, "row" if len(data.train) == 1 else "rows"
-        self._emit(
-            Log(
-                message=f"{len(data.train):,} {rows} to train on, format {encoded.format.name}, "
-                f"{encoded.tokens:,} tokens, {encoded.trained_tokens:,} of them trained."
-            )
+        encoded = data.training.encoded
+        message = _n(
+            "{count:,} row to train on, format {format}, {tokens:,} tokens, {trained:,} of them trained.",
+            "{count:,} rows to train on, format {format}, {tokens:,} tokens, {trained:,} of them trained.",
+            len(data.train),
+            format=encoded.format.name,
+            tokens=encoded.tokens,
+            trained=encoded.trained_tokens,
         )
+        self._emit(Log(message=message))
         if encoded.truncated:
-            count, limit = encoded.truncated, self._config.data.max_length
-            rows, are = ("row is", "is") if count == 1 else ("rows are", "are")
-            message = f"{count:,} {rows} longer than {limit:,} tokens and {are} cut."
+            message = _n(
+                "{count:,} row is longer than {limit:,} tokens and is cut.",
+                "{count:,} rows are longer than {limit:,} tokens and are cut.",
+                encoded.truncated,
+                limit=self._config.data.max_length,
+            )
             self._emit(Log(level="warning", message=message))
 
     def _warn_of_positions(self, encoded: EncodedRows) -> None:
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         longest = max(map(len, encoded.input_ids))
         if positions and longest > positions:
-            message = (
-                f"The longest row has {longest:,} tokens, but the model was made for at most {positions:,}: "
-                f"set data.max_length to {positions} or less."
+            message = _(
+                "The longest row has {longest:,} tokens, but the model was made for at most "
+                "{positions:,}: set data.max_length to {positions} or less.",
+                longest=longest,
+                positions=positions,
             )
             self._emit(Log(level="warning", message=message))
 
@@ -154,7 +163,9 @@ class Session:
         if not packed:
             self._emit(
                 Log(
-                    message="This architecture does not keep packed sequences apart; batches are padded instead."
+                    message=_(
+                        "This architecture does not keep packed sequences apart; batches are padded instead."
+                    )
                 )
             )
         self._model = prepare_for_training(model, config.method)
@@ -187,8 +198,14 @@ class Session:
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         self._emit(
             Log(
-                message=f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%}), "
-                f"in {str(self._dtype).removeprefix('torch.')}, on {where.type}."
+                message=_(
+                    "{trained:,} of {total:,} parameters are trained ({share:.2%}), in {dtype}, on {device}.",
+                    trained=trained,
+                    total=total,
+                    share=trained / total,
+                    dtype=str(self._dtype).removeprefix("torch."),
+                    device=where.type,
+                )
             )
         )
         return trainer
@@ -202,8 +219,12 @@ class Session:
         if wanted and training.gradient_checkpointing == "auto":
             self._emit(
                 Log(
-                    message=f"Gradient checkpointing is on: activations would take {needed / 2**30:.1f} GB, "
-                    f"{free / 2**30:.1f} GB are free."
+                    message=_(
+                        "Gradient checkpointing is on: activations would take {needed:.1f} GB, {free:.1f} GB are "
+                        "free.",
+                        needed=needed / 2**30,
+                        free=free / 2**30,
+                    )
                 )
             )
         return wanted
@@ -214,9 +235,9 @@ class Session:
         done = state["global_step"]
         if done >= planned:
             raise UserError(
-                f"The run has done {done} of {planned} steps already.",
+                _("The run has done {done} of {planned} steps already.", done=done, planned=planned),
                 str(checkpoint),
-                "To train on, raise training.num_train_epochs or training.max_steps.",
+                _("To train on, raise training.num_train_epochs or training.max_steps."),
             )
         metrics = (
             event.payload
@@ -263,7 +284,7 @@ class Session:
             if isinstance(order, Pause):
                 order = self._pause()
             if isinstance(order, Stop) and not last:
-                self._emit(State(state="stopping", detail="saving"))
+                self._emit(State(state="stopping", detail=_("saving")))
                 self._save(self._trainer.save_checkpoint)
                 self._stopped = True
                 return True
@@ -305,10 +326,12 @@ class Session:
                 if not no_space(error):
                     raise
                 if isinstance(order, Stop):
-                    what = "There was no space left to save the run."
-                    fix = "Free some, then continue the run or start it anew."
+                    what = _("There was no space left to save the run.")
+                    fix = _("Free some, then continue the run or start it anew.")
                     raise UserError(what, where, fix) from None
-            self._emit(State(state="paused", detail=f"no space left on {where}; free some and resume"))
+            self._emit(
+                State(state="paused", detail=_("no space left on {where}; free some and resume", where=where))
+            )
             while not isinstance(order := self._control.next(wait=3600), Resume | Save | Stop):
                 self._obey(order)
             self._emit(state)
@@ -331,7 +354,7 @@ class Session:
         try:
             prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
             if not prompts:
-                raise UserError("There is no prompt: add some under samples.prompts.")
+                raise UserError(_("There is no prompt: add some under samples.prompts."))
             answers = generate(self._model, self._tokenizer, prompts, settings, self._dtype, tell)
         except Gone:
             raise
@@ -339,7 +362,7 @@ class Session:
             # Say, a chat template that knows no system turn: no reason to lose the run.
             if not isinstance(error, UserError):
                 traceback.print_exc()
-            self._emit(Log(level="warning", message=f"No sample: {error}"))
+            self._emit(Log(level="warning", message=_("No sample: {error}", error=error)))
             if audience:
                 audience.tell({"done": True, "error": self._mistake(error)})
             if audience or order.request is None:
@@ -361,8 +384,8 @@ class Session:
     def _mistake(self, error: Exception) -> dict[str, str]:
         if isinstance(error, UserError):
             return {"what": error.what, "where": error.where, "fix": error.fix}
-        what = f"The run {self._directory.name!r} could not answer: {error}"
-        return {"what": what, "where": str(self._directory.log), "fix": "Change the prompt."}
+        what = _("The run {name!r} could not answer: {error}", name=self._directory.name, error=error)
+        return {"what": what, "where": str(self._directory.log), "fix": _("Change the prompt.")}
 
     def _write_result(self) -> None:
         """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""

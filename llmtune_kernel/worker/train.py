@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.control import Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, EventWriter, Payload, State
@@ -55,14 +56,14 @@ def train(
     stop_with(config, control, kernel_gone)
     end: list[Payload]
     try:
-        emit(State(state="loading", detail="importing libraries"))
+        emit(State(state="loading", detail=_("importing libraries")))
         imported()
         from llmtune_kernel.worker.session import Session
 
         finished = Session(config, directory, control, emit).run(checkpoint)
         end = [State(state="finished" if finished else "stopped")]
     except Stopped:
-        end = [State(state="stopped", detail="before training began")]
+        end = [State(state="stopped", detail=_("before training began"))]
     except UserError as error:
         end = [
             Error(what=error.what, where=error.where, fix=error.fix),
@@ -79,12 +80,17 @@ def train(
 
 
 def _fault(error: BaseException, directory: RunDirectory) -> Error:
-    what, fix = f"The worker failed: {type(error).__name__}: {error}".splitlines()[0], ""
+    what = _("The worker failed: {kind}: {error}", kind=type(error).__name__, error=error).splitlines()[0]
+    fix = ""
     if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error):
-        what = "The memory is not enough for this run."
-        fix = "Lower training.per_device_train_batch_size or data.max_length, or set training.gradient_checkpointing."
+        what = _("The memory is not enough for this run.")
+        fix = _(
+            "Lower training.per_device_train_batch_size or data.max_length, or set "
+            "training.gradient_checkpointing."
+        )
     elif no_space(error):
-        what, fix = "There is not enough disk to go on.", "Free some space, then continue with --resume."
+        what = _("There is not enough disk to go on.")
+        fix = _("Free some space, then continue with --resume.")
     return Error(what=what, fix=fix, log=str(directory.log), tail=directory.log_tail())
 
 
