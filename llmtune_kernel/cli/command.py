@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmtune_kernel.cli.inspecting import inspect
 from llmtune_kernel.cli.listing import runs
@@ -17,25 +17,12 @@ from llmtune_kernel.cli.sampling import sample
 from llmtune_kernel.cli.terminal import say
 from llmtune_kernel.cli.training import attach, train
 from llmtune_kernel.config import UserError
+from llmtune_kernel.locale import _, look_up, sentence, unknown_language
+from llmtune_kernel.locale.options import Parser
 from llmtune_kernel.runs.workers import WorkerFault
 
 if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_STOPS = "Ctrl-C stops the run and saves; a second one leaves it running."
-_EXIT_CODES = """exit codes:
-  0    done; with train and attach: the run finished
-  1    the worker failed, or ended without a word
-  2    a mistake in the command, the configuration or the data
-  3    the run was stopped
-  130  Ctrl-C; a run that was followed goes on
-  141  nobody reads the output any more
-"""
-_SHAPE: dict[str, Any] = {
-    "allow_abbrev": False,
-    "epilog": _EXIT_CODES,
-    "formatter_class": argparse.RawDescriptionHelpFormatter,
-}
+    _Commands = argparse._SubParsersAction[Parser]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if problem := unknown_language():
+        say(problem)
     options = _parser().parse_args(arguments)
     try:
         code: int = options.do(options)
@@ -65,32 +54,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="llmtune", description="Fine-tune language models.", **_SHAPE)
-    parser.add_argument("--version", action="version", version=f"llmtune {version('jupyterlab-llmtune')}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def _parser() -> Parser:
+    parser = Parser(prog="llmtune", description=_("Fine-tune language models."), epilog=_exit_codes())
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"llmtune {version('jupyterlab-llmtune')}",
+        help=_("show program's version number and exit"),
+    )
+    commands = parser.add_subparsers(title=_("commands"), required=True, metavar="COMMAND")
     _add_following(commands)
-    for order, (_, help_text, _) in ORDERS.items():
-        command = _add(commands, order, give, help_text)
-        command.add_argument("name", metavar="NAME", help="name of the run")
-        command.set_defaults(order=order)
+    for name, order in ORDERS.items():
+        command = _add(commands, name, give, look_up(order.help))
+        command.add_argument("name", metavar="NAME", help=_("name of the run"))
+        command.set_defaults(order=name)
     _add_looking(commands)
     return parser
 
 
-def _add(commands: _Commands, name: str, do: Callable[..., int], text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", **_SHAPE)
+def _exit_codes() -> str:
+    return _(
+        "exit codes:\n"
+        "  0    done; with train and attach: the run finished\n"
+        "  1    the worker failed, or ended without a word\n"
+        "  2    a mistake in the command, the configuration or the data\n"
+        "  3    the run was stopped\n"
+        "  130  Ctrl-C; a run that was followed goes on\n"
+        "  141  nobody reads the output any more\n"
+    )
+
+
+def _add(commands: _Commands, name: str, do: Callable[..., int], text: str) -> Parser:
+    parser = commands.add_parser(name, help=text, description=sentence(text), epilog=_exit_codes())
     parser.set_defaults(do=do)
     return parser
 
 
 def _add_following(commands: _Commands) -> None:
-    parser = _add(commands, "train", train, "start a run, or continue one, and follow it to its end")
-    parser.description = f"{parser.description}\n{_STOPS}"
-    parser.add_argument("file", nargs="?", metavar="FILE.yaml", help="the configuration")
-    parser.add_argument("--name", metavar="NAME", help="name of the run; by default run-1, run-2, …")
+    parser = _add(commands, "train", train, _("start a run, or continue one, and follow it to its end"))
+    stops = _("Ctrl-C stops the run and saves; a second one leaves it running.")
+    parser.description = f"{parser.description}\n{stops}"
+    parser.add_argument("file", nargs="?", metavar="FILE.yaml", help=_("the configuration"))
+    parser.add_argument("--name", metavar="NAME", help=_("name of the run; by default run-1, run-2, …"))
     parser.add_argument(
-        "--resume", metavar="NAME", help="continue a run; without FILE.yaml as it was configured"
+        "--resume", metavar="NAME", help=_("continue a run; without FILE.yaml as it was configured")
     )
     parser.add_argument(
         "--set",
@@ -98,34 +105,34 @@ def _add_following(commands: _Commands) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="wins over the file, e.g. training.max_steps=10",
+        help=_("wins over the file, e.g. training.max_steps=10"),
     )
     parser.add_argument(
-        "--json", action="store_true", help="print the events of the run, one JSON text a line"
+        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
     )
-    parser = _add(commands, "attach", attach, "follow a run to its end; Ctrl-C leaves it")
-    parser.add_argument("name", metavar="NAME", help="name of the run")
+    parser = _add(commands, "attach", attach, _("follow a run to its end; Ctrl-C leaves it"))
+    parser.add_argument("name", metavar="NAME", help=_("name of the run"))
     parser.add_argument(
-        "--json", action="store_true", help="print the events of the run, one JSON text a line"
+        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
     )
 
 
 def _add_looking(commands: _Commands) -> None:
-    parser = _add(commands, "runs", runs, "list all runs, newest first")
-    parser.add_argument("--json", action="store_true", help="one JSON text a line")
-    parser = _add(commands, "sample", sample, "answers of a run or of a base model")
+    parser = _add(commands, "runs", runs, _("list all runs, newest first"))
+    parser.add_argument("--json", action="store_true", help=_("one JSON text a line"))
+    parser = _add(commands, "sample", sample, _("answers of a run or of a base model"))
     parser.add_argument(
-        "target", metavar="NAME|MODEL", help="name of a run, or of a model such as smollm2-135m"
+        "target", metavar="NAME|MODEL", help=_("name of a run, or of a model such as smollm2-135m")
     )
-    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help="what to ask")
-    parser.add_argument("--base", action="store_true", help="the base model of the run as well")
-    parser.add_argument("--max-new-tokens", type=int, metavar="N", help="longest answer in tokens")
+    parser.add_argument("prompts", nargs="+", metavar="PROMPT", help=_("what to ask"))
+    parser.add_argument("--base", action="store_true", help=_("the base model of the run as well"))
+    parser.add_argument("--max-new-tokens", type=int, metavar="N", help=_("longest answer in tokens"))
     parser.add_argument(
-        "--temperature", type=float, metavar="T", help="0 takes the likeliest token each time"
+        "--temperature", type=float, metavar="T", help=_("0 takes the likeliest token each time")
     )
     parser = _add(
-        commands, "inspect", inspect, "format, sizes and first rows of data, as the trainer sees them"
+        commands, "inspect", inspect, _("format, sizes and first rows of data, as the trainer sees them")
     )
-    parser.add_argument("source", metavar="FILE.yaml|DATA", help="a configuration, or a file of rows")
-    parser.add_argument("--model", metavar="M", help="whose tokenizer and chat template to use")
-    parser.add_argument("--json", action="store_true", help="print one JSON text")
+    parser.add_argument("source", metavar="FILE.yaml|DATA", help=_("a configuration, or a file of rows"))
+    parser.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
+    parser.add_argument("--json", action="store_true", help=_("print one JSON text"))

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from llmtune_kernel.cli.views import View
 from llmtune_kernel.config import UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import (
     EVENT,
     TERMINAL,
@@ -74,7 +75,9 @@ def follow(run: Run, view: View, *, offset: int = 0, stops: bool) -> Outcome:
                 return outcome
             if interrupts and not order.given:
                 order.give()
-                view.note(f"Stopping {run.name}: it saves at the next step. Ctrl-C again leaves it.")
+                view.note(
+                    _("Stopping {name}: it saves at the next step. Ctrl-C again leaves it.", name=run.name)
+                )
             if problem := order.take_problem():
                 view.note(str(problem))
             time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -14,6 +14,7 @@ from rich.text import Text
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.wording import facts
 from llmtune_kernel.runs.workers import pool
 
@@ -33,11 +34,12 @@ def inspect(options: argparse.Namespace) -> int:
         return 0
     stdout = console()
     table = Table.grid(padding=(0, 2))
-    for name, value in [*facts(summary), ("optimizer steps", f"{summary['steps']:,}")]:
+    for name, value in [*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")]:
         table.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
     stdout.print(table)
     coloured = stdout.color_system is not None and not stdout.no_color
-    stdout.print(Text("trained tokens are " + ("green" if coloured else "in ⟦⟧"), style="dim"))
+    legend = _("trained tokens are green") if coloured else _("trained tokens are in ⟦⟧")
+    stdout.print(Text(legend, style="dim"))
     for example in summary["preview"]:
         _print_example(stdout, example, coloured)
     return 0
@@ -46,26 +48,28 @@ def inspect(options: argparse.Namespace) -> int:
 def _configuration(options: argparse.Namespace) -> RunConfig:
     if options.source.endswith((".yaml", ".yml")):
         overrides = [f"model.name_or_path={json.dumps(options.model)}"] if options.model else []
-        config, _ = read_file(options.source, overrides)
+        config = read_file(options.source, overrides)[0]
     else:
         values = {"data": options.source, **({"model": options.model} if options.model else {})}
         config = config_from_dict(values, "llmtune inspect")
     for split, source in (("train", config.data.train), ("eval", config.data.eval)):
         if source and source.startswith("$"):
-            what = f"{source} is a variable of a notebook, and there is no notebook here."
-            raise UserError(what, f"data.{split}", "Save it to a file, and name the file.")
+            what = _("{name} is a variable of a notebook, and there is no notebook here.", name=source)
+            raise UserError(what, f"data.{split}", _("Save it to a file, and name the file."))
     return config
 
 
 def _inspect(config: RunConfig) -> Summary:
     found: Summary = {}
-    with console(stderr=True).status("Loading the tokenizer") as status:
+    with console(stderr=True).status(_("Loading the tokenizer")) as status:
 
         def take(answer: dict[str, Any]) -> None:
             if answer["type"] == "summary":
                 found.update(answer["summary"])
             else:
-                status.update(f"Reading row {answer['done']:,} of {answer['total']:,}")
+                status.update(
+                    _("Reading row {done:,} of {total:,}", done=answer["done"], total=answer["total"])
+                )
 
         job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": {}, "first": 3}
         pool().call(job, take)
@@ -82,6 +86,6 @@ def _print_example(stdout: Console, example: dict[str, Any], coloured: bool) -> 
             text.append(said, style="green")
         else:
             text.append(f"⟦{said}⟧")
-    stdout.print(Text(f"\nrow {example['row']}", style="bold"))
+    stdout.print(Text("\n" + _("row {row}", row=example["row"]), style="bold"))
     text.rstrip()
     stdout.print(text, soft_wrap=True)

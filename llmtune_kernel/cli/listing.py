@@ -8,6 +8,7 @@ import sys
 from rich.table import Table
 
 from llmtune_kernel.cli.terminal import console, one_line
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.listing import summaries, table
 
 _STYLES = {"finished": "green", "failed": "red", "stopped": "yellow"}
@@ -23,5 +24,5 @@ def runs(options: argparse.Namespace) -> int:
     shown = Table(*header, box=None, pad_edge=False)
     for summary, row in zip(found, rows, strict=True):
         shown.add_row(*map(one_line, row), style=_STYLES.get(summary.state, "cyan"))
-    console().print(shown if found else "No runs yet.")
+    console().print(shown if found else _("No runs yet."))
     return 0

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.run import Prompt, ask, attach, base_column
 from llmtune_kernel.runs.run import sample as ask_models
 
@@ -21,7 +22,7 @@ def sample(options: argparse.Namespace) -> int:
     """
     given = {"max_new_tokens": options.max_new_tokens, "temperature": options.temperature}
     settings = {name: value for name, value in given.items() if value is not None}
-    with console(stderr=True).status("Loading the model"):
+    with console(stderr=True).status(_("Loading the model")):
         answers = _answers(options.target, list(options.prompts), settings, base=options.base)
     stdout = console()
     for number, prompt in enumerate(options.prompts):
@@ -42,6 +43,12 @@ def _answers(
         if target == ModelConfig().name_or_path or "/" in target or Path(target).exists():
             model = ModelConfig(name_or_path=target)
             return ask_models({base_column(model): model}, prompts, settings)
-        fix = f"{error.fix} A model is named by a path, by its Hub id, or {ModelConfig().name_or_path}."
-        raise UserError(f"There is no run or model named {target!r}.", error.where, fix) from None
+        fix = _(
+            "{known} A model is named by a path, by its Hub id, or {built_in}.",
+            known=error.fix,
+            built_in=ModelConfig().name_or_path,
+        )
+        raise UserError(
+            _("There is no run or model named {target!r}.", target=target), error.where, fix
+        ) from None
     return ask([run], prompts, settings, base=base)

@@ -10,11 +10,12 @@ from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
 from llmtune_kernel.data.sources import READERS, find_file
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.launch import launch, own_configuration
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.run import attach as find
-from llmtune_kernel.runs.wording import number
+from llmtune_kernel.runs.wording import number, state_name
 
 EXIT_CODES = {"finished": 0, "stopped": 3}
 FAULT, MISTAKE, LEFT = 1, 2, 130
@@ -34,7 +35,7 @@ def train(options: argparse.Namespace) -> int:
     told = source.events.stat().st_size if source else 0
     run = launch(config, text=text, name=options.name)
     in_place = source is not None and source.path == run.directory
-    say(f"{run.name} in {run.directory}")
+    say(_("{name} in {folder}", name=run.name, folder=run.directory))
     return _follow(run, json=options.json, offset=told if in_place else 0, stops=True)
 
 
@@ -57,13 +58,16 @@ def read_file(path: str, overrides: list[str]) -> tuple[RunConfig, str]:
         UserError: the file cannot be read, or has mistakes.
     """
     if Path(path).suffix.lower() in READERS.keys() - {".json"}:  # JSON is YAML as well
-        what, fix = "This is data, not a configuration.", f"Write a configuration that names it: data: {path}"
+        what = _("This is data, not a configuration.")
+        fix = _("Write a configuration that names it: data: {path}", path=path)
         raise UserError(what, path, fix)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(f"The configuration cannot be read: {reason}.", path, "Check the path.") from None
+        reason = error.strerror if isinstance(error, OSError) else _("it is not UTF-8 text")
+        raise UserError(
+            _("The configuration cannot be read: {reason}.", reason=reason), path, _("Check the path.")
+        ) from None
     config = read_config(text, source=path, overrides=overrides)
     return config, dump_config(config) if overrides else text
 
@@ -80,9 +84,9 @@ def _configuration(options: argparse.Namespace) -> tuple[RunConfig, str]:
     if options.resume:
         return own_configuration(options.resume, overrides)
     raise UserError(
-        "There is no configuration.",
+        _("There is no configuration."),
         "llmtune train",
-        "Name a YAML file: llmtune train FILE.yaml, or a run to continue: llmtune train --resume NAME",
+        _("Name a YAML file: llmtune train FILE.yaml, or a run to continue: llmtune train --resume NAME"),
     )
 
 
@@ -90,10 +94,10 @@ def _follow(run: Run, *, json: bool, offset: int, stops: bool) -> int:
     with view_of(run.name, json=json) as view:
         outcome = follow(run, view, offset=offset, stops=stops)
     if outcome.left:
-        say(f"Left {run.name} to itself. Follow it again with: llmtune attach {run.name}")
+        say(_("Left {name} to itself. Follow it again with: llmtune attach {name}", name=run.name))
         return LEFT
     if outcome.state == "failed":
-        say(f"{run.name} failed.\n{run.failure()}")
+        say(_("{name} failed.", name=run.name) + f"\n{run.failure()}")
         return FAULT if run.error().log else MISTAKE
     if not json:
         say(_summary(run, outcome))
@@ -101,16 +105,17 @@ def _follow(run: Run, *, json: bool, offset: int, stops: bool) -> int:
 
 
 def _summary(run: Run, outcome: Outcome) -> str:
-    facts = [f"{run.name} {outcome.state}"]
+    facts = [_("{name} {state}", name=run.name, state=state_name(outcome.state))]
     if outcome.step:
-        facts += [f"step {outcome.step:,}", f"loss {number(outcome.loss)}"]
+        facts.append(_("step {step:,}", step=outcome.step))
+        facts.append(_("loss {loss}", loss=number(outcome.loss)))
     if outcome.eval_loss is not None:
-        facts.append(f"evaluation loss {number(outcome.eval_loss)}")
+        facts.append(_("evaluation loss {loss}", loss=number(outcome.eval_loss)))
     lines = [", ".join(facts)]
     if outcome.result:
-        lines.append(f"Result: {clean(str(run.directory / outcome.result))}")
+        lines.append(_("Result: {path}", path=clean(str(run.directory / outcome.result))))
     if outcome.state == "finished":
-        lines.append(f'Ask it: llmtune sample {run.name} "…"')
+        lines.append(_('Ask it: llmtune sample {name} "…"', name=run.name))
     elif run.paths.last_checkpoint():
-        lines.append(f"Continue it: llmtune train --resume {run.name}")
+        lines.append(_("Continue it: llmtune train --resume {name}", name=run.name))
     return "\n".join(lines)

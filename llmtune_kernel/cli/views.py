@@ -12,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from llmtune_kernel.cli.terminal import clean, console, one_line, say
+from llmtune_kernel.locale import _
 from llmtune_kernel.runs import events
-from llmtune_kernel.runs.wording import duration, number
+from llmtune_kernel.runs.wording import duration, number, state_name
 
 
 class View(AbstractContextManager["View"]):
@@ -53,7 +54,10 @@ class PlainView(View):
             case events.StateEvent(payload=state):
                 shown: Text | None = Text(_state(state))
             case events.MetricsEvent(payload=metrics):
-                shown = Text(f"step {metrics.step:,}/{metrics.max_steps:,}  {_measures(metrics)}")
+                shown = Text(
+                    _("step {step:,}/{steps:,}", step=metrics.step, steps=metrics.max_steps)
+                    + f"  {_measures(metrics)}"
+                )
             case _:
                 shown = _said(event)
         if shown is not None:
@@ -118,13 +122,17 @@ def view_of(name: str, *, json: bool) -> View:
 
 
 def _state(state: events.State) -> str:
-    return f"{state.state}: {one_line(state.detail)}" if state.detail else state.state
+    name = state_name(state.state)
+    return f"{name}: {one_line(state.detail)}" if state.detail else name
 
 
 def _measures(metrics: events.Metrics) -> str:
-    return (
-        f"epoch {metrics.epoch:.2f}  loss {number(metrics.loss)}  "
-        f"{metrics.tokens_per_second:,.0f} tokens/s  {duration(metrics.eta)} left"
+    return _(
+        "epoch {epoch:.2f}  loss {loss}  {speed:,.0f} tokens/s  {time} left",
+        epoch=metrics.epoch,
+        loss=number(metrics.loss),
+        speed=metrics.tokens_per_second,
+        time=duration(metrics.eta),
     )
 
 
@@ -134,11 +142,18 @@ def _said(event: events.Event) -> Text | None:
         case events.LogEvent(payload=log):
             return Text(clean(log.message), style="yellow" if log.level == "warning" else "")
         case events.EvaluationEvent(payload=evaluation):
-            return Text(f"step {evaluation.step:,}  evaluation loss {number(evaluation.loss)}", style="cyan")
+            loss = _("evaluation loss {loss}", loss=number(evaluation.loss))
+            return Text(_("step {step:,}", step=evaluation.step) + f"  {loss}", style="cyan")
         case events.CheckpointEvent(payload=checkpoint):
-            return Text(f"step {checkpoint.step:,}  {checkpoint.kind} saved in {clean(checkpoint.path)}")
+            path = clean(checkpoint.path)
+            saved = (
+                _("result saved in {path}", path=path)
+                if checkpoint.kind == "result"
+                else _("checkpoint saved in {path}", path=path)
+            )
+            return Text(_("step {step:,}", step=checkpoint.step) + f"  {saved}")
         case events.SampleEvent(payload=sample):
-            text = Text(f"step {sample.step:,}  sample", style="")
+            text = Text(_("step {step:,}", step=sample.step) + "  " + _("sample"), style="")
             for answer in sample.answers:
                 asked = " ".join(one_line(turn.content) for turn in answer.prompt if turn.role == "user")
                 text.append(f"\n  > {asked}", style="dim")
