@@ -8,6 +8,8 @@ import shlex
 from typing import NoReturn
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _, sentence
+from llmtune_kernel.locale.options import Parser, mistake
 
 
 class HelpWanted(Exception):
@@ -19,8 +21,8 @@ class _Help(argparse.Action):
         raise HelpWanted(parser.format_help())
 
 
-class Options(argparse.ArgumentParser):
-    """Options of one magic.
+class Options(Parser):
+    """Options of one magic; made when it is used, in the language of that moment.
 
     Args:
         magic: Its name with the percent signs.
@@ -32,10 +34,8 @@ class Options(argparse.ArgumentParser):
             prog=magic,
             description=description,
             add_help=False,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        self.add_argument("--help", "-h", action=_Help, nargs=0, help="show this text")
+        self.add_argument("--help", "-h", action=_Help, nargs=0, help=_("show this text"))
 
     def read(self, line: str) -> argparse.Namespace:
         """The options on a line.
@@ -48,19 +48,31 @@ class Options(argparse.ArgumentParser):
             words = shlex.split(line)
         except ValueError as error:
             raise UserError(
-                f"The line cannot be read: {error}.", f"{self.prog} {line}", "Close the quote."
+                _("The line cannot be read: {error}.", error=error),
+                f"{self.prog} {line}",
+                _("Close the quote."),
             ) from None
         known, unknown = self.parse_known_args(words)
         if unknown:
             options = sorted(self._option_string_actions)
             close = difflib.get_close_matches(unknown[0], options, n=1)
             valid = ", ".join(option for option in options if option.startswith("--"))
-            fix = f"Did you mean {close[0]}?" if close else f"Options of {self.prog}: {valid}."
-            raise UserError(f"{unknown[0]} is not an option of {self.prog}.", f"{self.prog} {line}", fix)
+            fix = (
+                _("Did you mean {names}?", names=close[0])
+                if close
+                else _("Options of {magic}: {valid}.", magic=self.prog, valid=valid)
+            )
+            raise UserError(
+                _("{option} is not an option of {magic}.", option=unknown[0], magic=self.prog),
+                f"{self.prog} {line}",
+                fix,
+            )
         return known
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse on a wrong value."""
         raise UserError(
-            f"{message[0].upper()}{message[1:]}.", self.prog, f"{self.prog} --help shows how it is used."
+            sentence(mistake(message)),
+            self.prog,
+            _("{magic} --help shows how it is used.", magic=self.prog),
         )

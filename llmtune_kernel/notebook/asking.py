@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.runs.control import NotRunning
 from llmtune_kernel.runs.run import Run, attach, sample
@@ -46,7 +47,7 @@ class Questions:
             try:
                 return answering.answer()
             except Cancelled:
-                raise UserError("The question was cancelled.") from None
+                raise UserError(_("The question was cancelled.")) from None
 
     def cancel(self, id: str) -> None:
         """End a question; one that is over or unknown changes nothing."""
@@ -155,5 +156,5 @@ def _source(column: protocol.AskedModel) -> Run | ModelConfig:
     if column.run is not None:
         return attach(column.run)
     if not column.model:
-        raise UserError("The name of a model is empty.", "question", "Choose a model.")
+        raise UserError(_("The name of a model is empty."), _("question"), _("Choose a model."))
     return ModelConfig(name_or_path=column.model)

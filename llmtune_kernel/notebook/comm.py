@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from llmtune_kernel import __version__
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
 from llmtune_kernel.config.presets import PRESETS
+from llmtune_kernel.locale import _
 from llmtune_kernel.models.catalogue import model_choices
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.preferences import preferences
@@ -106,7 +107,10 @@ class Link:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             self._refuse(
-                name, f"Not a request: {first['msg']}.", where, "Kernel and page may have different versions."
+                name,
+                _("Not a request: {reason}.", reason=first["msg"]),
+                where,
+                _("Kernel and page may have different versions."),
             )
             return
         try:
@@ -115,7 +119,10 @@ class Link:
             self._refuse(name, error.what, error.where, error.fix)
         except Exception as error:
             _log.exception("A request of the page failed.")
-            self._refuse(name, f"The kernel failed to answer: {type(error).__name__}: {error}")
+            self._refuse(
+                name,
+                _("The kernel failed to answer: {kind}: {error}", kind=type(error).__name__, error=error),
+            )
         else:
             self._send(reply)
             then()

@@ -11,6 +11,7 @@ import uuid
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError, read_config
+from llmtune_kernel.locale import N_, _, look_up
 from llmtune_kernel.notebook.chart import Chart, LossChart, PlotlyChart
 from llmtune_kernel.notebook.curves import Curves
 from llmtune_kernel.notebook.panel import Panel, take_messages_at_once
@@ -32,11 +33,11 @@ _COMMANDS = {
     "sample": control.SampleNow,
 }
 _NOTES = {
-    "pause": "pausing after this step",
-    "resume": "going on",
-    "stop": "stopping after this step",
-    "save": "saving after this step",
-    "sample": "sampling after this step",
+    "pause": N_("pausing after this step"),
+    "resume": N_("going on"),
+    "stop": N_("stopping after this step"),
+    "save": N_("saving after this step"),
+    "sample": N_("sampling after this step"),
 }
 
 
@@ -80,7 +81,9 @@ class LiveDisplay:
         self._panel.show(self._progress)
         for part, widget in self._panel.outputs.items():
             text = (
-                f"{self._run.name} is running; %attach {self._run.name} shows it." if part == "panel" else ""
+                _("{name} is running; %attach {name} shows it.", name=self._run.name)
+                if part == "panel"
+                else ""
             )
             view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
             bundle = {
@@ -180,8 +183,10 @@ class LiveDisplay:
                 LogLine(
                     time.time(),
                     "warning",
-                    "The live chart needs the extension jupyterlab-llmtune in JupyterLab's environment, "
-                    "or anywidget in the kernel's: pip install anywidget",
+                    _(
+                        "The live chart needs the extension jupyterlab-llmtune in JupyterLab's environment, or "
+                        "anywidget in the kernel's: pip install anywidget"
+                    ),
                 )
             )
             return
@@ -191,7 +196,7 @@ class LiveDisplay:
 
     def _command(self, command: str) -> None:
         """A button was pressed. Runs on the thread of the page's messages, so it only passes on."""
-        self._note = _NOTES[command]
+        self._note = look_up(_NOTES[command])
         threading.Thread(target=self._send, args=(command,), daemon=True).start()
 
     def _send(self, command: str) -> None:
@@ -201,7 +206,11 @@ class LiveDisplay:
             self._inbox.put(LogLine(time.time(), "warning", error.what))
         except Exception as error:
             self._inbox.put(
-                LogLine(time.time(), "warning", f"The worker did not take the command {command}: {error}")
+                LogLine(
+                    time.time(),
+                    "warning",
+                    _("The worker did not take the command {command}: {error}", command=command, error=error),
+                )
             )
 
 

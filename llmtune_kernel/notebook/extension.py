@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from IPython.core.interactiveshell import InteractiveShell
 
+from llmtune_kernel.locale import unknown_language
 from llmtune_kernel.notebook import comm
 from llmtune_kernel.notebook.magics import FinetuneMagics
 from llmtune_kernel.notebook.presence import presence
@@ -14,6 +17,8 @@ _CELL_MAGICS = [[f"%%{name}"] for name in FinetuneMagics.magics["cell"]]
 
 def load(ip: InteractiveShell) -> None:
     """Register the magics and the comm service, ask the page for its extension, warm a worker up."""
+    if problem := unknown_language():
+        sys.stderr.write(f"{problem}\n")
     ip.register_magics(FinetuneMagics)
     ip.input_transformers_cleanup.append(_give_a_body)
     if hasattr(ip, "kernel"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import itertools
+from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
 
 _BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
@@ -30,10 +31,10 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
         return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": drawn, **more}
 
     return [
-        line("Training loss, raw", steps, _listed(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
-        line("Training loss", steps, _listed(smoothed(loss)[kept]), _BLUE, 2),
+        line(_("Training loss, raw"), steps, _listed(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
+        line(_("Training loss"), steps, _listed(smoothed(loss)[kept]), _BLUE, 2),
         line(
-            "Evaluation loss",
+            _("Evaluation loss"),
             _listed(evaluation.column("step")[eval_kept]),
             _listed(evaluation.column("loss")[eval_kept]),
             _ORANGE,
@@ -43,7 +44,7 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
             showlegend=bool(evaluation.count),
         ),
         line(
-            "Learning rate",
+            _("Learning rate"),
             steps,
             _listed(train.column("learning_rate")[kept]),
             _GREEN,
@@ -52,7 +53,7 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
             showlegend=False,
         ),
         line(
-            "Gradient norm",
+            _("Gradient norm"),
             steps,
             _listed(train.column("grad_norm")[kept]),
             _GREY,
@@ -70,9 +71,9 @@ def plotly_layout() -> dict[str, Any]:
     small = {**axis, "nticks": 4, "rangemode": "tozero"}
     scale = [
         {"label": label, "method": "relayout", "args": [{"yaxis.type": kind}]}
-        for label, kind in (("linear", "linear"), ("log", "log"))
+        for label, kind in ((_("linear"), "linear"), (_("log"), "log"))
     ]
-    captions = [(0, "left", "Learning rate", _GREEN), (1, "right", "Gradient norm", _GREY)]
+    captions = [(0, "left", _("Learning rate"), _GREEN), (1, "right", _("Gradient norm"), _GREY)]
     return {
         "height": 360,
         "margin": {"l": 48, "r": 48, "t": 28, "b": 36},
@@ -95,8 +96,8 @@ def plotly_layout() -> dict[str, Any]:
             }
             for x, side, text, color in captions
         ],
-        "xaxis": {**axis, "anchor": "y2", "title": {"text": "Step", "standoff": 4}},
-        "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": "Loss", "standoff": 4}},
+        "xaxis": {**axis, "anchor": "y2", "title": {"text": _("Step"), "standoff": 4}},
+        "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
         "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
         "yaxis3": {**small, "overlaying": "y2", "side": "left", "exponentformat": "e"},
         "updatemenus": [
@@ -150,7 +151,7 @@ def svg_chart(curves: Curves, title: str) -> str:
     parts = [
         f'<svg viewBox="0 0 {width} {height}" role="img" style="max-width:{width}px;width:100%;height:auto" '
         f'font-family="sans-serif" font-size="11" fill="currentColor">',
-        f"<title>{html.escape(title)}</title>",
+        f"<title>{escape(title)}</title>",
     ]
     for value in np.linspace(y_low, y_high, 5):
         y = y_of(value)
@@ -163,15 +164,13 @@ def svg_chart(curves: Curves, title: str) -> str:
     for xs, ys, color, more in lines:
         points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(xs, ys, strict=True) if np.isfinite(b))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" {more}/>')
-    parts.append(
-        f'<text x="{left}" y="16" fill="{_BLUE}">Training loss</text>'
-        + (
-            f'<text x="{left + 84}" y="16" fill="{_ORANGE}">Evaluation loss</text>'
-            if evaluation.count
-            else ""
-        )
-        + f'<text x="{width - right}" y="{height - 2}" text-anchor="end">Step</text></svg>'
-    )
+    training = _("Training loss")
+    parts.append(f'<text x="{left}" y="16" fill="{_BLUE}">{escape(training)}</text>')
+    if evaluation.count:
+        beside = left + max(84, round(6.4 * len(training)))
+        parts.append(f'<text x="{beside}" y="16" fill="{_ORANGE}">{escape(_("Evaluation loss"))}</text>')
+    step = escape(_("Step"))
+    parts.append(f'<text x="{width - right}" y="{height - 2}" text-anchor="end">{step}</text></svg>')
     return "".join(parts)
 
 
@@ -182,7 +181,7 @@ def histogram_svg(edges: list[float], counts: list[int], label: str) -> str:
     step = (width - 20) / max(len(counts), 1)
     bars = "".join(
         f'<rect x="{10 + index * step:.1f}" y="{base - count / highest * 112:.1f}" width="{max(step - 1.5, 1):.1f}" '
-        f'height="{count / highest * 112:.1f}" fill="{_BLUE}"><title>{low:g} to {high:g}: {count}</title></rect>'
+        f'height="{count / highest * 112:.1f}" fill="{_BLUE}"><title>{_bar_title(low, high, count)}</title></rect>'
         for index, ((low, high), count) in enumerate(zip(itertools.pairwise(edges), counts, strict=True))
     )
     last = f'<text x="{width - 10}" y="146" text-anchor="end">{edges[-1]:g}</text>'
@@ -190,8 +189,12 @@ def histogram_svg(edges: list[float], counts: list[int], label: str) -> str:
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" style="max-width:{width}px;width:100%;height:auto" '
         f'font-family="sans-serif" font-size="11" fill="currentColor">{bars}{ends}'
-        f'<text x="{width / 2}" y="157" text-anchor="middle">{html.escape(label)}</text></svg>'
+        f'<text x="{width / 2}" y="157" text-anchor="middle">{escape(label)}</text></svg>'
     )
+
+
+def _bar_title(low: float, high: float, count: int) -> str:
+    return escape(_("{low:g} to {high:g}: {count}", low=low, high=high, count=count))
 
 
 def histogram_figure(edges: list[float], counts: list[int], label: str) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def histogram_figure(edges: list[float], counts: list[int], label: str) -> dict[
             "font": {"color": _GREY},
             "bargap": 0.05,
             "xaxis": {"title": {"text": label}},
-            "yaxis": {"title": {"text": "rows"}, "gridcolor": "rgba(138,138,138,0.25)"},
+            "yaxis": {"title": {"text": _("rows")}, "gridcolor": "rgba(138,138,138,0.25)"},
         },
     }
 

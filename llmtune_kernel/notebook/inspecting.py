@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
 from llmtune_kernel.notebook.looking import Summary, inspect_data, snapshots
@@ -37,9 +38,12 @@ def show_inspection(
         UserError: any mistake in the data or the model's name.
     """
     with _Status() as status, snapshots(config, namespace) as files:
-        status.say("Loading the tokenizer")
+        status.say(_("Loading the tokenizer"))
         found = inspect_data(
-            config, files, first, lambda done, total: status.say(f"Reading row {done:,} of {total:,}")
+            config,
+            files,
+            first,
+            lambda done, total: status.say(_("Reading row {done:,} of {total:,}", done=done, total=total)),
         )
         shown, *more = bundles(found)
         status.become(shown)
@@ -49,13 +53,16 @@ def show_inspection(
 
 def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
     """What the data are, their token lengths as a plotly chart, the first rows."""
-    lengths = summary["lengths"]
+    lengths, label = summary["lengths"], _("tokens a row")
     chart = {
-        "application/vnd.plotly.v1+json": histogram_figure(
-            lengths["edges"], lengths["counts"], "tokens a row"
+        "application/vnd.plotly.v1+json": histogram_figure(lengths["edges"], lengths["counts"], label),
+        "text/html": histogram_svg(lengths["edges"], lengths["counts"], label),
+        "text/plain": _(
+            "tokens a row: {low:,} to {high:,}, median {median:g}",
+            low=lengths["min"],
+            high=lengths["max"],
+            median=lengths["median"],
         ),
-        "text/html": histogram_svg(lengths["edges"], lengths["counts"], "tokens a row"),
-        "text/plain": f"tokens a row: {lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:g}",
     }
     examples = {
         "text/html": "".join(_example_html(example) for example in summary["preview"]) + _legend(),
@@ -69,13 +76,13 @@ def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]
     values = config.model_dump(mode="json", exclude={"resume"} if config.resume is None else set())
     values["training"]["learning_rate"] = config.learning_rate_value
     resolved = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
-    shown = _facts_bundle([*facts(summary), ("optimizer steps", f"{summary['steps']:,}")])
+    shown = _facts_bundle([*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")])
     example = summary["preview"][0]
     html = [
         shown["text/html"],
         _example_html(example),
         _legend(),
-        f"<details><summary>Configuration</summary><pre>{escape(resolved)}</pre></details>",
+        f"<details><summary>{escape(_('Configuration'))}</summary><pre>{escape(resolved)}</pre></details>",
     ]
     plain = [shown["text/plain"], _example_plain(example), "", resolved]
     return [{"text/html": "".join(html), "text/plain": "\n".join(plain)}]
@@ -94,18 +101,19 @@ def _example_html(example: dict[str, Any]) -> str:
         for span in example["spans"]
     )
     return (
-        f'<div style="margin:8px 0"><b>row {example["row"]}</b>'
+        f'<div style="margin:8px 0"><b>{escape(_("row {row}", row=example["row"]))}</b>'
         f'<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">{spans}</div></div>'
     )
 
 
 def _example_plain(example: dict[str, Any]) -> str:
     spans = (f"⟦{span['text']}⟧" if span["trained"] else span["text"] for span in example["spans"])
-    return f"row {example['row']}, trained tokens in ⟦⟧:\n{''.join(spans)}"
+    return _("row {row}, trained tokens in ⟦⟧:\n{text}", row=example["row"], text="".join(spans))
 
 
 def _legend() -> str:
-    return f'<div style="opacity:0.75"><span style="{_TRAINED}">&nbsp;marked&nbsp;</span> tokens are trained</div>'
+    mark = f'<span style="{_TRAINED}">&nbsp;{escape(_("marked"))}&nbsp;</span>'
+    return f'<div style="opacity:0.75">{_("{marked} tokens are trained", marked=mark)}</div>'
 
 
 class _Status:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.runs.listing import summaries, table
 
@@ -13,7 +14,7 @@ def runs_bundle() -> dict[str, Any]:
     """The list as HTML and as text."""
     header, rows = table(summaries())
     if not rows:
-        return {"text/plain": "No runs yet.", "text/html": "No runs yet."}
+        return {"text/plain": _("No runs yet."), "text/html": _("No runs yet.")}
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     plain = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

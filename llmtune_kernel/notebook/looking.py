@@ -14,6 +14,7 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError, read_config
 from llmtune_kernel.data.sources import fingerprint_file
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.notices import notices
 from llmtune_kernel.notebook.variables import data_writers
@@ -146,7 +147,7 @@ class _Looks:
                     self._kept = (key, time.monotonic(), summary)
                 return summary
         except Cancelled:
-            raise UserError("A newer look at the data took the place of this one.") from None
+            raise UserError(_("A newer look at the data took the place of this one.")) from None
 
     def _known(self, key: object) -> Summary | None:
         kept = self._kept

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
 from llmtune_kernel.notebook.listing import runs_bundle
@@ -19,47 +20,78 @@ from llmtune_kernel.notebook.starting import show_run, start, wait_for
 from llmtune_kernel.runs.launch import check_launch, own_configuration
 from llmtune_kernel.runs.run import Run, ask, attach
 
-_FINETUNE = Options(
-    "%%finetune",
-    "Fine-tune a model as the YAML in the cell says. The prompt returns at once; the run goes on.\n\n"
-    "  %%finetune run\n  model: smollm2-135m\n  data: $df",
-)
-_FINETUNE.add_argument(
-    "name",
-    nargs="?",
-    help="name of the run and its variable; without it the run is run-1, run-2, … and the variable _run",
-)
-_FINETUNE.add_argument("--wait", action="store_true", help="return when the run is over")
-_FINETUNE.add_argument("--dry-run", action="store_true", help="show what would be trained, and train nothing")
-_FINETUNE.add_argument(
-    "--resume",
-    metavar="RUN",
-    help="continue RUN from its last checkpoint; with %%finetune, as it was configured",
-)
+_EXAMPLE = "\n\n  %%finetune run\n  model: smollm2-135m\n  data: $df"
 
-_SAMPLE = Options(
-    "%%sample",
-    "Answers of runs and of the base model to the prompts in the cell: one a line, or a chat as YAML.",
-)
-_SAMPLE.add_argument(
-    "runs", nargs="*", metavar="RUN", help="names of runs; without any and without --base the newest"
-)
-_SAMPLE.add_argument("--base", action="store_true", help="the base model as well")
-_SAMPLE.add_argument("--max-new-tokens", type=int, metavar="N", help="longest answer in tokens")
-_SAMPLE.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token each time")
 
-_DATASET = Options(
-    "%dataset", "What the trainer sees in a variable or a file: format, token lengths, first rows."
-)
-_DATASET.add_argument("source", help="$variable, or the path of a json, jsonl, csv or parquet file")
-_DATASET.add_argument("--model", metavar="M", help="whose tokenizer and chat template to use")
-_DATASET.add_argument("--format", metavar="F", help="the format of the rows, where it cannot be recognised")
-_DATASET.add_argument("--max-length", type=int, metavar="N", help="longest row in tokens")
+def _finetune_options() -> Options:
+    options = Options(
+        "%%finetune",
+        _("Fine-tune a model as the YAML in the cell says. The prompt returns at once; the run goes on.")
+        + _EXAMPLE,
+    )
+    options.add_argument(
+        "name",
+        nargs="?",
+        help=_(
+            "name of the run and its variable; without it the run is run-1, run-2, … and the variable _run"
+        ),
+    )
+    options.add_argument("--wait", action="store_true", help=_("return when the run is over"))
+    options.add_argument(
+        "--dry-run", action="store_true", help=_("show what would be trained, and train nothing")
+    )
+    options.add_argument(
+        "--resume",
+        metavar="RUN",
+        help=_("continue RUN from its last checkpoint; with %%finetune, as it was configured"),
+    )
+    return options
 
-_ATTACH = Options("%attach", "Show a run, live if it goes on, and put it into the variable of its name.")
-_ATTACH.add_argument("run", help="name of the run")
 
-_RUNS = Options("%runs", "List all runs, newest first.")
+def _sample_options() -> Options:
+    options = Options(
+        "%%sample",
+        _("Answers of runs and of the base model to the prompts in the cell: one a line, or a chat as YAML."),
+    )
+    options.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help=_("names of runs; without any and without --base the newest"),
+    )
+    options.add_argument("--base", action="store_true", help=_("the base model as well"))
+    options.add_argument("--max-new-tokens", type=int, metavar="N", help=_("longest answer in tokens"))
+    options.add_argument(
+        "--temperature", type=float, metavar="T", help=_("0 takes the likeliest token each time")
+    )
+    return options
+
+
+def _dataset_options() -> Options:
+    options = Options(
+        "%dataset",
+        _("What the trainer sees in a variable or a file: format, token lengths, first rows."),
+    )
+    options.add_argument("source", help=_("$variable, or the path of a json, jsonl, csv or parquet file"))
+    options.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
+    options.add_argument(
+        "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
+    )
+    options.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
+    return options
+
+
+def _attach_options() -> Options:
+    options = Options(
+        "%attach", _("Show a run, live if it goes on, and put it into the variable of its name.")
+    )
+    options.add_argument("run", help=_("name of the run"))
+    return options
+
+
+def _runs_options() -> Options:
+    return Options("%runs", _("List all runs, newest first."))
+
 
 _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
@@ -87,7 +119,7 @@ class FinetuneMagics(Magics):
     @_with_help
     def finetune(self, line: str, cell: str | None = None) -> None:
         """Fine-tune a model: `%%finetune [NAME] [--wait] [--dry-run] [--resume RUN]`; `--help` says more."""
-        options = _FINETUNE.read(line)
+        options = _finetune_options().read(line)
         self._check_variable(options.name)
         if cell is not None and cell.strip():
             config, text = read_config(cell, first_line=2, resume=options.resume), cell
@@ -95,9 +127,9 @@ class FinetuneMagics(Magics):
             config, text = own_configuration(options.resume)
         else:
             raise UserError(
-                "There is no configuration.",
+                _("There is no configuration."),
                 "%%finetune",
-                "Write it below, at least:  data: $df  or  data: rows.jsonl",
+                _("Write it below, at least:  data: $df  or  data: rows.jsonl"),
             )
         if options.dry_run:
             check_launch(config, options.name)
@@ -113,14 +145,14 @@ class FinetuneMagics(Magics):
     @_with_help
     def runs(self, line: str) -> None:
         """List all runs: name, state, step, loss, start and duration."""
-        _RUNS.read(line)
+        _runs_options().read(line)
         publish(runs_bundle())
 
     @line_magic
     @_with_help
     def attach(self, line: str) -> None:
         """Show a run and bind it: `%attach NAME`."""
-        run = attach(_ATTACH.read(line).run)
+        run = attach(_attach_options().read(line).run)
         variable = run.name if run.name.isidentifier() else "_run"
         self._check_variable(variable)
         self._namespace[variable] = run
@@ -131,7 +163,7 @@ class FinetuneMagics(Magics):
     @_with_help
     def sample(self, line: str, cell: str = "") -> None:
         """Ask runs and the base model: `%%sample [RUN …] [--base] [--max-new-tokens N] [--temperature T]`."""
-        options = _SAMPLE.read(line)
+        options = _sample_options().read(line)
         prompts = read_prompts(cell)
         chosen = find_runs(options.runs, self._namespace)
         if not chosen and not options.base:
@@ -145,7 +177,7 @@ class FinetuneMagics(Magics):
     @_with_help
     def dataset(self, line: str) -> None:
         """Look at data: `%dataset SOURCE [--model M] [--format F] [--max-length N]`."""
-        options = _DATASET.read(line)
+        options = _dataset_options().read(line)
         data = {"train": options.source, "format": options.format, "max_length": options.max_length}
         values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
         if options.source in self._namespace:
@@ -170,12 +202,16 @@ class FinetuneMagics(Magics):
         if name is None:
             return
         if not name.isidentifier() or keyword.iskeyword(name):
-            fix = "Take letters, digits and _, e.g. run1."
-            raise UserError(f"{name!r} cannot be the name of a variable.", "%%finetune", fix)
+            fix = _("Take letters, digits and _, e.g. run1.")
+            raise UserError(_("{name!r} cannot be the name of a variable.", name=name), "%%finetune", fix)
         held = self._namespace.get(name)
         if held is not None and not isinstance(held, Run):
             raise UserError(
-                f"The variable {name} holds a {type(held).__name__}; the run would replace it.",
+                _(
+                    "The variable {name} holds a {kind}; the run would replace it.",
+                    name=name,
+                    kind=type(held).__name__,
+                ),
                 "",
-                f"Choose another name, or delete it first: del {name}",
+                _("Choose another name, or delete it first: del {name}", name=name),
             )

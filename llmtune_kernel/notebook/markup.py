@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.progress import LogLine, Progress
 from llmtune_kernel.runs.events import Error, Message, Sample
-from llmtune_kernel.runs.wording import clock, duration, number, size
+from llmtune_kernel.runs.wording import clock, duration, number, size, state_name
 
 STATE_COLORS = {
     "queued": "#8a8a8a",
@@ -30,8 +31,9 @@ def state_line(progress: Progress, note: str = "") -> str:
     """Name, state and what the run is doing."""
     color = STATE_COLORS[progress.state]
     detail = note or ("" if progress.error else progress.detail)
-    return f'<b>{escape(progress.name)}</b> <span style="color:{color}">●</span> {escape(progress.state)}' + (
-        f' <span style="opacity:0.75">· {escape(detail)}</span>' if detail else ""
+    return (
+        f'<b>{escape(progress.name)}</b> <span style="color:{color}">●</span> {escape(state_name(progress.state))}'
+        + (f' <span style="opacity:0.75">· {escape(detail)}</span>' if detail else "")
     )
 
 
@@ -40,8 +42,14 @@ def progress_line(progress: Progress) -> str:
     metrics = progress.metrics
     if metrics is None:
         return ""
-    line = f"step {metrics.step:,} of {metrics.max_steps:,} · epoch {metrics.epoch:.2f}"
-    return line if progress.over else f"{line} · {duration(metrics.eta)} left"
+    line = _(
+        "step {step:,} of {steps:,} · epoch {epoch:.2f}",
+        step=metrics.step,
+        steps=metrics.max_steps,
+        epoch=metrics.epoch,
+    )
+    left = "" if progress.over else " · " + _("{time} left", time=duration(metrics.eta))
+    return line + left
 
 
 def measures(progress: Progress) -> list[tuple[str, str]]:
@@ -49,14 +57,15 @@ def measures(progress: Progress) -> list[tuple[str, str]]:
     metrics, evaluation = progress.metrics, progress.evaluation
     if metrics is None:
         return []
-    rows = [("train loss", number(metrics.loss))]
+    rows = [(_("train loss"), number(metrics.loss))]
     if evaluation is not None:
-        rows.append(("eval loss", f"{number(evaluation.loss)} (step {evaluation.step:,})"))
+        value = _("{loss} (step {step:,})", loss=number(evaluation.loss), step=evaluation.step)
+        rows.append((_("eval loss"), value))
     return [
         *rows,
-        ("learning rate", number(metrics.learning_rate, 3)),
-        ("tokens/s", f"{metrics.tokens_per_second:,.0f}"),
-        ("memory", size(metrics.memory)),
+        (_("learning rate"), number(metrics.learning_rate, 3)),
+        (_("tokens/s"), f"{metrics.tokens_per_second:,.0f}"),
+        (_("memory"), size(metrics.memory)),
     ]
 
 
@@ -102,7 +111,9 @@ def sample_block(sample: Sample) -> str:
         )
         for answer in sample.answers
     ]
-    return f'<div style="margin:4px 0"><b>step {sample.step:,}</b>{table(rows)}</div>'
+    return (
+        f'<div style="margin:4px 0"><b>{escape(_("step {step:,}", step=sample.step))}</b>{table(rows)}</div>'
+    )
 
 
 def log_block(lines: Iterable[LogLine]) -> str:
@@ -118,14 +129,14 @@ def error_block(error: Error) -> str:
     """What went wrong, where, and how to mend it; for a fault the end of the worker's log and its path."""
     parts = [f"<b>{escape(error.what)}</b>"]
     if error.where:
-        parts.append(f"where: {escape(error.where)}")
+        parts.append(_("where: {where}", where=escape(error.where)))
     if error.fix:
-        parts.append(f"fix: {escape(error.fix)}")
+        parts.append(_("fix: {fix}", fix=escape(error.fix)))
     if error.tail:
         tail = escape("\n".join(error.tail))
         parts.append(f'<pre style="margin:4px 0;white-space:pre-wrap;font-size:90%">{tail}</pre>')
     if error.log:
-        parts.append(f"log: <code>{escape(error.log)}</code>")
+        parts.append(_("log: {path}", path=f"<code>{escape(error.log)}</code>"))
     return (
         '<div style="border-left:3px solid #d65c5c;padding:2px 10px;margin:6px 0">'
         + "<br>".join(parts)

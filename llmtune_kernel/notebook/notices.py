@@ -7,6 +7,7 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.run import AUTO_LEARNING_RATES
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Fix, Notice
 from llmtune_kernel.runs.wording import size
 
@@ -40,12 +41,12 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     fixes = []
     if config.training.gradient_checkpointing is False:
         path = "training.gradient_checkpointing"
-        fixes.append(Fix(label="Turn on gradient checkpointing", path=path, value=True))
+        fixes.append(Fix(label=_("Turn on gradient checkpointing"), path=path, value=True))
     batch = config.training.per_device_train_batch_size
     if batch > 1:
         path = "training.per_device_train_batch_size"
-        fixes.append(Fix(label=f"Batch size {batch // 2}", path=path, value=batch // 2))
-    message = f"The run may need {size(needed)} of memory; {size(free)} are free."
+        fixes.append(Fix(label=_("Batch size {size}", size=batch // 2), path=path, value=batch // 2))
+    message = _("The run may need {needed} of memory; {free} are free.", needed=size(needed), free=size(free))
     return Notice(message=message, fixes=fixes)
 
 
@@ -58,8 +59,12 @@ def _truncated(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     wanted = min(wanted, summary["max_positions"] or wanted)
     fixes = []
     if wanted > now:
-        fixes.append(Fix(label=f"Maximum length {wanted:,}", path="data.max_length", value=wanted))
-    message = f"{share:.0%} of the rows are longer than {now:,} tokens and are cut."
+        fixes.append(
+            Fix(label=_("Maximum length {length:,}", length=wanted), path="data.max_length", value=wanted)
+        )
+    message = _(
+        "{share:.0%} of the rows are longer than {length:,} tokens and are cut.", share=share, length=now
+    )
     return Notice(message=message, fixes=fixes)
 
 
@@ -67,33 +72,51 @@ def _few_rows(summary: Mapping[str, Any]) -> Notice | None:
     rows = summary["train_rows"]
     if rows >= _FEW_ROWS:
         return None
-    count = "1 row" if rows == 1 else f"{rows} rows"
-    return Notice(message=f"There are only {count} to train on: the model will learn them by heart.")
+    message = _n(
+        "There are only 1 row to train on: the model will learn them by heart.",
+        "There are only {count} rows to train on: the model will learn them by heart.",
+        rows,
+    )
+    return Notice(message=message)
 
 
 def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     batch, rows = config.training.per_device_train_batch_size, summary["train_rows"]
     if batch <= rows:
         return None
-    fix = Fix(label=f"Batch size {rows}", path="training.per_device_train_batch_size", value=rows)
-    return Notice(message=f"The batch size {batch} is larger than the {rows:,} training rows.", fixes=[fix])
+    fix = Fix(
+        label=_("Batch size {size}", size=rows), path="training.per_device_train_batch_size", value=rows
+    )
+    message = _n(
+        "The batch size {batch} is larger than the {count:,} training rows.",
+        "The batch size {batch} is larger than the {count:,} training rows.",
+        rows,
+        batch=batch,
+    )
+    return Notice(message=message, fixes=[fix])
 
 
 def _learning_rate(config: RunConfig) -> Notice | None:
     usual, chosen = AUTO_LEARNING_RATES[config.method.type], config.learning_rate_value
     if usual / 10 <= chosen <= usual * 10:
         return None
-    height = "high" if chosen > usual else "low"
-    fix = Fix(label=f"Learning rate auto ({usual:g})", path="training.learning_rate", value="auto")
-    message = (
-        f"The learning rate {chosen:g} is {height} for the method {config.method.type}; {usual:g} is usual."
-    )
+    values = {"rate": chosen, "method": config.method.type, "usual": usual}
+    label = _("Learning rate auto ({usual:g})", usual=usual)
+    fix = Fix(label=label, path="training.learning_rate", value="auto")
+    if chosen > usual:
+        message = _(
+            "The learning rate {rate:g} is high for the method {method}; {usual:g} is usual.", **values
+        )
+    else:
+        message = _(
+            "The learning rate {rate:g} is low for the method {method}; {usual:g} is usual.", **values
+        )
     return Notice(message=message, fixes=[fix])
 
 
 def _no_evaluation(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     if summary["eval_rows"] or summary["train_rows"] < _ROWS_TO_EVALUATE:
         return None
-    fix = Fix(label="Set 10% of the rows aside", path="data.eval_fraction", value=0.1)
-    message = "No rows are set aside for evaluation: overfitting would not show."
+    fix = Fix(label=_("Set 10% of the rows aside"), path="data.eval_fraction", value=0.1)
+    message = _("No rows are set aside for evaluation: overfitting would not show.")
     return Notice(message=message, fixes=[fix])

@@ -7,6 +7,7 @@ from html import escape
 
 import ipywidgets as w  # type: ignore[import-untyped]
 
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.progress import KEPT_SAMPLES, LogLine, Progress
 from llmtune_kernel.runs.events import Sample
@@ -29,24 +30,27 @@ class Panel:
         self, chart: w.Widget, on_command: Callable[[str], None], *, can_sample: bool, tensorboard: str
     ) -> None:
         self._can_sample = can_sample
+        self._held = False
         self._note = ""
         self._state = w.HTML()
         self._bar = w.FloatProgress(min=0, max=1, layout=w.Layout(width="100%", max_width="640px"))
         self._measures = w.HTML()
         self._buttons = {
-            "pause": _button("Pause", "pause", "Hold the run after this step"),
-            "stop": _button("Stop", "stop", "Save, then end the run; it can be continued"),
-            "save": _button("Save", "save", "Write a checkpoint after this step"),
-            "sample": _button("Sample now", "comment", "Answer the prompts with the weights as they are"),
+            "pause": _button(_("Pause"), "pause", _("Hold the run after this step")),
+            "stop": _button(_("Stop"), "stop", _("Save, then end the run; it can be continued")),
+            "save": _button(_("Save"), "save", _("Write a checkpoint after this step")),
+            "sample": _button(
+                _("Sample now"), "comment", _("Answer the prompts with the weights as they are")
+            ),
         }
         if not can_sample:
-            self._buttons["sample"].tooltip = "The configuration has no samples.prompts"
+            self._buttons["sample"].tooltip = _("The configuration has no samples.prompts")
         for command, button in self._buttons.items():
             button.on_click(self._pressed(command, on_command))
             take_messages_at_once(button)
         self._samples = _Feed(KEPT_SAMPLES, newest_first=True)
         self._log = _Feed(_KEPT_LOG_BLOCKS, newest_first=False)
-        folded = w.Accordion([self._log.box], titles=("Log",), selected_index=None)
+        folded = w.Accordion([self._log.box], titles=(_("Log"),), selected_index=None)
         tracking = [w.HTML(f"<code>{escape(tensorboard)}</code>")] if tensorboard else []
         buttons = w.HBox(list(self._buttons.values()))
         self.outputs: dict[str, w.Box] = {
@@ -92,6 +96,7 @@ class Panel:
 
     def _enable(self, state: str) -> None:
         steerable = state in ("training", "paused")
+        self._held = state == "paused"
         enabled = {
             "pause": steerable,
             "stop": state in ("loading", "training", "pausing", "paused"),
@@ -102,12 +107,12 @@ class Panel:
             with button.hold_sync():
                 button.disabled = not enabled[command]
                 if command == "pause":
-                    held = state == "paused"
-                    button.description, button.icon = ("Resume", "play") if held else ("Pause", "pause")
+                    button.description = _("Resume") if self._held else _("Pause")
+                    button.icon = "play" if self._held else "pause"
 
     def _pressed(self, command: str, on_command: Callable[[str], None]) -> Callable[[w.Button], None]:
-        def press(button: w.Button) -> None:
-            on_command("resume" if button.description == "Resume" else command)
+        def press(_button: w.Button) -> None:
+            on_command("resume" if command == "pause" and self._held else command)
 
         return press
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.curves import Row
 from llmtune_kernel.runs import events
 from llmtune_kernel.runs.events import TERMINAL
@@ -97,9 +98,7 @@ class Progress:
             case events.CheckpointEvent(payload=checkpoint):
                 if checkpoint.kind == "result":
                     self.result = checkpoint.path
-                kind = "Result" if checkpoint.kind == "result" else "Checkpoint"
-                text = f"{kind} of step {checkpoint.step} saved in {checkpoint.path}"
-                news.log.append(LogLine(event.time, "info", text))
+                news.log.append(LogLine(event.time, "info", _saved(checkpoint)))
             case events.LogEvent(payload=log):
                 news.log.append(LogLine(event.time, log.level, log.message))
             case events.ErrorEvent(payload=error):
@@ -108,3 +107,10 @@ class Progress:
     def fail(self, error: events.Error) -> None:
         """The worker died without saying so."""
         self.state, self.detail, self.error = "failed", "", error
+
+
+def _saved(checkpoint: events.Checkpoint) -> str:
+    step, path = checkpoint.step, checkpoint.path
+    if checkpoint.kind == "result":
+        return _("Result of step {step} saved in {path}", step=step, path=path)
+    return _("Checkpoint of step {step} saved in {path}", step=step, path=path)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.runs.run import Prompt, Run, attach, runs
 
@@ -24,24 +25,26 @@ def read_prompts(text: str) -> list[Prompt]:
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise UserError("There is no prompt.", "%%sample", "Write one prompt a line below it.")
+        raise UserError(_("There is no prompt."), "%%sample", _("Write one prompt a line below it."))
     if not _CHAT.match(text):
         return list(lines)
     try:
         chat = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 2}" if mark else "%%sample"
-        raise UserError("The chat is not YAML.", where, "Write a list of {role: …, content: …}.") from None
+        where = _("line {line}", line=mark.line + 2) if mark else "%%sample"
+        raise UserError(
+            _("The chat is not YAML."), where, _("Write a list of {{role: …, content: …}}.")
+        ) from None
     chats = chat if all(isinstance(turns, list) for turns in chat) else [chat]
     for turns in chats:
         for turn in turns:
             fine = isinstance(turn, dict) and turn.keys() == {"role", "content"}
             if not fine or not all(isinstance(value, str) for value in turn.values()):
                 raise UserError(
-                    f"This is not a turn of a chat: {turn}.",
+                    _("This is not a turn of a chat: {turn}.", turn=turn),
                     "%%sample",
-                    "A turn is {role: user, content: the text}.",
+                    _("A turn is {{role: user, content: the text}}."),
                 )
     return [list(turns) for turns in chats]
 
@@ -64,7 +67,7 @@ def latest_run() -> Run:
     known = runs()
     if not known:
         raise UserError(
-            "There is no run yet.", "%%sample", "Name a run, or ask the base model: %%sample --base"
+            _("There is no run yet."), "%%sample", _("Name a run, or ask the base model: %%sample --base")
         )
     return known[0]
 
@@ -81,7 +84,7 @@ def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[str]]) 
     for number, text in enumerate(shown):
         plain.append(f"> {text}")
         plain += [f"  {column}: {answers[column][number]}" for column in columns]
-    return {"text/html": markup.table(rows, ["prompt", *columns]), "text/plain": "\n".join(plain)}
+    return {"text/html": markup.table(rows, [_("prompt"), *columns]), "text/plain": "\n".join(plain)}
 
 
 def _chat_text(turns: Sequence[Mapping[str, str]]) -> str:

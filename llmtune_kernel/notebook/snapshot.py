@@ -5,13 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.curves import Curves
 from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
 from llmtune_kernel.notebook.progress import Progress
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Sample
-from llmtune_kernel.runs.wording import duration, number
+from llmtune_kernel.runs.wording import duration, number, state_name
 
 Bundle = dict[str, Any]
 _NOTHING: Bundle = {"text/html": "<span></span>", "text/plain": ""}
@@ -42,7 +43,13 @@ def _chart(curves: Curves, title: str) -> Bundle:
     return {
         "application/vnd.plotly.v1+json": plotly_figure(curves),
         "text/html": svg_chart(curves, title),
-        "text/plain": f"loss {number(float(loss[0]))} → {number(float(loss[-1]))} in {loss.size} logged steps",
+        "text/plain": _n(
+            "loss {first} → {last} in {count} logged steps",
+            "loss {first} → {last} in {count} logged steps",
+            loss.size,
+            first=number(float(loss[0])),
+            last=number(float(loss[-1])),
+        ),
     }
 
 
@@ -50,12 +57,13 @@ def _samples(progress: Progress) -> Bundle:
     html, plain = [], []
     if progress.samples:
         newest = list(reversed(progress.samples))
-        html.append("<details open><summary>Samples</summary>")
+        html.append(f"<details open><summary>{escape(_('Samples'))}</summary>")
         html += [markup.sample_block(sample) for sample in newest]
         html.append("</details>")
         plain += [line for sample in newest for line in _plain_sample(sample)]
     if progress.log:
-        html.append(f"<details><summary>Log</summary>{markup.log_block(progress.log)}</details>")
+        log = markup.log_block(progress.log)
+        html.append(f"<details><summary>{escape(_('Log'))}</summary>{log}</details>")
     return {"text/html": "".join(html), "text/plain": "\n".join(plain)} if html else _NOTHING
 
 
@@ -63,36 +71,42 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
     metrics = progress.metrics
     rows = []
     if metrics is not None:
-        rows.append(("steps", f"{metrics.step:,} of {metrics.max_steps:,} (epoch {metrics.epoch:.2f})"))
-        rows.append(("train loss", f"{number(progress.first_loss)} → {number(metrics.loss)}"))
+        steps = _(
+            "{step:,} of {steps:,} (epoch {epoch:.2f})",
+            step=metrics.step,
+            steps=metrics.max_steps,
+            epoch=metrics.epoch,
+        )
+        rows.append((_("steps"), steps))
+        rows.append((_("train loss"), f"{number(progress.first_loss)} → {number(metrics.loss)}"))
         if progress.evaluation is not None:
-            rows.append(("eval loss", number(progress.evaluation.loss)))
-        rows.append(("tokens", f"{metrics.tokens:,}"))
+            rows.append((_("eval loss"), number(progress.evaluation.loss)))
+        rows.append((_("tokens"), f"{metrics.tokens:,}"))
     if progress.began is not None and progress.latest is not None:
-        rows.append(("took", duration(progress.latest - progress.began)))
+        rows.append((_("took"), duration(progress.latest - progress.began)))
     if progress.state in ("stopped", "failed") and directory.last_checkpoint():
-        rows.append(("continue", f"%finetune --resume {progress.name}"))
-    rows.append(("result" if progress.result else "directory", str(directory.path / progress.result)))
+        rows.append((_("continue"), f"%finetune --resume {progress.name}"))
+    place = _("result") if progress.result else _("directory")
+    rows.append((place, str(directory.path / progress.result)))
     return rows
 
 
 def _plain(progress: Progress, rows: list[tuple[str, str]]) -> str:
-    lines = [f"{progress.name}: {progress.state}", *(f"  {name}: {value}" for name, value in rows)]
+    said = state_name(progress.state)
+    lines = [f"{progress.name}: {said}", *(f"  {name}: {value}" for name, value in rows)]
     if error := progress.error:
-        lines += [
-            error.what,
-            *(f"  {label}: {text}" for label, text in _details(error.where, error.fix, error.log)),
-        ]
+        details = (
+            (error.where, _("where: {where}", where=error.where)),
+            (error.fix, _("fix: {fix}", fix=error.fix)),
+            (error.log, _("log: {path}", path=error.log)),
+        )
+        lines += [error.what, *(f"  {text}" for value, text in details if value)]
         lines += [f"  | {line}" for line in error.tail]
     return "\n".join(lines)
 
 
 def _plain_sample(sample: Sample) -> list[str]:
-    lines = [f"step {sample.step}"]
+    lines = [_("step {step}", step=sample.step)]
     for answer in sample.answers:
         lines += [f"  > {markup.prompt_text(answer.prompt)}", f"  {answer.answer}"]
     return lines
-
-
-def _details(where: str, fix: str, log: str) -> list[tuple[str, str]]:
-    return [(label, text) for label, text in (("where", where), ("fix", fix), ("log", log)) if text]

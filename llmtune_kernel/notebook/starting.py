@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict, read_config
+from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.launch import check_launch, launch, own_configuration
 from llmtune_kernel.runs.run import Run, RunFailed
@@ -50,8 +51,8 @@ def finetune(
         parsed, text = own_configuration(resume)
     elif isinstance(config, str | Path):
         if sections:
-            fix = "Write the sections into the configuration."
-            raise UserError("There is a configuration and there are sections.", "finetune()", fix)
+            fix = _("Write the sections into the configuration.")
+            raise UserError(_("There is a configuration and there are sections."), "finetune()", fix)
         text, source = _read(config)
         parsed = read_config(text, source=source, resume=resume)
     else:
@@ -115,8 +116,8 @@ def _read(config: str | Path) -> tuple[str, str]:
     try:
         return Path(config).read_text(encoding="utf-8"), str(config)
     except OSError as error:
-        what = f"The configuration cannot be read: {error.strerror}."
-        raise UserError(what, str(config), "Check the path.") from None
+        what = _("The configuration cannot be read: {reason}.", reason=error.strerror)
+        raise UserError(what, str(config), _("Check the path.")) from None
 
 
 def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.data.sources import describe_value, find_file, snapshot_variable
+from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
 
@@ -40,8 +41,10 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
     if name in namespace:
         return namespace[name]
     mine = [other for other in namespace if not other.startswith("_")]
-    fix = _did_you_mean(name, mine) or "Run the cell that defines it first."
-    raise UserError(f"There is no variable named {name!r} in this notebook.", f"{where}: ${name}", fix)
+    fix = _did_you_mean(name, mine) or _("Run the cell that defines it first.")
+    raise UserError(
+        _("There is no variable named {name!r} in this notebook.", name=name), f"{where}: ${name}", fix
+    )
 
 
 def list_variables(namespace: Mapping[str, Any]) -> list[Variable]:
@@ -68,7 +71,7 @@ def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
 
 def _did_you_mean(name: str, variables: list[str]) -> str:
     close = difflib.get_close_matches(name, variables, n=3)
-    return f"Did you mean {' or '.join(f'${other}' for other in close)}?" if close else ""
+    return _("Did you mean {names}?", names=either(f"${other}" for other in close)) if close else ""
 
 
 def _writer(value: Any, name: str, where: str) -> WriteData:

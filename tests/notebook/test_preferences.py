@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from real_kernel import Kernel, WrittenRun
+from workplace import LLMTUNE
 
+from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.notebook.preferences import Preferences
 from llmtune_kernel.notebook.protocol import Greeting
 from llmtune_kernel.runs.directory import runs_root
+from llmtune_kernel.runs.launch import launch
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +55,23 @@ def test_the_home_of_the_user_may_be_written_short(monkeypatch: pytest.MonkeyPat
     assert runs_root() == tmp_path / "runs"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can become another")
+@pytest.mark.parametrize("name", [None, "a-run"])
+def test_a_runs_folder_that_cannot_be_made_is_a_mistake_that_says_so(
+    name: str | None, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "closed").mkdir(mode=0o700)
+    Preferences().take(Greeting(runs_folder=str(tmp_path / "closed" / "runs")))
+    nobody = 65534
+    os.seteuid(nobody)
+    try:
+        with pytest.raises(UserError, match="cannot be written: Permission denied"):
+            launch(config_from_dict({"data": "rows.jsonl"}), name=name)
+    finally:
+        os.seteuid(0)
+
+
 @pytest.fixture
 def unset(kernel: Kernel) -> Iterator[Kernel]:
     """The kernel without a runs folder of its own."""
@@ -75,7 +95,23 @@ def test_the_runs_folder_of_a_page_is_where_runs_are_listed_and_watched(
 
     unset.wait(listed)
     assert run.name in unset.text(unset.run("%runs"))
-    assert run.name in unset.text(unset.run("!llmtune runs"))
+    assert run.name in unset.text(unset.run(f"!{LLMTUNE} runs"))
     unset.ask(page, "version", {})
     assert run.name not in unset.text(unset.run("%runs"))
     unset.comm_close(page)
+
+
+def test_the_language_of_a_page_is_that_of_cells_and_commands_unless_the_user_set_one(kernel: Kernel) -> None:
+    page = kernel.comm_open("llmtune", {"version": "0.1.0"})
+    kernel.ask(page, "version", {"language": "ru-RU"})
+    for cell in ("%attach nobody", f"!{LLMTUNE} attach nobody"):
+        assert "Нет запуска с именем 'nobody'" in kernel.text(kernel.run(cell))
+    answer = kernel.ask(page, "view", {"run": "nobody"})
+    assert answer["error"]["what"] == "Нет запуска с именем 'nobody'."
+    kernel.run("import os; os.environ['LLMTUNE_LANG'] = 'ko'")
+    kernel.ask(page, "version", {"language": "ja-JP"})
+    assert "이름이 'nobody'인 실행이 없습니다" in kernel.text(kernel.run("%attach nobody"))
+    kernel.run("del os.environ['LLMTUNE_LANG']")
+    kernel.ask(page, "version", {})
+    assert "There is no run named 'nobody'" in kernel.text(kernel.run("%attach nobody"))
+    kernel.comm_close(page)
