@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("LLMTUNE_LANG", None)
 
 
 @pytest.fixture(scope="session")
