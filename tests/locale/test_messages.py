@@ -111,3 +111,15 @@ def test_no_translation_has_spaces_that_its_text_lacks(language: str) -> None:
             assert form.startswith("\n") == text.startswith("\n"), text
             assert form.endswith("\n") == text.endswith("\n"), text
             assert len(form) - len(form.lstrip(" ")) <= max(1, len(text) - len(text.lstrip(" "))), text
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_what_can_be_filled_in_english_can_be_filled_in_each_language(language: str) -> None:
+    for text, plural in messages.messages().items():
+        fields = {field.partition("!")[0]: 3 for field in messages.placeholders(plural or text)}
+        try:
+            (plural or text).format(**fields)
+        except ValueError:  # it has braces of its own, and is shown as it is
+            continue
+        for form in messages.translations(language)[text]:
+            assert form.format(**fields)
