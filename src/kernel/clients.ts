@@ -16,8 +16,8 @@ export class KernelClients implements IKernelClients {
   ) {
     this._notebooks = notebooks;
     this._create = create;
-    notebooks.forEach(panel => this._add(panel));
-    notebooks.widgetAdded.connect((_, panel) => this._add(panel));
+    notebooks.forEach(panel => this.of(panel));
+    notebooks.widgetAdded.connect((_, panel) => this.of(panel));
     notebooks.currentChanged.connect(() =>
       this._currentChanged.emit(this.current)
     );
@@ -33,7 +33,9 @@ export class KernelClients implements IKernelClients {
   }
 
   of(panel: NotebookPanel): KernelClient | null {
-    return this._clients.get(panel) ?? null;
+    // A notebook can be the current one before the tracker says that it was added.
+    const known = this._clients.get(panel);
+    return known ?? (panel.isDisposed ? null : this._add(panel));
   }
 
   /** Tell all kernels anew what the page prefers. */
@@ -41,13 +43,14 @@ export class KernelClients implements IKernelClients {
     this._notebooks.forEach(panel => this.of(panel)?.greet());
   }
 
-  private _add(panel: NotebookPanel): void {
+  private _add(panel: NotebookPanel): KernelClient {
     const client = this._create(panel);
     this._clients.set(panel, client);
     panel.disposed.connect(() => {
       this._clients.delete(panel);
       client.dispose();
     });
+    return client;
   }
 
   private readonly _notebooks: INotebookTracker;

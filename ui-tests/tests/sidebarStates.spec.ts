@@ -21,6 +21,10 @@ test.describe('The sidebar', () => {
     await expect(page.locator('.jp-NotebookPanel')).toContainText(
       'llmtune_kernel'
     );
+    // It sees the notebook that is opened while it is shown.
+    await expect(
+      sidebar.getByRole('button', { name: 'Load it' })
+    ).toBeVisible();
   });
 
   test('loads the kernel half with a cell, and names the package if it is missing', async ({
