@@ -25,10 +25,11 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
     steps = _listed(train.column("step")[kept])
     loss = train.column("loss")
     eval_kept = thinned(evaluation.count, most)
+    mode = "markers" if train.count == 1 else "lines"  # one point alone makes no line
 
     def line(name: str, x: list[Any], y: list[Any], color: str, width: float, **more: Any) -> dict[str, Any]:
         drawn = {"color": color, "width": width}
-        return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": drawn, **more}
+        return {"type": "scatter", "mode": mode, "name": name, "x": x, "y": y, "line": drawn, **more}
 
     return [
         line(_("Training loss, raw"), steps, _listed(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
@@ -162,8 +163,11 @@ def svg_chart(curves: Curves, title: str) -> str:
     for value in np.linspace(x_low, x_high, 6):
         parts.append(f'<text x="{x_of(value)}" y="{height - 16}" text-anchor="middle">{value:.0f}</text>')
     for xs, ys, color, more in lines:
-        points = " ".join(f"{x_of(a)},{y_of(b)}" for a, b in zip(xs, ys, strict=True) if np.isfinite(b))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" {more}/>')
+        points = [(x_of(a), y_of(b)) for a, b in zip(xs, ys, strict=True) if np.isfinite(b)]
+        if len(points) == 1:
+            parts.append('<circle cx="{}" cy="{}" r="3" fill="{}"/>'.format(*points[0], color))
+        drawn = " ".join(f"{x},{y}" for x, y in points)
+        parts.append(f'<polyline points="{drawn}" fill="none" stroke="{color}" {more}/>')
     training = _("Training loss")
     parts.append(f'<text x="{left}" y="16" fill="{_BLUE}">{escape(training)}</text>')
     if evaluation.count:

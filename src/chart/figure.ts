@@ -36,8 +36,13 @@ export function traces(
   const step = data.train.column('step');
   const loss = data.train.column('loss');
   const smoothed = settings.smoothing > 0;
+  // One point alone makes no line.
+  const curve = {
+    type: 'scatter',
+    mode: data.train.length === 1 ? 'markers' : 'lines'
+  } as const;
   const train: Data = {
-    ...LINE,
+    ...curve,
     x: step,
     y: loss,
     name: smoothed ? trans.__('Training loss, raw') : trans.__('Training loss'),
@@ -46,7 +51,7 @@ export function traces(
     showlegend: !smoothed
   };
   const trend: Data = {
-    ...LINE,
+    ...curve,
     x: step,
     y: smooth(loss, settings.smoothing),
     name: trans.__('Training loss'),
@@ -67,7 +72,7 @@ export function traces(
       showlegend: data.eval.length > 0
     },
     {
-      ...LINE,
+      ...curve,
       x: step,
       y: data.train.column('learning_rate'),
       yaxis: 'y3',
@@ -76,7 +81,7 @@ export function traces(
       showlegend: false
     },
     {
-      ...LINE,
+      ...curve,
       x: step,
       y: data.train.column('grad_norm'),
       yaxis: 'y2',
@@ -220,5 +225,3 @@ function formatted(value: number): string {
 const LOWER_TOP = 0.25;
 
 const TRANSPARENT = 'rgba(0, 0, 0, 0)';
-
-const LINE = { type: 'scatter', mode: 'lines' } as const;

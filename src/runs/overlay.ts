@@ -130,7 +130,8 @@ export function overlayTraces(
       x: data.train.column('step'),
       y: smooth(data.train.column('loss'), smoothing),
       type: 'scatter',
-      mode: 'lines',
+      // One point alone makes no line.
+      mode: data.train.length === 1 ? 'markers' : 'lines',
       // Plotly would take `<b>` in a name for markup.
       name: name.replace(/</g, '‹'),
       legendgroup: name,

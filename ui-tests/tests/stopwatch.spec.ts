@@ -24,7 +24,6 @@ test('A newcomer sees the first loss after as many clicks as the documentation s
   await page.contents.uploadContent(ROWS, 'text', `${tmpPath}/identity.json`);
   const sidebar = page.locator('#jp-llmtune-sidebar');
   const output = page.locator('.jp-OutputArea');
-  const dialog = page.getByRole('dialog');
   const hand = await Hand.at(page);
 
   await hand.click(
@@ -34,12 +33,9 @@ test('A newcomer sees the first loss after as many clicks as the documentation s
   await expect(page.getByText('Python 3 (ipykernel) | Idle')).toBeVisible();
   await hand.click(page.getByRole('tab', { name: 'Fine-tuning' }));
   await hand.click(sidebar.getByRole('button', { name: 'Load it' }));
-  await hand.click(
-    sidebar.getByRole('button', { name: 'Choose a file: Training data' })
-  );
-  await hand.click(dialog.getByText('identity.json'));
+  await hand.click(sidebar.getByRole('combobox', { name: 'Training data' }));
   await screenshot(page, 'file');
-  await hand.click(dialog.getByRole('button', { name: 'Select' }));
+  await hand.click(sidebar.getByRole('option', { name: 'identity.json' }));
   await hand.click(sidebar.getByRole('button', { name: 'Run', exact: true }));
 
   await expect(output.getByText(/loss\s+\d/)).toBeInViewport({

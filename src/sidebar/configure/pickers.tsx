@@ -1,5 +1,6 @@
 import { PathExt } from '@jupyterlab/coreutils';
 import { FileDialog } from '@jupyterlab/filebrowser';
+import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { MimeData } from '@lumino/coreutils';
@@ -48,6 +49,11 @@ export function DataPicker(props: IControl): JSX.Element {
     props.onChange(value);
     props.onDone();
   };
+  const [files, setFiles] = useState<readonly string[]>([]);
+  const open = () => {
+    void model.facts.loadVariables();
+    void dataFiles(props).then(setFiles);
+  };
   const drop = useFileDrop(props.isReadOnly, path => set(pathFor(props, path)));
   const browse = async () => {
     const manager = context.fileBrowser?.model.manager;
@@ -58,9 +64,7 @@ export function DataPicker(props: IControl): JSX.Element {
         defaultPath: notebookFolder(props),
         translator: context.translator,
         filter: ({ type, path }) =>
-          type === 'directory' || DATA_FILES.includes(PathExt.extname(path))
-            ? {}
-            : null
+          type === 'directory' || isDataFile(path) ? {} : null
       });
       const file = value?.find(({ type }) => type !== 'directory');
       if (file) {
@@ -76,14 +80,17 @@ export function DataPicker(props: IControl): JSX.Element {
       <Combobox
         id={props.id}
         typed={typed}
-        options={variableOptions(model.facts.variables ?? [], trans)}
-        noneText={trans.__('No variable fits; a path can be typed')}
+        options={[
+          ...variableOptions(model.facts.variables ?? [], trans),
+          ...fileOptions(files, trans)
+        ]}
+        noneText={trans.__('Nothing fits; a path can be typed')}
         placeholder={trans.__('$variable or file')}
         isReadOnly={props.isReadOnly}
         aria={props.aria}
         trans={trans}
         onPick={set}
-        onOpen={() => void model.facts.loadVariables()}
+        onOpen={open}
       />
       {context.fileBrowser && (
         <button
@@ -111,6 +118,28 @@ function pathFor(control: IControl, path: string): string {
 
 function notebookFolder({ state }: IControl): string {
   return PathExt.dirname(state.model.edited.panel?.context.path ?? '');
+}
+
+/**
+ * The names of the data files in the notebook's folder.
+ */
+async function dataFiles(control: IControl): Promise<string[]> {
+  const { contents } = control.state.context.app.serviceManager;
+  const folder = notebookFolder(control);
+  try {
+    const { content } = await contents.get(folder, { content: true });
+    return (content as Contents.IModel[])
+      .filter(({ type, name }) => type !== 'directory' && isDataFile(name))
+      .map(({ name }) => name)
+      .sort((one, other) => one.localeCompare(other));
+  } catch {
+    // The dialog, which the user can open, says what is wrong with the folder.
+    return [];
+  }
+}
+
+function isDataFile(path: string): boolean {
+  return DATA_FILES.includes(PathExt.extname(path));
 }
 
 /**
@@ -181,6 +210,18 @@ function variableOptions(
       rows === null ? type : trans._n('%2, %1 row', '%2, %1 rows', rows, type),
     group: trans.__('Variables of the notebook'),
     description: columns.join(', ')
+  }));
+}
+
+function fileOptions(
+  files: readonly string[],
+  trans: TranslationBundle
+): IOption[] {
+  return files.map(name => ({
+    value: name,
+    label: name,
+    detail: '',
+    group: trans.__('Files beside the notebook')
   }));
 }
 
