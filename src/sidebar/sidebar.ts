@@ -7,10 +7,12 @@ import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 import { SidePanel } from '@jupyterlab/ui-components';
 
 import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { AccordionPanel } from '@lumino/widgets';
+import { Widget } from '@lumino/widgets';
 
 import type { IKernelClients } from '../tokens';
 import type { ISidebarContext } from './context';
@@ -118,6 +120,10 @@ export class Sidebar extends SidePanel implements ISidebarContext {
       );
     connection.changed.connect(show);
     show();
+    // What the header says comes and goes, and the rest of the height is of the sections.
+    new ResizeObserver(() =>
+      MessageLoop.postMessage(accordion, Widget.ResizeMessage.UnknownSize)
+    ).observe(accordion.node);
   }
 
   private readonly _loadSettings: Sidebar.IOptions['loadSettings'];
