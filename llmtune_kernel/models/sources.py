@@ -49,8 +49,8 @@ def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) ->
     """Resolve `model.name_or_path`; a GGUF file is converted to full precision once, and cached.
 
     Raises:
-        UserError: a path that does not exist, a folder without a model, a broken GGUF file, a name much like that of
-            the built-in model, a revision of what is not on the Hub.
+        UserError: a path that does not exist, a folder or a file without a model, weights that are pickled, a broken
+            GGUF file, a name much like that of the built-in model, a revision of what is not on the Hub.
     """
     source = _local(config.name_or_path, on_progress)
     if source is None:
@@ -73,13 +73,11 @@ def _local(name: str, on_progress: OnProgress) -> ModelSource | None:
     if path.suffix == ".gguf" and path.is_file():
         return _convert(path.absolute(), on_progress)
     if path.is_dir():
-        if not (path / "config.json").exists():
-            raise UserError(
-                _("This folder holds no model: it has no config.json."),
-                str(path.absolute()),
-                _("Name the folder that a model was saved to with save_pretrained."),
-            )
+        _check_folder(path.absolute())
         return ModelSource(str(path.absolute()), None)
+    if path.is_file():
+        fix = _("Name a folder, a GGUF file (.gguf), or a model on the Hub.")
+        raise UserError(_("This file holds no model."), str(path.absolute()), fix)
     if path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf" or name.count("/") > 1:
         raise UserError(
             _("There is no model at this path."), str(path.absolute()), _("Check model.name_or_path.")
@@ -88,6 +86,23 @@ def _local(name: str, on_progress: OnProgress) -> ModelSource | None:
         fix = _("Did you mean {built_in}? Models on the Hub are named OWNER/NAME.", built_in=BUILT_IN)
         raise UserError(_("There is no model named {name!r}.", name=name), "model.name_or_path", fix)
     return None
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder without a model, or with one that is not loaded."""
+    if not (folder / "config.json").exists():
+        raise UserError(
+            _("This folder holds no model: it has no config.json."),
+            str(folder),
+            _("Name the folder that a model was saved to with save_pretrained."),
+        )
+    pickled = next(folder.glob("pytorch_model*.bin"), None)
+    if pickled and not any(folder.glob("*.safetensors")):
+        raise UserError(
+            _("The weights in this folder are a pickle file, which can run code: it is not loaded."),
+            str(pickled),
+            _("Save the model as safetensors: save_pretrained does so."),
+        )
 
 
 def _prefer_cache_without_hub(name: str) -> None:
@@ -151,9 +166,10 @@ def _convert_into(gguf: Path, folder: Path) -> None:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         partial.rename(folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        reason = str(error) or type(error).__name__
         raise UserError(
-            _("This GGUF file cannot be read: {error}", error=error),
+            _("This GGUF file cannot be read: {error}", error=reason),
             str(gguf),
             _("Check that the file is whole and of an architecture that transformers reads."),
         ) from error

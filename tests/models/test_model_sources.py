@@ -40,6 +40,37 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         find_model(ModelConfig(name_or_path=str(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"GGUFxxxx", b"GGUF" + bytes(100), b"GGUF\x03\0\0\0" + b"\xff" * 64]
+)
+def test_a_damaged_gguf_file_is_a_mistake_and_no_fault(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"GGUF file cannot be read: .") as caught:
+        find_model(ModelConfig(name_or_path=str(path)))
+    assert caught.value.where == str(path)
+
+
+def test_a_file_that_is_no_gguf_is_not_asked_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text("{}")
+    with pytest.raises(UserError, match="file holds no model") as caught:
+        find_model(ModelConfig(name_or_path="rows.jsonl"))
+    assert caught.value.where == str(tmp_path / "rows.jsonl")
+
+
+def test_weights_that_are_only_pickled_are_refused_on_purpose(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(UserError, match="pickle") as caught:
+        find_model(ModelConfig(name_or_path=str(tmp_path)))
+    assert "safetensors" in caught.value.fix
+    (tmp_path / "model.safetensors").write_bytes(b"x")
+    assert find_model(ModelConfig(name_or_path=str(tmp_path))).local
+
+
 def test_a_hub_id_stays_a_hub_id() -> None:
     found = find_model(ModelConfig(name_or_path="org/model", revision="abc"))
     assert found == ModelSource("org/model", "abc")
@@ -48,6 +79,7 @@ def test_a_hub_id_stays_a_hub_id() -> None:
 def test_a_model_of_the_hub_that_cannot_be_reached_says_what_to_do() -> None:
     with pytest.raises(UserError, match="tokenizer cannot be loaded") as caught:
         load_tokenizer(ModelSource("org/model", None))
+    assert "hf auth login" in caught.value.fix
     assert "network" in caught.value.fix
 
 
