@@ -95,17 +95,24 @@ class RunDirectory:
     def refuse_used(cls, name: str, root: Path | None = None) -> None:
         """Raise a UserError if a run of that name exists."""
         path = (root or runs_root()) / name
-        if os.path.exists(path):  # False where that cannot be told: then it cannot be made either
-            fix = (
-                _("Choose another name, continue it with --resume {name}, or delete the folder.", name=name)
-                if cls(path).last_checkpoint()
-                else _("Choose another name, or delete the folder.")
-            )
-            raise UserError(
-                _("A run named {name!r} exists already.", name=name),
-                str(path),
-                fix,
-            )
+        if not os.path.exists(path):  # False where that cannot be told: then it cannot be made either
+            return
+        what = _("A run named {name!r} exists already.", name=name)
+        fix = _("Choose another name, or delete the folder.")
+        directory = cls(path)
+        if os.path.exists(directory.events):
+            if directory.alive:
+                what = _("A run named {name!r} is running.", name=name)
+                fix = _(
+                    "Choose another name, or stop it first: run.stop() in a notebook, llmtune stop {name} on a "
+                    "terminal.",
+                    name=name,
+                )
+            elif directory.last_checkpoint():
+                fix = _(
+                    "Choose another name, continue it with --resume {name}, or delete the folder.", name=name
+                )
+        raise UserError(what, str(path), fix)
 
     @classmethod
     def find(cls, name: str, root: Path | None = None) -> RunDirectory:

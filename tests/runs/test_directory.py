@@ -55,6 +55,31 @@ def test_a_name_that_is_used_is_refused_and_the_run_stays_as_it_was(runs_home: P
     assert (runs_home / "lesson" / "config.yaml").read_text() == "mine"
 
 
+def test_the_name_of_a_run_that_goes_on_is_refused_without_advice_that_cannot_be_followed(
+    runs_home: Path,
+) -> None:
+    directory = create("lesson")
+    (directory.checkpoints / "step-000001").mkdir()
+    lock = directory.acquire_lock()
+    try:
+        with pytest.raises(UserError, match="'lesson' is running") as refused:
+            RunDirectory.create("lesson")
+    finally:
+        os.close(lock)
+    assert "llmtune stop lesson" in refused.value.fix
+    assert "--resume" not in refused.value.fix
+    assert "delete" not in refused.value.fix
+
+
+def test_a_folder_that_is_no_run_cannot_be_continued(runs_home: Path) -> None:
+    directory = create("lesson")
+    (directory.checkpoints / "step-000001").mkdir()
+    directory.events.unlink()
+    with pytest.raises(UserError, match="exists already") as refused:
+        RunDirectory.create("lesson")
+    assert "--resume" not in refused.value.fix
+
+
 def test_runs_without_a_name_are_numbered(runs_home: Path) -> None:
     for expected in ("run-1", "run-2", "run-3"):
         assert create(free_name()).name == expected
