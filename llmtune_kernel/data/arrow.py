@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config.errors import UserError
@@ -56,10 +57,7 @@ def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name
 
 def rows_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[Row]:
     """Read rows back, batch by batch."""
-    converts = [
-        _json_text if (field.metadata or {}).items() >= JSON_FIELD.items() else _convert(field.type)
-        for field in schema
-    ]
+    converts = [_convert_column(field) for field in schema]
     names = schema.names
     for batch in batches:
         columns = [
@@ -79,6 +77,13 @@ def fingerprint_rows(columns: Iterable[str], rows: Iterable[Row]) -> str:
         text = json.dumps(without_nulls(row), sort_keys=True, default=repr)
         digest.update(text.encode() + b"\n")
     return digest.hexdigest()
+
+
+def or_none(value: Any) -> Any:
+    """`value`, or None if it stands for a missing one: NaN, and NA and NaT of pandas."""
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return None if isinstance(value, float | np.floating) and value != value else value
 
 
 def without_nulls(value: Any) -> Any:
@@ -101,14 +106,21 @@ def _flat(values: list[Any]) -> pa.Array | None:
 def _to_json(value: Any, row: int, column: str, name: str) -> str | None:
     if value is None:
         return None
+    where = _("{name}, row {row}, column {column!r}", name=name, row=row, column=column)
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)
+        text.encode()
+    except UnicodeEncodeError as error:
+        what = _("A text of {name} is not valid Unicode.", name=name)
+        fix = _('Replace what is wrong in it: text.encode("utf-8", "replace").decode()')
+        raise UserError(what, where, fix) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(
             _("A value of {name} cannot be stored: {error}.", name=name, error=error),
-            _("{name}, row {row}, column {column!r}", name=name, row=row, column=column),
+            where,
             _("Use text, numbers, lists and dicts."),
         ) from error
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -120,6 +132,12 @@ def _plain(value: Any) -> Any:
 
 def _json_text(text: str) -> Any:
     return json.loads(text)
+
+
+def _convert_column(field: pa.Field) -> Convert | None:
+    if (field.metadata or {}).items() >= JSON_FIELD.items():
+        return _json_text
+    return or_none if pa.types.is_floating(field.type) else _convert(field.type)
 
 
 def _convert(kind: pa.DataType) -> Convert | None:

@@ -212,6 +212,8 @@ def _advice(value: Any, variable: str) -> str:
 
 
 def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
+    from llmtune_kernel.data import arrow
+
     columns: dict[str, list[Any]] = {}
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -239,7 +241,7 @@ def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
                 )
             column = columns.setdefault(key, [])
             column.extend(itertools.repeat(None, number - len(column)))
-            column.append(value)
+            column.append(arrow.or_none(value))
     for column in columns.values():
         column.extend(itertools.repeat(None, len(rows) - len(column)))
     return columns
@@ -259,15 +261,12 @@ def _pandas_table(frame: Any, name: str) -> pa.Table:
                 _("Rename one of them."),
             )
         if series.dtype == object:
-            missing = series.isna()
-            columns[str(label)] = [
-                None if gone else value for value, gone in zip(series, missing, strict=True)
-            ]
+            columns[str(label)] = [arrow.or_none(value) for value in series]
             continue
         try:
             columns[str(label)] = pa.Array.from_pandas(series)
         except (pa.ArrowException, TypeError, ValueError):
-            columns[str(label)] = list(series)
+            columns[str(label)] = [arrow.or_none(value) for value in series]
     return arrow.table_of(columns, name)
 
 
@@ -312,14 +311,16 @@ def _close_names(path: Path) -> str:
 
 def _read_json(path: Path) -> Iterator[Row]:
     text = path.read_text(encoding="utf-8-sig")
-    if not text.lstrip().startswith("["):
+    try:
+        value = _parse(text)
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith("["):
+            raise _broken_json(path, error.lineno, error.msg) from error
         yield from _read_jsonl(path)
         return
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise _broken_json(path, error.lineno, error.msg) from error
-    for number, row in enumerate(rows):
+    if isinstance(value, dict) and not COLUMNS & value.keys():
+        raise _no_rows(path, value)
+    for number, row in enumerate(value if isinstance(value, list) else [value]):
         if not isinstance(row, dict):
             raise _not_an_object(path, _("row {row}", row=number), row)
         yield row
@@ -331,12 +332,34 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = _parse(line)
             except json.JSONDecodeError as error:
                 raise _broken_json(path, number, error.msg) from error
             if not isinstance(row, dict):
                 raise _not_an_object(path, _("line {line}", line=number), row)
             yield row
+
+
+def _parse(text: str) -> Any:
+    """What a JSON text says; NaN, which Python writes for a missing value, is null."""
+    return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
+
+
+def _no_rows(path: Path, value: Row) -> UserError:
+    """The mistake that a file holds one object that is no row; names the key that holds the rows, if one does."""
+    fix = _("Write an array of objects, or one object a line.")
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            fix = _("Write only the list that is under {key!r}.", key=key)
+            break
+    return UserError(
+        _(
+            "{name} holds one object, which is no row: it has none of the columns that are read.",
+            name=path.name,
+        ),
+        str(path),
+        fix,
+    )
 
 
 def _broken_json(path: Path, line: int, reason: str) -> UserError:

@@ -13,7 +13,9 @@ ROLES = ("system", "user", "assistant", "tool")
 SHAREGPT_ROLES = {
     "system": "system",
     "human": "user",
+    "user": "user",
     "gpt": "assistant",
+    "assistant": "assistant",
     "function_call": "assistant",
     "observation": "tool",
     "tool": "tool",
@@ -60,7 +62,9 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
         raise RowProblem(row, column, _at(place, _("is missing")))
     if not isinstance(value, str):
         reason = _("is of type {kind}, not text", kind=type(value).__name__)
-        raise RowProblem(row, column, _at(place, reason))
+        whole = not place and not isinstance(value, list | dict)
+        fix = _('Make it text, in pandas: df["{column}"] = df["{column}"].astype(str)', column=column)
+        raise RowProblem(row, column, _at(place, reason), fix if whole else "")
     try:
         value.encode()
     except UnicodeEncodeError as error:

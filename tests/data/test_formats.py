@@ -135,6 +135,14 @@ def test_sharegpt_function_calls_become_tool_calls() -> None:
     assert read.tools == [{"type": "function", "function": {"name": "f", "parameters": {}}}]
 
 
+def test_sharegpt_turns_may_have_the_names_of_roles() -> None:
+    said = [("user", "Q"), ("assistant", "A"), ("human", "R"), ("gpt", "B")]
+    row = {"conversations": [{"from": speaker, "value": text} for speaker, text in said]}
+    found = example(row)
+    assert isinstance(found, Conversation)
+    assert [message["role"] for message in found.messages] == ["user", "assistant"] * 2
+
+
 def test_a_prompt_and_a_completion_are_a_question_and_an_answer() -> None:
     assert example({"prompt": "Q", "completion": "A"}) == Conversation([USER, ANSWER], context=1, plain=True)
     turns = {"prompt": [USER, ANSWER, USER], "completion": [ANSWER]}
@@ -192,6 +200,12 @@ def test_a_row_that_cannot_be_trained_on_says_why(row: dict[str, Any], format: s
         to_example(row, 12, RowFormat(format, columns))
     assert str(caught.value).startswith("row 12: ")
     assert reason in str(caught.value)
+
+
+def test_numbers_as_answers_are_told_how_to_become_text() -> None:
+    with pytest.raises(RowProblem) as caught:
+        to_example({"prompt": "1 + 1", "completion": 2}, 0, RowFormat("prompt_completion", []))
+    assert 'df["completion"] = df["completion"].astype(str)' in caught.value.fix
 
 
 def test_all_problems_are_told_at_once_the_first_ten_by_row() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -102,6 +103,31 @@ def test_a_frame_loses_its_index_and_its_nans(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["a", float("nan")], "n": [1.0, float("nan")]}, index=[7, 8])
     snapshot_variable(frame, tmp_path / "x.arrow", "x")
     assert read_rows(tmp_path / "x.arrow") == [{"text": "a", "n": 1.0}, {"text": None, "n": None}]
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), np.float32("nan"), pd.NA, pd.NaT], ids=repr)
+@pytest.mark.parametrize("text", ["", "words"])
+def test_a_missing_value_is_missing_in_a_list_as_it_is_in_a_frame(
+    text: str, nothing: Any, tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "input": nothing}, {"text": "b", "input": text or nothing}]
+    for value in (rows, pd.DataFrame(rows)):
+        snapshot_variable(value, tmp_path / "x.arrow", "x")
+        assert [row["input"] for row in read_rows(tmp_path / "x.arrow")] == [None, text or None]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet", ".arrow"])
+def test_a_missing_value_is_missing_in_every_file(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path / f"rows{suffix}", [{"text": "a", "input": float("nan")}])
+    assert read_rows(path) == [{"text": "a", "input": None}]
+
+
+@pytest.mark.parametrize("container", [list, lambda rows: pd.DataFrame(rows, dtype=object)])
+def test_a_text_that_is_no_unicode_is_named_by_row_and_column(container: Any, tmp_path: Path) -> None:
+    rows = container([{"text": "a"}, {"text": "b \ud800"}])
+    with pytest.raises(UserError, match="not valid Unicode") as caught:
+        snapshot_variable(rows, tmp_path / "x.arrow", "x")
+    assert caught.value.where == "$x, row 1, column 'text'"
 
 
 def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
@@ -222,13 +248,21 @@ def test_a_json_file_may_hold_one_object_a_line(tmp_path: Path) -> None:
     assert read_rows(path) == [{"text": "a"}, {"text": "b"}]
 
 
+def test_a_json_file_may_hold_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text('{\n "text": "a"\n}\n')
+    assert read_rows(path) == [{"text": "a"}]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.json", '[{"a": 1},\n {"a": }]', ["a.json", "line 2", "not valid JSON"]),
         ("a.json", '[{"a": 1}, 3]', ["row 1", "a number"]),
         ("a.json", "[]", ["no rows"]),
-        ("a.json", '{"rows":\n [1]}', ["line 1", "array of objects"]),
+        ("a.json", '{"rows":\n [1]}', ["holds one object", "array of objects"]),
+        ("a.json", '{"n": 1,\n "data": [{"text": "a"}]}', ["holds one object", "under 'data'"]),
+        ("a.json", "3", ["row 0", "a number"]),
         ("a.jsonl", '{"a": 1}\n\n{"a": \n', ["line 3", "not valid JSON"]),
         ("a.jsonl", '{"a": 1}\n[1]\n', ["line 2", "an array"]),
         ("a.jsonl", "", ["no rows"]),
