@@ -1,7 +1,5 @@
-import type { IMimeBundle } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
-import type { JSONObject } from '@lumino/coreutils';
 import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
@@ -12,6 +10,7 @@ import type {
   IQuestion,
   IRequests,
   IRunSummary,
+  ISnapshot,
   RequestType,
   RunEvent
 } from './kernel/protocol';
@@ -25,15 +24,7 @@ export namespace CommandIDs {
   export const openRuns = 'llmtune:open-runs';
 }
 
-/**
- * What the live outputs of a run look like without a kernel.
- */
-export interface ISnapshot {
-  /** Of the display of a run; outputs carry it in `metadata.llmtune.id`. */
-  id: string;
-  /** By `metadata.llmtune.part`. */
-  outputs: { [part: string]: { data: IMimeBundle; metadata: JSONObject } };
-}
+export type { ISnapshot } from './kernel/protocol';
 
 /**
  * Replaces live outputs in open notebooks by their static snapshot.

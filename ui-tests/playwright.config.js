@@ -12,6 +12,10 @@ const baseConfig = require('@jupyterlab/galata/lib/playwright-config');
 const port = process.env.LLMTUNE_TEST_PORT ?? '8897';
 const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
+// The runs of all tests; they may look into it.
+process.env.LLMTUNE_HOME ??= fs.mkdtempSync(
+  path.join(os.tmpdir(), 'llmtune-runs-')
+);
 // Galata's own fixtures read it.
 process.env.TARGET_URL = `http://localhost:${port}`;
 
@@ -51,10 +55,7 @@ module.exports = {
     reuseExistingServer: false,
     env: {
       ...process.env,
-      LLMTUNE_TEST_PORT: port,
-      LLMTUNE_HOME:
-        process.env.LLMTUNE_HOME ??
-        fs.mkdtempSync(path.join(os.tmpdir(), 'llmtune-runs-'))
+      LLMTUNE_TEST_PORT: port
     }
   }
 };

@@ -174,7 +174,8 @@ class Link:
         | protocol.ModelsRequest
         | protocol.PresetsRequest
         | protocol.InspectRequest
-        | protocol.ViewRequest,
+        | protocol.ViewRequest
+        | protocol.OutputsRequest,
     ) -> BaseModel:
         """The reply to a request that changes nothing."""
         match request:
@@ -198,6 +199,10 @@ class Link:
                 return protocol.InspectReply(id=id, payload=look(wanted, self._namespace()))
             case protocol.ViewRequest(id=id, payload=named):
                 return protocol.ViewReply(id=id, payload=view_run(RunDirectory.find(named.run)))
+            case protocol.OutputsRequest(id=id, payload=saved):
+                from llmtune_kernel.notebook.leftovers import leftovers
+
+                return protocol.OutputsReply(id=id, payload=leftovers(saved.outputs))
 
     def _subscribe(self, run: str, reader: EventReader) -> None:
         with self._lock:

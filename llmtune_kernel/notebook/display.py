@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import html
 import queue
 import threading
@@ -19,7 +20,7 @@ from llmtune_kernel.notebook.presence import presence
 from llmtune_kernel.notebook.progress import LogLine, News, Progress
 from llmtune_kernel.notebook.protocol import ChartSnapshot, StaticOutput
 from llmtune_kernel.notebook.publishing import publish
-from llmtune_kernel.notebook.snapshot import static_outputs
+from llmtune_kernel.notebook.snapshot import output_metadata, tagged_outputs
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.events import EventReader
 from llmtune_kernel.runs.run import Run
@@ -44,6 +45,12 @@ _NOTES = {
 def update_interval(elapsed: float) -> float:
     """Seconds between two updates of the numbers: more and more, so that a long run costs the browser little."""
     return min(max(_TICK, elapsed / 60), 30.0)
+
+
+@functools.cache
+def live_displays() -> set[str]:
+    """Ids of the displays that this process keeps up to date."""
+    return set()
 
 
 class LiveDisplay:
@@ -81,7 +88,7 @@ class LiveDisplay:
         self._panel.show(self._progress)
         for part, widget in self._panel.outputs.items():
             text = (
-                _("{name} is running; %attach {name} shows it.", name=self._run.name)
+                _("{name} was running when this was saved; %attach {name} shows it.", name=self._run.name)
                 if part == "panel"
                 else ""
             )
@@ -93,6 +100,7 @@ class LiveDisplay:
             }
             self._publish(part, bundle, update=False)
         presence().when_absent(self._on_absent)
+        live_displays().add(self._id)
         # The context holds the cell that asked: whatever the thread publishes belongs to that cell.
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -109,6 +117,12 @@ class LiveDisplay:
             self._thread.join(timeout)
 
     def _follow(self, waiting: News) -> None:
+        try:
+            self._keep_up(waiting)
+        finally:
+            live_displays().discard(self._id)
+
+    def _keep_up(self, waiting: News) -> None:
         began = time.monotonic()
         updated = began - _TICK
         while True:
@@ -160,16 +174,14 @@ class LiveDisplay:
         self._panel.close()
 
     def _publish_static(self, curves: Curves, *, update: bool) -> dict[str, StaticOutput]:
-        bundles = static_outputs(self._progress, curves, self._run.paths)
-        for part, bundle in bundles.items():
-            self._publish(part, bundle, update=update)
-        return {part: StaticOutput(data=bundle, metadata=self._tag(part)) for part, bundle in bundles.items()}
+        outputs = tagged_outputs(self._progress, curves, self._run.paths, self._id)
+        for part, output in outputs.items():
+            self._publish(part, output.data, update=update)
+        return outputs
 
     def _publish(self, part: str, bundle: dict[str, Any], *, update: bool) -> None:
-        publish(bundle, metadata=self._tag(part), display_id=f"llmtune-{self._id}-{part}", update=update)
-
-    def _tag(self, part: str) -> dict[str, Any]:
-        return {"llmtune": {"id": self._id, "part": part}}
+        metadata = output_metadata(self._progress, self._id, part)
+        publish(bundle, metadata=metadata, display_id=f"llmtune-{self._id}-{part}", update=update)
 
     def _on_absent(self) -> None:
         self._absent = True

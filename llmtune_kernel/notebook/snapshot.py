@@ -10,6 +10,7 @@ from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.curves import Curves
 from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
 from llmtune_kernel.notebook.progress import Progress
+from llmtune_kernel.notebook.protocol import StaticOutput
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Sample
 from llmtune_kernel.runs.wording import duration, number, state_name
@@ -24,6 +25,25 @@ def static_outputs(progress: Progress, curves: Curves, directory: RunDirectory) 
         "panel": _panel(progress, directory),
         "chart": _chart(curves, progress.name),
         "samples": _samples(progress),
+    }
+
+
+def tagged_outputs(
+    progress: Progress, curves: Curves, directory: RunDirectory, display: str
+) -> dict[str, StaticOutput]:
+    """The same with what tells the page which outputs they are; `display` is the id of the display."""
+    bundles = static_outputs(progress, curves, directory)
+    return {
+        part: StaticOutput(data=bundle, metadata=output_metadata(progress, display, part))
+        for part, bundle in bundles.items()
+    }
+
+
+def output_metadata(progress: Progress, display: str, part: str) -> dict[str, Any]:
+    """What an output carries: whose it is, and whether it has to be kept up to date."""
+    live = {} if progress.over else {"live": True}
+    return {
+        "llmtune": {"id": display, "part": part, "run": progress.name, "began": progress.began, **live},
     }
 
 
@@ -82,10 +102,12 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
         if progress.evaluation is not None:
             rows.append((_("eval loss"), number(progress.evaluation.loss)))
         rows.append((_("tokens"), f"{metrics.tokens:,}"))
-    if progress.began is not None and progress.latest is not None:
-        rows.append((_("took"), duration(progress.latest - progress.began)))
+    if progress.began is not None:
+        rows.append((_("took"), duration(progress.worked.seconds)))
     if progress.state in ("stopped", "failed") and directory.last_checkpoint():
         rows.append((_("continue"), f"%finetune --resume {progress.name}"))
+    if not progress.over:
+        rows.append((_("live"), f"%attach {progress.name}"))
     place = _("result") if progress.result else _("directory")
     rows.append((place, str(directory.path / progress.result)))
     return rows

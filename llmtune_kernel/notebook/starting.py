@@ -84,8 +84,11 @@ def start(
 
 def show_run(run: Run) -> LiveDisplay | None:
     """Show a run below the current cell, if this is a notebook."""
-    if not hasattr(get_ipython(), "kernel"):
+    ip = get_ipython()
+    if ip is None or not hasattr(ip, "kernel"):
         return None
+    assert ip.extension_manager is not None
+    ip.extension_manager.load_extension("llmtune_kernel")  # the page asks it what live outputs are to show
     from llmtune_kernel.notebook.display import LiveDisplay
 
     live = LiveDisplay(run)

@@ -1,3 +1,5 @@
+import type { IMimeBundle } from '@jupyterlab/nbformat';
+
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 /**
@@ -23,6 +25,8 @@ export interface IRequests {
   watch: { payload: INothing; reply: INothing };
   unwatch: { payload: INothing; reply: INothing };
   view: { payload: { run: string }; reply: IRunView };
+  /** What saved outputs of live runs are to show. */
+  outputs: { payload: { outputs: ILiveOutput[] }; reply: IOutputs };
   edit: { payload: IRunEdit; reply: IRunSummary };
   /** Move runs that are over to the trash of the runs folder. */
   delete: { payload: { runs: string[] }; reply: INothing };
@@ -41,6 +45,30 @@ export interface IGreeting {
   language?: string;
   /** Relative to the notebook's folder; empty or absent for the default. */
   runs_folder?: string;
+}
+
+/** An output that shows a run live, by what it carries in `metadata.llmtune`. */
+export interface ILiveOutput extends JSONObject {
+  id: string;
+  run: string;
+  /** Unix time of the first event of the run: another of its name is not meant. */
+  began: number;
+}
+
+/** Ids of outputs that are kept up to date, and what the others become; of unknown runs there is neither. */
+export interface IOutputs {
+  live: string[];
+  snapshots: ISnapshot[];
+}
+
+/**
+ * What the live outputs of a run look like without a kernel.
+ */
+export interface ISnapshot {
+  /** Of the display of a run; outputs carry it in `metadata.llmtune.id`. */
+  id: string;
+  /** By `metadata.llmtune.part`. */
+  outputs: { [part: string]: { data: IMimeBundle; metadata: JSONObject } };
 }
 
 /** Versions of the kernel half and of its Python. */

@@ -28,7 +28,14 @@ export async function openNotebook(
     nbformat_minor: 5
   });
   await page.contents.uploadContent(content, 'text', path);
-  // Galata would look for the file by English words.
+  await openByPath(page, path);
+}
+
+/** Open a notebook that is there. Galata would look for the file by English words. */
+export async function openByPath(
+  page: IJupyterLabPageFixture,
+  path: string
+): Promise<void> {
   await page.evaluate(async path => {
     const { commands, shell } = (window as any).jupyterapp;
     const panel = await commands.execute('docmanager:open', { path });

@@ -1,18 +1,34 @@
+import { readFileSync } from 'fs';
+import { join } from 'path';
+
 import { expect, test } from '@jupyterlab/galata';
 
-import { openNotebook } from './notebooks';
+import { openByPath, openNotebook } from './notebooks';
 
-const SHOW = `from llmtune_kernel.notebook.chart import LossChart
+const SHOW = `%load_ext llmtune_kernel
+from llmtune_kernel.notebook.chart import LossChart
+from llmtune_kernel.notebook.display import live_displays
 from llmtune_kernel.notebook.protocol import ChartSnapshot, StaticOutput
-tag = {"llmtune": {"id": "r1", "part": "chart"}}
+live_displays().add("r1")
+tag = {"llmtune": {"id": "r1", "part": "chart", "run": "r", "began": 1.5, "live": True}}
 chart = LossChart()
 view = {"version_major": 2, "version_minor": 0, "model_id": chart.model_id}
 display({"application/vnd.jupyter.widget-view+json": view}, raw=True, metadata=tag)
 chart.append_train([(1, 2.0, 1e-4, 1.0)])`;
 
 const END = `chart.send_snapshot(ChartSnapshot(
-    id="r1", outputs={"chart": StaticOutput(data={"text/plain": "the end of r1"}, metadata=tag)}
+    id="r1", outputs={"chart": StaticOutput(data={"text/plain": "the end of r1"}, metadata={"llmtune": {"id": "r1"}})}
 ))`;
+
+const RUN = `%load_ext llmtune_kernel
+rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)]`;
+
+const away = (name: string, steps: number) => `%%finetune ${name}
+data: $rows
+training: {max_steps: ${steps}}`;
+
+// Galata's stand-in for the kernel service does not see a kernel end.
+test.use({ kernels: null, sessions: null });
 
 test('A run that ends after the page was reloaded leaves its snapshot in the saved notebook', async ({
   page,
@@ -38,7 +54,85 @@ test('A run that ends after the page was reloaded leaves its snapshot in the sav
     {
       output_type: 'display_data',
       data: { 'text/plain': 'the end of r1' },
-      metadata: { llmtune: { id: 'r1', part: 'chart' } }
+      metadata: { llmtune: { id: 'r1' } }
     }
   ]);
 });
+
+test('A run that ends while its notebook is closed shows its end when the notebook is opened', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  const path = `${tmpPath}/away.ipynb`;
+  await openNotebook(page, path, [RUN, away('away', 40), 'away.wait()']);
+  await page.notebook.runCell(0);
+  await page.notebook.runCell(1);
+  await expect(page.locator('.jp-llmtune-chart')).toHaveCount(1);
+  await page.notebook.save();
+  await page.notebook.close(false);
+  await expect(page.locator('.jp-NotebookPanel')).toHaveCount(0);
+  await expect
+    .poll(() => lastState('away'), { timeout: 3 * MINUTE })
+    .toBe('finished');
+
+  await openByPath(page, path);
+  const cell = page.locator('.jp-CodeCell').nth(1);
+  await expect(cell.getByText('40 of 40')).toBeVisible();
+  await expect(cell.locator('.jp-RenderedPlotly')).toBeVisible();
+  await page.screenshot({ path: 'artefacts/snapshot-away.png' });
+});
+
+test('A live output whose kernel went says how to see the run, then where it stands', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  const path = `${tmpPath}/left.ipynb`;
+  await openNotebook(page, path, [RUN, away('left', 4000)]);
+  await page.notebook.runCell(0);
+  await page.notebook.runCell(1);
+  const cell = page.locator('.jp-CodeCell').nth(1);
+  await expect(cell.getByText(/step \d+ of/)).toBeVisible({ timeout: MINUTE });
+  const restart = () =>
+    page.evaluate(async () => {
+      const { currentWidget } = (window as any).jupyterapp.shell;
+      await currentWidget.sessionContext.session.kernel.restart();
+    });
+
+  await restart();
+  await expect(cell.getByText('%attach left shows it')).toBeVisible();
+  await expect(cell.locator('.jp-llmtune-chart')).toHaveCount(0);
+  await page.notebook.runCell(0);
+  await expect(cell.getByText('%attach left', { exact: true })).toBeVisible();
+  await expect(cell.getByText(/\d+ of 4,000/)).toBeVisible();
+
+  const code = 'import llmtune_kernel; llmtune_kernel.attach("left").stop()';
+  await page.evaluate(async code => {
+    const { currentWidget } = (window as any).jupyterapp.shell;
+    const { kernel } = currentWidget.sessionContext.session;
+    await kernel.requestExecute({ code }).done;
+  }, code);
+  await expect
+    .poll(() => lastState('left'), { timeout: MINUTE })
+    .toBe('stopped');
+  await restart();
+  await page.notebook.runCell(0);
+  await expect(cell.getByText('%finetune --resume left')).toBeVisible();
+  await page.screenshot({ path: 'artefacts/snapshot-left.png' });
+});
+
+/** The last state in the events of a run. */
+function lastState(run: string): string | undefined {
+  const events = readFileSync(
+    join(process.env.LLMTUNE_HOME!, run, 'events.jsonl'),
+    'utf8'
+  );
+  return events
+    .split('\n')
+    .filter(line => line.includes('"type": "state"'))
+    .map(line => JSON.parse(line).payload.state)
+    .pop();
+}
+
+const MINUTE = 60_000;

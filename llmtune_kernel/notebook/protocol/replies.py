@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
 from llmtune_kernel.notebook.protocol.message import Message
 from llmtune_kernel.notebook.protocol.requests import Nothing
 from llmtune_kernel.runs.events import Event
@@ -205,6 +206,17 @@ class InspectReply(_Reply):
 
 class ViewReply(_Reply):
     payload: RunView
+
+
+class Outputs(Message):
+    """Ids of outputs that are kept up to date, and what the others become; of unknown runs there is neither."""
+
+    live: list[str]
+    snapshots: list[ChartSnapshot]
+
+
+class OutputsReply(_Reply):
+    payload: Outputs
 
 
 class EditReply(_Reply):

@@ -186,6 +186,25 @@ class ViewRequest(_Request):
     payload: RunName
 
 
+class RunOutput(Message):
+    """An output that shows a run live, by what it carries in `metadata.llmtune`."""
+
+    id: str
+    run: str
+    began: float = Field(description="Unix time of the first event of the run: another of its name is not meant.")
+
+
+class RunOutputs(Message):
+    outputs: list[RunOutput]
+
+
+class OutputsRequest(_Request):
+    """What saved outputs of live runs are to show, where this kernel does not keep them up to date."""
+
+    type: Literal["outputs"]
+    payload: RunOutputs
+
+
 class EditRequest(_Request):
     type: Literal["edit"]
     payload: RunEdit
@@ -225,6 +244,7 @@ Request = Annotated[
     | WatchRequest
     | UnwatchRequest
     | ViewRequest
+    | OutputsRequest
     | EditRequest
     | DeleteRequest
     | AskRequest

@@ -3,7 +3,7 @@ import type { ICell, INotebookContent, IOutput } from '@jupyterlab/nbformat';
 import { NotebookModel } from '@jupyterlab/notebook';
 
 import type { ISnapshot } from '../../tokens';
-import { replaceOutputs } from '../replaceOutputs';
+import { liveOutputs, replaceOutputs, takeWidgetsAway } from '../outputs';
 
 const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
 
@@ -25,7 +25,9 @@ function live(id: string, part: string): IOutput {
       [WIDGET_VIEW]: { version_major: 2, version_minor: 0, model_id: 'm' },
       'text/plain': 'running'
     },
-    metadata: { llmtune: { id, part } }
+    metadata: {
+      llmtune: { id, part, run: `run ${id}`, began: 1.5, live: true }
+    }
   };
 }
 
@@ -79,7 +81,7 @@ describe('replaceOutputs', () => {
     expect(chart.data).toEqual(SNAPSHOT.outputs.chart.data);
     expect(between).toEqual(stream);
     expect(chart.metadata).toEqual({ llmtune: { id: 'run-1', part: 'chart' } });
-    expect(panel.metadata).toEqual({ llmtune: { id: 'run-1', part: 'panel' } });
+    expect(panel.metadata).toEqual({});
     const { outputs } = model.cells.get(1) as ICodeCellModel;
     expect(outputs.get(0).data).toEqual({ 'text/plain': 'finished' });
     expect(model.dirty).toBe(true);
@@ -101,6 +103,7 @@ describe('replaceOutputs', () => {
   it('leaves an output alone that is static already', () => {
     const done = live('run-1', 'panel');
     done.data = { 'text/plain': 'finished, as the kernel had it' };
+    done.metadata = { llmtune: { id: 'run-1', part: 'panel' } };
     const model = notebook([code([done])]);
     replaceOutputs(model, SNAPSHOT);
     expect(saved(model, 0)).toEqual([done]);
@@ -112,5 +115,35 @@ describe('replaceOutputs', () => {
     const model = notebook(cells);
     replaceOutputs(model, SNAPSHOT);
     expect(saved(model, 0)).toEqual(cells[0].outputs);
+  });
+});
+
+describe('liveOutputs', () => {
+  it('names each live display once, and its run', () => {
+    const done = live('gone', 'panel');
+    done.metadata = { llmtune: { id: 'gone', part: 'panel' } };
+    const model = notebook([
+      code([live('a', 'panel'), live('a', 'chart'), done]),
+      code([live('b', 'panel')])
+    ]);
+    expect(liveOutputs(model)).toEqual([
+      { id: 'a', run: 'run a', began: 1.5 },
+      { id: 'b', run: 'run b', began: 1.5 }
+    ]);
+  });
+});
+
+describe('takeWidgetsAway', () => {
+  it('leaves the text, and what is needed to put the snapshot there later', () => {
+    const model = notebook([
+      code([live('run-1', 'panel'), live('b', 'panel')])
+    ]);
+    const [first] = liveOutputs(model);
+    takeWidgetsAway(model, [first]);
+    const [panel, other] = saved(model, 0);
+    expect(panel.data).toEqual({ 'text/plain': 'running' });
+    expect(other).toEqual(live('b', 'panel'));
+    replaceOutputs(model, SNAPSHOT);
+    expect(saved(model, 0)[0].data).toEqual({ 'text/plain': 'finished' });
   });
 });
