@@ -11,6 +11,22 @@ rows = [{"prompt": "a", "completion": "b"}] * 12`;
 test.use({ kernels: null, sessions: null });
 
 test.describe('The sidebar', () => {
+  test('costs the start of JupyterLab little', async ({ page }) => {
+    const loaded: [string, number][] = [];
+    page.on('response', async response => {
+      const name = response.url().split('/jupyterlab-llmtune/static/')[1];
+      if (name) {
+        loaded.push([name, (await response.body()).length]);
+      }
+    });
+    await page.reload();
+    await expect(page.getByRole('tab', { name: 'Fine-tuning' })).toBeVisible();
+    await page.waitForLoadState('networkidle');
+    const bytes = loaded.reduce((sum, [, size]) => sum + size, 0);
+    expect(loaded.length).toBeGreaterThan(1);
+    expect(bytes, JSON.stringify(loaded)).toBeLessThan(150_000);
+  });
+
   test('asks for a notebook where none is open', async ({ page }) => {
     const sidebar = await open(page);
     await expect(sidebar.getByText('Open a notebook')).toBeVisible();

@@ -5,9 +5,9 @@ import type { JSONObject, ReadonlyJSONObject } from '@lumino/coreutils';
 import type {
   FieldTemplateProps,
   ObjectFieldTemplateProps,
-  RJSFSchema
+  RJSFSchema,
+  ValidatorType
 } from '@rjsf/utils';
-import { customizeValidator } from '@rjsf/validator-ajv8';
 
 import React, { useMemo } from 'react';
 
@@ -118,7 +118,12 @@ function ObjectFieldTemplate(props: ObjectFieldTemplateProps): JSX.Element {
 }
 
 /** rjsf asks for one; what is valid, the kernel says. */
-const VALIDATOR = customizeValidator<ReadonlyJSONObject>();
+const VALIDATOR: ValidatorType<ReadonlyJSONObject> = {
+  isValid: () => true,
+  rawValidation: () => ({}),
+  toErrorList: () => [],
+  validateFormData: () => ({ errors: [], errorSchema: {} })
+};
 
 const TEMPLATES = { FieldTemplate, ObjectFieldTemplate };
 
