@@ -64,6 +64,24 @@ def _sample_options() -> Options:
     options.add_argument(
         "--temperature", type=float, metavar="T", help=_("0 takes the likeliest token each time")
     )
+    options.add_argument(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help=_("draw from the likeliest tokens that together have this probability"),
+    )
+    options.add_argument(
+        "--top-k",
+        type=int,
+        metavar="K",
+        help=_("draw from this many of the likeliest tokens; 0 sets no limit"),
+    )
+    options.add_argument(
+        "--repetition-penalty",
+        type=float,
+        metavar="R",
+        help=_("above 1 makes tokens less likely that were used before"),
+    )
     return options
 
 
@@ -92,6 +110,9 @@ def _attach_options() -> Options:
 def _runs_options() -> Options:
     return Options("%runs", _("List all runs, newest first."))
 
+
+# Options of `%%sample` that are settings of the section `samples`.
+_SAMPLING = ("max_new_tokens", "temperature", "top_p", "top_k", "repetition_penalty")
 
 _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
@@ -162,13 +183,13 @@ class FinetuneMagics(Magics):
     @line_cell_magic
     @_with_help
     def sample(self, line: str, cell: str = "") -> None:
-        """Ask runs and the base model: `%%sample [RUN …] [--base] [--max-new-tokens N] [--temperature T]`."""
+        """Ask runs and the base model: `%%sample [RUN …] [--base] [--temperature T]`; `--help` says more."""
         options = _sample_options().read(line)
         prompts = read_prompts(cell)
         chosen = find_runs(options.runs, self._namespace)
         if not chosen and not options.base:
             chosen = [latest_run()]
-        settings = {"max_new_tokens": options.max_new_tokens, "temperature": options.temperature}
+        settings = {name: getattr(options, name) for name in _SAMPLING}
         given = {name: value for name, value in settings.items() if value is not None}
         publish(answers_bundle(prompts, ask(chosen, prompts, given, base=options.base)))
 

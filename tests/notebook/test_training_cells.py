@@ -151,6 +151,11 @@ def test_sample_shows_answers_of_base_and_run_side_by_side(
         "%%sample asked --max-new-tokens 3\n- {role: system, content: Be brief.}\n- {role: user, content: Hi}"
     )
     assert "user: Hi" in kernel.text(chat)
+    wild = "%%sample asked --max-new-tokens 3 --temperature 2"
+    likeliest = kernel.run("%%sample asked --max-new-tokens 3 --temperature 0\nHi")
+    for narrow in ("--top-k 1", "--top-p 0.0001 --repetition-penalty 1"):
+        assert kernel.text(kernel.run(f"{wild} {narrow}\nHi")) == kernel.text(likeliest)
+    assert "top_p" in kernel.text(kernel.run(f"{wild} --top-p 2\nHi"))
 
 
 def test_sample_asks_a_live_run_with_its_weights_of_now(kernel: Kernel, tiny_model: str, rows: str) -> None:
