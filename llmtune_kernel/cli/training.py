@@ -13,6 +13,7 @@ from llmtune_kernel.data.sources import READERS, find_file
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.launch import launch, own_configuration
+from llmtune_kernel.runs.resuming import data_file
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.run import attach as find
 from llmtune_kernel.runs.wording import number, state_name
@@ -28,9 +29,9 @@ def train(options: argparse.Namespace) -> int:
         UserError: any mistake that is found before the run starts.
     """
     config, text = _configuration(options)
-    for file in (config.data.train, config.data.eval):
+    for split, file in (("train", config.data.train), ("eval", config.data.eval)):
         if file and not file.startswith("$"):
-            find_file(file)
+            find_file(data_file(config, file, split))
     source = RunDirectory.find(config.resume) if config.resume else None
     told = source.events.stat().st_size if source else 0
     run = launch(config, text=text, name=options.name)

@@ -117,17 +117,19 @@ _SAMPLING = ("max_new_tokens", "temperature", "top_p", "top_k", "repetition_pena
 _Magic = TypeVar("_Magic", bound=Callable[..., Any])
 
 
-def _with_help(magic: _Magic) -> _Magic:
-    """Show the text of `--help` where it is asked for."""
+def _polite(magic: _Magic) -> _Magic:
+    """Show the text of `--help` where it is asked for, and of an interrupt no more than that it came."""
 
     @functools.wraps(magic)
-    def helped(*arguments: Any, **more: Any) -> Any:
+    def polite(*arguments: Any, **more: Any) -> Any:
         try:
             return magic(*arguments, **more)
         except HelpWanted as wanted:
             publish({"text/plain": str(wanted)})
+        except KeyboardInterrupt:
+            raise UserError(_("Interrupted.")) from None
 
-    return helped  # type: ignore[return-value]
+    return polite  # type: ignore[return-value]
 
 
 @magics_class
@@ -137,7 +139,7 @@ class FinetuneMagics(Magics):
     # $name is ours: IPython would put the text of the variable in its place.
     @no_var_expand
     @line_cell_magic
-    @_with_help
+    @_polite
     def finetune(self, line: str, cell: str | None = None) -> None:
         """Fine-tune a model: `%%finetune [NAME] [--wait] [--dry-run] [--resume RUN]`; `--help` says more."""
         options = _finetune_options().read(line)
@@ -157,20 +159,26 @@ class FinetuneMagics(Magics):
             bundles = functools.partial(dry_run_bundles, config)
             show_inspection(config, self._namespace, first=1, bundles=bundles)
             return
-        run, live = start(config, text=text, name=options.name, namespace=self._namespace)
+        # A run that goes on as it was has its own copy of the variables, which may have changed since.
+        namespace = {} if cell is None or not cell.strip() else self._namespace
+        run, live = start(config, text=text, name=options.name, namespace=namespace)
         self._namespace[options.name or "_run"] = run
         if options.wait:
-            wait_for(run, live)
+            try:
+                wait_for(run, live)
+            except KeyboardInterrupt:
+                what = _("Interrupted. The run {name!r} goes on.", name=run.name)
+                raise UserError(what, "", _("See it again: %attach {name}", name=run.name)) from None
 
     @line_magic
-    @_with_help
+    @_polite
     def runs(self, line: str) -> None:
         """List all runs: name, state, step, loss, start and duration."""
         _runs_options().read(line)
         publish(runs_bundle())
 
     @line_magic
-    @_with_help
+    @_polite
     def attach(self, line: str) -> None:
         """Show a run and bind it: `%attach NAME`."""
         run = attach(_attach_options().read(line).run)
@@ -181,7 +189,7 @@ class FinetuneMagics(Magics):
 
     @no_var_expand
     @line_cell_magic
-    @_with_help
+    @_polite
     def sample(self, line: str, cell: str = "") -> None:
         """Ask runs and the base model: `%%sample [RUN …] [--base] [--temperature T]`; `--help` says more."""
         options = _sample_options().read(line)
@@ -195,7 +203,7 @@ class FinetuneMagics(Magics):
 
     @no_var_expand
     @line_magic
-    @_with_help
+    @_polite
     def dataset(self, line: str) -> None:
         """Look at data: `%dataset SOURCE [--model M] [--format F] [--max-length N]`."""
         options = _dataset_options().read(line)
@@ -229,7 +237,7 @@ class FinetuneMagics(Magics):
         if held is not None and not isinstance(held, Run):
             raise UserError(
                 _(
-                    "The variable {name} holds a {kind}; the run would replace it.",
+                    "The variable {name} has a value of type {kind}; the run would replace it.",
                     name=name,
                     kind=type(held).__name__,
                 ),

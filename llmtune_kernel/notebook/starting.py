@@ -49,6 +49,7 @@ def finetune(
     text = None
     if config is None and resume and not sections:
         parsed, text = own_configuration(resume)
+        namespace = {}  # it has its own copy of the variables, which may have changed since
     elif isinstance(config, str | Path):
         if sections:
             fix = _("Write the sections into the configuration.")

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.data.sources import describe_value, find_file, snapshot_variable
+from llmtune_kernel.data.sources import Snapshot, describe_value, find_file, snapshot_variable
 from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
+from llmtune_kernel.runs.resuming import data_file
 
 
 def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, WriteData]:
@@ -26,7 +27,7 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
     names = {where: source[1:] for where, source in wanted.items() if source and source.startswith("$")}
     for where, source in wanted.items():
         if source and where not in names:
-            _check_file(source, namespace, where)
+            _check_file(data_file(config, source, where.removeprefix("data.")), namespace, where)
     if config.resume:
         names = {where: name for where, name in names.items() if name in namespace}
     return {name: _writer(look_up(name, namespace, where), name, where) for where, name in names.items()}
@@ -40,8 +41,7 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
     """
     if name in namespace:
         return namespace[name]
-    mine = [other for other in namespace if not other.startswith("_")]
-    fix = _did_you_mean(name, mine) or _("Run the cell that defines it first.")
+    fix = _did_you_mean(name, namespace) or _("Run the cell that defines it first.")
     raise UserError(
         _("There is no variable named {name!r} in this notebook.", name=name), f"{where}: ${name}", fix
     )
@@ -63,13 +63,14 @@ def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
     try:
         find_file(source)
     except UserError as error:
-        meant = _did_you_mean(source, [variable.name for variable in list_variables(namespace)])
+        meant = _did_you_mean(source, namespace)
         if not meant:
             raise
         raise UserError(error.what, f"{where}: {source}", meant) from None
 
 
-def _did_you_mean(name: str, variables: list[str]) -> str:
+def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
+    variables = [variable.name for variable in list_variables(namespace)]
     close = difflib.get_close_matches(name, variables, n=3)
     return _("Did you mean {names}?", names=either(f"${other}" for other in close)) if close else ""
 
@@ -78,7 +79,7 @@ def _writer(value: Any, name: str, where: str) -> WriteData:
     # An object that was given without a variable has the name of its place.
     label = where if where == f"data.{name}" else ""
 
-    def write(path: Path) -> object:
+    def write(path: Path) -> Snapshot:
         return snapshot_variable(value, path, name, label)
 
     return write

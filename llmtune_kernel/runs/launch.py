@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
 from llmtune_kernel.locale import _
@@ -13,11 +14,22 @@ from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name, r
 from llmtune_kernel.runs.editing import delete_runs
 from llmtune_kernel.runs.events import EventWriter, State
 from llmtune_kernel.runs.listing import never_trained
-from llmtune_kernel.runs.resuming import checkpoint_to_continue
+from llmtune_kernel.runs.resuming import checkpoint_to_continue, refuse_other_rows
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.workers import pool
 
-WriteData = Callable[[Path], object]
+
+class Written(Protocol):
+    """What was written of a variable."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+WriteData = Callable[[Path], Written]
 
 
 def launch(
@@ -130,8 +142,13 @@ def _write_data(
         if wanted[1:] in variables:
             # Never half a file under the final name, also when a snapshot of before is replaced.
             partial = target.with_suffix(".partial")
-            variables[wanted[1:]](partial)
-            partial.replace(target)
+            try:
+                written = variables[wanted[1:]](partial)
+                if source is not None and source.path == directory.path:
+                    refuse_other_rows(source, split, written.fingerprint, written.rows)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
         elif source is not None and (source.data / target.name).exists():
             if source.path != directory.path:
                 shutil.copyfile(source.data / target.name, target)

@@ -1,9 +1,10 @@
-"""Which checkpoint a run continues from, and whether a configuration can continue it."""
+"""Which checkpoint a run continues from, on which data, and whether a configuration can continue it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.locale import _
@@ -26,6 +27,49 @@ def checkpoint_to_continue(config: RunConfig, source: RunDirectory) -> Path:
     _refuse_other_weights(config, source)
     _refuse_no_steps(config, checkpoint)
     return checkpoint
+
+
+def data_file(config: RunConfig, source: str, split: str) -> str:
+    """The path of a file that `config` names as its data: for a run that goes on that of before, wherever one is now.
+
+    Args:
+        source: `data.train` or `data.eval`, a path.
+        split: train or eval.
+    """
+    if config.resume is None:
+        return source
+    before = _data_before(RunDirectory.find(config.resume), split)
+    path = before.get("path", "")
+    return path if path and before["source"] == source and Path(path).exists() else source
+
+
+def other_rows(source: RunDirectory, split: str, fingerprint: str, rows: int) -> str:
+    """How rows differ from those that a run was trained on, in words; empty if they are the same."""
+    before = _data_before(source, split)
+    if before.get("fingerprint", fingerprint) == fingerprint:
+        return ""
+    return _(
+        "The rows of data.{split} are not those of before: {then:,} rows then, {now:,} now.",
+        split=split,
+        then=before["rows"],
+        now=rows,
+    )
+
+
+def refuse_other_rows(source: RunDirectory, split: str, fingerprint: str, rows: int) -> None:
+    """Raise a UserError if a run is to go on under its own name, on rows that are not its own."""
+    if what := other_rows(source, split, fingerprint, rows):
+        fix = _(
+            "Go on with its own rows: %finetune --resume {name}. Or train on these under another name: "
+            "%%finetune NAME --resume {name}.",
+            name=source.name,
+        )
+        raise UserError(what, f"--resume {source.name}", fix)
+
+
+def _data_before(source: RunDirectory, split: str) -> dict[str, Any]:
+    found: dict[str, Any] = source.read_resolved().get("data", {}).get(split, {})
+    return found
 
 
 def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:

@@ -21,6 +21,7 @@ class Split:
     """Rows of one source, read and encoded."""
 
     source: str
+    path: Path
     fingerprint: str
     rows: list[dict[str, Any]]
     encoded: EncodedRows
@@ -63,7 +64,7 @@ def prepare_data(
         except UserError as error:
             where = f"data.{split}: {source}, {error.where}"
             raise UserError(error.what, where, error.fix) from None
-        return Split(source, fingerprint_file(path), rows, encoded)
+        return Split(source, path.expanduser().absolute(), fingerprint_file(path), rows, encoded)
 
     training = read("train", config.data.train)
     count = len(training.rows)

@@ -41,12 +41,13 @@ from llmtune_kernel.runs.events import (
     Sample,
     State,
 )
+from llmtune_kernel.runs.resuming import data_file, other_rows, refuse_other_rows
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
 from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_settings
 from llmtune_kernel.worker.disk import check_space, no_space
-from llmtune_kernel.worker.prepare import PreparedData, largest_batch, prepare_data, total_steps
+from llmtune_kernel.worker.prepare import PreparedData, Split, largest_batch, prepare_data, total_steps
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
@@ -68,6 +69,7 @@ class Session:
         self._write = emit
         self._state = State(state="loading")
         self._stopped = False
+        self._saved_step = -1
 
     def _emit(self, payload: Payload) -> None:
         if isinstance(payload, State):
@@ -93,6 +95,8 @@ class Session:
         self._tokenizer = load_tokenizer(source)
         self._loading(_("reading the data"))
         data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
+        if checkpoint:
+            self._check_rows(RunDirectory(checkpoint.parents[1]), data)
         self._describe(data)
         self._loading(_("loading the model"))
         set_seed(config.training.seed)
@@ -113,7 +117,17 @@ class Session:
         return not self._stopped
 
     def _locate(self, split: str, source: str) -> Path:
-        return self._directory.data / f"{split}.arrow" if source.startswith("$") else Path(source)
+        if source.startswith("$"):
+            return self._directory.data / f"{split}.arrow"
+        return Path(data_file(self._config, source, split))
+
+    def _check_rows(self, before: RunDirectory, data: PreparedData) -> None:
+        """Refuse other rows than those of before where the run keeps its name; else say that they are others."""
+        for name, split in _splits(data).items():
+            if before.path == self._directory.path:
+                refuse_other_rows(before, name, split.fingerprint, len(split.rows))
+            elif said := other_rows(before, name, split.fingerprint, len(split.rows)):
+                self._emit(Log(level="warning", message=said))
 
     def _describe(self, data: PreparedData) -> None:
         encoded = data.training.encoded
@@ -248,7 +262,6 @@ class Session:
 
     def _write_resolved(self, source: ModelSource, data: PreparedData) -> None:
         """Write everything that is needed to know what was run, and to load its result."""
-        splits = {"train": data.training, "eval": data.held_out}
         values = self._config.model_dump(mode="json")
         values["training"]["learning_rate"] = self._config.learning_rate_value
         resolved = {
@@ -262,9 +275,13 @@ class Session:
                 ],
             },
             "data": {
-                name: {"source": split.source, "rows": len(split.rows), "fingerprint": split.fingerprint}
-                for name, split in splits.items()
-                if split is not None
+                name: {
+                    "source": split.source,
+                    "path": str(split.path),
+                    "rows": len(split.rows),
+                    "fingerprint": split.fingerprint,
+                }
+                for name, split in _splits(data).items()
             },
             "format": data.training.encoded.format.name,
             "seed": self._config.training.seed,
@@ -277,7 +294,7 @@ class Session:
     def _at_boundary(self, step: int, last: bool) -> bool:
         samples, save_steps = self._config.samples, self._config.training.save_steps
         if save_steps and step % save_steps == 0:
-            self._save(self._trainer.save_checkpoint)
+            self._save(self._checkpoint)
         if samples.prompts and (last or (samples.every_steps and step % samples.every_steps == 0)):
             self._sample(SampleNow())
         while (order := self._control.next()) is not None:
@@ -285,7 +302,7 @@ class Session:
                 order = self._pause()
             if isinstance(order, Stop) and not last:
                 self._emit(State(state="stopping", detail=_("saving")))
-                self._save(self._trainer.save_checkpoint)
+                self._save(self._checkpoint)
                 self._stopped = True
                 return True
             self._obey(order)
@@ -293,7 +310,8 @@ class Session:
 
     def _obey(self, order: object) -> None:
         if isinstance(order, Save):
-            self._save(self._trainer.save_checkpoint)
+            self._saved_step = -1  # whoever asks is answered, also where it is saved already
+            self._save(self._checkpoint)
         elif isinstance(order, SampleNow):
             self._sample(order)
 
@@ -338,6 +356,13 @@ class Session:
         if isinstance(order, Stop):
             self._control.order(order)
 
+    def _checkpoint(self) -> None:
+        """Save a checkpoint, unless that of this step is saved."""
+        step = self._trainer.state.global_step
+        if step != self._saved_step:
+            self._trainer.save_checkpoint()
+            self._saved_step = step
+
     def _sample(self, order: SampleNow) -> None:
         with self._control.audience(order) as audience, contextlib.suppress(Gone):
             self._answer(order, audience)
@@ -368,6 +393,11 @@ class Session:
             if audience or order.request is None:
                 return
             prompts, answers = [], []  # whoever waits for this request shall not wait for ever
+        if order.stream:
+            # A chat of its own, told to who asked: no part of what the run shows.
+            if audience:
+                audience.tell({"done": True, "answers": answers})
+            return
         self._emit(
             Sample(
                 step=self._trainer.state.global_step,
@@ -378,8 +408,6 @@ class Session:
                 ],
             )
         )
-        if audience and answers:
-            audience.tell({"done": True, "answers": answers})
 
     def _mistake(self, error: Exception) -> dict[str, str]:
         if isinstance(error, UserError):
@@ -391,7 +419,7 @@ class Session:
         """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""
         tuned = isinstance(self._config.method, LoraMethod)
         if tuned and not self._stopped:
-            self._trainer.save_checkpoint()
+            self._checkpoint()
         self._trainer.check_finite()
         target = self._directory.adapter if tuned else self._directory.model
         partial = target.with_suffix(".partial")
@@ -407,3 +435,8 @@ class Session:
 
 def _message(turn: dict[str, str]) -> Message:
     return Message(role=turn["role"], content=turn["content"])
+
+
+def _splits(data: PreparedData) -> dict[str, Split]:
+    """What the data are, by the names of the configuration."""
+    return {"train": data.training, **({"eval": data.held_out} if data.held_out else {})}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from watching import Start, losses, saved, states, until
 
-from llmtune_kernel.config import UserError
-from llmtune_kernel.runs.run import Run
+from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.data.sources import fingerprint_file
+from llmtune_kernel.notebook.variables import data_writers
+from llmtune_kernel.runs.launch import launch
+from llmtune_kernel.runs.run import Run, RunFailed
 
 # Dropout, shuffling and a schedule: all must go on as if nothing had happened. Two steps an epoch.
 SETTINGS: dict[str, Any] = {
@@ -115,3 +120,51 @@ def test_a_running_run_and_one_without_a_checkpoint_are_not_continued(start: Sta
     assert run.state == "stopped"
     with pytest.raises(UserError, match="'early' has no checkpoint to continue from"):
         start(resume="early", **SETTINGS)
+
+
+def test_a_run_goes_on_with_its_own_rows_or_says_that_they_are_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"Count {number}", "completion": "one two"} for number in range(12)]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    few = {"data": {"train": "own.jsonl"}, "training": {"max_steps": 2, "save_steps": 1}}
+    more = {"data": {"train": "own.jsonl"}, "training": {"max_steps": 3}}
+    first = start("moved", **few).wait()
+
+    # From another folder, where a file of that name is another.
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Path("own.jsonl").write_text(json.dumps({"prompt": "Hi", "completion": "ho"}) + "\n")
+    again = start(resume="moved", **more).wait()
+    assert (again.state, list(losses(again))) == ("finished", [1, 2, 3])
+
+    (tmp_path / "own.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    last = {**more, "training": {"max_steps": 4}}
+    failed = start(resume="moved", **last)
+    with pytest.raises(RunFailed, match="12 rows then, 1 now"):
+        failed.wait()
+    assert first.paths.last_checkpoint() is not None
+    other = start("fork", resume="moved", **last).wait()
+    warnings = [event.payload.message for event in other.events() if event.type == "log"]
+    assert any("12 rows then, 1 now" in message for message in warnings)
+
+
+def test_other_rows_in_a_variable_do_not_replace_those_of_the_run(workplace: Path, tiny_model: str) -> None:
+    rows = [{"prompt": f"Count {number}", "completion": "one two"} for number in range(12)]
+
+    def go(rows: list[dict[str, str]], **more: Any) -> Run:
+        sections = {"model": tiny_model, "data": "$rows", "training": {"max_steps": 2, "save_steps": 1}}
+        config = config_from_dict({**sections, **more})
+        name = None if config.resume else "held"
+        return launch(config, name=name, variables=data_writers(config, {"rows": rows}))
+
+    held = go(rows).wait()
+    kept = fingerprint_file(held.paths.data / "train.arrow")
+    more: dict[str, Any] = {"resume": "held", "training": {"max_steps": 3}}
+    with pytest.raises(UserError, match="12 rows then, 1 now") as refused:
+        go(rows[:1], **more)
+    assert "%finetune --resume held" in refused.value.fix
+    assert [path.name for path in held.paths.data.iterdir()] == ["train.arrow"]
+    assert fingerprint_file(held.paths.data / "train.arrow") == kept
+    assert go(rows, **more).wait().state == "finished"
