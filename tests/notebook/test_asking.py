@@ -128,12 +128,11 @@ def test_streamed_answers_are_those_that_come_at_once(ask: Ask, over: Run, tiny_
     assert answers == sample({"over": over}, [MESSAGES], {"max_new_tokens": 12})["over"]
 
 
-def test_a_live_run_answers_while_it_trains_and_goes_on(ask: Ask, live: Run) -> None:
+def test_a_live_run_answers_while_it_trains_and_keeps_it_to_itself(ask: Ask, live: Run) -> None:
     answered, before = requests_answered(live), steps(live)
     answers, joined = ask(AskedModel(run="live"), **WILD)
     assert joined == answers
-    [sample] = [event.payload for event in live.events() if isinstance(event, SampleEvent)][answered:]
-    assert [answer.answer for answer in sample.answers] == answers
+    assert requests_answered(live) == answered, "the chat is no part of the run"
     while steps(live) < before + 5:
         assert live.paths.alive
 
@@ -180,7 +179,7 @@ def test_a_cancelled_question_ends_and_the_next_works(
     answers, joined = ask(column, **WILD)
     assert joined == answers
     assert workers() == before  # the worker heeded it, and was there for the next
-    assert requests_answered(live) == answered + (column.run == "live")
+    assert requests_answered(live) == answered
     assert live.paths.alive
 
 
