@@ -11,6 +11,8 @@ import type { IKernelClient, IKernelClients } from '../tokens';
  */
 export interface IClientSource {
   readonly client: IKernelClient | null;
+  /** Of the notebook. */
+  readonly path: string;
   readonly changed: ISignal<IClientSource, void>;
 }
 

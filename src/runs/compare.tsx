@@ -7,6 +7,7 @@ import { differences } from './differences';
 import type { RunModel } from './model';
 import { colorOf, OverlayChart } from './overlay';
 import { sideBySide } from './samples';
+import { Notice } from './view';
 import { count, measure, Wording } from './wording';
 
 export interface ICompareProps {
@@ -14,6 +15,8 @@ export interface ICompareProps {
   /** Of the training losses, from 0 to 1. */
   smoothing: number;
   trans: TranslationBundle;
+  /** Put a cell into the notebook and run it. */
+  runCell?: (source: string) => void;
 }
 
 /**
@@ -22,14 +25,9 @@ export interface ICompareProps {
 export function CompareView(props: ICompareProps): JSX.Element {
   const { models, trans } = props;
   const faults = models.filter(model => model.fault);
-  const notice = models[0].notice;
   return (
     <div className="jp-llmtune-run-body">
-      {notice && (
-        <p className="jp-llmtune-notice" role="status">
-          {notice}
-        </p>
-      )}
+      <Notice model={models[0]} trans={trans} runCell={props.runCell} />
       {faults.map(model => (
         <FaultMessage key={model.run} fault={model.fault!} />
       ))}
@@ -52,6 +50,7 @@ export function CompareView(props: ICompareProps): JSX.Element {
 
 function Curves({ models, smoothing, trans }: ICompareProps): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
+  const names = models.map(({ run }) => run).join();
   useEffect(() => {
     const curves = models.map(({ run, chart }) => ({
       name: run,
@@ -59,7 +58,7 @@ function Curves({ models, smoothing, trans }: ICompareProps): JSX.Element {
     }));
     const chart = new OverlayChart(ref.current!, { curves, smoothing, trans });
     return () => chart.dispose();
-  }, [models, smoothing, trans]);
+  }, [models, names, smoothing, trans]);
   return <div ref={ref} className="jp-llmtune-overlay" />;
 }
 

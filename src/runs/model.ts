@@ -27,7 +27,7 @@ import { isOver } from './wording';
  */
 export class RunModel implements IDisposable {
   constructor(options: RunModel.IOptions) {
-    this.run = options.run;
+    this._run = options.run;
     this._source = options.source;
     this._trans = options.trans;
     this.chart = new RunChartModel(options.chart);
@@ -36,9 +36,22 @@ export class RunModel implements IDisposable {
     this._onSource();
   }
 
-  /** Name of the run. */
-  readonly run: string;
   readonly chart: RunChartModel;
+
+  /** Name of the run; it changes when the run gets another. */
+  get run(): string {
+    return this._run;
+  }
+
+  /** Emitted when the run has got another name. */
+  get renamed(): ISignal<this, void> {
+    return this._renamed;
+  }
+
+  /** Names of all runs, as far as they are known. */
+  get known(): string[] {
+    return [this.run, ...(this._list?.runs ?? []).map(({ name }) => name)];
+  }
 
   get progress(): Progress {
     return this._progress;
@@ -80,7 +93,20 @@ export class RunModel implements IDisposable {
         'Open the notebook of this run to follow and steer it.'
       );
     }
-    return 'message' in client.status ? client.status.message : '';
+    if (!('message' in client.status)) {
+      return '';
+    }
+    const { path } = this._source;
+    const reason = this.needsLoad
+      ? this._trans.__('The kernel of %1 has not loaded llmtune_kernel.', path)
+      : this._trans.__('%1: %2', path, client.status.message);
+    const age = this._trans.__('What you see here is of before.');
+    return this._view ? `${reason} ${age}` : reason;
+  }
+
+  /** Whether the kernel half has to be loaded to go on. */
+  get needsLoad(): boolean {
+    return this._client?.status.kind === 'not-loaded';
   }
 
   get isConnected(): boolean {
@@ -211,21 +237,23 @@ export class RunModel implements IDisposable {
       return;
     }
     this._loading = client;
+    const { run } = this;
+    const isWanted = () => client === this._client && run === this.run;
     try {
-      const view = await client.request('view', { run: this.run });
-      if (client === this._client && !this._isDisposed) {
+      const view = await client.request('view', { run });
+      if (isWanted() && !this._isDisposed) {
         this._show(view);
-        this._subscription = client.subscribe(this.run, view.offset);
+        this._subscription = client.subscribe(run, view.offset);
         this._subscription.events.connect(this._onEvents, this);
         this._subscription.failed.connect((_, fault) => this._fail(fault));
       }
     } catch (error) {
       // A connection that ended is followed by a change of the status, which loads again.
-      if (client === this._client && this.isConnected) {
+      if (isWanted() && this.isConnected) {
         this._fail(error as IFault);
       }
     } finally {
-      if (this._loading === client) {
+      if (this._loading === client && run === this.run) {
         this._loading = null;
       }
     }
@@ -276,17 +304,41 @@ export class RunModel implements IDisposable {
 
   private _onList(list: IRunList): void {
     const summary = list.runs.find(({ name }) => name === this.run);
-    if (summary) {
+    const heir = summary ? null : this._findRenamed(list);
+    if (heir) {
+      this._follow(heir);
+    } else if (summary) {
       this._summary = summary;
       this._isLost = this._hasDied(summary);
     } else if (list.isReady && this._view) {
       this._fault = {
         what: this._trans.__('The run %1 is no longer there.', this.run),
         where: this._view.directory,
-        fix: this._trans.__('It was deleted or has got another name.')
+        fix: this._trans.__('It was deleted.')
       };
     }
     this._redraw.touch();
+  }
+
+  /** This run under another name: a run keeps the moment of its start. */
+  private _findRenamed(list: IRunList): IRunSummary | undefined {
+    const before = this._summary;
+    return list.runs.find(
+      ({ started, model }) =>
+        started === before?.started && model === before.model
+    );
+  }
+
+  /** Show the same run under its new name. */
+  private _follow(summary: IRunSummary): void {
+    this._run = summary.name;
+    this._summary = summary;
+    this._fault = null;
+    this._subscription?.dispose();
+    this._subscription = null;
+    this._loading = null;
+    this._renamed.emit();
+    this._onStatus();
   }
 
   /** Whether a worker ended without a word about it. */
@@ -299,6 +351,7 @@ export class RunModel implements IDisposable {
     this._redraw.touch();
   }
 
+  private _run: string;
   private readonly _source: IClientSource;
   private readonly _trans: TranslationBundle;
   private readonly _redraw = new Coalescer(() => this._changed.emit());
@@ -319,6 +372,7 @@ export class RunModel implements IDisposable {
   private _isStale = false;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _renamed = new Signal<this, void>(this);
 }
 
 export namespace RunModel {

@@ -130,18 +130,18 @@ export function Log(props: {
 
 export function Configuration(props: {
   text: string;
-  insertCell?: (text: string) => void;
+  insertRun?: (text: string) => void;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { text, insertCell, trans } = props;
+  const { text, insertRun, trans } = props;
   return (
     <>
-      {insertCell && (
+      {insertRun && (
         <button
           type="button"
           className="jp-Button jp-mod-styled"
           disabled={!text}
-          onClick={() => insertCell(asCell(text))}
+          onClick={() => insertRun(text)}
         >
           {trans.__('Insert as cell')}
         </button>
@@ -181,9 +181,4 @@ export function Files(props: {
       </table>
     </>
   );
-}
-
-/** A cell that starts a run with this configuration. */
-function asCell(text: string): string {
-  return `%%finetune run\n${text.trimEnd()}`;
 }

@@ -1,5 +1,5 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ILayoutRestorer } from '@jupyterlab/application';
+import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -20,16 +20,19 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows fine-tuning runs in tabs of the main area.',
   autoStart: true,
   requires: [IKernelClients, INotebookTracker],
-  optional: [ILayoutRestorer, ISettingRegistry, ITranslator],
+  optional: [ILabShell, ILayoutRestorer, ISettingRegistry, ITranslator],
   activate: (
     app,
     clients: IKernelClients,
     notebooks: INotebookTracker,
+    labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
     settingRegistry: ISettingRegistry | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    // The main area of Notebook 7 is for the notebook alone.
+    const area = labShell ? 'main' : 'down';
     const tracker = new WidgetTracker<MainAreaWidget<RunTab>>({
       namespace: 'llmtune-runs'
     });
@@ -63,19 +66,22 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
         );
         const tab = open ?? (await create(wanted));
         if (!tab.isAttached) {
-          app.shell.add(tab, 'main', { type: 'Fine-tuning run' });
+          app.shell.add(tab, area, { type: 'Fine-tuning run' });
         }
         app.shell.activateById(tab.id);
       }
     });
 
     const create = async (wanted: IRunTabArgs) => {
-      const [{ createRunTab }, { insertCodeCell }, settings] =
-        await Promise.all([
-          import('./index'),
-          import('../cell/actions'),
-          settingRegistry?.load(SETTINGS_ID) ?? null
-        ]);
+      const [
+        { createRunTab },
+        { freeRunName, insertCell, insertCodeCell },
+        settings
+      ] = await Promise.all([
+        import('./index'),
+        import('../cell/actions'),
+        settingRegistry?.load(SETTINGS_ID) ?? null
+      ]);
       const tab = createRunTab({
         ...wanted,
         clients,
@@ -85,6 +91,11 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
         insertCell: (panel, source, run) => {
           app.shell.activateById(panel.id);
           void insertCodeCell(panel, source, { run });
+        },
+        insertRun: (panel, text, known) => {
+          app.shell.activateById(panel.id);
+          const name = freeRunName(panel, known);
+          insertCell(panel, name, text.trimEnd(), { load: true });
         }
       });
       await tracker.add(tab);

@@ -33,14 +33,19 @@ export interface IRunTabArgs {
  * A tab of the main area with one run, or with several compared.
  */
 export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
-  const { runs, trans } = options;
+  const { trans } = options;
   const content = new RunTab(options);
   const tab = new MainAreaWidget({ content });
   tab.id = `jp-llmtune-run-${UUID.uuid4()}`;
   tab.title.icon = fineTuneIcon;
-  tab.title.label =
-    runs.length === 1 ? runs[0] : trans.__('Compare %1 runs', runs.length);
-  tab.title.caption = runs.join(', ');
+  const name = () => {
+    const { runs } = content.args;
+    tab.title.label =
+      runs.length === 1 ? runs[0] : trans.__('Compare %1 runs', runs.length);
+    tab.title.caption = runs.join(', ');
+  };
+  name();
+  content.argsChanged.connect(name);
   tab.title.closable = true;
   tab.toolbar.hide();
   return tab;
@@ -69,6 +74,7 @@ export class RunTab extends ReactWidget {
     );
     for (const model of this._models) {
       model.changed.connect(this._onChanged, this);
+      model.renamed.connect(this._onRenamed, this);
     }
     this._source.changed.connect(() => this._argsChanged.emit());
     this.addClass('jp-llmtune-run');
@@ -80,10 +86,11 @@ export class RunTab extends ReactWidget {
   }
 
   get args(): IRunTabArgs {
-    return { runs: this._options.runs, notebook: this._source.path };
+    const runs = this._models.map(({ run }) => run);
+    return { runs, notebook: this._source.path };
   }
 
-  /** Emitted when the notebook was renamed. */
+  /** Emitted when the notebook or a run was renamed. */
   get argsChanged(): ISignal<this, void> {
     return this._argsChanged;
   }
@@ -119,25 +126,32 @@ export class RunTab extends ReactWidget {
   }
 
   protected render(): JSX.Element {
-    const { insertCell, settings, trans } = this._options;
+    const { insertCell, insertRun, settings, trans } = this._options;
+    const { panel } = this._source;
+    const insert =
+      insertCell && panel
+        ? (source: string) => insertCell(panel, source, true)
+        : undefined;
     if (this._models.length > 1) {
       return (
         <CompareView
           models={this._models}
           smoothing={this._smoothing}
           trans={trans}
+          runCell={insert}
         />
       );
     }
-    const { panel } = this._source;
+    const [model] = this._models;
     return (
       <RunView
         id={this._id}
-        model={this._models[0]}
+        model={model}
         trans={trans}
-        insertCell={
-          insertCell && panel
-            ? (source, isRun = false) => insertCell(panel, source, isRun)
+        runCell={insert}
+        insertRun={
+          insertRun && panel
+            ? text => insertRun(panel, text, model.known)
             : undefined
         }
         confirmStop={run => confirmStop(run, settings, trans)}
@@ -147,6 +161,12 @@ export class RunTab extends ReactWidget {
 
   private _onChanged(): void {
     this._redraw.touch();
+  }
+
+  private _onRenamed(): void {
+    this.node.setAttribute('aria-label', this.args.runs.join(', '));
+    this._argsChanged.emit();
+    this._onChanged();
   }
 
   private _watch(isWatched: boolean): void {
@@ -176,5 +196,11 @@ export namespace RunTab {
     trans: TranslationBundle;
     /** Put a cell with this source into a notebook, and run it if asked. */
     insertCell?: (panel: NotebookPanel, source: string, isRun: boolean) => void;
+    /** Put a cell into a notebook that starts a run with this configuration, under a name that none of the known has. */
+    insertRun?: (
+      panel: NotebookPanel,
+      text: string,
+      known: readonly string[]
+    ) => void;
   }
 }

@@ -23,8 +23,10 @@ export interface IRunViewProps {
   id: string;
   model: RunModel;
   trans: TranslationBundle;
-  /** Put a cell into the notebook, and run it if asked. */
-  insertCell?: (source: string, isRun?: boolean) => void;
+  /** Put a cell into the notebook and run it. */
+  runCell?: (source: string) => void;
+  /** Put a cell into the notebook that starts a run with this configuration. */
+  insertRun?: (text: string) => void;
   /** Ask the user whether to stop the run. */
   confirmStop: (run: string) => Promise<boolean>;
 }
@@ -36,7 +38,7 @@ export function RunView(props: IRunViewProps): JSX.Element {
   const { model, trans } = props;
   return (
     <div className="jp-llmtune-run-body">
-      <Faults model={model} trans={trans} />
+      <Faults {...props} />
       {model.view ? (
         <>
           <State model={model} trans={trans} />
@@ -54,17 +56,11 @@ export function RunView(props: IRunViewProps): JSX.Element {
   );
 }
 
-function Faults({
-  model,
-  trans
-}: Pick<IRunViewProps, 'model' | 'trans'>): JSX.Element {
+function Faults(props: IRunViewProps): JSX.Element {
+  const { model, trans } = props;
   return (
     <>
-      {model.notice && (
-        <p className="jp-llmtune-notice" role="status">
-          {model.notice}
-        </p>
-      )}
+      <Notice {...props} />
       {model.fault && (
         <div>
           <FaultMessage fault={model.fault} />
@@ -80,6 +76,33 @@ function Faults({
         </div>
       )}
     </>
+  );
+}
+
+/**
+ * What keeps a run from being up to date, and what mends it.
+ */
+export function Notice(
+  props: Pick<IRunViewProps, 'model' | 'trans' | 'runCell'>
+): JSX.Element | null {
+  const { model, runCell, trans } = props;
+  if (!model.notice) {
+    return null;
+  }
+  return (
+    <div className="jp-llmtune-notice">
+      <span role="status">{model.notice}</span>{' '}
+      {model.needsLoad && runCell && (
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          title={trans.__('Run %1 in the notebook', LOAD_EXTENSION)}
+          onClick={() => runCell(LOAD_EXTENSION)}
+        >
+          {trans.__('Load it')}
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -186,7 +209,7 @@ export function ProgressBar(props: {
 }
 
 function Buttons(props: IRunViewProps): JSX.Element {
-  const { insertCell, model, trans } = props;
+  const { runCell, model, trans } = props;
   const can = canBeTold(model.state);
   const isPaused = model.state === 'paused';
   const stop = async () => {
@@ -228,7 +251,7 @@ function Buttons(props: IRunViewProps): JSX.Element {
       isEnabled: can.sample && model.hasPrompts,
       act: () => model.control('sample')
     },
-    ...(insertCell && canGoOn(model.state)
+    ...(runCell && canGoOn(model.state)
       ? [
           {
             label: trans.__('Train on'),
@@ -236,7 +259,7 @@ function Buttons(props: IRunViewProps): JSX.Element {
               'Go on from the last checkpoint, with a cell in the notebook'
             ),
             isEnabled: true,
-            act: () => insertCell(lineToGoOn(model.run), true)
+            act: () => runCell(lineToGoOn(model.run))
           }
         ]
       : [])
@@ -305,7 +328,7 @@ function RunParts(props: IRunViewProps): JSX.Element {
           content: () => (
             <Configuration
               text={view.text}
-              insertCell={props.insertCell}
+              insertRun={props.insertRun}
               trans={trans}
             />
           )
@@ -319,6 +342,8 @@ function RunParts(props: IRunViewProps): JSX.Element {
     />
   );
 }
+
+const LOAD_EXTENSION = '%load_ext llmtune_kernel';
 
 /** What was asked for and has not come yet. */
 function asked(model: RunModel, trans: TranslationBundle): string {

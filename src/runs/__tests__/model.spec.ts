@@ -22,6 +22,7 @@ const trans = nullTranslator.load('');
 
 class Source implements IClientSource {
   client: IKernelClient | null = null;
+  readonly path = 'poems.ipynb';
   readonly changed = new Signal<this, void>(this);
 
   give(client: IKernelClient | null): void {
@@ -199,10 +200,22 @@ describe('RunModel', () => {
     push(event('metrics', metrics(3)));
     context.restart();
     expect(model.isConnected).toBe(false);
+    expect(model.notice).toContain('poems.ipynb');
     context.setStatus('idle');
     await connect();
     expect(kernel.comm.request('view')).toBeUndefined();
     expect(kernel.comm.request('subscribe').payload.offset).toBe(600);
+  });
+
+  it('says which notebook has to load the kernel half, and that its picture is old', async () => {
+    await load();
+    context.restart();
+    context.setStatus('idle');
+    kernel.comm.receiveClose();
+    expect(model.needsLoad).toBe(true);
+    expect(model.notice).toBe(
+      'The kernel of poems.ipynb has not loaded llmtune_kernel. What you see here is of before.'
+    );
   });
 
   it('says why the run cannot be read, and can try again', async () => {
@@ -274,6 +287,24 @@ describe('RunModel', () => {
       expect(model.fault).toMatchObject({
         what: 'The run a is no longer there.'
       });
+    });
+
+    it('follows its run to another name', async () => {
+      const renamed = jest.fn();
+      model.renamed.connect(renamed);
+      const other = { ...summary('finished'), name: 'other', started: 7 };
+      const heir = { ...summary('finished'), name: 'b' };
+      const runs = [other, heir];
+      kernel.comm.receive({ type: 'runs', runs, removed: ['a'] });
+      expect(model.run).toBe('b');
+      expect(renamed).toHaveBeenCalledTimes(1);
+      await settle();
+      expect(kernel.comm.request('view').payload).toEqual({ run: 'b' });
+      kernel.comm.reply('view', { ...view('finished'), summary: heir });
+      await settle();
+      expect(model.fault).toBeNull();
+      expect(kernel.comm.request('subscribe').payload.run).toBe('b');
+      expect(model.known).toEqual(expect.arrayContaining(['b', 'other']));
     });
 
     it('ends the watch when nobody looks any more', async () => {
