@@ -11,6 +11,7 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.curves import Row
 from llmtune_kernel.runs import events
 from llmtune_kernel.runs.events import TERMINAL
+from llmtune_kernel.runs.worked import WorkedTime
 
 KEPT_SAMPLES = 20
 KEPT_LINES = 200
@@ -54,7 +55,7 @@ class Progress:
     state: str = "queued"
     detail: str = ""
     began: float | None = None
-    latest: float | None = None
+    worked: WorkedTime = field(default_factory=WorkedTime)
     metrics: events.Metrics | None = None
     first_loss: float | None = None
     evaluation: events.Evaluation | None = None
@@ -73,13 +74,13 @@ class Progress:
         for event in batch:
             if self.began is None:
                 self.began = event.time
-            self.latest = event.time
             self._take_one(event, news)
         self.samples.extend(news.samples)
         self.log.extend(news.log)
         return news
 
     def _take_one(self, event: events.Event, news: News) -> None:
+        self.worked.take(event.time, event.payload.state if isinstance(event, events.StateEvent) else "")
         match event:
             case events.StateEvent(payload=state):
                 self.state, self.detail, news.state = state.state, state.detail, True

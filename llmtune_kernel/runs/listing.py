@@ -17,8 +17,10 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import Meta, RunDirectory, find_runs
 from llmtune_kernel.runs.events import TERMINAL
 from llmtune_kernel.runs.wording import date, duration, number, state_name
+from llmtune_kernel.runs.worked import WorkedTime
 
 _CURVE_VALUES = 40
+_STATE = re.compile(rb'"time": ([\d.]+), "type": "state", "payload": \{"state": "(\w+)"')
 _LOSS = re.compile(rb'"type": "metrics", "payload": \{"step": (\d+),[^\n]*?"loss": ([^,]+),')
 
 
@@ -63,16 +65,15 @@ class SummaryReader:
         events = self._events
         events.read()
         meta, said = _read_meta(self.directory)
-        ended = time.time() if alive else events.ended
-        began = events.began or ended
+        worked = events.worked
         return RunSummary(
             name=self.directory.name,
             state=events.state if alive or events.state in TERMINAL else "failed",
             step=events.metrics.get("step", 0),
             max_steps=events.metrics.get("max_steps", 0),
             loss=events.metrics.get("loss"),
-            started=began,
-            duration=max(0.0, ended - began),
+            started=events.began or time.time(),
+            duration=worked.until(time.time()) if alive else worked.seconds,
             eta=events.metrics.get("eta") if alive else None,
             model=self._read_model(),
             tags=meta.tags,
@@ -102,7 +103,8 @@ class _EventsSoFar:
         self._offset = 0
         self.state = "queued"
         self.metrics: dict[str, Any] = {}
-        self.began = self.ended = 0.0
+        self.began = 0.0
+        self.worked = WorkedTime()
         self._steps: list[int] = []
         self._losses: list[float | None] = []
 
@@ -119,8 +121,8 @@ class _EventsSoFar:
         if not lines:
             return
         self.began = self.began or _time(lines[: lines.find(b"\n")])
-        self.ended = _time(lines[lines.rfind(b"\n", 0, len(lines) - 1) + 1 :])
         self.state = _last(lines, "state").get("state", self.state)
+        self._take_time(lines)
         self.metrics = _last(lines, "metrics") or self.metrics
         for found in _LOSS.finditer(lines):
             step = int(found[1])
@@ -130,6 +132,13 @@ class _EventsSoFar:
             self._steps.append(step)
             self._losses.append(None if found[2] == b"null" else float(f"{float(found[2]):.5g}"))
         self._offset += len(lines)
+
+    def _take_time(self, lines: bytes) -> None:
+        for found in _STATE.finditer(lines):
+            if end := lines.rfind(b"\n", 0, found.start()) + 1:
+                self.worked.take(_time_before(lines, end))
+            self.worked.take(float(found[1]), found[2].decode())
+        self.worked.take(_time_before(lines, len(lines)))
 
     def curve(self) -> list[float | None]:
         """The loss, evenly thinned; the first and the last value are among them."""
@@ -243,6 +252,11 @@ def _last(lines: bytes, kind: str) -> dict[str, Any]:
             continue
         return payload
     return {}
+
+
+def _time_before(lines: bytes, end: int) -> float:
+    """The time of the line that ends there."""
+    return _time(lines[lines.rfind(b"\n", 0, end - 1) + 1 : end])
 
 
 def _time(line: bytes) -> float:

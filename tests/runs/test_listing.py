@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,8 +12,9 @@ import pytest
 from written import append, metrics, no_right_to, write_run
 
 from llmtune_kernel.config import UserError
-from llmtune_kernel.runs.directory import Meta, list_runs
-from llmtune_kernel.runs.events import State
+from llmtune_kernel.notebook.progress import Progress
+from llmtune_kernel.runs.directory import Meta, RunDirectory, list_runs
+from llmtune_kernel.runs.events import EventReader, State
 from llmtune_kernel.runs.listing import SummaryReader, summaries, summary_of, table
 
 
@@ -81,6 +83,49 @@ def test_a_run_that_has_written_nothing_yet_began_just_now(runs_home: Path) -> N
     os.close(lock)
     assert summary.state == "queued"
     assert summary.duration == 0
+
+
+def times(run: RunDirectory, *moments: float) -> None:
+    """Give the events of a run other times, of seconds after a fixed moment."""
+    records = [json.loads(line) for line in run.events.read_text().splitlines()]
+    for record, moment in zip(records, moments, strict=True):
+        record["time"] = 1.7e9 + moment
+    run.events.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def test_the_duration_is_the_time_in_which_the_run_worked(runs_home: Path) -> None:
+    session = [State(state="queued"), State(state="training"), metrics(1)]
+    paused = [State(state="pausing"), State(state="paused"), State(state="training")]
+    run = write_run("halting", *session, *paused, State(state="stopped"), *session, *session, metrics(2))
+    times(run, 0, 1, 3, 4, 5, 105, 108, 1000, 1001, 1010, 5000, 5001, 5002, 5007)
+    worked = 8 + 10 + 7  # the second session ended without a word
+    assert summary_of(run).duration == pytest.approx(worked)
+    progress = Progress("halting")
+    progress.take(EventReader(run.events).read())
+    assert progress.worked.seconds == pytest.approx(worked)
+
+
+def test_the_duration_read_bit_by_bit_is_that_of_the_whole(runs_home: Path) -> None:
+    run = write_run("bits", State(state="queued"), metrics(1), State(state="paused"), State(state="training"))
+    times(run, 0, 2, 3, 10)
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(lines[0])
+    reader = SummaryReader(run)
+    for line in lines[1:]:
+        reader.summary()
+        with run.events.open("ab") as file:
+            file.write(line)
+    assert reader.summary().duration == pytest.approx(3)
+
+
+def test_a_paused_run_does_not_grow_older(runs_home: Path) -> None:
+    run = write_run("resting", State(state="queued"), State(state="paused"))
+    times(run, 0, 2)
+    lock = run.acquire_lock()
+    try:
+        assert summary_of(run).duration == pytest.approx(2)
+    finally:
+        os.close(lock)
 
 
 def test_newest_first_stays_so_when_an_older_run_is_edited(runs_home: Path) -> None:

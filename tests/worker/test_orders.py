@@ -45,6 +45,8 @@ def test_a_paused_run_saves_and_samples_with_its_weights_of_now(run: Run) -> Non
     step = max(losses(run))
     run.save()
     until(lambda: saved(run) == [step])
+    run.save()
+    until(lambda: saved(run) == [step, step])  # who asks is answered, though it is saved already
     assert run.sample() == [answer_of_last_checkpoint(run, "What is 5 plus 5?")]
     assert run.state == "paused"
 

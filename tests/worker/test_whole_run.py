@@ -184,3 +184,14 @@ def test_config_yaml_is_what_the_user_wrote(run: Run) -> None:
 
     assert read_config(run.paths.config.read_text()) == run.config
     assert json.loads(run.paths.resolved.read_text())["config"] == run.config.model_dump(mode="json")
+
+
+def test_a_checkpoint_is_told_once_though_it_is_due_for_two_reasons(start: Start) -> None:
+    run = start("often", training={"max_steps": 4, "save_steps": 2})
+    run.wait()
+    assert saved(run) == [2, 4]
+    stopped = start("stopped", training={"max_steps": 100_000, "save_steps": 1})
+    until(lambda: saved(stopped))
+    stopped.stop()
+    stopped.wait()
+    assert saved(stopped) == list(range(1, max(losses(stopped)) + 1))
