@@ -14,7 +14,7 @@ from rich.text import Text
 from llmtune_kernel.cli.terminal import clean, console, one_line, say
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs import events
-from llmtune_kernel.runs.wording import duration, number, state_name
+from llmtune_kernel.runs.wording import duration, number, spoken, state_name
 
 
 class View(AbstractContextManager["View"]):
@@ -51,7 +51,7 @@ class PlainView(View):
 
     def show(self, line: bytes, event: events.Event) -> None:
         match event:
-            case events.StateEvent(payload=state):
+            case events.StateEvent(payload=state) if state.state != "failed":
                 shown: Text | None = Text(_state(state))
             case events.MetricsEvent(payload=metrics):
                 shown = Text(
@@ -155,8 +155,8 @@ def _said(event: events.Event) -> Text | None:
         case events.SampleEvent(payload=sample):
             text = Text(_("step {step:,}", step=sample.step) + "  " + _("sample"), style="")
             for answer in sample.answers:
-                asked = " ".join(one_line(turn.content) for turn in answer.prompt if turn.role == "user")
-                text.append(f"\n  > {asked}", style="dim")
+                for turn in spoken(answer.prompt):
+                    text.append(f"\n  > {one_line(turn)}", style="dim")
                 text.append("\n" + _indented(answer.answer))
             return text
     return None

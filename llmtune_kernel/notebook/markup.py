@@ -8,7 +8,7 @@ from html import escape
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.progress import LogLine, Progress
 from llmtune_kernel.runs.events import Error, Message, Sample
-from llmtune_kernel.runs.wording import clock, duration, number, size, state_name
+from llmtune_kernel.runs.wording import clock, duration, number, size, spoken, state_name
 
 STATE_COLORS = {
     "queued": "#8a8a8a",
@@ -95,11 +95,8 @@ def text_block(text: str) -> str:
 
 
 def prompt_text(prompt: Sequence[Message]) -> str:
-    """A prompt as one text: alone when it is only the user's words, else with the roles."""
-    spoken = [message for message in prompt if message.role != "system"]
-    if len(spoken) == 1:
-        return spoken[0].content
-    return "\n".join(f"{message.role}: {message.content}" for message in spoken)
+    """A prompt as one text, a turn a line."""
+    return "\n".join(spoken(prompt))
 
 
 def sample_block(sample: Sample) -> str:

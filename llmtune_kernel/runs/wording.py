@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from llmtune_kernel.locale import _
+from llmtune_kernel.runs.events import Message
 
 
 def duration(seconds: float) -> str:
@@ -55,6 +57,13 @@ def state_name(state: str) -> str:
         "failed": _("failed"),
     }
     return names.get(state, state)
+
+
+def spoken(prompt: Sequence[Message]) -> list[str]:
+    """The turns of a prompt, each with its role; of one that is nothing but a question, the question."""
+    if [turn.role for turn in prompt] == ["user"]:
+        return [prompt[0].content]
+    return [f"{turn.role}: {turn.content}" for turn in prompt]
 
 
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:

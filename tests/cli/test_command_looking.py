@@ -94,7 +94,8 @@ def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(w
         memory=1,
         eta=75.0,
     )
-    answer = Answer(prompt=[Message(role="user", content="Who?")], answer="[red]\x1b]0;title\x07\x1b[2Jme")
+    asked = [Message(role="system", content="Be brief."), Message(role="user", content="Who?")]
+    answer = Answer(prompt=asked, answer="[red]\x1b]0;title\x07\x1b[2Jme")
     events.write(State(state="training"))
     events.write(metrics)
     events.write(Log(message="a line of the log"))
@@ -104,6 +105,8 @@ def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(w
     code, shown = _on_a_terminal(workplace, "attach", "bar")
     assert code == 3
     assert "a line of the log" in shown
+    assert "> system: Be brief." in shown
+    assert "> user: Who?" in shown
     assert "20/40  epoch 0.50  loss 2.5  1,234 tokens/s  1 min 15 s left" in shown
     assert "[red]]0;title[2Jme" in shown
     assert "\x1b]0" not in shown

@@ -50,6 +50,7 @@ def test_a_run_that_fails_for_a_mistake_exits_with_2_and_says_why_without_a_trac
     assert failed.returncode == 2
     assert "This folder holds no model" in failed.stderr
     assert "Traceback" not in failed.stderr
+    assert (failed.stdout + failed.stderr).count("This folder holds no model") == 1
 
 
 def test_a_run_that_was_killed_exits_with_1_and_says_how_to_go_on(workplace: Workplace) -> None:

@@ -132,6 +132,17 @@ def test_finished_run_becomes_static_outputs_without_widgets(kernel: Kernel, wri
     assert "<b>me & you</b>" in data["samples"]["text/plain"]
 
 
+def test_a_prompt_with_a_system_turn_is_shown_with_all_its_roles(kernel: Kernel, write_run: WriteRun) -> None:
+    run = write_run()
+    prompt = [{"role": "system", "content": "Be <brief>."}, {"role": "user", "content": "Who?"}]
+    run.write(state("training"), metrics(1))
+    cell = attach(kernel, run)
+    run.end(("sample", {"step": 1, "answers": [{"prompt": prompt, "answer": "me"}]}), state("finished"))
+    data = kernel.wait(lambda: kernel.static_outputs(cell).get("samples"))["content"]["data"]
+    assert "system: Be <brief>.\nuser: Who?" in data["text/plain"]
+    assert "system: Be &lt;brief&gt;.\nuser: Who?" in data["text/html"]
+
+
 def test_a_page_that_reconnects_later_is_told_the_static_outputs(kernel: Kernel, write_run: WriteRun) -> None:
     run = write_run()
     run.write(state("training"), metrics(1))
