@@ -156,7 +156,7 @@ def _scalar(kind: str, text: str) -> Any:
 _TAB = "found character '\\t'"
 # What the parser says, and what is said instead: a message and a hint.
 _IN_WORDS = {
-    "but got '?'": (N_("a ? cannot stand in a list in brackets"), N_("put the text in quotes")),
+    "but got '?'": (N_("a ? cannot stand in brackets or braces"), N_("put the text in quotes")),
     "expected alphabetic or numeric": (
         N_("a value cannot start with * or &"),
         N_("put the value in quotes"),

@@ -57,6 +57,15 @@ OTHER_NAMES = {
     "resume_from_checkpoint": "resume",
 }
 
+# The same for words that are values.
+OTHER_WORDS = {
+    "fp32": "float32",
+    "float": "float32",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "half": "float16",
+}
+
 
 def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[Problem]:
     """One problem for each value that is wrong.
@@ -110,9 +119,7 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
     """Message and hint."""
     if not node:
         return _("unknown key"), _about_unknown(path)
-    about_data = ""
-    if path in (("data",), ("data", "train")):
-        about_data = _("name the rows to train on: data: $rows, or data: rows.jsonl")
+    about_data = _about_data(path, details["input"])
     if details["type"] == "missing":
         return _("is missing"), about_data
     if details["type"] == "value_error":
@@ -132,6 +139,17 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
     return message, about_data or _about_value(node, value)
 
 
+def _about_data(path: Path, value: object) -> str:
+    """How to name rows; empty for other values."""
+    if path not in (("data",), ("data", "train"), ("data", "eval")):
+        return ""
+    if value and isinstance(value, list) and all(isinstance(source, str) for source in value):
+        return _("several sources are not read yet: give one file or one variable")
+    if path == ("data", "eval"):
+        return ""
+    return _("name the rows to train on: data: $rows, or data: rows.jsonl")
+
+
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return _("a section")
@@ -147,7 +165,8 @@ def _about_value(node: Schema, value: object) -> str:
     """How to mend a value of the wrong kind; empty where the message says it."""
     wanted = kinds(node)
     if isinstance(value, str):
-        close = difflib.get_close_matches(value.lower(), choices(node), n=1, cutoff=0.6)
+        meant = OTHER_WORDS.get(value.lower(), value.lower())
+        close = difflib.get_close_matches(meant, choices(node), n=1, cutoff=0.6)
         if close:
             return _did_you_mean(close[0])
         if wanted & {"integer", "number"} and is_number(value):

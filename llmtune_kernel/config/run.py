@@ -76,8 +76,7 @@ def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:
         value = expanded.get(section)
         is_short = isinstance(value, str) or (isinstance(value, list) and section in ("samples", "tracking"))
         if is_short:
-            single = section == "samples" and isinstance(value, str)
-            expanded[section] = {key: [value] if single else value}
+            expanded[section] = {key: value}
     method = expanded.get("method")
     if isinstance(method, Mapping) and "type" not in method:
         expanded["method"] = {"type": "lora", **method}

@@ -268,6 +268,12 @@ class SamplesConfig(Section):
     prompts: list[Prompt] = setting(
         [], "Prompts", "Questions to answer: text, or lists of turns {role, content}."
     )
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _text_to_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     every_steps: int | None = setting(
         None,
         "Answer every",
