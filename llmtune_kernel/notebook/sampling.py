@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from llmtune_kernel.config import UserError
-from llmtune_kernel.locale import _
+from llmtune_kernel.config.document import Document
+from llmtune_kernel.locale import _, sentence
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.runs.run import Prompt, Run, attach, runs
 
@@ -28,14 +27,12 @@ def read_prompts(text: str) -> list[Prompt]:
         raise UserError(_("There is no prompt."), "%%sample", _("Write one prompt a line below it."))
     if not _CHAT.match(text):
         return list(lines)
-    try:
-        chat = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = _("line {line}", line=mark.line + 2) if mark else "%%sample"
-        raise UserError(
-            _("The chat is not YAML."), where, _("Write a list of {{role: …, content: …}}.")
-        ) from None
+    document = Document(text, first_line=2)
+    if document.problems:
+        problem = document.problems[0]
+        fix = problem.hint or _("write a list of {{role: …, content: …}}")
+        raise UserError(sentence(problem.message), _("line {line}", line=problem.line), sentence(fix))
+    chat: list[Any] = document.value
     chats = chat if all(isinstance(turns, list) for turns in chat) else [chat]
     for turns in chats:
         for turn in turns:

@@ -205,7 +205,7 @@ class Run:
         Raises:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
-        wanted = _as_prompts(prompts) or self._own_prompts()
+        wanted = self._own_prompts() if prompts is None else _as_prompts(prompts)
         if self.paths.alive:
             with contextlib.suppress(control.NotRunning):  # it ends just now: its result is what it last was
                 return control.stream(self.paths, wanted, settings)
@@ -284,15 +284,28 @@ class Run:
         return tuned.eval(), AutoTokenizer.from_pretrained(result)
 
 
-def _as_prompts(prompts: Prompt | list[Prompt] | None) -> list[Prompt] | None:
-    """One prompt or several as a list: a list that holds turns, which are mappings, is itself a prompt."""
-    if not prompts:
-        return None
-    if isinstance(prompts, str):
-        return [prompts]
-    if all(isinstance(part, dict) for part in prompts):
-        return [cast("list[dict[str, str]]", prompts)]
-    return cast("list[Prompt]", prompts)
+def _as_prompts(prompts: Prompt | list[Prompt]) -> list[Prompt]:
+    """One prompt or several as a list: a list that holds turns, which are mappings, is itself a prompt.
+
+    Raises:
+        UserError: there is none, or one of them is neither a text nor a list of turns.
+    """
+    several = isinstance(prompts, list | tuple) and not _is_chat(prompts)
+    found = list(prompts) if several else [prompts]
+    wrong = next((prompt for prompt in found if not (isinstance(prompt, str) or _is_chat(prompt))), None)
+    if wrong is not None:
+        what = _("This is not a prompt: {prompt}.", prompt=repr(wrong)[:60])
+        raise UserError(what, "sample()", _("Give a text, or a list of turns {{role, content}}."))
+    if not all(found) or not found:
+        fix = _("Give one: run.sample('What is the capital of France?')")
+        raise UserError(_("The prompt is empty."), "sample()", fix)
+    return cast("list[Prompt]", found)
+
+
+def _is_chat(prompt: object) -> bool:
+    return (
+        isinstance(prompt, list | tuple) and bool(prompt) and all(isinstance(turn, dict) for turn in prompt)
+    )
 
 
 def sample(

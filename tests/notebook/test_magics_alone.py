@@ -78,6 +78,13 @@ def test_prompts_are_lines_or_chats() -> None:
     bullets = ["- What is a role: a part?", "- Two"]
     assert read_prompts("\n".join(bullets)) == bullets
     assert read_prompts('[{"role": "user", "content": "Hi"}]') == [[turn]]
+    assert read_prompts("- role: user\n  content: yes") == [[{"role": "user", "content": "yes"}]]
+    assert read_prompts("- {role: user, content: 2024-01-01}") == [
+        [{"role": "user", "content": "2024-01-01"}]
+    ]
+    with pytest.raises(llmtune_kernel.UserError, match=r"a \[ is opened and never closed") as caught:
+        read_prompts("- role: user\n  content: [a")
+    assert caught.value.where == "line 3"
     for wrong in ("", "- {role: user}", "- {role: user, content: [a}", "- {role: user, content: 3}"):
         with pytest.raises(llmtune_kernel.UserError):
             read_prompts(wrong)

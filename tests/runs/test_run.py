@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,24 @@ def test_a_run_without_a_result_says_so_at_once_and_why(write: Write) -> None:
 
 def _ask_both(run: Run) -> dict[str, list[str]]:
     return ask([run], ["Who?"], {}, base=True)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "said"),
+    [
+        (3, "not a prompt: 3"),
+        (["Hi", 3], "not a prompt: 3"),
+        ("", "prompt is empty"),
+        ([], "prompt is empty"),
+        (["Hi", ""], "prompt is empty"),
+    ],
+)
+def test_what_is_no_prompt_is_refused(write: Write, prompts: Any, said: str) -> None:
+    run = write(State(state="finished"))
+    run.paths.config.write_text("data: rows.jsonl\nsamples: Who are you?\n")
+    with pytest.raises(UserError, match=said) as refused:
+        run.sample(prompts)
+    assert refused.value.fix
 
 
 def test_any_number_of_handles_see_the_same(write: Write) -> None:
