@@ -38,7 +38,7 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
     fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
     if method.target_modules != "all-linear":
         for target in method.target_modules:
-            if not any(f".{name}".endswith(f".{target}") for name in layers):
+            if not _parts(layers, target):
                 raise UserError(
                     _("No layer of this model is named {target!r}.", target=target),
                     "method.target_modules",
@@ -49,7 +49,7 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
-        raise UserError(str(error).splitlines()[0], "method.target_modules", fix) from error
+        raise UserError(_unsuitable(layers, method, error), "method.target_modules", fix) from error
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -59,3 +59,22 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
         if isinstance(part, BaseTunerLayer):
             part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
     return tuned
+
+
+def _parts(layers: dict[str, Any], target: str) -> list[Any]:
+    """The layers that a name of `target_modules` means."""
+    return [part for name, part in layers.items() if f".{name}".endswith(f".{target}")]
+
+
+def _unsuitable(layers: dict[str, Any], method: LoraMethod, error: ValueError) -> str:
+    """Which layer cannot get an adapter."""
+    from transformers.pytorch_utils import Conv1D
+
+    for target in () if method.target_modules == "all-linear" else method.target_modules:
+        for part in _parts(layers, target):
+            if not isinstance(part, torch.nn.Linear | torch.nn.Embedding | Conv1D):
+                kind = type(part).__name__
+                return _(
+                    "The layer {name!r} is of type {kind} and cannot get an adapter.", name=target, kind=kind
+                )
+    return str(error).splitlines()[0]

@@ -75,15 +75,25 @@ def training_bytes(
         dtype: Precision of matrix products.
         free: Bytes that are free before anything is loaded.
     """
+    updates = 4 * _trained(model) * (1 + _OPTIMIZER_VALUES[config.training.optim])
+    checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, free)
+    activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing)
+    return int(_weight_bytes(model, dtype) + updates + activations)
+
+
+def expects_checkpointing(
+    config: RunConfig, model: Any, tokens: int, targets: int, dtype: torch.dtype, free: int
+) -> bool:
+    """Whether a run that is started now will recompute activations; arguments as `training_bytes`."""
+    activations = activation_bytes(model.config, tokens, targets, dtype.itemsize)
+    return wants_checkpointing(config, activations, free - _weight_bytes(model, dtype))
+
+
+def _weight_bytes(model: Any, dtype: torch.dtype) -> int:
     trained = _trained(model)
     frozen = sum(parameter.numel() for parameter in model.parameters()) - trained
     autocast = 0 if dtype == torch.float32 else dtype.itemsize
-    weights = _PROCESS + frozen * dtype.itemsize + trained * (4 + autocast)
-    updates = 4 * trained * (1 + _OPTIMIZER_VALUES[config.training.optim])
-    activations = activation_bytes(model.config, tokens, targets, dtype.itemsize)
-    if wants_checkpointing(config, activations, free - weights):
-        activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing=True)
-    return int(weights + updates + activations)
+    return int(_PROCESS + frozen * dtype.itemsize + trained * (4 + autocast))
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:

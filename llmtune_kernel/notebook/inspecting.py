@@ -74,7 +74,11 @@ def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:
 def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]:
     """The configuration with every value, what the data are, and one example as the model will see it."""
     values = config.model_dump(mode="json", exclude={"resume"} if config.resume is None else set())
-    values["training"]["learning_rate"] = config.learning_rate_value
+    values["model"]["dtype"] = summary["dtype"]
+    values["training"] |= {
+        "learning_rate": config.learning_rate_value,
+        "gradient_checkpointing": summary["gradient_checkpointing"],
+    }
     resolved = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
     shown = _facts_bundle([*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")])
     example = summary["preview"][0]

@@ -10,7 +10,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
-from llmtune_kernel.models.memory import free_for_training, training_bytes
+from llmtune_kernel.models.memory import expects_checkpointing, free_for_training, training_bytes
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.worker.prepare import (
     PreparedData,
@@ -52,21 +52,25 @@ def inspect(
 
 
 def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:
-    """What the run will do and need: `model`; `steps`, `train_rows`, `eval_rows`; `run_tokens`, trained on or read in
-    all epochs; `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
+    """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
+    `train_rows`, `eval_rows`; `run_tokens`, trained on or read in all epochs; `max_positions` of the model, None if it
+    says none; `memory`, `memory_available` in bytes."""
     rows = len(data.train)
     steps = total_steps(config, rows)
     epoch_tokens = sum(len(data.training.encoded.input_ids[row]) for row in data.train)
     model = prepare_for_training(load_skeleton(source), config.method)
     free = free_for_training(device())
-    tokens, targets = largest_batch(config, data.training.encoded)
+    dtype = compute_dtype(config.model)
+    needed = (config, model, *largest_batch(config, data.training.encoded), dtype, free)
     return {
         "model": config.model.name_or_path,
+        "dtype": str(dtype).removeprefix("torch."),
+        "gradient_checkpointing": expects_checkpointing(*needed),
         "steps": steps,
         "train_rows": rows,
         "eval_rows": len(data.evaluation),
         "run_tokens": round(epoch_tokens * steps / steps_per_epoch(config, rows)),
         "max_positions": getattr(model.config.get_text_config(), "max_position_embeddings", None),
-        "memory": training_bytes(config, model, tokens, targets, compute_dtype(config.model), free),
+        "memory": training_bytes(*needed),
         "memory_available": free,
     }

@@ -191,6 +191,14 @@ def test_layers_that_cannot_get_an_adapter(train_here: TrainHere) -> None:
     assert "base_layer" not in mistake.value.fix
 
 
+def test_a_layer_that_cannot_get_an_adapter_is_named_in_plain_words(train_here: TrainHere) -> None:
+    with pytest.raises(UserError) as mistake:
+        train_here(method={"type": "lora", "target_modules": ["q_proj", "input_layernorm"]})
+    assert mistake.value.what == (
+        "The layer 'input_layernorm' is of type LlamaRMSNorm and cannot get an adapter."
+    )
+
+
 def test_a_gguf_file_that_is_none(train_here: TrainHere, tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(UserError, match="GGUF") as mistake:
