@@ -67,6 +67,10 @@ def test_an_undefined_variable_is_told_with_close_names(kernel: Kernel) -> None:
     assert not (kernel.home / "runs" / "oops").exists()
 
 
+def test_names_of_ipython_are_not_suggested(kernel: Kernel) -> None:
+    assert "Did you mean" not in fail(kernel, "%dataset $nope")
+
+
 def test_an_unusable_variable_is_refused_and_leaves_nothing(kernel: Kernel) -> None:
     kernel.run("number = 3")
     assert "number" in fail(kernel, "%%finetune oops\ndata: $number")
@@ -96,7 +100,7 @@ def test_a_name_used_already_is_refused_before_anything_is_done(kernel: Kernel, 
 
 def test_a_variable_that_holds_something_else_is_not_overwritten(kernel: Kernel) -> None:
     kernel.run("precious = [{'text': 'a'}]")
-    assert "precious" in fail(kernel, "%%finetune precious\ndata: $precious")
+    assert "precious has a value of type list" in fail(kernel, "%%finetune precious\ndata: $precious")
     assert kernel.text(kernel.run("print(precious)")).strip() == "[{'text': 'a'}]"
 
 

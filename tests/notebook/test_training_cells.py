@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from real_kernel import Kernel
+
+from llmtune_kernel.runs.run import attach
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -71,6 +74,38 @@ def test_wait_returns_when_the_run_is_over_and_its_static_output_is_there(
     assert "awaited: finished" in kernel.text(cell)
 
 
+def test_an_interrupted_wait_says_that_the_run_goes_on_and_keeps_later_cells_from_running(
+    kernel: Kernel, tiny_model: str, rows: str
+) -> None:
+    cell = kernel.start(cell_of(tiny_model, "impatient --wait", rows, 100_000))
+    kernel.wait(lambda: kernel.live_outputs(cell))
+    later = kernel.start("print('later')")
+    run = attach("impatient")
+    kernel.wait(lambda: run.state == "training")
+    kernel.interrupt()
+    reply = kernel.reply(cell)
+    assert reply["content"]["status"] == "error"
+    [error] = kernel.of(cell, "error")
+    said = "\n".join(error["content"]["traceback"])
+    assert "The run 'impatient' goes on." in said
+    assert "%attach impatient" in said
+    assert "File" not in said
+    assert kernel.reply(later)["content"]["status"] == "aborted"
+    assert run.paths.alive
+    run.stop()
+    finish(kernel, cell)
+
+
+def test_an_interrupt_of_a_magic_is_one_short_message(kernel: Kernel, tiny_model: str, rows: str) -> None:
+    kernel.run("many = rows * 20_000")
+    cell = kernel.start(f"%dataset $many --model {tiny_model}")
+    kernel.wait(lambda: "Reading row" in kernel.text(cell))
+    kernel.interrupt()
+    assert kernel.reply(cell)["content"]["status"] == "error"
+    [error] = kernel.of(cell, "error")
+    assert error["content"]["traceback"] == ["\x1b[31mInterrupted.\x1b[0m"]
+
+
 def test_a_waited_run_that_fails_fails_its_cell_without_a_traceback(kernel: Kernel, rows: str) -> None:
     cell = kernel.start(cell_of("no-such-folder/", "doomed --wait", rows, 2))
     assert kernel.reply(cell)["content"]["status"] == "error"
@@ -114,6 +149,8 @@ def test_dry_run_says_what_would_be_trained_and_trains_nothing(
     assert "optimizer steps: 7" in text
     assert "⟦0 <b><|im_end|>⟧" in text
     assert "learning_rate: 0.0002" in text
+    assert re.search("dtype: (float32|bfloat16)", text)
+    assert "gradient_checkpointing: false" in text
     html = "".join(
         message["content"]["data"]["text/html"] for message in kernel.of(cell, "update_display_data")
     )
