@@ -1,52 +1,65 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import React, { useEffect, useRef, useState } from 'react';
+import React, { useEffect, useRef } from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
 import { FaultMessage } from '../fault';
 import type { ISidebarContext } from '../context';
+import { PerNotebook } from '../kept';
 import { whileShown } from '../shown';
-import type { IColumn, ISamplingSettings, ISource } from './model';
+import type { IColumn, ISource } from './model';
 import { MOST_COLUMNS, PlaygroundModel, asCell } from './model';
+import { Sampling } from './sampling';
 
 /**
- * Chat with base models and runs, side by side.
+ * Chat with base models and runs, side by side; each notebook has its own.
  */
 export class PlaygroundSection extends ReactWidget {
   constructor(context: ISidebarContext) {
     super();
     this._context = context;
-    this._model = new PlaygroundModel(context.trans);
+    this._models = new PerNotebook({
+      name: 'playground',
+      store: context.state,
+      create: panel =>
+        new PlaygroundModel(panel && context.clients.of(panel), context.trans)
+    });
+    this._panel = context.notebooks.currentWidget;
+    this._model = this._models.of(this._panel);
     this.id = 'jp-llmtune-playground';
     this.title.label = context.trans.__('Playground');
     this.addClass('jp-llmtune-playground');
     whileShown(this, context, isShown => {
+      this._model.unwatch();
       if (isShown) {
-        this._model.client = context.clients.current;
+        this._panel = context.notebooks.currentWidget;
+        this._model = this._models.of(this._panel);
         this._model.watch();
-      } else {
-        this._model.unwatch();
+        this.update();
       }
     });
   }
 
   dispose(): void {
-    this._model.dispose();
+    this._models.dispose();
     super.dispose();
   }
 
   protected render(): JSX.Element {
     return (
-      <UseSignal signal={this._model.changed}>
+      <UseSignal key={this._panel?.id ?? ''} signal={this._model.changed}>
         {() => <Playground model={this._model} context={this._context} />}
       </UseSignal>
     );
   }
 
   private readonly _context: ISidebarContext;
-  private readonly _model: PlaygroundModel;
+  private readonly _models: PerNotebook<PlaygroundModel>;
+  private _panel: NotebookPanel | null;
+  private _model: PlaygroundModel;
 }
 
 function Playground(props: {
@@ -55,13 +68,6 @@ function Playground(props: {
 }): JSX.Element {
   const { model, context } = props;
   const { trans } = context;
-  const [text, setText] = useState('');
-  const send = () => {
-    if (!model.isAnswering && text.trim()) {
-      void model.send(text.trim());
-      setText('');
-    }
-  };
   const hasTurns = model.columns.some(column => column.turns.length > 0);
   const copy = () => {
     const panel = context.notebooks.currentWidget;
@@ -78,10 +84,12 @@ function Playground(props: {
       <textarea
         className="jp-mod-styled"
         rows={2}
-        value={text}
+        value={model.text}
         aria-label={trans.__('Message')}
         placeholder={trans.__('Ask something')}
-        onChange={event => setText(event.target.value)}
+        onChange={event => {
+          model.text = event.target.value;
+        }}
         onKeyDown={event => {
           if (
             event.key === 'Enter' &&
@@ -89,7 +97,7 @@ function Playground(props: {
             !event.nativeEvent.isComposing
           ) {
             event.preventDefault();
-            send();
+            void model.send();
           }
         }}
       />
@@ -100,8 +108,8 @@ function Playground(props: {
           <Button
             label={trans.__('Send')}
             isMain
-            isDisabled={!text.trim()}
-            onClick={send}
+            isDisabled={!model.text.trim()}
+            onClick={() => void model.send()}
           />
         )}
         <Button
@@ -110,12 +118,12 @@ function Playground(props: {
           onClick={() => model.clear()}
         />
         <Button
-          label={trans.__('Copy as a cell')}
+          label={trans.__('Copy as cell')}
           isDisabled={!hasTurns || !context.notebooks.currentWidget}
           onClick={copy}
         />
       </div>
-      <Settings model={model} trans={trans} />
+      <Sampling model={model} trans={trans} />
     </div>
   );
 }
@@ -140,6 +148,8 @@ function Columns(props: {
             key={column.id}
             column={column}
             trans={trans}
+            onAskAgain={() => void model.askAgain(column.id)}
+            isBusy={model.isAnswering}
             onRemove={() => model.removeColumn(column.id)}
           />
         ))}
@@ -170,6 +180,8 @@ function Columns(props: {
 function Column(props: {
   column: IColumn;
   trans: TranslationBundle;
+  isBusy: boolean;
+  onAskAgain: () => void;
   onRemove: () => void;
 }): JSX.Element {
   const { column, trans } = props;
@@ -178,7 +190,7 @@ function Column(props: {
   const last = column.turns[column.turns.length - 1]?.content;
   useEffect(() => {
     end.current?.scrollIntoView?.({ block: 'nearest' });
-  }, [last]);
+  }, [last, column.isWaiting, column.fault]);
   return (
     <section className="jp-llmtune-column" aria-label={name}>
       <header>
@@ -199,80 +211,22 @@ function Column(props: {
             {turn.content || (turn.isPartial ? '…' : '')}
           </p>
         ))}
+        {column.isWaiting && (
+          <p className="jp-llmtune-turn jp-mod-waiting">
+            {trans.__('answers after the model before it…')}
+          </p>
+        )}
+        {column.fault && <FaultMessage fault={column.fault} />}
         <div ref={end} />
       </div>
+      {column.unanswered && (
+        <Button
+          label={trans.__('Ask again')}
+          isDisabled={props.isBusy}
+          onClick={props.onAskAgain}
+        />
+      )}
     </section>
-  );
-}
-
-function Settings(props: {
-  model: PlaygroundModel;
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { model, trans } = props;
-  const { settings } = model;
-  const change = (part: Partial<ISamplingSettings>) => {
-    model.settings = { ...settings, ...part };
-  };
-  const number = (
-    key: Exclude<keyof ISamplingSettings, 'system'>,
-    label: string,
-    bounds: { min: number; max?: number; step: number }
-  ) => (
-    <label>
-      <span>{label}</span>
-      <input
-        className="jp-mod-styled"
-        type="number"
-        {...bounds}
-        value={settings[key]}
-        onChange={event => {
-          const value = event.target.valueAsNumber;
-          if (Number.isFinite(value)) {
-            change({ [key]: value });
-          }
-        }}
-      />
-    </label>
-  );
-  return (
-    <details>
-      <summary>{trans.__('Sampling')}</summary>
-      <div className="jp-llmtune-sampling">
-        {number('temperature', trans.__('Temperature'), {
-          min: 0,
-          max: 2,
-          step: 0.1
-        })}
-        {number('max_new_tokens', trans.__('Answer length (tokens)'), {
-          min: 1,
-          step: 1
-        })}
-        {settings.temperature > 0 && (
-          <>
-            {number('top_p', trans.__('Top p'), {
-              min: 0.01,
-              max: 1,
-              step: 0.01
-            })}
-            {number('top_k', trans.__('Top k'), { min: 0, step: 1 })}
-          </>
-        )}
-        {number('repetition_penalty', trans.__('Repetition penalty'), {
-          min: 0.1,
-          step: 0.05
-        })}
-        <label>
-          <span>{trans.__('System prompt')}</span>
-          <textarea
-            className="jp-mod-styled"
-            rows={2}
-            value={settings.system}
-            onChange={event => change({ system: event.target.value })}
-          />
-        </label>
-      </div>
-    </details>
   );
 }
 

@@ -30,6 +30,23 @@ describe('PlaygroundModel', () => {
     await settle();
   }
 
+  /** The kernel cannot answer the open question of the page. */
+  async function fail(what: string): Promise<void> {
+    await settle();
+    const error = { what, where: '', fix: '' };
+    const { id } = kernel.comm.request('ask');
+    kernel.comm.receive({ id, type: 'error', error });
+    await settle();
+  }
+
+  function send(text: string): Promise<void> {
+    model.text = text;
+    return model.send();
+  }
+
+  const contents = (index: number) =>
+    model.columns[index].turns.map(({ content }) => content);
+
   function questions(): any[] {
     return kernel.comm.sent.filter(({ type }) => type === 'ask');
   }
@@ -44,8 +61,7 @@ describe('PlaygroundModel', () => {
     await settle();
     kernel.comm.reply('version', { version: '0.1.0', python: '3.11.7' });
     await settle();
-    model = new PlaygroundModel(trans);
-    model.client = client;
+    model = new PlaygroundModel(client, trans);
   });
 
   afterEach(() => {
@@ -56,11 +72,11 @@ describe('PlaygroundModel', () => {
   it('lets each model answer in turn, with its own memory of the chat', async () => {
     model.addColumn(BASE);
     model.addColumn(RUN);
-    const first = model.send('Hello?');
+    const first = send('Hello?');
     await answer('Hi.');
     await answer('Ahoy.');
     await first;
-    const second = model.send('Who are you?');
+    const second = send('Who are you?');
     await answer('A model.');
     await answer('A captain.');
     await second;
@@ -78,7 +94,7 @@ describe('PlaygroundModel', () => {
 
   it('shows an answer as it comes, and keeps what came before a stop', async () => {
     model.addColumn(RUN);
-    const sending = model.send('Sing');
+    const sending = send('Sing');
     await settle();
     const { id } = questions()[0];
     kernel.comm.receive({ type: 'answer', id, column: 0, text: 'What shall' });
@@ -100,25 +116,107 @@ describe('PlaygroundModel', () => {
     expect(model.fault).toBeNull();
   });
 
-  it('says why there is no answer, and takes the next question', async () => {
+  it('gives a question back that nobody could answer, and says why', async () => {
     model.addColumn(RUN);
-    const failing = model.send('Hello?');
+    const failing = send('Hello?');
     await settle();
-    kernel.comm.receive({
-      id: questions()[0].id,
-      type: 'error',
-      error: { what: 'There is no such run.', where: 'captain', fix: '' }
-    });
+    expect(model.text).toBe('');
+    await fail('There is no such run.');
     await failing;
-    expect(model.fault).toMatchObject({ what: 'There is no such run.' });
-    const again = model.send('Still there?');
+    expect(model.text).toBe('Hello?');
+    expect(model.columns[0].fault).toMatchObject({
+      what: 'There is no such run.'
+    });
+    expect(contents(0)).toEqual([]);
+    const again = send('Still there?');
     await answer('Aye.');
     await again;
-    expect(model.fault).toBeNull();
-    // The question without an answer is not told again: turns must alternate.
+    expect(model.columns[0].fault).toBeUndefined();
     expect(questions()[1].payload.messages).toEqual([
       { role: 'user', content: 'Still there?' }
     ]);
+  });
+
+  it('asks the other models although one fails, and that one again', async () => {
+    model.addColumn(RUN);
+    model.addColumn(BASE);
+    const sending = send('Hello?');
+    await settle();
+    expect(model.columns.map(({ isWaiting }) => !!isWaiting)).toEqual([
+      false,
+      true
+    ]);
+    await fail('There is no such run.');
+    await answer('Hi.');
+    await sending;
+    expect(contents(0)).toEqual([]);
+    expect(contents(1)).toEqual(['Hello?', 'Hi.']);
+    expect(model.text).toBe('');
+    const [run] = model.columns;
+    expect(run.unanswered).toBe('Hello?');
+    const again = model.askAgain(run.id);
+    await answer('Ahoy.');
+    await again;
+    expect(contents(0)).toEqual(['Hello?', 'Ahoy.']);
+    expect(contents(1)).toEqual(['Hello?', 'Hi.']);
+    expect(questions()).toHaveLength(3);
+  });
+
+  it('keeps the text where there is no kernel', async () => {
+    const alone = new PlaygroundModel(null, trans);
+    alone.text = 'Hello?';
+    await alone.send();
+    expect(alone.text).toBe('Hello?');
+    expect(alone.fault).not.toBeNull();
+    alone.dispose();
+  });
+
+  it('gives a question back that was stopped before anybody answered', async () => {
+    model.addColumn(BASE);
+    model.addColumn(RUN);
+    const sending = send('Hello?');
+    await settle();
+    model.stop();
+    await sending;
+    expect(model.text).toBe('Hello?');
+    expect(model.columns.flatMap(({ turns }) => turns)).toEqual([]);
+    expect(questions()).toHaveLength(1);
+  });
+
+  it('lets the others answer when a model is removed', async () => {
+    model.addColumn(BASE);
+    model.addColumn(RUN);
+    const sending = send('Hello?');
+    await settle();
+    model.removeColumn(model.columns[0].id);
+    await settle();
+    await answer('Ahoy.');
+    await sending;
+    expect(contents(0)).toEqual(['Hello?', 'Ahoy.']);
+  });
+
+  it('is the same again from its state', async () => {
+    model.addColumn(RUN);
+    const first = send('Hello?');
+    await answer('Ahoy.');
+    await first;
+    model.settings = { ...model.settings, temperature: 0 };
+    const open = send('Sing');
+    await settle();
+    const kept = JSON.parse(JSON.stringify(model.state));
+    const other = new PlaygroundModel(client, trans);
+    other.restore(kept);
+    // The page that asked it is gone, and its answer with it.
+    expect(other.text).toBe('Sing');
+    expect(other.columns[0].turns.map(({ content }) => content)).toEqual([
+      'Hello?',
+      'Ahoy.'
+    ]);
+    expect(other.settings.temperature).toBe(0);
+    expect(other.isAnswering).toBe(false);
+    other.dispose();
+    await answer('Yo ho ho');
+    await open;
   });
 
   it('takes four models at most', () => {
@@ -126,17 +224,6 @@ describe('PlaygroundModel', () => {
       model.addColumn(BASE);
     }
     expect(model.columns).toHaveLength(4);
-  });
-
-  it('stops asking when its notebook is another', async () => {
-    model.addColumn(BASE);
-    model.addColumn(RUN);
-    const sending = model.send('Hello?');
-    await settle();
-    model.client = null;
-    await sending;
-    expect(model.isAnswering).toBe(false);
-    expect(questions()).toHaveLength(1);
   });
 });
 
@@ -160,6 +247,21 @@ describe('The cell that asks the same', () => {
       '- {role: system, content: "Be \\"brief\\"."}',
       '- {role: user, content: "Who are you?"}'
     ]);
+  });
+
+  it('has the sampling settings that are not as they are by default', () => {
+    const settings = {
+      ...DEFAULT_SAMPLING,
+      top_p: 0.9,
+      top_k: 0,
+      repetition_penalty: 1.2
+    };
+    expect(asCell([columns[1]], settings).split('\n')[0]).toBe(
+      '%%sample captain --max-new-tokens 128 --temperature 0.7 --top-p 0.9 --top-k 0 --repetition-penalty 1.2'
+    );
+    expect(asCell([columns[1]], { ...settings, temperature: 0 })).toContain(
+      '--temperature 0 --repetition-penalty 1.2\n'
+    );
   });
 
   it('leaves out questions without an answer', () => {
