@@ -116,6 +116,20 @@ class LLMTrainer(Trainer):
         self.args.warmup_steps = min(warmup, num_training_steps - 1)
         return super().create_scheduler(num_training_steps, optimizer)
 
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        # What was loaded is the rate of the schedule of before; this one may end later, or be of another height.
+        rate = self._config.learning_rate_value
+        schedule, optimizer = self.lr_scheduler, self.optimizer
+        assert schedule is not None
+        assert optimizer is not None
+        schedule.base_lrs = [rate for _ in schedule.base_lrs]
+        schedule._last_lr = [rate * factor(schedule.last_epoch) for factor in schedule.lr_lambdas]
+        for group, current in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
+            group["initial_lr"], group["lr"] = rate, current
+
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
         """Mean over the trained tokens of the whole optimizer step, this batch's share of it."""
         nll = self._loss(model, inputs)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from watching import losses, saved, states, until
+from watching import losses, saved, states, until, worker_of
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.runs.launch import launch, own_configuration
@@ -55,17 +55,6 @@ def launch_elsewhere(workplace: Path, tiny_model: str) -> Launch:
         return process, run
 
     return begin
-
-
-def worker_of(run: Run) -> psutil.Process:
-    """The process that holds the lock of a run."""
-    for process in psutil.process_iter():
-        try:
-            if any(opened.path == str(run.paths.lock) for opened in process.open_files()):
-                return process
-        except psutil.Error:
-            continue
-    raise AssertionError("no process holds the lock")
 
 
 def test_a_run_outlives_interrupts_and_the_end_of_its_kernel_until_it_is_terminated(

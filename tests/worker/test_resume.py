@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
-from watching import Start, losses, saved, states, until
+from watching import Start, losses, saved, states, until, worker_of
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.data.sources import fingerprint_file
@@ -92,6 +93,9 @@ def test_a_finished_run_goes_on_when_epochs_are_raised(start: Start, parts: dict
     assert run.state == "finished"
     assert list(losses(run)) == list(range(3, STEPS + 3))
     assert saved(run, "result") == [STEPS, STEPS + 2]
+    # The schedule is that of 12 steps, of which 2 are warm-up: no step is wasted at the end of the one of before.
+    rate = run.metrics.set_index("step")["learning_rate"][STEPS + 1]
+    assert rate == pytest.approx(1e-2 * 0.5 * (1 + math.cos(math.pi * 8 / 10)))
 
 
 def test_what_cannot_be_continued_is_refused_and_left_as_it_was(start: Start, uninterrupted: Run) -> None:
@@ -112,12 +116,11 @@ def test_what_cannot_be_continued_is_refused_and_left_as_it_was(start: Start, un
 
 
 def test_a_running_run_and_one_without_a_checkpoint_are_not_continued(start: Start) -> None:
-    run = start("early", **SETTINGS)
+    run = start("early", **{**SETTINGS, "training": {"max_steps": 100_000}})
     with pytest.raises(UserError, match="'early' is running"):
         start(resume="early", **SETTINGS)
-    run.stop()
-    run.wait()
-    assert run.state == "stopped"
+    worker_of(run).kill()
+    until(lambda: not run.paths.alive)
     with pytest.raises(UserError, match="'early' has no checkpoint to continue from"):
         start(resume="early", **SETTINGS)
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import psutil
+
 from llmtune_kernel.runs.events import CheckpointEvent, MetricsEvent, StateEvent
 from llmtune_kernel.runs.run import Run
 
@@ -45,3 +47,14 @@ def saved(run: Run, kind: str = "checkpoint") -> list[int]:
         for event in run.events()
         if isinstance(event, CheckpointEvent) and event.payload.kind == kind
     ]
+
+
+def worker_of(run: Run) -> psutil.Process:
+    """The process that holds the lock of a run."""
+    for process in psutil.process_iter():
+        try:
+            if any(opened.path == str(run.paths.lock) for opened in process.open_files()):
+                return process
+        except psutil.Error:
+            continue
+    raise AssertionError("no process holds the lock")
