@@ -27,7 +27,8 @@ _LOSS = re.compile(rb'"type": "metrics", "payload": \{"step": (\d+),[^\n]*?"loss
 class RunSummary(BaseModel):
     """A run in a list.
 
-    Times in Unix seconds, `eta` and `duration` in seconds; `curve` is the loss, 40 values at most.
+    Times in Unix seconds; `eta` and `duration`, the time in which it worked, in seconds; `curve` is the loss, 40 values
+    at most.
     """
 
     model_config = ConfigDict(extra="forbid")
