@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,19 +103,23 @@ def test_executed_notebook_shows_the_result_without_kernel_and_extension(
     cells = [
         "%load_ext llmtune_kernel",
         "%attach kept",
-        "kept.wait()\nimport threading\n"
+        "from pathlib import Path\nPath('waiting').touch()\nkept.wait()\nimport threading\n"
         "[thread.join() for thread in threading.enumerate() if thread.name == 'llmtune-display-kept']",
     ]
     notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
 
     client = NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, kernel_name="python3")
 
-    def end_the_run(cell: object, cell_index: int) -> None:
-        if cell_index == 2:
-            run.end(metrics(2, loss=3.0), sample(2, "<i>Aye</i>"), state("finished"))
+    def end_the_run() -> None:
+        # While a cell runs: a program that runs notebooks hears nothing between two cells.
+        while not (tmp_path / "waiting").exists():
+            time.sleep(0.05)
+        run.end(metrics(2, loss=3.0), sample(2, "<i>Aye</i>"), state("finished"))
 
-    client.on_cell_execute = end_the_run
+    ending = threading.Thread(target=end_the_run, daemon=True)
+    ending.start()
     client.execute()
+    ending.join()
     outputs = notebook.cells[1].outputs
     assert [output.metadata["llmtune"]["part"] for output in outputs] == ["panel", "chart", "samples"]
     assert all(WIDGET not in output.data for output in outputs)
