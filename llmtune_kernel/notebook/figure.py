@@ -100,12 +100,13 @@ def plotly_layout() -> dict[str, Any]:
         "xaxis": {**axis, "anchor": "y2", "title": {"text": _("Step"), "standoff": 4}},
         "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
         "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
-        "yaxis3": {**small, "overlaying": "y2", "side": "left", "exponentformat": "e"},
+        "yaxis3": {**small, "overlaying": "y2", "side": "left", "tickformat": ".2~g"},
         "updatemenus": [
             {
                 "type": "buttons",
                 "direction": "right",
                 "buttons": scale,
+                "showactive": False,  # its colour is for white pages
                 "x": 1,
                 "xanchor": "right",
                 "y": 1,

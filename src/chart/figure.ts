@@ -172,7 +172,7 @@ export function layout(
       tickmode: 'auto',
       nticks: 4,
       rangemode: 'tozero',
-      exponentformat: 'e'
+      tickformat: '.2~g'
     }
   };
 }
