@@ -19,6 +19,7 @@ import { RunChartModel } from './chartModel';
 import type { IClientSource } from './clientSource';
 import { Coalescer } from './coalescer';
 import { Progress } from './progress';
+import { hasPrompts } from './samples';
 import type { RunState } from './wording';
 import { isOver } from './wording';
 
@@ -76,8 +77,7 @@ export class RunModel implements IDisposable {
 
   /** Whether the configuration has prompts to answer. */
   get hasPrompts(): boolean {
-    const samples = this.config?.samples as { prompts?: unknown[] } | undefined;
-    return (samples?.prompts?.length ?? 0) > 0;
+    return hasPrompts(this.config);
   }
 
   /** What is wrong with following or steering the run. */

@@ -111,7 +111,7 @@ export class RunActions {
     add(
       'sample',
       trans.__('Sample Now'),
-      ({ name }) => model.control(name, 'sample'),
+      ({ name }) => model.sample(name),
       ({ state }) => canBeTold(state).sample
     );
     add(

@@ -6,8 +6,10 @@ import React from 'react';
 import { insertCodeCell } from '../../cell/actions';
 import type { IKernelClient } from '../../tokens';
 import type { ISidebarContext } from '../context';
+import { PerNotebook } from '../kept';
 import { whileShown } from '../shown';
 import { RunActions } from './actions';
+import { Choice } from './choice';
 import { Runs } from './list';
 import { RunsModel } from './model';
 
@@ -26,6 +28,11 @@ export class RunsSection extends ReactWidget {
     const { trans } = context;
     this._context = context;
     this._model = new RunsModel(trans);
+    this._choices = new PerNotebook({
+      name: 'runs',
+      store: context.state,
+      create: () => new Choice()
+    });
     this._actions = new RunActions({
       model: this._model,
       open,
@@ -43,7 +50,10 @@ export class RunsSection extends ReactWidget {
     this.addClass('jp-llmtune-runs');
     whileShown(this, context, isShown => {
       if (isShown) {
-        this._model.client = context.clients.current;
+        this._model.show(
+          context.clients.current,
+          this._choices.of(context.notebooks.currentWidget)
+        );
         this._model.watch();
       } else {
         this._model.unwatch();
@@ -54,6 +64,7 @@ export class RunsSection extends ReactWidget {
   dispose(): void {
     if (!this.isDisposed) {
       this._model.dispose();
+      this._choices.dispose();
       this._actions.dispose();
       super.dispose();
     }
@@ -75,5 +86,6 @@ export class RunsSection extends ReactWidget {
 
   private readonly _context: ISidebarContext;
   private readonly _model: RunsModel;
+  private readonly _choices: PerNotebook<Choice>;
   private readonly _actions: RunActions;
 }

@@ -24,12 +24,19 @@ export function Runs(props: IProps): JSX.Element {
   return (
     <div className="jp-llmtune-runs-body">
       {model.fault && <Fault {...props} />}
+      {model.notice && model.runs.length > 0 && (
+        <p className="jp-llmtune-notice">
+          {trans.__('This list is of before. %1', model.notice)}
+        </p>
+      )}
       {model.runs.length > 0 && (
         <input
           type="search"
           className="jp-mod-styled"
           value={model.filter}
-          aria-label={trans.__('Filter runs by name, tag, model or state')}
+          aria-label={trans.__(
+            'Filter runs by name, tag, note, model or state'
+          )}
           placeholder={trans.__('Filter runs')}
           onChange={event => {
             model.filter = event.target.value;
@@ -38,7 +45,13 @@ export function Runs(props: IProps): JSX.Element {
       )}
       <SelectionBar {...props} />
       <Grid {...props} />
-      <div className="jp-llmtune-hidden" role="status" aria-live="polite">
+      <div
+        className={
+          model.isNewsOfCommand ? 'jp-llmtune-notice' : 'jp-llmtune-hidden'
+        }
+        role="status"
+        aria-live="polite"
+      >
         {model.news}
       </div>
     </div>
@@ -157,7 +170,7 @@ function Empty({
     return null;
   }
   if (!model.isReady) {
-    return <p>{trans.__('Reading the runs…')}</p>;
+    return <p>{model.notice || trans.__('Reading the runs…')}</p>;
   }
   return (
     <p>
@@ -343,7 +356,7 @@ function onKeyDown(
   } else if (isOnRow && event.key === 'F2' && isOver(run.state)) {
     void actions.rename(run);
   } else if (isOnRow && event.key === 'Delete') {
-    void actions.delete([run]);
+    void actions.delete(model.chosen);
   } else {
     return;
   }

@@ -4,15 +4,18 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
+import { KernelRequestError } from '../../kernel/error';
 import type {
   IFault,
   IRunCommand,
   IRunEdit,
   IRunSummary
 } from '../../kernel/protocol';
+import { hasPrompts } from '../../runs/samples';
 import type { RunState } from '../../runs/wording';
 import { Wording } from '../../runs/wording';
 import type { IKernelClient, IRunList } from '../../tokens';
+import { Choice } from './choice';
 
 /**
  * The runs that the section shows: which of them, which are selected, and what a user does to them.
@@ -27,20 +30,23 @@ export class RunsModel implements IDisposable {
     return this._client;
   }
 
-  /** Filter and selection are those of the notebook. */
-  set client(client: IKernelClient | null) {
-    if (client === this._client) {
+  /**
+   * Show the runs of another notebook.
+   *
+   * @param choice - filter and selection there.
+   */
+  show(client: IKernelClient | null, choice: Choice): void {
+    if (client === this._client && choice === this._choice) {
       return;
     }
     const wasWatching = this._list !== null;
-    this.unwatch();
+    this._leave();
     this._client = client;
-    this._choice = (client && this._choices.get(client)) ?? new Choice();
-    if (client) {
-      this._choices.set(client, this._choice);
-    }
+    this._choice = choice;
+    client?.statusChanged.connect(this._emit, this);
+    choice.changed.connect(this._emit, this);
     this._fault = null;
-    this._runs = [];
+    this._runs = choice.runs;
     this._isReady = false;
     if (wasWatching) {
       this.watch();
@@ -69,14 +75,13 @@ export class RunsModel implements IDisposable {
         });
   }
 
-  /** Words that all must be in the name, a tag, the model or the state of a run. */
+  /** Words that all must be in the name, a tag, the note, the model or the state of a run. */
   get filter(): string {
     return this._choice.filter;
   }
 
   set filter(filter: string) {
     this._choice.filter = filter;
-    this._changed.emit();
   }
 
   /** Names of the selected runs that are shown, newest first. */
@@ -84,6 +89,14 @@ export class RunsModel implements IDisposable {
     return this.shown
       .map(({ name }) => name)
       .filter(name => this._choice.selected.has(name));
+  }
+
+  /** The selected runs, or the current one if none is. */
+  get chosen(): readonly IRunSummary[] {
+    const names = new Set(
+      this.selected.length > 0 ? this.selected : [this.current]
+    );
+    return this.shown.filter(({ name }) => names.has(name));
   }
 
   /** The run that the keyboard is at; null without runs. */
@@ -110,9 +123,23 @@ export class RunsModel implements IDisposable {
     return this._fault === null && !!this._list?.fault;
   }
 
+  /** What keeps the list from coming, or from being up to date; empty if nothing does. */
+  get notice(): string {
+    if (!this._client) {
+      return this._trans.__('Open a notebook with a Python kernel.');
+    }
+    const { status } = this._client;
+    return 'message' in status ? status.message : '';
+  }
+
   /** What changed last, in a sentence. */
   get news(): string {
     return this._news;
+  }
+
+  /** Whether the news are what came of a command, which the list does not show by itself. */
+  get isNewsOfCommand(): boolean {
+    return this._isNewsOfCommand;
   }
 
   get changed(): ISignal<this, void> {
@@ -126,7 +153,7 @@ export class RunsModel implements IDisposable {
   dispose(): void {
     if (!this._isDisposed) {
       this._isDisposed = true;
-      this.unwatch();
+      this._leave();
       Signal.clearData(this);
     }
   }
@@ -197,15 +224,27 @@ export class RunsModel implements IDisposable {
     run: string,
     command: IRunCommand['command']
   ): Promise<boolean> {
-    const done = await this._try(client =>
-      client.request('control', { run, command })
-    );
-    if (done && command === 'sample') {
+    return this._try(client => client.request('control', { run, command }));
+  }
+
+  /** Let a run answer its prompts, if it has any: a worker without prompts would stay silent. */
+  async sample(run: string): Promise<void> {
+    const done = await this._try(async client => {
+      const { config } = await client.request('view', { run });
+      if (!hasPrompts(config)) {
+        throw new KernelRequestError({
+          what: this._trans.__('The run %1 has no prompts to answer.', run),
+          where: 'samples.prompts',
+          fix: this._trans.__('Ask it in the Playground.')
+        });
+      }
+      await client.request('control', { run, command: 'sample' });
+    });
+    if (done) {
       this._tell(
         this._trans.__('%1 answers its prompts; open it to see them.', run)
       );
     }
-    return done;
   }
 
   /**
@@ -259,7 +298,7 @@ export class RunsModel implements IDisposable {
   private _onList(): void {
     const list = this._list!;
     if (list.isReady) {
-      this._runs = list.runs;
+      this._runs = this._choice.runs = list.runs;
       if (this._isReady) {
         this._compareStates();
       }
@@ -278,24 +317,35 @@ export class RunsModel implements IDisposable {
       );
     if (news.length > 0) {
       this._news = news.join(', ');
+      this._isNewsOfCommand = false;
     }
   }
 
   private _tell(news: string): void {
     this._news = news;
+    this._isNewsOfCommand = true;
+    this._changed.emit();
+  }
+
+  private _leave(): void {
+    this.unwatch();
+    this._client?.statusChanged.disconnect(this._emit, this);
+    this._choice.changed.disconnect(this._emit, this);
+  }
+
+  private _emit(): void {
     this._changed.emit();
   }
 
   private _searchable(run: IRunSummary): string {
-    const { name, model, state, tags } = run;
-    return [name, model, this._wording.state(state), ...tags]
+    const { name, model, state, tags, note } = run;
+    return [name, model, this._wording.state(state), ...tags, note]
       .join(' ')
       .toLowerCase();
   }
 
   private readonly _trans: TranslationBundle;
   private readonly _wording: Wording;
-  private readonly _choices = new WeakMap<IKernelClient, Choice>();
   private _choice = new Choice();
   private _client: IKernelClient | null = null;
   private _list: IRunList | null = null;
@@ -304,17 +354,7 @@ export class RunsModel implements IDisposable {
   private _states = new Map<string, RunState>();
   private _fault: IFault | null = null;
   private _news = '';
+  private _isNewsOfCommand = false;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
-}
-
-/**
- * What the user of a notebook chose to look at.
- */
-class Choice {
-  filter = '';
-  readonly selected = new Set<string>();
-  current: string | null = null;
-  /** Where a selection of several begins. */
-  anchor: string | null = null;
 }

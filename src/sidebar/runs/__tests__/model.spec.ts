@@ -7,6 +7,7 @@ import {
   settle
 } from '../../../kernel/__tests__/fakeKernel';
 import type { IRunSummary } from '../../../kernel/protocol';
+import { Choice } from '../choice';
 import { tagsOf } from '../editing';
 import { RunsModel } from '../model';
 import { polylines } from '../sparkline';
@@ -37,7 +38,7 @@ function run(
 
 const RUNS = [
   run('poems', 4, { state: 'training', eta: 9, tags: ['Verse'] }),
-  run('support', 3),
+  run('support', 3, { note: 'The best so far' }),
   run('chat', 2, { model: 'qwen3-0.6b' }),
   run('old', 1, { state: 'failed' })
 ];
@@ -46,11 +47,14 @@ describe('RunsModel', () => {
   let kernel: FakeKernel;
   let client: KernelClient;
   let model: RunsModel;
+  let context: FakeContext;
+  let choice: Choice;
 
   async function connect(): Promise<void> {
     kernel = new FakeKernel();
+    context = new FakeContext(kernel);
     client = new KernelClient({
-      sessionContext: new FakeContext(kernel).asContext,
+      sessionContext: context.asContext,
       version: '0.1.0',
       trans
     });
@@ -71,7 +75,8 @@ describe('RunsModel', () => {
   beforeEach(async () => {
     await connect();
     model = new RunsModel(trans);
-    model.client = client;
+    choice = new Choice();
+    model.show(client, choice);
     model.watch();
     await show(RUNS);
   });
@@ -88,6 +93,7 @@ describe('RunsModel', () => {
     ['QWEN', ['chat']],
     ['failed', ['old']],
     ['smollm2 finished', ['support']],
+    ['BEST so', ['support']],
     ['nothing', []]
   ])('shows for the filter %p the runs %p', (filter, names) => {
     model.filter = filter;
@@ -115,15 +121,16 @@ describe('RunsModel', () => {
     model.toggle('poems');
     const first = client;
     await connect();
-    model.client = client;
+    model.show(client, new Choice());
     await show([run('other', 1)]);
     expect(model.filter).toBe('');
     expect(shown()).toEqual(['other']);
     expect(model.selected).toEqual([]);
     client.dispose();
     client = first;
-    model.client = first;
+    model.show(first, choice);
     expect(model.filter).toBe('po');
+    expect(shown()).toEqual(['poems', 'support']);
   });
 
   it('watches only while it is told to, and keeps what it knows', async () => {
@@ -157,7 +164,7 @@ describe('RunsModel', () => {
 
   it('says why the runs cannot be read, and can try again', async () => {
     await connect();
-    model.client = client;
+    model.show(client, new Choice());
     await settle();
     const error = { what: 'No permission.', where: '/runs', fix: '' };
     const { id } = kernel.comm.request('watch');
@@ -170,6 +177,49 @@ describe('RunsModel', () => {
     await show(RUNS);
     expect(model.fault).toBeNull();
     expect(shown()).toHaveLength(4);
+  });
+
+  it('says what is missing where the kernel half is not loaded', async () => {
+    expect(model.notice).toBe('');
+    const changed = jest.fn();
+    model.changed.connect(changed);
+    context.restart();
+    context.setStatus('idle');
+    kernel.comm.receiveClose();
+    expect(model.notice).toContain('%load_ext llmtune_kernel');
+    expect(changed).toHaveBeenCalled();
+    model.show(null, new Choice());
+    expect(model.notice).toBe('Open a notebook with a Python kernel.');
+  });
+
+  it('tells a run to answer its prompts only where it has some', async () => {
+    const view = async (prompts: string[]) => {
+      await settle();
+      kernel.comm.reply('view', { config: { samples: { prompts } } });
+      await settle();
+    };
+    const vain = model.sample('poems');
+    await view([]);
+    await vain;
+    expect(kernel.comm.request('control')).toBeUndefined();
+    expect(model.fault).toMatchObject({ where: 'samples.prompts' });
+    const asked = model.sample('poems');
+    await view(['Hello?']);
+    kernel.comm.reply('control', {});
+    await asked;
+    expect(model.fault).toBeNull();
+    expect(model.news).toContain('poems answers its prompts');
+    expect(model.isNewsOfCommand).toBe(true);
+  });
+
+  it('chooses the selected runs, or else the current one', () => {
+    const chosen = () => model.chosen.map(({ name }) => name);
+    model.current = 'chat';
+    expect(chosen()).toEqual(['chat']);
+    model.toggle('support');
+    model.toggle('old');
+    model.current = 'chat';
+    expect(chosen()).toEqual(['support', 'old']);
   });
 
   it('keeps a renamed run selected and current', async () => {
