@@ -76,7 +76,7 @@ function Banner(props: {
               className="jp-Button jp-mod-styled"
               onClick={() => void insertCodeCell(panel, code, { run: false })}
             >
-              {trans.__('Insert as a cell')}
+              {trans.__('Insert as cell')}
             </button>
           )}
         </div>

@@ -84,7 +84,7 @@ test.describe('The form and the cell', () => {
     await expect(form.getByText('Draft, not in a cell yet')).toBeVisible();
     await field('Training data').fill('$others');
     await field('Training data').press('Tab');
-    await form.getByRole('button', { name: 'Insert cell' }).click();
+    await form.getByRole('button', { name: 'Insert as cell' }).click();
     await expect
       .poll(() => source(page, 3))
       .toMatch(/^%%finetune run\d*\ndata: \$others$/);

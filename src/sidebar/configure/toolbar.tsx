@@ -41,7 +41,7 @@ export function Toolbar(): JSX.Element {
               disabled={!edited.panel}
               onClick={() => void model.insert()}
             >
-              {trans.__('Insert cell')}
+              {trans.__('Insert as cell')}
             </button>
           )}
           {!cell && (
