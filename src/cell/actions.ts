@@ -68,20 +68,44 @@ export async function runCell(
 }
 
 /**
+ * Load the extension: with the cell of the notebook that does so, or a new one below the active cell, which stays chosen.
+ */
+export async function loadExtension(panel: NotebookPanel): Promise<void> {
+  const notebook = panel.content;
+  const chosen = notebook.activeCellIndex;
+  if (findLoadCell(notebook) === -1) {
+    insertSources(notebook, [LOAD_EXTENSION]);
+    notebook.activeCellIndex = chosen;
+  }
+  const loader = findLoadCell(notebook);
+  if (loader !== -1) {
+    await runSelected(panel, [loader]);
+  }
+}
+
+/**
  * A name for a run that is neither in the notebook nor among the known runs: run, run2, run3, …
+ *
+ * @param like - a name to number on.
  */
 export function freeRunName(
   panel: NotebookPanel,
-  known: readonly string[]
+  known: readonly string[],
+  like = 'run'
 ): string {
   const cells = panel.content.model?.sharedModel.cells ?? [];
   const taken = new Set<string | null | undefined>([
     ...known,
     ...cells.map(cell => parseCell(cell.getSource())?.header.name)
   ]);
-  let name = 'run';
-  for (let number = 2; taken.has(name); number++) {
-    name = `run${number}`;
+  const [, stem, count] = /^(.+?)_?(\d+)$/.exec(like) ?? ['', '', ''];
+  // The number of x2 counts where there is an x; that of llama3 is a part of the name.
+  const isCounted = stem !== '' && taken.has(stem);
+  const base = isCounted ? stem : like;
+  const start = /\d$/.test(base) ? `${base}_` : base;
+  let name = like;
+  for (let number = isCounted ? Number(count) : 2; taken.has(name); number++) {
+    name = `${start}${number}`;
   }
   return name;
 }
@@ -101,6 +125,7 @@ function insertSources(notebook: Notebook, sources: string[]): string | null {
     return null;
   }
   const at = notebook.activeCellIndex + 1;
+  leaveFocus(notebook);
   const cells = shared.insertCells(
     at,
     // What the user makes here may show its output.
@@ -118,15 +143,29 @@ function insertSources(notebook: Notebook, sources: string[]): string | null {
   return cells[cells.length - 1].getId();
 }
 
+/** In edit mode, JupyterLab would take the keyboard from where the user is to the editor of the cell. */
+function leaveFocus(notebook: Notebook): void {
+  const focused = document.activeElement;
+  if (notebook.mode === 'edit' && !notebook.node.contains(focused)) {
+    // This takes it to the cell, once.
+    notebook.mode = 'command';
+    if (focused instanceof HTMLElement) {
+      focused.focus({ preventScroll: true });
+    }
+  }
+}
+
 function runSelected(
   panel: NotebookPanel,
   indices: number[]
 ): Promise<boolean> {
   const { content: notebook, sessionContext } = panel;
+  leaveFocus(notebook);
   const cells = indices.map(index => notebook.widgets[index]);
   return NotebookActions.runCells(notebook, cells, sessionContext);
 }
 
 const LOAD_EXTENSION = '%load_ext llmtune_kernel';
 
-const LOADS = /^\s*%(load_ext|reload_ext) llmtune_kernel\b/m;
+// IPython takes the names of line magics without their sign, too.
+const LOADS = /^\s*%?(load_ext|reload_ext)[ \t]+llmtune_kernel\b/m;

@@ -7,7 +7,7 @@ import { Signal } from '@lumino/signaling';
 import type { IChange, IReplacement } from './document';
 import { ConfigDocument } from './document';
 import type { ICellSource, IHeader } from './source';
-import { parseCell } from './source';
+import { parseCell, renamed } from './source';
 
 export type SharedCodeCell = ICodeCellModel['sharedModel'];
 
@@ -48,7 +48,7 @@ export class FinetuneCell implements IDisposable {
     return this._shared.getMetadata('editable') !== false;
   }
 
-  /** Emitted when the source changes, by whomever. */
+  /** Emitted when the source changes, or whether it can be edited, by whomever. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -88,16 +88,24 @@ export class FinetuneCell implements IDisposable {
     }
   }
 
+  /**
+   * Give the run another name in the first line, as one step to undo.
+   */
+  rename(name: string): void {
+    const { header, prefix } = this._parts;
+    const end = prefix.length + header.line.length;
+    this._write(shared =>
+      shared.updateSource(prefix.length, end, renamed(header, name))
+    );
+  }
+
   private _splice(replacements: IReplacement[]): void {
-    if (this._isDisposed || !replacements.length) {
+    if (!replacements.length) {
       return;
     }
-    const shared = this._shared;
     const { bodyOffset } = this._parts;
-    const source = shared.getSource();
-    const needsLine = !source.slice(0, bodyOffset).endsWith('\n');
-    this._startUndoStep();
-    shared.transact(() => {
+    this._write(shared => {
+      const needsLine = !shared.getSource().slice(0, bodyOffset).endsWith('\n');
       for (const { start, end, text } of replacements.slice().reverse()) {
         shared.updateSource(bodyOffset + start, bodyOffset + end, text);
       }
@@ -105,6 +113,17 @@ export class FinetuneCell implements IDisposable {
         shared.updateSource(bodyOffset, bodyOffset, '\n');
       }
     });
+  }
+
+  /** One step to undo; nothing where the cell may not be edited, or has become one of another kind. */
+  private _write(write: (shared: SharedCodeCell) => void): void {
+    const shared = this._shared;
+    const isOther = parseCell(shared.getSource()) === null;
+    if (this._isDisposed || isOther || !this.isEditable) {
+      return;
+    }
+    this._startUndoStep();
+    shared.transact(() => write(shared));
     this._startUndoStep();
   }
 
@@ -114,9 +133,12 @@ export class FinetuneCell implements IDisposable {
     undoManager?.stopCapturing();
   }
 
-  private _onChanged(_: SharedCodeCell, change: { sourceChange?: unknown }) {
+  private _onChanged(
+    _: SharedCodeCell,
+    change: { sourceChange?: unknown; metadataChange?: unknown }
+  ) {
     const parts = parseCell(this._shared.getSource());
-    if (change.sourceChange && parts) {
+    if ((change.sourceChange || change.metadataChange) && parts) {
       this._parts = parts;
       this._changed.emit();
     }

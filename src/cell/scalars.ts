@@ -57,16 +57,16 @@ export function isScalar(
   return typeof value !== 'object' || value === null;
 }
 
-/** YAML 1.1 takes `1e-4` for text, and `1.0e-4` for a number as YAML 1.2 does. */
-function writeNumber(value: number): string {
+/** As people write it: 2e-5, and 0.0002. */
+export function writeNumber(value: number): string {
   if (Number.isNaN(value)) {
     return '.nan';
   }
   if (!Number.isFinite(value)) {
     return value > 0 ? '.inf' : '-.inf';
   }
-  const text = String(value);
-  return text.includes('.') ? text : text.replace('e', '.0e');
+  const isTiny = value !== 0 && Math.abs(value) < 1e-4;
+  return isTiny ? value.toExponential() : String(value);
 }
 
 function doubleQuoted(value: string): string {

@@ -53,6 +53,38 @@ export function composeCell(name: string | null, body: string): string {
   return `${header}\n${body.replace(/\s+$/, '')}`;
 }
 
+/**
+ * The first line with another name for the run.
+ */
+export function renamed({ line }: IHeader, name: string): string {
+  const words = line.slice(MAGIC.length);
+  const found = splitWords(words).find(({ isName }) => isName);
+  return found
+    ? MAGIC +
+        words.slice(0, found.at) +
+        name +
+        words.slice(found.at + found.word.length)
+    : line;
+}
+
+/**
+ * A word of a magic as Python's `shlex` splits them.
+ */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./$-]+$/.test(word)
+    ? word
+    : `'${word.replace(/'/g, `'"'"'`)}'`;
+}
+
+/**
+ * Whether the first line asks to start a run anew, which needs a name that no other run has.
+ */
+export function startsAnew({ options }: IHeader): boolean {
+  return !options.some(option => /^--(resume|dry-run)(=|$)/.test(option));
+}
+
+const MAGIC = '%%finetune';
+
 // IPython leaves out empty lines at the start, and wants the magic at the start of its line.
 const HEADER = /^((?:[ \t]*\r?\n)*)(%%finetune(?![^\s])([^\r\n]*))(?:\r?\n|$)/;
 
@@ -60,14 +92,28 @@ const HEADER = /^((?:[ \t]*\r?\n)*)(%%finetune(?![^\s])([^\r\n]*))(?:\r?\n|$)/;
 function readWords(words: string): Pick<IHeader, 'name' | 'options'> {
   const options: string[] = [];
   let name: string | null = null;
-  let isValue = false;
-  for (const [word] of words.matchAll(/(?:"[^"]*"?|'[^']*'?|[^\s"'])+/g)) {
-    if (isValue || word.startsWith('-') || name !== null) {
-      options.push(word);
-    } else {
+  for (const { word, isName } of splitWords(words)) {
+    if (isName) {
       name = word.replace(/["']/g, '');
+    } else {
+      options.push(word);
     }
-    isValue = !isValue && word === '--resume';
   }
   return { name, options };
 }
+
+/** The words, where each starts, and whether it is the name: the first that is neither an option nor its value. */
+function splitWords(
+  words: string
+): { word: string; at: number; isName: boolean }[] {
+  let isValue = false;
+  let isNamed = false;
+  return [...words.matchAll(WORDS)].map(({ 0: word, index: at }) => {
+    const isName = !isValue && !isNamed && !word.startsWith('-');
+    isNamed = isNamed || isName;
+    isValue = !isValue && word === '--resume';
+    return { word, at, isName };
+  });
+}
+
+const WORDS = /(?:"[^"]*"?|'[^']*'?|[^\s"'])+/g;

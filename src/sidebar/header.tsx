@@ -3,7 +3,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 
 import React from 'react';
 
-import { insertCodeCell } from '../cell/actions';
+import { insertCodeCell, loadExtension } from '../cell/actions';
 import type { IAdvice } from './advice';
 import { adviceFor } from './advice';
 import type { Connection } from './connection';
@@ -50,7 +50,7 @@ function Banner(props: {
     if (advice.action?.command) {
       await context.app.commands.execute(advice.action.command);
     } else if (advice.action?.runs && panel) {
-      await insertCodeCell(panel, '%load_ext llmtune_kernel', { run: true });
+      await loadExtension(panel);
     }
   };
   const code = advice.code;

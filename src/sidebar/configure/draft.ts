@@ -9,6 +9,7 @@ import { ConfigDocument } from '../../cell/document';
  */
 export interface IConfigurationText {
   readonly text: string;
+  readonly isEditable: boolean;
   readonly changed: ISignal<unknown, void>;
   edit(changes: IChange[]): void;
   replace(text: string): void;
@@ -23,6 +24,8 @@ export class Draft implements IConfigurationText {
   get text(): string {
     return this._text;
   }
+
+  readonly isEditable = true;
 
   get changed(): ISignal<this, void> {
     return this._changed;

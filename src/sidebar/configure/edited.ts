@@ -9,17 +9,12 @@ import type { IChange } from '../../cell/document';
 import { ConfigDocument } from '../../cell/document';
 import type { SharedCodeCell } from '../../cell/finetuneCell';
 import { FinetuneCell } from '../../cell/finetuneCell';
+import { parseCell } from '../../cell/source';
 import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationText } from './draft';
 import { Draft } from './draft';
-
-/**
- * Where drafts are kept by id; JupyterLab's `IStateDB` is one.
- */
-export interface IDraftStore {
-  fetch(id: string): Promise<unknown>;
-  save(id: string, text: string): Promise<unknown>;
-}
+import { Drafts } from './drafts';
+import type { IDraftStore } from './draftStore';
 
 /**
  * The configuration that the form shows and edits: that of the chosen cell, or the draft of the current notebook.
@@ -32,8 +27,11 @@ export class EditedConfiguration implements IDisposable {
    */
   constructor(cells: CellTracker, store: IDraftStore | null = null) {
     this._cells = cells;
-    this._store = store;
+    this._drafts = new Drafts(store);
     cells.currentChanged.connect(this._follow, this);
+    // Before JupyterLab looks whether the notebook has to be saved.
+    window.addEventListener('beforeunload', this._onLeave, true);
+    window.addEventListener('pagehide', this._onLeave, true);
     this._follow();
   }
 
@@ -59,13 +57,28 @@ export class EditedConfiguration implements IDisposable {
     return this._document.text;
   }
 
+  /** What the fields show: while the text cannot be read, what it said before. */
+  get readable(): ConfigDocument {
+    return this._readable;
+  }
+
+  /** Tells one cell or draft from another. */
+  get place(): string {
+    return this._id || (this._panel?.id ?? '');
+  }
+
   /** How many lines of the cell stand before the YAML. */
   get linesBefore(): number {
     return this._cell?.textLine ?? 0;
   }
 
   get isEditable(): boolean {
-    return this._document.problem === null && (this._cell?.isEditable ?? true);
+    return this._document.problem === null && this.canReplace;
+  }
+
+  /** Whether other YAML can be put in the place of this. */
+  get canReplace(): boolean {
+    return this._source.isEditable;
   }
 
   /** Emitted when the text is another, or is in another place. */
@@ -81,6 +94,9 @@ export class EditedConfiguration implements IDisposable {
     if (!this._isDisposed) {
       this.flush();
       this._isDisposed = true;
+      window.clearTimeout(this._timer);
+      window.removeEventListener('beforeunload', this._onLeave, true);
+      window.removeEventListener('pagehide', this._onLeave, true);
       this._cells.currentChanged.disconnect(this._follow, this);
       this._source.changed.disconnect(this._update, this);
       Signal.clearData(this);
@@ -107,9 +123,7 @@ export class EditedConfiguration implements IDisposable {
       ),
       ...changes
     ];
-    window.clearTimeout(this._timer);
     if (isTyped) {
-      this._timer = window.setTimeout(() => this.flush(), PAUSE);
       this._update();
     } else {
       this.flush();
@@ -120,34 +134,44 @@ export class EditedConfiguration implements IDisposable {
   flush(): void {
     window.clearTimeout(this._timer);
     const changes = this._pending;
-    // Where the text cannot be read, edits wait until it is mended.
-    if (!changes.length || new ConfigDocument(this._source.text).problem) {
+    if (!changes.length) {
+      return;
+    }
+    const target = this._target();
+    if (!target?.isEditable || new ConfigDocument(target.text).problem) {
       return;
     }
     this._pending = [];
-    if (this._cell?.isDisposed) {
-      this._writeTo(this._id, changes);
-    } else {
-      this._source.edit(changes);
+    target.edit(changes);
+    if (target instanceof FinetuneCell && target !== this._cell) {
+      target.dispose();
     }
     this._update();
   }
 
-  /** Put another configuration in the place of this one. */
+  /** Put another configuration in the place of this one, unless it may not be edited. */
   replace(text: string): void {
-    this.flush();
-    this._pending = [];
-    this._source.replace(text);
+    if (this.canReplace) {
+      this.flush();
+      this._pending = [];
+      this._source.replace(text);
+    }
   }
 
   private _follow(): void {
     this.flush();
-    this._pending = [];
+    this._putBy();
     this._source.changed.disconnect(this._update, this);
+    const { place } = this;
     this._cell = this._cells.current;
     this._id = this._cell?.id ?? '';
     this._panel = this._cells.panel;
-    this._draft = this._draftOf(this._panel);
+    this._draft = this._panel ? this._drafts.of(this._panel) : new Draft();
+    this._pending = this._waiting.get(this._id) ?? [];
+    this._waiting.delete(this._id);
+    if (this.place !== place) {
+      this._readable = new ConfigDocument('');
+    }
     this._source.changed.connect(this._update, this);
     this._update();
   }
@@ -158,51 +182,39 @@ export class EditedConfiguration implements IDisposable {
       this._pending.length && !written.problem
         ? new ConfigDocument(written.apply(this._pending))
         : written;
+    if (!written.problem) {
+      this._readable = this._document;
+      this._flushSoon();
+    }
     this._changed.emit();
   }
 
-  private _draftOf(panel: NotebookPanel | null): Draft {
-    if (!panel) {
-      return new Draft();
-    }
-    let draft = this._drafts.get(panel);
-    if (!draft) {
-      draft = new Draft();
-      this._drafts.set(panel, draft);
-      void this._keep(panel, draft);
-    }
-    return draft;
-  }
-
-  /** Take a draft from the store, and put there what becomes of it. */
-  private async _keep(panel: NotebookPanel, draft: Draft): Promise<void> {
-    const store = this._store;
-    if (!store) {
-      return;
-    }
-    const save = () => {
-      if (draft.isTouched) {
-        void store.save(storeKey(panel), draft.text);
-      }
-    };
-    draft.changed.connect(save);
-    panel.context.pathChanged.connect(save);
-    const text = await store.fetch(storeKey(panel));
-    if (typeof text === 'string' && !draft.isTouched) {
-      draft.replace(text);
+  private _flushSoon(): void {
+    window.clearTimeout(this._timer);
+    if (this._pending.length) {
+      this._timer = window.setTimeout(() => this.flush(), PAUSE);
     }
   }
 
-  /** Write to a cell that is no longer chosen. */
-  private _writeTo(id: string, changes: IChange[]): void {
-    const found = this._panel?.content.widgets.find(
-      ({ model }) => model.sharedModel.getId() === id
-    );
-    if (found) {
-      const cell = new FinetuneCell(found.model.sharedModel as SharedCodeCell);
-      cell.edit(changes);
-      cell.dispose();
+  /** Edits of a cell that cannot be read wait until it is chosen again. */
+  private _putBy(): void {
+    if (this._pending.length && this._id) {
+      this._waiting.set(this._id, this._pending);
     }
+    this._pending = [];
+  }
+
+  /** Where edits go: a cell may be no longer chosen, or none of this kind any more. */
+  private _target(): IConfigurationText | null {
+    if (!this._cell?.isDisposed) {
+      return this._source;
+    }
+    const model = this._panel?.content.widgets.find(
+      ({ model }) => model.sharedModel.getId() === this._id
+    )?.model;
+    return model?.type === 'code' && parseCell(model.sharedModel.getSource())
+      ? new FinetuneCell(model.sharedModel as SharedCodeCell)
+      : null;
   }
 
   private get _source(): IConfigurationText {
@@ -210,21 +222,20 @@ export class EditedConfiguration implements IDisposable {
   }
 
   private readonly _cells: CellTracker;
-  private readonly _store: IDraftStore | null;
-  private readonly _drafts = new WeakMap<NotebookPanel, Draft>();
+  private readonly _drafts: Drafts;
+  /** Edits that could not be written, by the id of their cell. */
+  private readonly _waiting = new Map<string, IChange[]>();
+  private readonly _onLeave = () => this.flush();
   private _cell: FinetuneCell | null = null;
   private _id = '';
   private _panel: NotebookPanel | null = null;
   private _draft = new Draft();
   private _document = new ConfigDocument('');
+  private _readable = new ConfigDocument('');
   private _pending: IChange[] = [];
   private _timer = 0;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
-}
-
-function storeKey(panel: NotebookPanel): string {
-  return `jupyterlab-llmtune:draft:${panel.context.path}`;
 }
 
 const PAUSE = 400;

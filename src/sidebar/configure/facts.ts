@@ -43,7 +43,7 @@ export class KernelFacts implements IDisposable {
 
   /** Null before the kernel of this notebook said it. */
   get variables(): readonly IVariable[] | null {
-    return this._variables;
+    return (this._client && this._variables.get(this._client)) ?? null;
   }
 
   /** Why there is no schema. */
@@ -67,12 +67,14 @@ export class KernelFacts implements IDisposable {
     }
   }
 
+  /** What is said of a notebook is from now on said of this one. */
+  follow(client: IKernelClient | null): void {
+    this._client = client;
+  }
+
   /** Ask a kernel for all there is. */
   async load(client: IKernelClient): Promise<void> {
-    if (client !== this._client) {
-      this._client = client;
-      this._variables = null;
-    }
+    this.follow(client);
     const isCurrent = () => client === this._client;
     const models = client.request('models', {});
     const presets = client.request('presets', {});
@@ -113,8 +115,8 @@ export class KernelFacts implements IDisposable {
     }
     try {
       const variables = await client.request('variables', {});
+      this._variables.set(client, variables);
       if (client === this._client) {
-        this._variables = variables;
         this._changed.emit();
       }
     } catch {
@@ -126,7 +128,10 @@ export class KernelFacts implements IDisposable {
   private _schema: JSONObject | null = null;
   private _models: readonly IModelChoice[] = [];
   private _presets: readonly IPreset[] = [];
-  private _variables: readonly IVariable[] | null = null;
+  private readonly _variables = new WeakMap<
+    IKernelClient,
+    readonly IVariable[]
+  >();
   private _fault: IFault | null = null;
   private _isDisposed = false;
   private readonly _trans: TranslationBundle;

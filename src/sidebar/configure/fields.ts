@@ -2,6 +2,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
 import type { IChange } from '../../cell/document';
+import type { IFault } from '../../kernel/protocol';
 
 /**
  * How a value is entered.
@@ -33,6 +34,7 @@ export interface IField {
   readonly kind: FieldKind;
   readonly title: string;
   readonly help: string;
+  /** Empty if the title says it. */
   readonly unit: string;
   /** Undefined if it has none. */
   readonly fallback: JSONValue | undefined;
@@ -128,12 +130,15 @@ export function groupsOf(fields: IField[], schema: JSONObject): IGroup[] {
 }
 
 /**
- * The fields whose title, key or description has all words of a query.
+ * The fields whose title, key, description, unit and choices have all words of a query.
  */
 export function search(fields: IField[], query: string): IField[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return fields.filter(field => {
-    const text = [field.title, field.key, field.help].join('\n').toLowerCase();
+    const { title, key, help, unit, choices, keywords } = field;
+    const text = [title, key, help, unit, ...choices, ...keywords]
+      .join('\n')
+      .toLowerCase();
     return words.every(word => text.includes(word));
   });
 }
@@ -229,25 +234,63 @@ export function changesFor(
   values: Values
 ): IChange[] {
   const target = { ...values };
-  const leaves: IChange[] = [];
   for (const [name, section] of Object.entries(wanted)) {
     if (isObject(section)) {
       target[name] = { ...(objectAt(values, name) ?? {}), ...section };
-      for (const [key, value] of Object.entries(section)) {
-        leaves.push({ path: [name, key], value: value as JSONValue });
-      }
-    } else {
-      leaves.push({ path: [name], value: section as JSONValue });
     }
   }
   const fields = fieldsOf(schema, target);
-  return leaves.flatMap(({ path, value }) => {
-    const written = valueOf(values, path);
-    const fallback = fields.find(({ key }) => key === path.join('.'))?.fallback;
-    return JSONExt.deepEqual(written ?? fallback ?? null, value ?? null)
-      ? []
-      : [{ path, value: value ?? undefined }];
-  });
+  return leavesOf(wanted)
+    .filter(leaf => !isInEffect(leaf, fields, values))
+    .map(({ path, value }) => ({ path, value: value ?? undefined }));
+}
+
+/**
+ * The changes that take back what stands there of other presets in full, so that one leaves nothing of another.
+ *
+ * @param presets - what each sets; those that set something else now are left alone.
+ * @param wanted - what is set next.
+ */
+export function changesToLeave(
+  presets: readonly JSONObject[],
+  wanted: JSONObject,
+  schema: JSONObject,
+  values: Values
+): IChange[] {
+  const fields = fieldsOf(schema, values);
+  const next = leavesOf(wanted).map(({ path }) => path.join('.'));
+  const left = presets
+    .map(leavesOf)
+    .filter(leaves => leaves.every(leaf => isInEffect(leaf, fields, values)))
+    .flat()
+    .map(({ path }) => path.join('.'));
+  return fields
+    .filter(({ key }) => left.includes(key) && !next.includes(key))
+    .filter(field => isChanged(field, values))
+    .map(({ path }) => ({ path, value: undefined }));
+}
+
+/** The values of a part of a configuration, one by one. */
+function leavesOf(part: JSONObject): IChange[] {
+  return Object.entries(part).flatMap(([name, section]) =>
+    isObject(section as JSONValue)
+      ? Object.entries(section as JSONObject).map(([key, value]) => ({
+          path: [name, key],
+          value: value as JSONValue
+        }))
+      : [{ path: [name], value: section as JSONValue }]
+  );
+}
+
+/** Whether a value is written, or stands for none. */
+function isInEffect(
+  { path, value }: IChange,
+  fields: IField[],
+  values: Values
+): boolean {
+  const fallback = fields.find(({ key }) => key === path.join('.'))?.fallback;
+  const effective = valueOf(values, path) ?? fallback ?? null;
+  return JSONExt.deepEqual(effective, value ?? null);
 }
 
 /**
@@ -265,6 +308,27 @@ export function fieldOfProblem(
       field.key === main ||
       (field.path.length > 1 &&
         (main.startsWith(`${field.key}[`) || main.startsWith(`${field.key}.`)))
+  );
+}
+
+/**
+ * The field that a fault of the kernel is about: the one that it names, or whose value it names.
+ */
+export function fieldOfFault(
+  fields: IField[],
+  values: Values,
+  { where, fix }: IFault
+): IField | undefined {
+  const [key] = where.split(':');
+  const picked = fields.filter(({ kind }) => PICKED.includes(kind));
+  const isNamed = (field: IField) => {
+    const value = valueOf(values, field.path);
+    return typeof value === 'string' && value !== '' && where.includes(value);
+  };
+  return (
+    fieldOfProblem(fields, key) ??
+    picked.find(isNamed) ??
+    picked.find(field => fix.includes(field.key))
   );
 }
 
@@ -291,6 +355,8 @@ function fieldOf(
     return null;
   }
   const key = path.join('.');
+  const title = textOf(property.title) || path[path.length - 1];
+  const unit = textOf(property.unit);
   const options = listOf(property.anyOf).filter(
     option => option.type !== 'null'
   );
@@ -306,9 +372,9 @@ function fieldOf(
     path,
     key,
     kind: KINDS[key] ?? kind,
-    title: textOf(property.title) || path[path.length - 1],
+    title,
     help: textOf(property.description),
-    unit: textOf(property.unit),
+    unit: title.toLowerCase().includes(unit.toLowerCase()) ? '' : unit,
     fallback: property.default as JSONValue | undefined,
     isRequired,
     choices,
@@ -456,6 +522,9 @@ const KINDS: { [key: string]: FieldKind | undefined } = {
   'data.eval': 'data',
   'samples.system': 'longText'
 };
+
+/** Of fields that name something the kernel has to find. */
+const PICKED: FieldKind[] = ['model', 'data'];
 
 /** Where a problem of a whole section is shown. */
 const MAIN_FIELDS: { [section: string]: string | undefined } = {

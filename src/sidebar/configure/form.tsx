@@ -62,8 +62,17 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
   const { trans } = state.context;
   const errors = state.messages[field.key] ?? [];
   const changed = isChanged(field, state.values);
-  const reset = () =>
+  const note = state.model.noteOn(field);
+  // The button goes: who came by keyboard stays at the field.
+  const focusField = () => document.getElementById(id)?.focus();
+  const reset = () => {
     state.model.change([{ path: field.path, value: undefined }]);
+    focusField();
+  };
+  const accept = () => {
+    state.model.accept(field);
+    focusField();
+  };
   return (
     <div
       className={`jp-llmtune-field ${changed ? 'jp-mod-changed' : ''}`}
@@ -102,6 +111,18 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
           {errors.map(error => (
             <div key={error}>{error}</div>
           ))}
+        </div>
+      )}
+      {note && (
+        <div className="jp-llmtune-help" role="status">
+          {note}{' '}
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={accept}
+          >
+            {trans.__('Take it so')}
+          </button>
         </div>
       )}
       {rawDescription && (

@@ -7,6 +7,8 @@ import type { CellTracker } from '../../cell/tracker';
 import type { ISidebarContext } from '../context';
 import { FaultMessage } from '../fault';
 import { whileShown } from '../shown';
+import type { IDraftStore } from './draftStore';
+import { PageDraftStore } from './draftStore';
 import type { IField, IGroup } from './fields';
 import { groupsOf, isChanged, search } from './fields';
 import { Fields } from './form';
@@ -22,7 +24,9 @@ export class ConfigureSection extends ReactWidget {
   constructor(context: ISidebarContext, cells: CellTracker) {
     super();
     this._context = context;
-    this.model = new ConfigureModel(context, cells);
+    const { clients, settings, trans } = context;
+    const state = storeOf(context);
+    this.model = new ConfigureModel({ clients, settings, trans, state }, cells);
     this.id = 'jp-llmtune-configure';
     this.title.label = context.trans.__('Configure');
     this.addClass('jp-llmtune-configure');
@@ -51,6 +55,11 @@ export class ConfigureSection extends ReactWidget {
   private readonly _context: ISidebarContext;
 }
 
+function storeOf({ app, state }: ISidebarContext): IDraftStore | null {
+  const { baseUrl } = app.serviceManager.serverSettings;
+  return state && new PageDraftStore(state, window.sessionStorage, baseUrl);
+}
+
 function Configure(props: {
   model: ConfigureModel;
   context: ISidebarContext;
@@ -58,11 +67,13 @@ function Configure(props: {
   const { model, context } = props;
   const { trans } = context;
   const { edited, facts } = model;
+  // Kept when another cell is chosen.
+  const [query, setQuery] = useState('');
   const state = {
     context,
     model,
     fields: Object.fromEntries(model.fields.map(field => [field.key, field])),
-    values: edited.document.expanded,
+    values: model.values,
     messages: model.messages,
     isReadOnly: !edited.isEditable
   };
@@ -71,7 +82,7 @@ function Configure(props: {
       <Toolbar />
       <State />
       {facts.schema ? (
-        <Form key={edited.cell?.id ?? edited.panel?.id ?? ''} />
+        <Form key={edited.place} query={query} onQuery={setQuery} />
       ) : facts.fault ? (
         <FaultMessage fault={facts.fault} />
       ) : (
@@ -90,22 +101,6 @@ function State(): JSX.Element {
   const { problem } = edited.document;
   return (
     <div className="jp-llmtune-state" role="status" aria-live="polite">
-      {problem && (
-        <div className="jp-llmtune-fault">
-          <strong>
-            {trans.__(
-              'Line %1 cannot be read.',
-              problem.line + edited.linesBefore
-            )}
-          </strong>
-          <div className="jp-llmtune-fault-where">{problem.message}</div>
-          <div>
-            {edited.cell
-              ? trans.__('Mend it in the cell; until then the form is locked.')
-              : trans.__('Take it back, or import another file.')}
-          </div>
-        </div>
-      )}
       {edited.cell && !edited.cell.isEditable && (
         <div>{trans.__('This cell cannot be edited.')}</div>
       )}
@@ -132,10 +127,13 @@ function State(): JSX.Element {
   );
 }
 
-function Form(): JSX.Element {
+function Form(props: {
+  query: string;
+  onQuery: (query: string) => void;
+}): JSX.Element {
+  const { query, onQuery } = props;
   const { context, model } = useFormState();
   const { trans } = context;
-  const [query, setQuery] = useState('');
   const fields = model.applicableFields;
   const groups = groupsOf(
     query.trim() ? search(fields, query) : fields,
@@ -153,7 +151,7 @@ function Form(): JSX.Element {
         aria-label={trans.__('Search the settings')}
         placeholder={trans.__('Search the settings')}
         value={query}
-        onChange={event => setQuery(event.target.value)}
+        onChange={event => onQuery(event.target.value)}
       />
       {query.trim() && groups.length === 0 && (
         <p role="status">{trans.__('No setting fits.')}</p>

@@ -7,26 +7,30 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import { freeRunName, insertCell, runCell } from '../../cell/actions';
+import { startsAnew } from '../../cell/source';
 import type { IChange } from '../../cell/document';
 import { ConfigDocument } from '../../cell/document';
 import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationProblem } from '../../kernel/protocol';
-import type { IKernelClient } from '../../tokens';
+import type { IKernelClient, IRunList } from '../../tokens';
 import type { ISidebarContext } from '../context';
-import type { IDraftStore } from './edited';
+import type { IDraftStore } from './draftStore';
 import { EditedConfiguration } from './edited';
 import { KernelFacts } from './facts';
-import type { IField } from './fields';
+import type { IField, Values } from './fields';
 import {
   applicable,
   changesFor,
+  changesToLeave,
+  fieldOfFault,
   fieldOfProblem,
   fieldsOf,
   valueOf,
   withConsequences
 } from './fields';
+import type { INote } from './picked';
 import { PickedVariables } from './picked';
-import type { IPlan } from './plan';
+import type { IPlan, IPlanned } from './plan';
 import { RunPlan } from './plan';
 
 /**
@@ -68,6 +72,7 @@ export class ConfigureModel implements IDisposable {
       this._isDisposed = true;
       window.clearTimeout(this._timer);
       this._client?.statusChanged.disconnect(this._onStatus, this);
+      this._watch(null);
       this.edited.dispose();
       this.facts.dispose();
       this.plans.dispose();
@@ -90,12 +95,23 @@ export class ConfigureModel implements IDisposable {
     }
     this._isShown = isShown;
     if (isShown) {
+      if (this._loaded) {
+        // Cells may have been run meanwhile.
+        void this.facts.loadVariables();
+      }
+      this._watch(this._client);
       this._onStatus();
     } else {
       this.edited.flush();
       window.clearTimeout(this._timer);
       this.plans.cancel();
+      this._watch(null);
     }
+  }
+
+  /** What the fields show. */
+  get values(): Values {
+    return this.edited.readable.expanded;
   }
 
   /** All fields of the variants chosen. */
@@ -105,7 +121,7 @@ export class ConfigureModel implements IDisposable {
 
   /** The fields to show. */
   get applicableFields(): IField[] {
-    return applicable(this._fields, this.edited.document.expanded);
+    return applicable(this._fields, this.values);
   }
 
   get checkState(): CheckState {
@@ -139,39 +155,60 @@ export class ConfigureModel implements IDisposable {
       }
     }
     for (const field of this._fields) {
-      const value = valueOf(this.edited.document.expanded, field.path);
-      if (typeof value !== 'string' || !value) {
-        continue;
+      const note = this._noteOn(field);
+      if (note && !note.isAcceptable) {
+        say(field, note.text);
       }
-      const note = this._noteOn(field, value);
-      if (note) {
-        say(field, note);
-      }
-      const fault = this.plan?.fault;
-      if (fault && fault.where.includes(value) && field.kind in PICKED) {
-        say(field, [fault.what, fault.fix].filter(Boolean).join(' '));
-      }
+    }
+    const fault = this.plan?.fault;
+    const field = fault && fieldOfFault(this._fields, this.values, fault);
+    if (field) {
+      say(field, [fault.what, fault.fix].filter(Boolean).join(' '));
     }
     return messages;
   }
 
+  /** What is worth knowing of a field, though nothing is wrong; null if nothing is. */
+  noteOn(field: IField): string | null {
+    const note = this._noteOn(field);
+    return note?.isAcceptable ? note.text : null;
+  }
+
+  /** Take the data of a field as they are now. */
+  accept(field: IField): void {
+    const value = valueOf(this.values, field.path);
+    if (typeof value === 'string') {
+      this._picked.pick(value.slice(1), this.facts.variables);
+      this._emit();
+    }
+  }
+
   /** The training data: a path, or `$` and the name of a variable; empty if there is none. */
   get source(): string {
-    const value = valueOf(this.edited.document.expanded, ['data', 'train']);
+    const value = valueOf(this.values, ['data', 'train']);
     return typeof value === 'string' ? value : '';
   }
 
+  /** What is known of the configuration that is shown; null if nothing is, or if there is nothing to look at. */
   get plan(): IPlan | null {
-    return this.plans.of(this._client);
+    return this._client && this._isPlannable
+      ? this.plans.of(this._client, this._planned)
+      : null;
   }
 
-  /** Whether there is something to run, as far as is known. */
+  /** Whether there is something to run, and nothing is wrong as far as is known. */
   get canRun(): boolean {
-    return (
-      this.edited.panel !== null &&
-      this.edited.document.problem === null &&
-      this.source !== ''
-    );
+    return this.edited.panel !== null && this._isPlannable;
+  }
+
+  /** The problem that keeps it from running; null if none does. */
+  get obstacle(): IConfigurationProblem | null {
+    return this.checkState === 'waiting' ? null : (this._problems[0] ?? null);
+  }
+
+  /** The name that the chosen cell gets when it is run, because there is a run of its own name; null if it keeps it. */
+  get nextName(): string | null {
+    return this._nextName(this._runs?.runs.map(({ name }) => name) ?? []);
   }
 
   /** The user's configurations, by name. */
@@ -192,17 +229,39 @@ export class ConfigureModel implements IDisposable {
       }
     }
     const all = schema
-      ? withConsequences(changes, schema, document.expanded)
+      ? withConsequences(this._withLeft(changes), schema, document.expanded)
       : changes;
     this.edited.change(all, isTyped);
   }
 
+  /** A variant comes back with the values that it had when it was left. */
+  private _withLeft(changes: IChange[]): IChange[] {
+    const { place, document } = this.edited;
+    return changes.flatMap(change => {
+      const [name, key] = change.path;
+      const section = document.expanded[name] as JSONObject | undefined;
+      if (key !== 'type' || !section || section.type === change.value) {
+        return [change];
+      }
+      const left = this._left.get(`${place} ${name} ${change.value}`) ?? {};
+      this._left.set(`${place} ${name} ${section.type}`, section);
+      const back = Object.entries(left)
+        .filter(([key]) => !(key in section))
+        .map(([key, value]) => ({ path: [name, key], value }));
+      return [change, ...(back as IChange[])];
+    });
+  }
+
   /** Bring values into the configuration; the rest stays as it is. */
   apply(values: JSONObject): void {
-    const { schema } = this.facts;
+    const { presets, schema } = this.facts;
     if (schema) {
       const { expanded } = this.edited.document;
-      this.change(changesFor(values, schema, expanded));
+      const others = presets.map(preset => preset.values);
+      this.change([
+        ...changesToLeave(others, values, schema, expanded),
+        ...changesFor(values, schema, expanded)
+      ]);
     }
   }
 
@@ -228,32 +287,92 @@ export class ConfigureModel implements IDisposable {
   async computePlan(): Promise<void> {
     this.edited.flush();
     if (this._client) {
-      await this.plans.compute(this._client, this.edited.text);
+      await this.plans.compute(this._client, this._planned);
     }
   }
 
   /** Write the draft as a cell below the active one. */
-  async insert(): Promise<string | null> {
+  async insert(): Promise<void> {
+    await this._once(() => this._insert());
+  }
+
+  /** Run the chosen cell, or one with the draft. */
+  async run(): Promise<void> {
     const { panel } = this.edited;
+    const id = await this._once(() =>
+      this.edited.cell ? this._rename() : this._insert()
+    );
+    if (!panel || id === null || this._started.has(id)) {
+      return;
+    }
+    this._started.add(id);
+    try {
+      await runCell(panel, id, { load: !this._isReady });
+    } finally {
+      this._started.delete(id);
+    }
+  }
+
+  /** Do nothing more while a cell is on its way: a second click means the first. */
+  private async _once(
+    write: () => Promise<string | null>
+  ): Promise<string | null> {
+    if (this._isWriting) {
+      return null;
+    }
+    this._isWriting = true;
+    try {
+      this.edited.flush();
+      return await write();
+    } finally {
+      this._isWriting = false;
+    }
+  }
+
+  /** @returns the id of the cell; null if there is none. */
+  private async _insert(): Promise<string | null> {
+    const { panel, text } = this.edited;
     if (!panel) {
       return null;
     }
-    this.edited.flush();
-    const { text } = this.edited;
     const name = freeRunName(panel, await this._runNames());
     return panel.isDisposed
       ? null
       : insertCell(panel, name, text, { load: true });
   }
 
-  /** Run the chosen cell, or one with the draft. */
-  async run(): Promise<void> {
-    const { panel, cell } = this.edited;
-    this.edited.flush();
-    const id = cell ? cell.id : await this.insert();
-    if (panel && id !== null) {
-      await runCell(panel, id, { load: !this._isReady });
+  /**
+   * Give the chosen cell a name that no run has.
+   *
+   * @returns its id; null if it is not to be run again, or is not chosen any more.
+   */
+  private async _rename(): Promise<string | null> {
+    const { cell } = this.edited;
+    if (!cell || this._started.has(cell.id)) {
+      return null;
     }
+    const { id } = cell;
+    const known = await this._runNames();
+    if (this.edited.cell?.id === id) {
+      const name = this._nextName(known);
+      if (name !== null) {
+        this.edited.cell.rename(name);
+      }
+    }
+    return id;
+  }
+
+  private _nextName(known: readonly string[]): string | null {
+    const { cell, panel } = this.edited;
+    const name = cell?.header.name ?? null;
+    return cell &&
+      panel &&
+      name !== null &&
+      cell.isEditable &&
+      startsAnew(cell.header) &&
+      known.includes(name)
+      ? freeRunName(panel, known, name)
+      : null;
   }
 
   private async _runNames(): Promise<string[]> {
@@ -268,14 +387,35 @@ export class ConfigureModel implements IDisposable {
     }
   }
 
-  private _noteOn(field: IField, value: string): string {
-    return field.kind === 'data' && value.startsWith('$')
+  private _noteOn(field: IField): INote | null {
+    const value = valueOf(this.values, field.path);
+    return field.kind === 'data' &&
+      typeof value === 'string' &&
+      value.startsWith('$')
       ? this._picked.note(
           value.slice(1),
           this.facts.variables,
           this._context.trans
         )
-      : '';
+      : null;
+  }
+
+  /** Whether the configuration can be read, has data, and is right as far as is known. */
+  private get _isPlannable(): boolean {
+    return (
+      this.edited.document.problem === null &&
+      this.source !== '' &&
+      this.obstacle === null
+    );
+  }
+
+  private get _planned(): IPlanned {
+    const { place, text } = this.edited;
+    const names = DATA.map(path => valueOf(this.values, path));
+    const data = this.facts.variables?.filter(({ name }) =>
+      names.includes(`$${name}`)
+    );
+    return { place, text, data: JSON.stringify(data ?? null) };
   }
 
   private _onNotebook(): void {
@@ -286,6 +426,8 @@ export class ConfigureModel implements IDisposable {
     this._checked = null;
     this._problems = [];
     this.plans.cancel();
+    this.facts.follow(this._client);
+    this._watch(this._isShown ? this._client : null);
     this.edited.refresh();
     this._onStatus();
   }
@@ -305,6 +447,12 @@ export class ConfigureModel implements IDisposable {
   }
 
   private _onEdited(): void {
+    if (this._place !== this.edited.place) {
+      // What was wrong was wrong with another.
+      this._place = this.edited.place;
+      this._checked = null;
+      this._problems = [];
+    }
     this._derive();
     this._checkSoon();
     this._emit();
@@ -313,14 +461,22 @@ export class ConfigureModel implements IDisposable {
   private _onFacts(): void {
     this._begin();
     this._derive();
+    this._planSoon();
     this._emit();
+  }
+
+  private _watch(client: IKernelClient | null): void {
+    this._runs?.dispose();
+    this._runs = client?.watchRuns() ?? null;
+    this._runs?.changed.connect(this._emit, this);
   }
 
   private _onExecuted(
     _: unknown,
     { notebook }: { notebook: NotebookPanel['content'] }
   ): void {
-    if (this._isShown && notebook === this.edited.panel?.content) {
+    // Whichever view of the notebook it was.
+    if (this._isShown && notebook.model === this.edited.panel?.content.model) {
       void this.facts.loadVariables();
     }
   }
@@ -374,14 +530,12 @@ export class ConfigureModel implements IDisposable {
     const isCurrent = () =>
       !this._isDisposed && client === this._client && text === this.edited.text;
     try {
-      const { ok, problems } = await client.request('validate', { text });
+      const { problems } = await client.request('validate', { text });
       if (isCurrent()) {
         this._checked = text;
         this._problems = problems;
         this._emit();
-        if (ok && this._isShown) {
-          this.plans.computeSoon(client, text);
-        }
+        this._planSoon();
       }
     } catch {
       // Asked again when the kernel is ready again; until then the last answer stands.
@@ -389,6 +543,13 @@ export class ConfigureModel implements IDisposable {
         this._checked = null;
         this._emit();
       }
+    }
+  }
+
+  private _planSoon(): void {
+    const isRight = this.checkState === 'checked' && this._isPlannable;
+    if (this._client && this._isShown && this._isReady && isRight) {
+      this.plans.computeSoon(this._client, this._planned);
     }
   }
 
@@ -414,12 +575,21 @@ export class ConfigureModel implements IDisposable {
   /** The client whose facts are loaded. */
   private _loaded: IKernelClient | null = null;
   private _fields: IField[] = [];
+  /** Of the configuration that is shown. */
+  private _place = '';
   /** The text that the problems are of. */
   private _checked: string | null = null;
   private _problems: readonly IConfigurationProblem[] = [];
   private readonly _pickedBy = new WeakMap<IKernelClient, PickedVariables>();
   private readonly _noPicked = new PickedVariables();
+  /** Sections as they were when another type was chosen. */
+  private readonly _left = new Map<string, JSONObject>();
   private readonly _views = new Set<object>();
+  private _runs: IRunList | null = null;
+  /** Whether a cell is being written. */
+  private _isWriting = false;
+  /** The ids of the cells that were run and are not done. */
+  private readonly _started = new Set<string>();
   private _isShown = false;
   private _timer = 0;
   private _isDisposed = false;
@@ -440,5 +610,8 @@ export function sentence({ message, hint }: IConfigurationProblem): string {
 
 const PAUSE = 300;
 
-/** Fields that name something the kernel has to find. */
-const PICKED = { model: true, data: true };
+/** What can name a variable. */
+const DATA = [
+  ['data', 'train'],
+  ['data', 'eval']
+];

@@ -20,21 +20,46 @@ export function ModelPicker(props: IControl): JSX.Element {
   const { context, model } = props.state;
   const { trans } = context;
   const typed = useTyped(props, readText, writeText);
+  const set = (value: string) => {
+    props.onChange(value);
+    props.onDone();
+  };
+  const browse = async () => {
+    const path = await choosePath(props, {
+      title: trans.__('Choose the folder of a model, or a GGUF file'),
+      isFile: path => PathExt.extname(path) === '.gguf',
+      takesFolders: true
+    });
+    if (path !== null) {
+      // What has no slash may be a name on the Hub.
+      set(path.includes('/') ? path : `./${path}`);
+    }
+  };
   return (
-    <Combobox
-      id={props.id}
-      typed={typed}
-      options={modelOptions(model.facts.models, trans)}
-      noneText={trans.__('A name on the Hub, or a path')}
-      placeholder={placeholder(props.field, props.state)}
-      isReadOnly={props.isReadOnly}
-      aria={props.aria}
-      trans={trans}
-      onPick={value => {
-        props.onChange(value);
-        props.onDone();
-      }}
-    />
+    <div className="jp-llmtune-drop">
+      <Combobox
+        id={props.id}
+        typed={typed}
+        options={modelOptions(model.facts.models, trans)}
+        noneText={trans.__('A name on the Hub, or a path')}
+        placeholder={placeholder(props.field, props.state)}
+        isReadOnly={props.isReadOnly}
+        aria={props.aria}
+        trans={trans}
+        onPick={set}
+      />
+      {context.fileBrowser && (
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          disabled={props.isReadOnly}
+          title={trans.__('Choose the folder of a model, or a GGUF file')}
+          onClick={() => void browse()}
+        >
+          {trans.__('Folder…')}
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -56,20 +81,13 @@ export function DataPicker(props: IControl): JSX.Element {
   };
   const drop = useFileDrop(props.isReadOnly, path => set(pathFor(props, path)));
   const browse = async () => {
-    const manager = context.fileBrowser?.model.manager;
-    if (manager) {
-      const { value } = await FileDialog.getOpenFiles({
-        manager,
-        title: trans.__('Choose data'),
-        defaultPath: notebookFolder(props),
-        translator: context.translator,
-        filter: ({ type, path }) =>
-          type === 'directory' || isDataFile(path) ? {} : null
-      });
-      const file = value?.find(({ type }) => type !== 'directory');
-      if (file) {
-        set(pathFor(props, file.path));
-      }
+    const path = await choosePath(props, {
+      title: trans.__('Choose data'),
+      isFile: isDataFile,
+      takesFolders: false
+    });
+    if (path !== null) {
+      set(path);
     }
   };
   return (
@@ -106,6 +124,37 @@ export function DataPicker(props: IControl): JSX.Element {
       )}
     </div>
   );
+}
+
+/**
+ * Let the user choose in JupyterLab's dialog.
+ *
+ * @returns what is chosen as the kernel sees it; null if nothing is.
+ */
+async function choosePath(
+  control: IControl,
+  options: {
+    title: string;
+    isFile: (path: string) => boolean;
+    takesFolders: boolean;
+  }
+): Promise<string | null> {
+  const { fileBrowser, translator } = control.state.context;
+  if (!fileBrowser) {
+    return null;
+  }
+  const { value } = await FileDialog.getOpenFiles({
+    manager: fileBrowser.model.manager,
+    title: options.title,
+    defaultPath: notebookFolder(control),
+    translator,
+    filter: ({ type, path }) =>
+      type === 'directory' || options.isFile(path) ? {} : null
+  });
+  const chosen = value?.find(
+    ({ type }) => type !== 'directory' || options.takesFolders
+  );
+  return chosen ? pathFor(control, chosen.path) : null;
 }
 
 /** As the kernel sees it: from the notebook's folder. */

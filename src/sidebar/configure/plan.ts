@@ -9,15 +9,28 @@ import type { IKernelClient } from '../../tokens';
  * What the kernel found when it last looked at a configuration and its data.
  */
 export interface IPlan {
-  /** The YAML that it looked at. */
-  text: string;
   inspection: IInspection | null;
+  /** Null if the plan is old. */
   fault: IFault | null;
+  /** Whether the configuration, or a variable that it names, has changed since. */
+  isOld: boolean;
   isComputing: boolean;
 }
 
 /**
- * What a run will take, by notebook; a kernel looks at one configuration at a time.
+ * A configuration to look at.
+ */
+export interface IPlanned {
+  /** Of its cell or draft. */
+  place: string;
+  /** Its YAML. */
+  text: string;
+  /** What is known of the variables that it names. */
+  data: string;
+}
+
+/**
+ * What a run will take, by notebook and cell; a kernel looks at one configuration at a time.
  */
 export class RunPlan implements IDisposable {
   get changed(): ISignal<this, void> {
@@ -36,16 +49,31 @@ export class RunPlan implements IDisposable {
     }
   }
 
-  of(client: IKernelClient | null): IPlan | null {
-    return (client && this._plans.get(client)) ?? null;
+  /** What is known of a configuration, or of the one in its place before it; null if nothing is. */
+  of(client: IKernelClient, planned: IPlanned): IPlan | null {
+    const found = this._found.get(client)?.get(planned.place);
+    const isComputing =
+      this._running.get(client) === planned.place ||
+      this._wanted.get(client)?.place === planned.place;
+    if (!found && !isComputing) {
+      return null;
+    }
+    const isOld = !found || !isSame(found.planned, planned);
+    return {
+      inspection: found?.inspection ?? null,
+      fault: isOld ? null : found.fault,
+      isOld,
+      isComputing
+    };
   }
 
   /** Compute when nothing else is asked for a while. */
-  computeSoon(client: IKernelClient, text: string): void {
+  computeSoon(client: IKernelClient, planned: IPlanned): void {
     this.cancel();
-    if (this.of(client)?.text !== text) {
+    const found = this._found.get(client)?.get(planned.place);
+    if (!found || !isSame(found.planned, planned)) {
       this._timer = window.setTimeout(
-        () => void this.compute(client, text),
+        () => void this.compute(client, planned),
         PAUSE
       );
     }
@@ -57,54 +85,70 @@ export class RunPlan implements IDisposable {
     this._wanted.clear();
   }
 
-  async compute(client: IKernelClient, text: string): Promise<void> {
+  async compute(client: IKernelClient, planned: IPlanned): Promise<void> {
     this.cancel();
-    if (this.of(client)?.isComputing) {
-      this._wanted.set(client, text);
+    if (this._running.has(client)) {
+      this._wanted.set(client, planned);
+      this._changed.emit();
       return;
     }
-    const last = this.of(client)?.inspection ?? null;
-    this._set(client, {
-      text,
-      inspection: last,
-      fault: null,
-      isComputing: true
-    });
-    const plan: IPlan = {
-      text,
-      inspection: null,
-      fault: null,
-      isComputing: false
-    };
-    try {
-      const payload = { text, first: 3 };
-      plan.inspection = await client.request('inspect', payload, {
-        timeout: LONGEST
-      });
-    } catch (error) {
-      plan.fault = error as IFault;
-    }
-    if (!this._isDisposed) {
-      this._set(client, plan);
-      const wanted = this._wanted.get(client);
-      this._wanted.delete(client);
-      if (wanted !== undefined && wanted !== text) {
-        await this.compute(client, wanted);
-      }
-    }
-  }
-
-  private _set(client: IKernelClient, plan: IPlan): void {
-    this._plans.set(client, plan);
+    this._running.set(client, planned.place);
     this._changed.emit();
+    const found = await look(client, planned);
+    this._running.delete(client);
+    if (this._isDisposed) {
+      return;
+    }
+    this._keep(client, found);
+    const wanted = this._wanted.get(client);
+    this._wanted.delete(client);
+    this._changed.emit();
+    if (wanted && !isSame(wanted, planned)) {
+      await this.compute(client, wanted);
+    }
   }
 
-  private readonly _plans = new WeakMap<IKernelClient, IPlan>();
+  private _keep(client: IKernelClient, found: IFound): void {
+    const places = this._found.get(client) ?? new Map<string, IFound>();
+    places.set(found.planned.place, found);
+    this._found.set(client, places);
+  }
+
+  /** By place. */
+  private readonly _found = new WeakMap<IKernelClient, Map<string, IFound>>();
+  /** The place that is looked at. */
+  private readonly _running = new Map<IKernelClient, string>();
   /** What to look at next. */
-  private readonly _wanted = new Map<IKernelClient, string>();
+  private readonly _wanted = new Map<IKernelClient, IPlanned>();
   private _timer = 0;
   private _isDisposed = false;
   private readonly _changed = new Signal<this, void>(this);
+}
+
+interface IFound {
+  planned: IPlanned;
+  inspection: IInspection | null;
+  fault: IFault | null;
+}
+
+async function look(client: IKernelClient, planned: IPlanned): Promise<IFound> {
+  try {
+    const payload = { text: planned.text, first: 3 };
+    const inspection = await client.request('inspect', payload, {
+      timeout: LONGEST
+    });
+    return { planned, inspection, fault: null };
+  } catch (error) {
+    return { planned, inspection: null, fault: error as IFault };
+  }
+}
+
+function isSame(one: IPlanned, other: IPlanned): boolean {
+  return (
+    one.place === other.place &&
+    one.text === other.text &&
+    one.data === other.data
+  );
 }
 
 const PAUSE = 1000;

@@ -56,11 +56,14 @@ function Short(): JSX.Element {
   const { trans } = context;
   const { plan } = model;
   const inspection = plan?.inspection;
+  if (model.edited.document.problem) {
+    return <>{trans.__('The configuration cannot be read.')}</>;
+  }
   if (plan?.isComputing) {
     return <>{trans.__('Looking at the data…')}</>;
   }
   if (!inspection) {
-    return <>{model.canRun ? '' : trans.__('Choose the training data.')}</>;
+    return <>{model.source ? '' : trans.__('Choose the training data.')}</>;
   }
   const { steps, seconds, memory } = inspection;
   return (
@@ -80,8 +83,7 @@ function Found(props: { inspection: IInspection }): JSX.Element {
   const { context, model, isReadOnly } = useFormState();
   const { trans } = context;
   const { inspection } = props;
-  const isOld =
-    model.plan?.isComputing || model.plan?.text !== model.edited.text;
+  const isOld = model.plan?.isOld || model.plan?.isComputing;
   return (
     <div className={isOld ? 'jp-mod-old' : ''}>
       {isOld && (

@@ -1,7 +1,10 @@
-import { InputDialog } from '@jupyterlab/apputils';
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useRef } from 'react';
 
+import type { ConfigureModel } from './model';
+import { sentence } from './model';
 import { useFormState } from './state';
 
 /**
@@ -20,16 +23,17 @@ export function Toolbar(): JSX.Element {
             ? trans.__('Cell: %1', cell.header.line)
             : trans.__('Draft, not in a cell yet')}
         </div>
+        {model.nextName !== null && (
+          <div className="jp-llmtune-help" role="status">
+            {trans.__('The next run of it is named %1.', model.nextName)}
+          </div>
+        )}
         <div className="jp-llmtune-buttons">
           <button
             type="button"
             className="jp-Button jp-mod-styled jp-mod-accept"
             disabled={!model.canRun}
-            title={
-              cell
-                ? trans.__('Run the chosen cell')
-                : trans.__('Insert a cell below the active one and run it')
-            }
+            title={runTitle(model, trans)}
             onClick={() => void model.run()}
           >
             {trans.__('Run')}
@@ -56,10 +60,39 @@ export function Toolbar(): JSX.Element {
             </button>
           )}
         </div>
+        <Unreadable />
       </div>
       <Presets />
       <Files />
     </>
+  );
+}
+
+/** Why the form is locked: always in view. */
+function Unreadable(): JSX.Element {
+  const { context, model } = useFormState();
+  const { trans } = context;
+  const { edited } = model;
+  const { problem } = edited.document;
+  return (
+    <div role="status" aria-live="polite">
+      {problem && (
+        <div className="jp-llmtune-fault">
+          <strong>
+            {trans.__(
+              'Line %1 cannot be read.',
+              problem.line + edited.linesBefore
+            )}
+          </strong>
+          <div className="jp-llmtune-fault-where">{problem.message}</div>
+          <div>
+            {edited.cell
+              ? trans.__('Mend it in the cell; until then the form is locked.')
+              : trans.__('Take it back, or import another file.')}
+          </div>
+        </div>
+      )}
+    </div>
   );
 }
 
@@ -68,6 +101,12 @@ function Presets(): JSX.Element {
   const { context, model, isReadOnly } = useFormState();
   const { trans } = context;
   const saved = Object.entries(model.saved);
+  const remove = async (name: string) => {
+    const title = trans.__('Delete the saved configuration %1?', name);
+    if (await confirm(title, trans.__('Delete'), trans)) {
+      await model.deleteSaved(name);
+    }
+  };
   return (
     <details>
       <summary>{trans.__('Presets')}</summary>
@@ -91,6 +130,7 @@ function Presets(): JSX.Element {
             <button
               type="button"
               className="jp-Button jp-mod-styled"
+              disabled={!model.edited.canReplace}
               title={text}
               onClick={() => model.edited.replace(text)}
             >
@@ -101,7 +141,7 @@ function Presets(): JSX.Element {
               className="jp-llmtune-remove"
               aria-label={trans.__('Delete the saved configuration %1', name)}
               title={trans.__('Delete')}
-              onClick={() => void model.deleteSaved(name)}
+              onClick={() => void remove(name)}
             >
               ×
             </button>
@@ -121,8 +161,16 @@ function Files(): JSX.Element {
       title: trans.__('Save the configuration as'),
       label: trans.__('Name')
     });
-    if (value?.trim()) {
-      await model.save(value.trim());
+    const name = value?.trim();
+    if (!name) {
+      return;
+    }
+    const title = trans.__('Replace the saved configuration %1?', name);
+    if (
+      !(name in model.saved) ||
+      (await confirm(title, trans.__('Replace'), trans))
+    ) {
+      await model.save(name);
     }
   };
   const open = async (files: FileList | null) => {
@@ -147,6 +195,7 @@ function Files(): JSX.Element {
         <button
           type="button"
           className="jp-Button jp-mod-styled"
+          disabled={!model.edited.canReplace}
           onClick={() => file.current?.click()}
         >
           {trans.__('Import YAML…')}
@@ -179,7 +228,34 @@ function Files(): JSX.Element {
   );
 }
 
-function fileName(model: ReturnType<typeof useFormState>['model']): string {
+/** What Run does, or why it cannot. */
+function runTitle(model: ConfigureModel, trans: TranslationBundle): string {
+  const { cell } = model.edited;
+  if (model.obstacle) {
+    const { key } = model.obstacle;
+    return [key, sentence(model.obstacle)].filter(Boolean).join(': ');
+  }
+  return cell
+    ? trans.__('Run the chosen cell')
+    : trans.__('Insert a cell below the active one and run it');
+}
+
+async function confirm(
+  title: string,
+  label: string,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const { button } = await showDialog({
+    title,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label })
+    ]
+  });
+  return button.accept;
+}
+
+function fileName(model: ConfigureModel): string {
   return `${model.edited.cell?.header.name ?? 'finetune'}.yaml`;
 }
 

@@ -5,6 +5,7 @@ import type React from 'react';
 import { useState } from 'react';
 import { parse, stringify } from 'yaml';
 
+import { writeNumber } from '../../cell/scalars';
 import type { IField } from './fields';
 import type { IFormState } from './state';
 import { textOf } from './wording';
@@ -77,6 +78,9 @@ export function readText(text: string): Value {
 export function writeText(value: Value): string {
   if (value === undefined || value === null) {
     return '';
+  }
+  if (typeof value === 'number') {
+    return writeNumber(value);
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
+import { quoted } from '../../cell/source';
 import type { IInspection } from '../../kernel/protocol';
 import type { ConfigureModel } from '../configure/model';
 import type { ISidebarContext } from '../context';
@@ -54,7 +55,7 @@ function Data(props: {
   const inspect = () => {
     const panel = context.notebooks.currentWidget;
     if (panel) {
-      void insertCodeCell(panel, `%dataset ${source}`, { run: true });
+      void insertCodeCell(panel, `%dataset ${quoted(source)}`, { run: true });
     }
   };
   return (
