@@ -39,15 +39,25 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     if needed <= free:
         return None
     fixes = []
-    if config.training.gradient_checkpointing is False:
+    if not summary["gradient_checkpointing"]:
         path = "training.gradient_checkpointing"
         fixes.append(Fix(label=_("Turn on gradient checkpointing"), path=path, value=True))
     batch = config.training.per_device_train_batch_size
     if batch > 1:
         path = "training.per_device_train_batch_size"
         fixes.append(Fix(label=_("Batch size {size}", size=batch // 2), path=path, value=batch // 2))
+    else:
+        fixes += _shorter(config, summary)
     message = _("The run may need {needed} of memory; {free} are free.", needed=size(needed), free=size(free))
     return Notice(message=message, fixes=fixes)
+
+
+def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Fix]:
+    longest = min(config.data.max_length, summary["lengths"]["max"])
+    length = longest // 2 // _LENGTH_STEP * _LENGTH_STEP
+    if length == 0:
+        return []
+    return [Fix(label=_("Maximum length {length:,}", length=length), path="data.max_length", value=length)]
 
 
 def _truncated(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:

@@ -10,9 +10,12 @@ from llmtune_kernel.config import LoraMethod, RunConfig, config_from_dict
 from llmtune_kernel.config.presets import PRESETS
 
 
+METHOD = {"method.type", "method.r", "method.lora_alpha", "method.use_rslora"}
+
+
 def configured(name: str) -> RunConfig:
     (values,) = [preset.values for preset in PRESETS if preset.name == name]
-    return config_from_dict({**values, "data": {**values["data"], "train": "rows.jsonl"}})
+    return config_from_dict({**values, "data": {**values.get("data", {}), "train": "rows.jsonl"}})
 
 
 def keys(values: dict[str, Any], path: str = "") -> set[str]:
@@ -35,8 +38,18 @@ def test_a_preset_with_data_is_a_whole_configuration(preset: Any) -> None:
     assert preset.description
 
 
-def test_choosing_another_preset_leaves_nothing_of_the_first() -> None:
-    assert len({frozenset(keys(preset.values)) for preset in PRESETS}) == 1
+def test_a_preset_sets_only_what_defines_it() -> None:
+    assert {preset.name: keys(preset.values) for preset in PRESETS} == {
+        "beginner": {*METHOD, "training.learning_rate"},
+        "quick": {"data.max_length", "training.max_steps"},
+        "low-memory": {
+            "data.max_length",
+            "training.per_device_train_batch_size",
+            "training.gradient_accumulation_steps",
+            "training.gradient_checkpointing",
+        },
+        "quality": {*METHOD, "data.eval_fraction", "training.num_train_epochs"},
+    }
 
 
 def test_beginner_is_lora_as_it_comes() -> None:

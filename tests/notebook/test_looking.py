@@ -176,8 +176,9 @@ def summary(**changes: Any) -> dict[str, Any]:
         "train_rows": 180,
         "eval_rows": 20,
         "truncated": 0,
-        "lengths": {"p99": 900},
+        "lengths": {"p99": 900, "max": 950},
         "max_positions": 8192,
+        "gradient_checkpointing": True,
         "memory": 10**9,
         "memory_available": 2 * 10**9,
         **changes,
@@ -197,13 +198,16 @@ def test_an_ordinary_run_gets_no_notice() -> None:
 
 
 def test_too_little_memory() -> None:
-    [notice] = told({"training": {"gradient_checkpointing": False}}, memory=3 * 10**9)
+    [notice] = told({}, memory=3 * 10**9, gradient_checkpointing=False)
     assert notice.message == "The run may need 3.0 GB of memory; 2.0 GB are free."
     batch = ("training.per_device_train_batch_size", 2)
     assert fixes(notice) == [("training.gradient_checkpointing", True), batch]
     [notice] = told({}, memory=3 * 10**9)
     assert fixes(notice) == [batch]  # auto has turned checkpointing on already
-    [notice] = told({"training": {"per_device_train_batch_size": 1}}, memory=3 * 10**9)
+    one = {"training": {"per_device_train_batch_size": 1}}
+    [notice] = told(one, memory=3 * 10**9)
+    assert fixes(notice) == [("data.max_length", 448)]
+    [notice] = told(one, memory=3 * 10**9, lengths={"p99": 90, "max": 100})
     assert fixes(notice) == []
 
 
