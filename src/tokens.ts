@@ -22,6 +22,15 @@ export namespace CommandIDs {
   export const insertCell = 'llmtune:insert-cell';
   export const showSidebar = 'llmtune:show-sidebar';
   export const openRuns = 'llmtune:open-runs';
+  export const runConfiguration = 'llmtune:run-configuration';
+  export const insertConfiguration = 'llmtune:insert-configuration';
+  export const openRun = 'llmtune:open-run';
+  export const compareRuns = 'llmtune:compare-runs';
+  export const pauseRun = 'llmtune:pause-run';
+  export const resumeRun = 'llmtune:resume-run';
+  export const stopRun = 'llmtune:stop-run';
+  export const sampleRun = 'llmtune:sample-run';
+  export const ask = 'llmtune:ask';
 }
 
 export type { ISnapshot } from './kernel/protocol';

@@ -77,11 +77,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
 
-    for (const command of [
-      CommandIDs.openQuickstart,
-      CommandIDs.insertCell,
-      CommandIDs.showSidebar
-    ]) {
+    for (const command of PALETTE) {
       palette?.addItem({ command, category, args: { isPalette: true } });
     }
     launcher?.add({
@@ -91,6 +87,11 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+/** All but the one that other parts call with names of runs. */
+const PALETTE = Object.values(CommandIDs).filter(
+  id => id !== CommandIDs.openRuns
+);
 
 const STARTER = `model: smollm2-135m
 data: my-data.jsonl`;

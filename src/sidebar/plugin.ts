@@ -9,6 +9,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { fineTuneIcon } from '../icons';
 import { CommandIDs, IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
 import { SETTINGS_ID } from '../settings';
+import { addDeeds } from './commands';
 import { Sidebar } from './sidebar';
 
 /**
@@ -66,5 +67,16 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: { args: null },
       execute: () => app.shell.activateById(sidebar.id)
     });
+    app.commands.addCommand(CommandIDs.ask, {
+      label: trans.__('Ask in the Playground'),
+      caption: trans.__('Go to the box for a question to models and runs'),
+      describedBy: { args: null },
+      isEnabled: () => notebooks.currentWidget !== null,
+      execute: () => {
+        app.shell.activateById(sidebar.id);
+        return sidebar.reveal('jp-llmtune-playground');
+      }
+    });
+    addDeeds(app.commands, () => sidebar.deeds, trans);
   }
 };

@@ -6,32 +6,48 @@ import { CommandIDs } from '../tokens';
 import { ConfigureSection } from './configure';
 import { Connection } from './connection';
 import type { ISidebarContext } from './context';
+import type { Deeds } from './deeds';
 import { DataSection } from './data';
 import { Header } from './header';
 import { PlaygroundSection } from './playground';
 import { RunsSection } from './runs';
 
 /**
- * The parts of the sidebar: what stands above, and the sections of the accordion.
+ * The parts of the sidebar: what stands above, the sections of the accordion, and what can be done there from elsewhere.
  */
 export function createSections(context: ISidebarContext): {
   connection: Connection;
   header: Widget;
   sections: Widget[];
+  deeds: Deeds;
 } {
   const connection = new Connection(context);
   const cells = new CellTracker(context.notebooks);
   const configure = new ConfigureSection(context, cells);
+  const runs = new RunsSection(context, (runs, client) => {
+    const args = { runs, notebook: notebookOf(context, client) };
+    void context.app.commands.execute(CommandIDs.openRuns, args);
+  });
   const sections = [
     configure,
-    new RunsSection(context, (runs, client) => {
-      const args = { runs, notebook: notebookOf(context, client) };
-      void context.app.commands.execute(CommandIDs.openRuns, args);
-    }),
+    runs,
     new PlaygroundSection(context),
     new DataSection(context, configure.model)
   ];
-  return { connection, header: new Header(context, connection), sections };
+  const { model } = configure;
+  const deeds: Deeds = {
+    [CommandIDs.runConfiguration]: {
+      isEnabled: () => model.canRun,
+      execute: () => model.run()
+    },
+    [CommandIDs.insertConfiguration]: {
+      isEnabled: () => model.edited.panel !== null && !model.edited.cell,
+      execute: () => model.insert()
+    },
+    ...runs.deeds
+  };
+  const header = new Header(context, connection);
+  return { connection, header, sections, deeds };
 }
 
 /** The path of the notebook that a client belongs to. */

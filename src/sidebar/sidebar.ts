@@ -16,6 +16,7 @@ import { Widget } from '@lumino/widgets';
 
 import type { IKernelClients } from '../tokens';
 import type { ISidebarContext } from './context';
+import type { Deeds } from './deeds';
 
 /**
  * The sidebar: empty until it is first shown, then an accordion of sections.
@@ -56,6 +57,20 @@ export class Sidebar extends SidePanel implements ISidebarContext {
 
   get activeChanged(): ISignal<this, boolean> {
     return this._activeChanged;
+  }
+
+  /** What can be done from elsewhere; null until the sidebar was shown. */
+  get deeds(): Deeds | null {
+    return this._deeds;
+  }
+
+  /** Once the sidebar is shown, unfold a section and give it the keyboard. */
+  async reveal(id: string): Promise<void> {
+    await this._sections;
+    const accordion = this.content as AccordionPanel;
+    const index = accordion.widgets.findIndex(section => section.id === id);
+    accordion.expand(index);
+    accordion.widgets[index].activate();
   }
 
   /** From here the Tab key leads through what can be done. */
@@ -103,7 +118,8 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     if (this.isDisposed) {
       return;
     }
-    const { connection, header, sections } = createSections(this);
+    const { connection, header, sections, deeds } = createSections(this);
+    this._deeds = deeds;
     this.header.addWidget(header);
     for (const section of sections) {
       this.addWidget(section);
@@ -128,6 +144,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
 
   private readonly _loadSettings: Sidebar.IOptions['loadSettings'];
   private _settings: ISettingRegistry.ISettings | null = null;
+  private _deeds: Deeds | null = null;
   private _sections: Promise<void> | null = null;
   private _isActive = false;
   private readonly _activeChanged = new Signal<this, boolean>(this);

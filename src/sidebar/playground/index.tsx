@@ -3,6 +3,10 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+
 import React, { useEffect, useRef } from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
@@ -41,6 +45,16 @@ export class PlaygroundSection extends ReactWidget {
         this.update();
       }
     });
+  }
+
+  /** To the box. */
+  protected onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    // What was folded until now is drawn for the first time.
+    MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+    void this.renderPromise?.then(() =>
+      this.node.querySelector('textarea')?.focus()
+    );
   }
 
   dispose(): void {

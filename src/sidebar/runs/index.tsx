@@ -10,6 +10,7 @@ import { PerNotebook } from '../kept';
 import { whileShown } from '../shown';
 import { RunActions } from './actions';
 import { Choice } from './choice';
+import { runDeeds } from './deeds';
 import { Runs } from './list';
 import { RunsModel } from './model';
 
@@ -45,6 +46,10 @@ export class RunsSection extends ReactWidget {
       settings: () => context.settings,
       trans
     });
+    this.deeds = runDeeds(this._model, this._actions, {
+      isCurrent: () => this._model.client === context.clients.current,
+      isShown: () => context.isActive && this.isVisible
+    });
     this.id = 'jp-llmtune-runs';
     this.title.label = trans.__('Runs');
     this.addClass('jp-llmtune-runs');
@@ -60,6 +65,8 @@ export class RunsSection extends ReactWidget {
       }
     });
   }
+
+  readonly deeds: ReturnType<typeof runDeeds>;
 
   dispose(): void {
     if (!this.isDisposed) {

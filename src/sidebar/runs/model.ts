@@ -99,6 +99,14 @@ export class RunsModel implements IDisposable {
     return this.shown.filter(({ name }) => names.has(name));
   }
 
+  /** The current run if it is such a one, else the newest that is; null if none is. */
+  find(isSuch: (run: IRunSummary) => boolean): IRunSummary | null {
+    const current = this._runs.find(({ name }) => name === this.current);
+    return current && isSuch(current)
+      ? current
+      : (this._runs.find(isSuch) ?? null);
+  }
+
   /** The run that the keyboard is at; null without runs. */
   get current(): string | null {
     const { shown } = this;
