@@ -137,9 +137,8 @@ function insertSources(notebook: Notebook, sources: string[]): string | null {
   );
   notebook.activeCellIndex = at + sources.length - 1;
   notebook.deselectAll();
-  if (notebook.activeCell) {
-    void notebook.scrollToCell(notebook.activeCell);
-  }
+  // `scrollToCell` would take the keyboard there, too.
+  void notebook.scrollToItem(notebook.activeCellIndex);
   return cells[cells.length - 1].getId();
 }
 

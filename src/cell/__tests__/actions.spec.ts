@@ -2,7 +2,13 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 
-import { freeRunName, insertCell, insertCodeCell, runCell } from '../actions';
+import {
+  freeRunName,
+  insertCell,
+  insertCodeCell,
+  loadExtension,
+  runCell
+} from '../actions';
 import { openNotebook, sources } from './notebooks';
 
 const LOAD = '%load_ext llmtune_kernel';
@@ -80,5 +86,50 @@ describe('actions', () => {
     await open(['%%finetune run\n', '%%finetune run3 --wait\n']);
     expect(freeRunName(panel, [])).toBe('run2');
     expect(freeRunName(panel, ['run2'])).toBe('run4');
+  });
+
+  it('numbers a name on', async () => {
+    await open(['%%finetune captain\n', '%%finetune captain2\n']);
+    expect(freeRunName(panel, [], 'captain')).toBe('captain3');
+    expect(freeRunName(panel, [], 'captain2')).toBe('captain3');
+    expect(freeRunName(panel, ['llama3'], 'llama3')).toBe('llama3_2');
+    expect(freeRunName(panel, ['llama3', 'llama3_2'], 'llama3_2')).toBe(
+      'llama3_3'
+    );
+  });
+
+  it('loads the extension with the cell that does so, and leaves the chosen cell chosen', async () => {
+    await open(['a', `import os\n${LOAD}`], true);
+    const ran: string[] = [];
+    const record = (_: unknown, { cell }: any) =>
+      ran.push(cell.model.sharedModel.getSource());
+    NotebookActions.executionScheduled.connect(record);
+    await loadExtension(panel);
+    expect(ran).toEqual([`import os\n${LOAD}`]);
+    expect(sources(panel)).toHaveLength(2);
+    expect(panel.content.activeCellIndex).toBe(0);
+    NotebookActions.executionScheduled.disconnect(record);
+  });
+
+  it('loads the extension with a new cell where there is none', async () => {
+    await open(['a', 'b'], true);
+    await loadExtension(panel);
+    expect(sources(panel)).toEqual(['a', LOAD, 'b']);
+    expect(panel.content.activeCellIndex).toBe(0);
+  });
+
+  it('takes the keyboard from nobody', async () => {
+    await open(['a'], true);
+    panel.content.mode = 'edit';
+    const button = document.createElement('button');
+    document.body.appendChild(button);
+    button.focus();
+    panel.content.mode = 'edit';
+    const id = insertCell(panel, 'run', 'model: X', { load: true })!;
+    await runCell(panel, id);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(panel.content.mode).toBe('command');
+    expect(document.activeElement).toBe(button);
+    button.remove();
   });
 });

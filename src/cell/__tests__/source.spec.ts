@@ -1,4 +1,4 @@
-import { composeCell, parseCell } from '../source';
+import { composeCell, parseCell, quoted, renamed, startsAnew } from '../source';
 
 describe('parseCell', () => {
   it.each([
@@ -38,6 +38,38 @@ describe('parseCell', () => {
     '%%sample run\nHi'
   ])('%j is no such cell', source => {
     expect(parseCell(source)).toBeNull();
+  });
+});
+
+describe('renamed', () => {
+  it.each([
+    ['%%finetune run', '%%finetune x'],
+    ['%%finetune  --wait run  # 1', '%%finetune  --wait x  # 1'],
+    ['%%finetune --resume run run', '%%finetune --resume run x'],
+    ['%%finetune "run"', '%%finetune x'],
+    ['%%finetune', '%%finetune']
+  ])('%j', (line, expected) => {
+    expect(renamed(parseCell(line)!.header, 'x')).toBe(expected);
+  });
+});
+
+describe('startsAnew', () => {
+  it.each([
+    ['%%finetune run --wait', true],
+    ['%%finetune run --resume old', false],
+    ['%%finetune run --resume=old', false],
+    ['%%finetune run --dry-run', false]
+  ])('%j', (line, expected) => {
+    expect(startsAnew(parseCell(line)!.header)).toBe(expected);
+  });
+});
+
+describe('quoted', () => {
+  it('is one word to shlex', () => {
+    expect(quoted('$df')).toBe('$df');
+    expect(quoted('data/rows-1.jsonl')).toBe('data/rows-1.jsonl');
+    expect(quoted('my rows.jsonl')).toBe("'my rows.jsonl'");
+    expect(quoted("it's.csv")).toBe(`'it'"'"'s.csv'`);
   });
 });
 

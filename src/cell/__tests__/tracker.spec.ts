@@ -169,9 +169,27 @@ describe('CellTracker', () => {
     expect(choose(1)!.text).toBe('model: X   # small');
   });
 
-  it('knows that a cell may not be edited', () => {
+  it('leaves alone what may not be edited, and says when that changes', () => {
+    const cell = choose(1)!;
+    let changes = 0;
+    cell.changed.connect(() => changes++);
     shared(1).setMetadata('editable', false);
-    expect(choose(1)!.isEditable).toBe(false);
+    expect(cell.isEditable).toBe(false);
+    expect(changes).toBe(1);
+    cell.replace('data: $other\n');
+    cell.edit([{ path: RATE, value: 0.1 }]);
+    cell.rename('other');
+    expect(shared(1).getSource()).toBe(RUN);
+  });
+
+  it('gives the run another name, as one step to undo', () => {
+    const cell = choose(1)!;
+    cell.rename('other');
+    expect(shared(1).getSource()).toBe(RUN.replace('run', 'other'));
+    expect(cell.header.name).toBe('other');
+    expect(cell.text).toBe('model: X   # small\ndata: $df\n');
+    shared(1).undo();
+    expect(shared(1).getSource()).toBe(RUN);
   });
 });
 

@@ -6,6 +6,8 @@ import {
   applicable,
   changesFor,
   changesOf,
+  changesToLeave,
+  fieldOfFault,
   fieldOfProblem,
   fieldsOf,
   formDataOf,
@@ -190,6 +192,24 @@ describe('search', () => {
     ]);
     expect(found('no such thing')).toEqual([]);
   });
+
+  it('looks into units and choices', () => {
+    const found = (query: string) =>
+      search(fieldsFor({}), query).map(({ key }) => key);
+    expect(found('bfloat16 sdpa')).toEqual([]);
+    expect(found('sdpa')).toEqual(['model.attention']);
+    expect(found('tokens')).toContain('data.max_length');
+  });
+});
+
+describe('a unit', () => {
+  it('is not said where the title says it', () => {
+    expect(field('training.num_train_epochs')).toMatchObject({
+      title: 'Epochs',
+      unit: ''
+    });
+    expect(field('data.max_length').unit).toBe('tokens');
+  });
 });
 
 describe('isChanged', () => {
@@ -242,7 +262,12 @@ describe('withConsequences', () => {
 describe('changesFor', () => {
   const apply = (name: string, text: string) => {
     const document = new ConfigDocument(text);
-    return document.apply(changesFor(preset(name), schema, document.expanded));
+    const presets = recorded.presets.map(({ values }) => values);
+    const { expanded } = document;
+    return document.apply([
+      ...changesToLeave(presets, preset(name), schema, expanded),
+      ...changesFor(preset(name), schema, expanded)
+    ]);
   };
 
   it('writes only what a preset changes', () => {
@@ -253,7 +278,7 @@ describe('changesFor', () => {
     expect(quick.text).toContain('# rows');
     expect(quick.expanded).toEqual({
       data: { train: '$df', max_length: 512 },
-      training: { num_train_epochs: 1, max_steps: 20 },
+      training: { max_steps: 20 },
       samples: { prompts: ['Hello?'] }
     });
   });
@@ -267,6 +292,43 @@ describe('changesFor', () => {
         .filter(field => isChanged(field, over.expanded))
         .map(({ key }) => key)
     ).toEqual(['data.train']);
+  });
+
+  it('leaves what the user set, with comments and brackets', () => {
+    const text =
+      'data: $df\ntraining: {max_steps: 5, learning_rate: 2.0e-4}   # slow\n';
+    expect(apply('low-memory', text)).toBe(
+      'data:\n  train: $df\n  max_length: 512\n' +
+        'training: {max_steps: 5, learning_rate: 2.0e-4, ' +
+        'per_device_train_batch_size: 1, gradient_accumulation_steps: 8, ' +
+        'gradient_checkpointing: true}   # slow\n'
+    );
+    for (const { name } of recorded.presets) {
+      const steps = new ConfigDocument(apply(name, text)).get([
+        'training',
+        'max_steps'
+      ]);
+      expect([name, steps]).toEqual([name, name === 'quick' ? 20 : 5]);
+    }
+  });
+});
+
+describe('fieldOfFault', () => {
+  const values = {
+    model: { name_or_path: './tuned' },
+    data: { train: 'rows.jsonl' }
+  };
+  const of = (where: string, fix = '') =>
+    fieldOfFault(fieldsFor(values), values, { what: '', where, fix })?.key;
+
+  it('finds the field by its key, its value, or what mends it', () => {
+    expect(of('model.name_or_path')).toBe('model.name_or_path');
+    expect(of('data.train: rows.jsonl')).toBe('data.train');
+    expect(of('/home/me/rows.jsonl, line 3')).toBe('data.train');
+    expect(of('/home/me/tuned', 'Check model.name_or_path.')).toBe(
+      'model.name_or_path'
+    );
+    expect(of('/tmp/elsewhere')).toBeUndefined();
   });
 });
 
