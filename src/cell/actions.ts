@@ -51,9 +51,7 @@ export async function runCell(
   { load }: { load: boolean } = { load: false }
 ): Promise<boolean> {
   const notebook = panel.content;
-  const index = notebook.widgets.findIndex(
-    cell => cell.model.sharedModel.getId() === id
-  );
+  const index = indexOf(notebook, id);
   if (index === -1) {
     return false;
   }
@@ -69,13 +67,19 @@ export async function runCell(
 
 /**
  * Load the extension: with the cell of the notebook that does so, or a new one below the active cell, which stays chosen.
+ *
+ * @param before - the id of a cell that the new one is to stand above instead.
  */
-export async function loadExtension(panel: NotebookPanel): Promise<void> {
+export async function loadExtension(
+  panel: NotebookPanel,
+  before?: string
+): Promise<void> {
   const notebook = panel.content;
-  const chosen = notebook.activeCellIndex;
+  const chosen = notebook.activeCell;
   if (findLoadCell(notebook) === -1) {
-    insertSources(notebook, [LOAD_EXTENSION]);
-    notebook.activeCellIndex = chosen;
+    const at = before === undefined ? -1 : indexOf(notebook, before);
+    insertSources(notebook, [LOAD_EXTENSION], at === -1 ? undefined : at);
+    notebook.activeCellIndex = chosen ? notebook.widgets.indexOf(chosen) : 0;
   }
   const loader = findLoadCell(notebook);
   if (loader !== -1) {
@@ -118,13 +122,22 @@ function findLoadCell(notebook: Notebook): number {
   );
 }
 
-/** Insert code cells below the active one, as one step to undo, and choose the last. */
-function insertSources(notebook: Notebook, sources: string[]): string | null {
+function indexOf(notebook: Notebook, id: string): number {
+  return notebook.widgets.findIndex(
+    cell => cell.model.sharedModel.getId() === id
+  );
+}
+
+/** Insert code cells, by default below the active one, as one step to undo, and choose the last. */
+function insertSources(
+  notebook: Notebook,
+  sources: string[],
+  at = notebook.activeCellIndex + 1
+): string | null {
   const shared = notebook.model?.sharedModel;
   if (!shared) {
     return null;
   }
-  const at = notebook.activeCellIndex + 1;
   leaveFocus(notebook);
   const cells = shared.insertCells(
     at,

@@ -9,6 +9,7 @@ import { VERSION } from '../version';
 import { KernelClient } from './client';
 import { KernelClients } from './clients';
 import { Preferences } from './preferences';
+import { helpUnloaded } from './unloaded';
 
 /**
  * Gives each open notebook a client of its kernel.
@@ -43,6 +44,7 @@ export const kernelPlugin: JupyterFrontEndPlugin<IKernelClients> = {
         })
     );
     preferences.changed.connect(() => clients.greet());
+    helpUnloaded(notebooks, trans);
     return clients;
   }
 };

@@ -22,6 +22,25 @@ test.describe('The kernel client', () => {
     await expect.poll(() => status(page)).toBe('ready');
   });
 
+  test('offers to load the extension where a cell needs it', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/unloaded.ipynb`, ['%runs']);
+    await page.notebook.runCell(0);
+    await expect(page.getByText('does not know %runs')).toBeVisible();
+    await page.getByRole('button', { name: 'Load it and run again' }).click();
+    const cells = page.locator(
+      '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell'
+    );
+    await expect(cells.nth(0)).toContainText('%load_ext llmtune_kernel');
+    await expect(cells.nth(1)).toContainText('%runs');
+    await expect(cells.nth(1).locator('.jp-OutputArea-output')).toContainText(
+      /No runs|run/
+    );
+    await expect(cells.nth(1)).not.toContainText('UsageError');
+  });
+
   test('gets answers while a cell is running', async ({ page }) => {
     await page.notebook.runCell(0);
     await expect.poll(() => status(page)).toBe('ready');
