@@ -76,6 +76,7 @@ def test_the_run_is_resolved_in_full(run: Run, workplace: Path) -> None:
     assert resolved["format"] == "messages"
     assert resolved["data"]["train"] == {
         "source": "rows.jsonl",
+        "path": str(workplace / "rows.jsonl"),
         "rows": 12,
         "fingerprint": fingerprint_file(workplace / "rows.jsonl"),
     }
