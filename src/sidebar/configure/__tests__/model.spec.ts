@@ -1,8 +1,10 @@
 import type { NotebookPanel, NotebookTracker } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
+import { NBTestUtils } from '@jupyterlab/notebook/lib/testutils';
 import { nullTranslator } from '@jupyterlab/translation';
 
 import { Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
 
 import {
   focus,
@@ -19,6 +21,7 @@ import {
 import { KernelClient } from '../../../kernel/client';
 import { KernelClients } from '../../../kernel/clients';
 import type { IVariable } from '../../../kernel/protocol';
+import { PageDraftStore } from '../draftStore';
 import { ConfigureModel } from '../model';
 import { recorded } from './recorded';
 
@@ -51,6 +54,8 @@ const WRONG = {
   ],
   config: null
 };
+
+const SUMMARY = { name: 'run', state: 'finished', started: 1 };
 
 const RIGHT = { ok: true, problems: [], config: {} };
 
@@ -134,6 +139,16 @@ describe('ConfigureModel', () => {
   const choose = (index: number) => {
     panel.content.activeCellIndex = index;
   };
+  const shared = (index: number) => panel.model!.sharedModel.getCell(index);
+
+  /** The kernel finds the configuration right, and looks at the data. */
+  async function planned(inspection: object): Promise<void> {
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    comm().reply('inspect', inspection);
+    await settle();
+  }
 
   it('asks nothing before it is shown, and nothing more when it is hidden', async () => {
     const before = comm().sent.length;
@@ -278,6 +293,148 @@ describe('ConfigureModel', () => {
     expect(model.messages['data.train']).toEqual(['No rows. Add one.']);
   });
 
+  it('shows no plan of another cell, of an empty or of a wrong configuration', async () => {
+    shared(2).setSource('%%finetune other\ndata: $other\n');
+    await show();
+    choose(1);
+    await planned({ steps: 60, notices: [] });
+    expect(model.plan).toMatchObject({ isOld: false, isComputing: false });
+    choose(2);
+    expect(model.plan).toBeNull();
+    choose(0);
+    expect(model.plan).toBeNull();
+    choose(1);
+    expect(model.plan?.inspection?.steps).toBe(60);
+    model.change([{ path: RATE, value: -1 }]);
+    expect(model.plan).toMatchObject({ isOld: true });
+    await pause(0.4);
+    comm().reply('validate', WRONG);
+    await settle();
+    expect(model.plan).toBeNull();
+    expect(model.canRun).toBe(false);
+    expect(model.obstacle?.key).toBe('training.learning_rate');
+    choose(2);
+    expect(model.problems).toEqual([]);
+  });
+
+  it('says what the kernel found of one cell only there', async () => {
+    shared(2).setSource('%%finetune other\nmodel: Y\ndata: $df\n');
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    const { id } = comm().request('inspect');
+    const fault = { what: 'No X.', where: 'model.name_or_path', fix: '' };
+    comm().receive({ id, type: 'error', error: fault });
+    await settle();
+    expect(model.messages).toEqual({ 'model.name_or_path': ['No X.'] });
+    choose(2);
+    expect(model.plan).toBeNull();
+    expect(model.messages).toEqual({});
+  });
+
+  it('looks at the data again when a cell has changed the variable', async () => {
+    await show();
+    choose(1);
+    await planned({ steps: 60, notices: [] });
+    const ran = async (variables: IVariable[]) => {
+      const notebook = panel.content;
+      (NotebookActions.executed as Signal<any, any>).emit({ notebook });
+      await settle();
+      comm().reply('variables', variables);
+      await pause(1.1);
+    };
+    await ran([DF, { ...DF, name: 'another' }]);
+    expect(count('inspect')).toBe(1);
+    await ran([{ ...DF, rows: 5 }]);
+    expect(count('inspect')).toBe(2);
+    expect(model.plan).toMatchObject({ isOld: true, isComputing: true });
+    comm().reply('inspect', { steps: 30, notices: [] });
+    await settle();
+    expect(model.plan).toMatchObject({ isOld: false, isComputing: false });
+  });
+
+  it('offers no variables of another notebook', async () => {
+    await show();
+    expect(model.facts.variables).toEqual([DF]);
+    focus(other);
+    expect(model.facts.variables).toBeNull();
+    contexts.get(panel)!.restart();
+    focus(panel);
+    expect(model.facts.variables).toEqual([DF]);
+    focus(other);
+    expect(model.facts.variables).toBeNull();
+  });
+
+  it('leaves a cell alone that may not be edited', async () => {
+    shared(1).setMetadata('editable', false);
+    await show();
+    choose(1);
+    expect(model.edited.canReplace).toBe(false);
+    model.edited.replace('data: $other\n');
+    expect(sources(panel)[1]).toBe(RUN);
+    shared(1).deleteMetadata('editable');
+    expect(model.edited.canReplace).toBe(true);
+  });
+
+  it('shows what a cell said last while it cannot be read', async () => {
+    await show();
+    choose(1);
+    shared(1).setSource('%%finetune run\ndata: {$df\n');
+    expect(model.values).toEqual({
+      model: { name_or_path: 'X' },
+      data: { train: '$df' }
+    });
+    expect(model.canRun).toBe(false);
+    expect(model.plan).toBeNull();
+  });
+
+  it('gives an edit back to its cell when that can be read again', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }], true);
+    shared(1).setSource('%%finetune run\ndata: {$df\n');
+    choose(2);
+    await pause(0.5);
+    expect(sources(panel)[1]).toBe('%%finetune run\ndata: {$df\n');
+    shared(1).setSource(RUN);
+    choose(1);
+    expect(model.edited.document.get(RATE)).toBe(0.1);
+    await pause(0.5);
+    expect(sources(panel)[1]).toContain('learning_rate: 0.1');
+  });
+
+  it('writes nothing into a cell that has become another kind', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }], true);
+    shared(1).setSource('print(1)');
+    await pause(0.5);
+    expect(sources(panel)[1]).toBe('print(1)');
+  });
+
+  it('writes what is typed before the page goes', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: RATE, value: 0.1 }], true);
+    window.dispatchEvent(new Event('beforeunload'));
+    expect(sources(panel)[1]).toContain('learning_rate: 0.1');
+  });
+
+  it('brings the values of a method back with it', async () => {
+    await show();
+    choose(1);
+    model.change([{ path: ['method', 'r'], value: 64 }]);
+    model.change([{ path: ['method', 'type'], value: 'full' }]);
+    expect(model.edited.document.expanded.method).toEqual({ type: 'full' });
+    model.change([{ path: ['method', 'type'], value: 'lora' }]);
+    expect(model.edited.document.expanded.method).toEqual({
+      type: 'lora',
+      r: 64
+    });
+  });
+
   it('says when a variable has changed or gone since it was chosen', async () => {
     await show();
     choose(1);
@@ -338,6 +495,41 @@ describe('ConfigureModel', () => {
     expect(model.edited.cell?.header.name).toBe('run3');
   });
 
+  it('gives a cell whose name a run has the next free one before it runs', async () => {
+    // Which running it would otherwise make a step to undo.
+    shared(1).setMetadata('trusted', true);
+    await show();
+    choose(1);
+    const runs = { type: 'runs', removed: [], runs: [SUMMARY] };
+    expect(model.nextName).toBeNull();
+    comm().receive(runs);
+    expect(model.nextName).toBe('run2');
+    const done = model.run();
+    const again = model.run();
+    await settle();
+    expect(count('runs')).toBe(1);
+    comm().reply('runs', [SUMMARY]);
+    await Promise.all([done, again]);
+    expect(sources(panel)[1]).toBe(RUN.replace('run', 'run2'));
+    expect(model.nextName).toBeNull();
+    shared(1).undo();
+    expect(sources(panel)[1]).toBe(RUN);
+    shared(1).setSource(RUN.replace('run', 'run --resume old'));
+    expect(model.nextName).toBeNull();
+  });
+
+  it('inserts one cell, however often it is clicked', async () => {
+    await show();
+    choose(2);
+    model.change([{ path: ['data', 'train'], value: '$df' }]);
+    const before = sources(panel).length;
+    const clicks = [model.insert(), model.run(), model.insert()];
+    await settle();
+    comm().reply('runs', []);
+    await Promise.all(clicks);
+    expect(sources(panel)).toHaveLength(before + 2);
+  });
+
   it('begins a draft as the settings say, until the user edits it', async () => {
     settings.composite = { defaultPreset: 'quick', onKernelExit: 'stop' };
     await show();
@@ -368,26 +560,91 @@ describe('ConfigureModel', () => {
     expect(Object.keys(model.saved)).toEqual(['other']);
   });
 
-  it('keeps a draft in the store, and takes it from there', async () => {
-    const kept = new Map<string, string>();
-    const store = {
-      fetch: async (id: string) => kept.get(id),
-      save: async (id: string, text: string) => kept.set(id, text),
-      remove: async (id: string) => kept.delete(id)
-    };
-    const create = () =>
-      new ConfigureModel(
-        { clients, settings: null, trans, state: store },
+  describe('with a store', () => {
+    let kept: Map<string, string>;
+    const TRAIN = { path: ['data', 'train'], value: '$df' };
+
+    beforeEach(() => {
+      kept = new Map();
+    });
+
+    /** As after a reload of the page. */
+    async function create(): Promise<ConfigureModel> {
+      const state = {
+        fetch: async (id: string) => kept.get(id),
+        save: async (id: string, text: string) => kept.set(id, text),
+        remove: async (id: string) => kept.delete(id)
+      };
+      const made = new ConfigureModel(
+        { clients, settings: null, trans, state },
         cells
       );
-    const first = create();
-    await settle();
-    first.change([{ path: ['data', 'train'], value: '$df' }]);
-    first.dispose();
-    const second = create();
-    await settle();
-    expect(second.edited.text).toBe('data: $df');
-    second.dispose();
+      await settle();
+      return made;
+    }
+
+    it('keeps a draft, and takes it from there', async () => {
+      const first = await create();
+      first.change([TRAIN]);
+      first.dispose();
+      const second = await create();
+      expect(second.edited.text).toBe('data: $df');
+      second.dispose();
+    });
+
+    it('keeps none that was taken back', async () => {
+      const first = await create();
+      first.change([TRAIN]);
+      first.edited.draft.undo();
+      first.dispose();
+      const second = await create();
+      expect(second.edited.text).toBe('');
+      second.dispose();
+    });
+
+    it('keeps one draft for all views of a notebook', async () => {
+      const view = NBTestUtils.createNotebookPanel(panel.context as any);
+      Widget.attach(view, document.body);
+      await notebooks.add(view);
+      const first = await create();
+      first.change([TRAIN]);
+      focus(view);
+      expect(cells.panel).toBe(view);
+      expect(first.edited.text).toBe('data: $df');
+      first.dispose();
+      focus(panel);
+      view.dispose();
+    });
+
+    it('lets a draft go along with the notebook when that is renamed', async () => {
+      const first = await create();
+      first.change([TRAIN]);
+      const [old] = kept.keys();
+      const { context } = panel;
+      (context as any)._path = 'renamed.ipynb';
+      (context.pathChanged as Signal<any, string>).emit('renamed.ipynb');
+      expect([...kept]).toEqual([
+        [expect.stringMatching(/renamed\.ipynb$/), 'data: $df']
+      ]);
+      expect(kept.has(old)).toBe(false);
+      first.dispose();
+    });
+  });
+});
+
+describe('PageDraftStore', () => {
+  it('has what was saved just before the page was reloaded', async () => {
+    // JupyterLab's store does not come to write it.
+    const slow = {
+      fetch: async () => undefined,
+      save: () => new Promise(() => undefined),
+      remove: async () => undefined
+    };
+    const create = () => new PageDraftStore(slow, sessionStorage, '/');
+    void create().save('draft', 'data: $df');
+    expect(await create().fetch('draft')).toBe('data: $df');
+    await create().remove('draft');
+    expect(await create().fetch('draft')).toBeUndefined();
   });
 });
 
