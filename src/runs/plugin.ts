@@ -65,6 +65,7 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
           JSONExt.deepEqual(asJSON(tab.content.args), asJSON(wanted))
         );
         const tab = open ?? (await create(wanted));
+        tab.toggleClass('jp-mod-below', area === 'down');
         if (!tab.isAttached) {
           app.shell.add(tab, area, { type: 'Fine-tuning run' });
         }

@@ -57,6 +57,8 @@ test('In Notebook 7 the sidebar stands on the right and writes cells', async ({
     const tab = page.locator('.jp-llmtune-run');
     await expect(tab.getByRole('heading', { name: /^shown/ })).toBeVisible();
     await expect(tab.getByRole('tab', { name: 'Samples' })).toBeVisible();
+    const box = await tab.boundingBox();
+    expect(box!.height).toBeGreaterThan(250);
     await page.screenshot({ path: 'artefacts/run-notebook7.png' });
   });
 });
