@@ -27,7 +27,9 @@ test.describe('The kernel client', () => {
     tmpPath
   }) => {
     await openNotebook(page, `${tmpPath}/unloaded.ipynb`, ['%runs']);
-    await page.notebook.runCell(0);
+    await page.evaluate(() =>
+      (window as any).jupyterapp.commands.execute('notebook:run-cell')
+    );
     await expect(page.getByText('does not know %runs')).toBeVisible();
     await page.getByRole('button', { name: 'Load it and run again' }).click();
     const cells = page.locator(
