@@ -9,7 +9,6 @@ import pytest
 from llmtune_kernel.config import LoraMethod, RunConfig, config_from_dict
 from llmtune_kernel.config.presets import PRESETS
 
-
 METHOD = {"method.type", "method.r", "method.lora_alpha", "method.use_rslora"}
 
 

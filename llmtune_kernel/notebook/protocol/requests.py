@@ -191,7 +191,9 @@ class RunOutput(Message):
 
     id: str
     run: str
-    began: float = Field(description="Unix time of the first event of the run: another of its name is not meant.")
+    began: float = Field(
+        description="Unix time of the first event of the run: another of its name is not meant."
+    )
 
 
 class RunOutputs(Message):
