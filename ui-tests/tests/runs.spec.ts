@@ -87,6 +87,52 @@ test('Runs are compared, and outlive their kernel', async ({
     });
     await expect(row.getByText('stopped')).toBeVisible({ timeout: MINUTE });
   });
+
+  await test.step('a tab follows its run to another name, and its configuration becomes a cell of a free one', async () => {
+    await runs.getByRole('row', { name: /^first/ }).click();
+    await page.notebook.activate('runs.ipynb');
+    await page.keyboard.press('ControlOrMeta+Alt+o');
+    const tab = page.locator('.jp-llmtune-run:visible');
+    await expect(tab.getByRole('heading', { name: /^first/ })).toBeVisible();
+    await runs.getByRole('row', { name: /^first/ }).click();
+    await page.keyboard.press('F2');
+    await page.locator('.jp-llmtune-edit-value').fill('run');
+    await page
+      .locator('.jp-Dialog')
+      .getByRole('button', { name: 'Save' })
+      .click();
+    await expect(tab.getByRole('heading', { name: /^run / })).toBeVisible();
+    await expect(
+      page.getByRole('tab', { name: 'run', exact: true })
+    ).toBeVisible();
+    await tab.getByRole('tab', { name: 'Configuration' }).click();
+    await tab.getByRole('button', { name: 'Insert as cell' }).click();
+    await expect(
+      page.locator('.jp-Cell', { hasText: '%%finetune run2' })
+    ).toBeVisible();
+  });
+});
+
+test('A question that is typed from the palette is there again after a reload', async ({
+  page,
+  tmpPath
+}) => {
+  await openNotebook(page, `${tmpPath}/asks.ipynb`, [LOAD]);
+  await page.notebook.runCell(0);
+  const box = page.getByRole('textbox', { name: 'Message' });
+  await page.menu.clickMenuItem('View>Activate Command Palette');
+  await page.locator('.lm-CommandPalette-input').fill('Ask in the Playground');
+  await page.keyboard.press('Enter');
+  await expect(box).toBeFocused();
+  await page.keyboard.type('Who are');
+  // JupyterLab writes its state a while later.
+  await page.waitForTimeout(3000);
+  await page.reload({ waitForIsReady: false });
+  await page.getByRole('tab', { name: 'asks.ipynb' }).click();
+  await expect(async () => {
+    await page.keyboard.press('ControlOrMeta+Alt+y');
+    await expect(box).toHaveValue('Who are', { timeout: 2000 });
+  }).toPass({ timeout: MINUTE });
 });
 
 const MINUTE = 60_000;
