@@ -70,6 +70,13 @@ test.describe('The form and the cell', () => {
     await setSource(page, 1, RUN.replace('data: $rows', 'data: {$rows'));
     await expect(form.getByText(/^Line \d+ cannot be read/)).toBeVisible();
     await expect(field('Maximum steps')).not.toBeEditable();
+    // What it said last stays on the page.
+    await expect(field('Maximum steps')).toHaveValue('-5');
+    await form.evaluate(node => node.scrollTo(0, node.scrollHeight));
+    await expect(form.getByText(/^Line \d+ cannot be read/)).toBeInViewport();
+    await expect(
+      form.getByText('The configuration cannot be read.')
+    ).toBeVisible();
     await page.screenshot({ path: 'artefacts/sidebar-unreadable.png' });
     await setSource(page, 1, RUN);
     await expect(form.getByText(/cannot be read/)).toHaveCount(0);
@@ -89,6 +96,56 @@ test.describe('The form and the cell', () => {
       .poll(() => source(page, 3))
       .toMatch(/^%%finetune run\d*\ndata: \$others$/);
     expect(await source(page, 1)).toBe(RUN);
+    await expect(page.locator('.jp-Notebook :focus')).toHaveCount(0);
+  });
+
+  test('are run once by a double click, and again under the next name', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await page.locator('.jp-CodeCell').nth(2).locator('.cm-content').click();
+    await field('Training data').fill('$others');
+    await field('Training data').press('Tab');
+    const run = form.getByRole('button', { name: 'Run', exact: true });
+    await run.dblclick();
+    await expect.poll(() => source(page, 3)).toMatch(/^%%finetune run\d*\n/);
+    const [name] = (await source(page, 3)).match(/run\d*/)!;
+    await expect(form.getByText(/^The next run of it is named/)).toBeVisible();
+    await expect(page.locator('.jp-CodeCell')).toHaveCount(4);
+    await expect(run).toBeFocused();
+    await run.click();
+    await expect
+      .poll(() => source(page, 3))
+      .not.toMatch(new RegExp(`^%%finetune ${name}\n`));
+    await expect(page.locator('.jp-CodeCell')).toHaveCount(4);
+    await expect(page.locator('.jp-Notebook')).not.toContainText(
+      'exists already'
+    );
+  });
+
+  test('keep a saved configuration until the user says so', async ({
+    page
+  }) => {
+    const { form } = sidebar(page);
+    const dialog = page.locator('.jp-Dialog');
+    const save = async () => {
+      await form.getByRole('button', { name: 'Save as preset…' }).click();
+      await dialog.getByRole('textbox').fill('mine');
+      await dialog.getByRole('button', { name: 'Ok' }).click();
+    };
+    await form.locator('summary', { hasText: 'Save and load' }).click();
+    await form.locator('summary', { hasText: 'Presets' }).click();
+    await save();
+    const remove = form.getByRole('button', {
+      name: 'Delete the saved configuration mine'
+    });
+    await expect(remove).toBeVisible();
+    await save();
+    await expect(dialog).toContainText('Replace the saved configuration mine?');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await remove.click();
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await expect(remove).toHaveCount(0);
   });
 });
 
