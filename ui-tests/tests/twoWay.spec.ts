@@ -123,6 +123,31 @@ test.describe('The form and the cell', () => {
     );
   });
 
+  test('keep the search, the place of the keyboard, and take a folder for the model', async ({
+    page,
+    tmpPath
+  }) => {
+    const { form, field } = sidebar(page);
+    const search = form.getByPlaceholder('Search the settings');
+    await search.fill('maximum steps');
+    const reset = form.getByRole('button', { name: 'Reset Maximum steps' });
+    await reset.focus();
+    await page.keyboard.press('Enter');
+    await expect(reset).toHaveCount(0);
+    await expect(field('Maximum steps')).toBeFocused();
+    await page.notebook.selectCells(2);
+    await expect(form.getByText('Draft, not in a cell yet')).toBeVisible();
+    await expect(search).toHaveValue('maximum steps');
+    await search.fill('');
+
+    await page.contents.createDirectory(`${tmpPath}/tuned`);
+    await form.getByRole('button', { name: 'Folder…' }).click();
+    const dialog = page.locator('.jp-Dialog');
+    await dialog.getByText('tuned').click();
+    await dialog.locator('.jp-mod-accept').click();
+    await expect(field('Model')).toHaveValue('./tuned');
+  });
+
   test('keep a saved configuration until the user says so', async ({
     page
   }) => {

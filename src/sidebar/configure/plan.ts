@@ -99,7 +99,10 @@ export class RunPlan implements IDisposable {
     if (this._isDisposed) {
       return;
     }
-    this._keep(client, found);
+    // What a kernel that went away could not tell is no fault of the configuration.
+    if (!found.fault || client.status.kind === 'ready') {
+      this._keep(client, found);
+    }
     const wanted = this._wanted.get(client);
     this._wanted.delete(client);
     this._changed.emit();

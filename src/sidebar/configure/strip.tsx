@@ -12,7 +12,8 @@ export function BeforeRun(): JSX.Element {
   const { context, model } = useFormState();
   const { trans } = context;
   const { plan } = model;
-  const count = (plan?.inspection?.notices.length ?? 0) + (plan?.fault ? 1 : 0);
+  const notices = plan?.isOld ? 0 : (plan?.inspection?.notices.length ?? 0);
+  const count = notices + (plan?.fault ? 1 : 0);
   return (
     <section
       className="jp-llmtune-before"
@@ -65,6 +66,9 @@ function Short(): JSX.Element {
   if (!inspection) {
     return <>{model.source ? '' : trans.__('Choose the training data.')}</>;
   }
+  if (plan.isOld) {
+    return <></>;
+  }
   const { steps, seconds, memory } = inspection;
   return (
     <>
@@ -88,7 +92,7 @@ function Found(props: { inspection: IInspection }): JSX.Element {
     <div className={isOld ? 'jp-mod-old' : ''}>
       {isOld && (
         <div className="jp-llmtune-help">
-          {trans.__('Of the configuration before its last change:')}
+          {trans.__('From before the last change:')}
         </div>
       )}
       <Facts inspection={inspection} />

@@ -61,6 +61,11 @@ function Data(props: {
   return (
     <>
       {plan?.fault && <FaultMessage fault={plan.fault} />}
+      {plan?.inspection && plan.isOld && (
+        <p className="jp-llmtune-hint" role="status">
+          {trans.__('From before the last change:')}
+        </p>
+      )}
       {plan?.inspection ? (
         <Summary inspection={plan.inspection} trans={trans} />
       ) : (

@@ -355,6 +355,17 @@ describe('ConfigureModel', () => {
     expect(model.plan).toMatchObject({ isOld: false, isComputing: false });
   });
 
+  it('takes a kernel that goes away for no fault of the configuration', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    contexts.get(panel)!.restart();
+    await settle();
+    expect(model.plan).toBeNull();
+  });
+
   it('offers no variables of another notebook', async () => {
     await show();
     expect(model.facts.variables).toEqual([DF]);
