@@ -29,7 +29,9 @@ test.describe('The sidebar', () => {
 
   test('asks for a notebook where none is open', async ({ page }) => {
     const sidebar = await open(page);
-    await expect(sidebar.getByText('Open a notebook')).toBeVisible();
+    await expect(
+      sidebar.getByText('Open a notebook to fine-tune')
+    ).toBeVisible();
     await screenshot(page, 'no-notebook');
     await sidebar
       .getByRole('button', { name: 'New notebook from the quickstart' })
@@ -71,7 +73,9 @@ test.describe('The sidebar', () => {
       const { currentWidget } = (window as any).jupyterapp.shell;
       await currentWidget.sessionContext.shutdown();
     });
-    await expect(sidebar.getByText('has no kernel')).toBeVisible();
+    await expect(
+      sidebar.getByText('This notebook has no kernel.', { exact: true })
+    ).toBeVisible();
     await expect(
       sidebar.getByRole('button', { name: 'Select a kernel' })
     ).toBeVisible();
