@@ -195,6 +195,21 @@ describe('PlaygroundModel', () => {
     expect(contents(0)).toEqual(['Hello?', 'Ahoy.']);
   });
 
+  it('hears an answer to its end although another notebook is shown meanwhile', async () => {
+    model.watch();
+    model.addColumn(BASE);
+    model.addColumn(RUN);
+    const sending = send('Hello?');
+    await settle();
+    model.unwatch();
+    await answer('Hi.');
+    await answer('Ahoy.');
+    await sending;
+    expect(contents(0)).toEqual(['Hello?', 'Hi.']);
+    expect(contents(1)).toEqual(['Hello?', 'Ahoy.']);
+    expect(kernel.comm.request('cancel')).toBeUndefined();
+  });
+
   it('is the same again from its state', async () => {
     model.addColumn(RUN);
     const first = send('Hello?');
