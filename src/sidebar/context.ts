@@ -2,12 +2,12 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
-import type { IStateDB } from '@jupyterlab/statedb';
 import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import type { ISignal } from '@lumino/signaling';
 
 import type { IKernelClients } from '../tokens';
+import type { IStateStore } from './store';
 
 /**
  * What the sections of the sidebar share.
@@ -18,8 +18,8 @@ export interface ISidebarContext {
   readonly clients: IKernelClients;
   /** The user's settings of the sidebar; null where JupyterLab has none. */
   readonly settings: ISettingRegistry.ISettings | null;
-  /** Keeps drafts over a reload of the page. */
-  readonly state: IStateDB | null;
+  /** Keeps what is typed over a reload of the page. */
+  readonly state: IStateStore | null;
   readonly fileBrowser: IDefaultFileBrowser | null;
   readonly translator: ITranslator;
   readonly trans: TranslationBundle;

@@ -6,6 +6,8 @@ import { JSONExt } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
+import type { IStateStore } from './store';
+
 /**
  * What a user did in a section, which a reload of the page shall not lose.
  */
@@ -14,15 +16,6 @@ export interface IKept extends IDisposable {
   readonly state: ReadonlyPartialJSONObject;
   readonly changed: ISignal<this, void>;
   restore(state: ReadonlyPartialJSONObject): void;
-}
-
-/**
- * Where states are kept by id; JupyterLab's `IStateDB` is one.
- */
-export interface IStateStore {
-  fetch(id: string): Promise<unknown>;
-  save(id: string, state: ReadonlyPartialJSONObject): Promise<unknown>;
-  remove(id: string): Promise<unknown>;
 }
 
 /**

@@ -16,6 +16,8 @@ import { Widget } from '@lumino/widgets';
 
 import type { IKernelClients } from '../tokens';
 import type { ISidebarContext } from './context';
+import type { IStateStore } from './store';
+import { PageStore } from './store';
 import type { Deeds } from './deeds';
 
 /**
@@ -28,7 +30,13 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     this.clients = options.clients;
     this.notebooks = options.notebooks;
     this.fileBrowser = options.fileBrowser;
-    this.state = options.state;
+    this.state =
+      options.state &&
+      new PageStore(
+        options.state,
+        window.sessionStorage,
+        options.app.serviceManager.serverSettings.baseUrl
+      );
     this.translator = options.translator;
     this.trans = options.trans;
     this._loadSettings = options.loadSettings;
@@ -43,7 +51,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
   readonly clients: IKernelClients;
   readonly notebooks: INotebookTracker;
   readonly fileBrowser: IDefaultFileBrowser | null;
-  readonly state: IStateDB | null;
+  readonly state: IStateStore | null;
   readonly translator: ITranslator;
   readonly trans: TranslationBundle;
 

@@ -2,7 +2,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { Draft } from './draft';
-import type { IDraftStore } from './draftStore';
+import type { IStateStore } from '../store';
 
 /**
  * The draft of each notebook, shared by all its views.
@@ -11,7 +11,7 @@ export class Drafts {
   /**
    * @param store - keeps drafts when the page is reloaded.
    */
-  constructor(private readonly _store: IDraftStore | null) {}
+  constructor(private readonly _store: IStateStore | null) {}
 
   of({ context }: NotebookPanel): Draft {
     let draft = this._drafts.get(context);
@@ -32,7 +32,7 @@ export class Drafts {
 async function keep(
   draft: Draft,
   context: DocumentRegistry.Context,
-  store: IDraftStore
+  store: IStateStore
 ): Promise<void> {
   let key = storeKey(context.path);
   const text = await store.fetch(key);

@@ -14,7 +14,7 @@ import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationText } from './draft';
 import { Draft } from './draft';
 import { Drafts } from './drafts';
-import type { IDraftStore } from './draftStore';
+import type { IStateStore } from '../store';
 
 /**
  * The configuration that the form shows and edits: that of the chosen cell, or the draft of the current notebook.
@@ -25,7 +25,7 @@ export class EditedConfiguration implements IDisposable {
   /**
    * @param store - keeps drafts when the page is reloaded.
    */
-  constructor(cells: CellTracker, store: IDraftStore | null = null) {
+  constructor(cells: CellTracker, store: IStateStore | null = null) {
     this._cells = cells;
     this._drafts = new Drafts(store);
     cells.currentChanged.connect(this._follow, this);

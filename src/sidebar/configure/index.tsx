@@ -7,8 +7,6 @@ import type { CellTracker } from '../../cell/tracker';
 import type { ISidebarContext } from '../context';
 import { FaultMessage } from '../fault';
 import { whileShown } from '../shown';
-import type { IDraftStore } from './draftStore';
-import { PageDraftStore } from './draftStore';
 import type { IField, IGroup } from './fields';
 import { groupsOf, isChanged, search } from './fields';
 import { Fields } from './form';
@@ -24,9 +22,7 @@ export class ConfigureSection extends ReactWidget {
   constructor(context: ISidebarContext, cells: CellTracker) {
     super();
     this._context = context;
-    const { clients, settings, trans } = context;
-    const state = storeOf(context);
-    this.model = new ConfigureModel({ clients, settings, trans, state }, cells);
+    this.model = new ConfigureModel(context, cells);
     this.id = 'jp-llmtune-configure';
     this.title.label = context.trans.__('Configure');
     this.addClass('jp-llmtune-configure');
@@ -53,11 +49,6 @@ export class ConfigureSection extends ReactWidget {
   readonly model: ConfigureModel;
 
   private readonly _context: ISidebarContext;
-}
-
-function storeOf({ app, state }: ISidebarContext): IDraftStore | null {
-  const { baseUrl } = app.serviceManager.serverSettings;
-  return state && new PageDraftStore(state, window.sessionStorage, baseUrl);
 }
 
 function Configure(props: {

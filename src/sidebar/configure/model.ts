@@ -14,7 +14,7 @@ import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationProblem } from '../../kernel/protocol';
 import type { IKernelClient, IRunList } from '../../tokens';
 import type { ISidebarContext } from '../context';
-import type { IDraftStore } from './draftStore';
+import type { IStateStore } from '../store';
 import { EditedConfiguration } from './edited';
 import { KernelFacts } from './facts';
 import type { IField, Values } from './fields';
@@ -600,7 +600,7 @@ export namespace ConfigureModel {
   export type IContext = Pick<
     ISidebarContext,
     'clients' | 'settings' | 'trans'
-  > & { readonly state: IDraftStore | null };
+  > & { readonly state: IStateStore | null };
 }
 
 /** A problem as the kernel says it, without its place. */

@@ -21,7 +21,6 @@ import {
 import { KernelClient } from '../../../kernel/client';
 import { KernelClients } from '../../../kernel/clients';
 import type { IVariable } from '../../../kernel/protocol';
-import { PageDraftStore } from '../draftStore';
 import { ConfigureModel } from '../model';
 import { recorded } from './recorded';
 
@@ -636,22 +635,6 @@ describe('ConfigureModel', () => {
       expect(kept.has(old)).toBe(false);
       first.dispose();
     });
-  });
-});
-
-describe('PageDraftStore', () => {
-  it('has what was saved just before the page was reloaded', async () => {
-    // JupyterLab's store does not come to write it.
-    const slow = {
-      fetch: async () => undefined,
-      save: () => new Promise(() => undefined),
-      remove: async () => undefined
-    };
-    const create = () => new PageDraftStore(slow, sessionStorage, '/');
-    void create().save('draft', 'data: $df');
-    expect(await create().fetch('draft')).toBe('data: $df');
-    await create().remove('draft');
-    expect(await create().fetch('draft')).toBeUndefined();
   });
 });
 
