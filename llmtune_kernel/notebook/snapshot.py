@@ -23,7 +23,7 @@ def static_outputs(progress: Progress, curves: Curves, directory: RunDirectory) 
     """For each output of the display what it becomes: `panel`, `chart` and `samples`."""
     return {
         "panel": _panel(progress, directory),
-        "chart": _chart(curves, progress.name),
+        "chart": _chart(curves, progress),
         "samples": _samples(progress),
     }
 
@@ -56,13 +56,15 @@ def _panel(progress: Progress, directory: RunDirectory) -> Bundle:
     return {"text/html": "".join(html), "text/plain": _plain(progress, rows)}
 
 
-def _chart(curves: Curves, title: str) -> Bundle:
+def _chart(curves: Curves, progress: Progress) -> Bundle:
     loss = curves.train.column("loss")
     if not loss.size:
         return _NOTHING
+    # A page draws a plotly figure once, whatever takes its place: not while there is more to come.
+    figure = {"application/vnd.plotly.v1+json": plotly_figure(curves)} if progress.over else {}
     return {
-        "application/vnd.plotly.v1+json": plotly_figure(curves),
-        "text/html": svg_chart(curves, title),
+        **figure,
+        "text/html": svg_chart(curves, progress.name),
         "text/plain": _n(
             "loss {first} → {last} in {count} logged steps",
             "loss {first} → {last} in {count} logged steps",

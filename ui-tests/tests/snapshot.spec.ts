@@ -106,6 +106,8 @@ test('A live output whose kernel went says how to see the run, then where it sta
   await page.notebook.runCell(0);
   await expect(cell.getByText('%attach left', { exact: true })).toBeVisible();
   await expect(cell.getByText(/\d+ of 4,000/)).toBeVisible();
+  // JupyterLab would not draw the figure of the end over one of before.
+  await expect(cell.locator('.jp-RenderedPlotly')).toHaveCount(0);
 
   const code = 'import llmtune_kernel; llmtune_kernel.attach("left").stop()';
   await page.evaluate(async code => {
@@ -119,6 +121,7 @@ test('A live output whose kernel went says how to see the run, then where it sta
   await restart();
   await page.notebook.runCell(0);
   await expect(cell.getByText('%finetune --resume left')).toBeVisible();
+  await expect(cell.locator('.jp-RenderedPlotly')).toBeVisible();
   await page.screenshot({ path: 'artefacts/snapshot-left.png' });
 });
 
