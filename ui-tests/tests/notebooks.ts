@@ -54,6 +54,19 @@ export async function openWithoutKernel(
     const plugins = (window as any).jupyterapp.pluginRegistry._plugins;
     const documents = plugins.get('@jupyterlab/docmanager-extension:manager');
     const preference = { shouldStart: false, canStart: false };
-    documents.service.open(path, 'Notebook', undefined, undefined, preference);
+    const { service } = documents;
+    const panel = service.open(
+      path,
+      'Notebook',
+      undefined,
+      undefined,
+      preference
+    );
+    await panel.revealed;
+    await panel.sessionContext.ready;
+    // JupyterLab 4.4 knows no such preference.
+    if (panel.sessionContext.session) {
+      await panel.sessionContext.shutdown();
+    }
   }, path);
 }
