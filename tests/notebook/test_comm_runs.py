@@ -117,6 +117,10 @@ def test_a_watch_that_is_ended_before_it_began_does_not_begin(kernel: Kernel, pa
     )
     shutil.rmtree(slow.path)
     kernel.wait(lambda: kernel.text(kernel.run(WATCHES)).strip() == "0", timeout=10)
+    # The reply to `unwatch` was the last word: no list of runs follows it.
+    told = len(pushed(kernel, page))
+    kernel.run("import time\ntime.sleep(2.5)")
+    assert len(pushed(kernel, page)) == told
 
 
 def test_a_runs_folder_that_cannot_be_read_is_the_answer_to_watch(kernel: Kernel, page: str) -> None:
