@@ -9,7 +9,7 @@ from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
-from llmtune_kernel.data.sources import READERS, find_file
+from llmtune_kernel.data.files import READERS, find_file
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.launch import launch, own_configuration

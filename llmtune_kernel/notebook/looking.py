@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError, read_config
-from llmtune_kernel.data.sources import fingerprint_file
+from llmtune_kernel.data.files import fingerprint_file
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.notices import notices

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.data.sources import Snapshot, describe_value, find_file, snapshot_variable
+from llmtune_kernel.data.files import find_file
+from llmtune_kernel.data.variables import Snapshot, describe_value, snapshot_variable
 from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData

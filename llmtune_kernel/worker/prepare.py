@@ -11,7 +11,7 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.data.encoding import EncodedRows, encode_rows, split_rows
-from llmtune_kernel.data.sources import fingerprint_file, read_rows
+from llmtune_kernel.data.files import fingerprint_file, read_rows
 
 OnProgress = Callable[[int, int], None]
 

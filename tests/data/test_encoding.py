@@ -13,7 +13,7 @@ import templates
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.encoding import encode_rows, split_rows
-from llmtune_kernel.data.sources import read_rows
+from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.summary import histogram, summarise, trained_spans
 from llmtune_kernel.data.template import IGNORED
 from llmtune_kernel.examples import dataset_path

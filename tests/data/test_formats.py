@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.formats import (
     Conversation,
     PlainText,
@@ -16,7 +17,6 @@ from llmtune_kernel.data.formats import (
     recognise,
     to_example,
 )
-from llmtune_kernel.data.sources import read_rows
 from llmtune_kernel.data.turns import RowProblem
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.sources import describe_value, fingerprint_file, read_rows, snapshot_variable
+from llmtune_kernel.data.files import fingerprint_file, read_rows
+from llmtune_kernel.data.variables import describe_value, snapshot_variable
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -191,7 +192,7 @@ def test_what_holds_no_rows_is_not_described(value: Any) -> None:
 
 
 def test_the_kernel_can_import_sources_without_the_heavy_libraries() -> None:
-    code = "import sys, llmtune_kernel.data.sources as s; s.describe_value([{'a': 1}]); print(*sys.modules)"
+    code = "import sys, llmtune_kernel.data.variables as s; s.describe_value([{'a': 1}]); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()

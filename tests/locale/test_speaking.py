@@ -10,7 +10,7 @@ import pytest
 from workplace import Workplace
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
-from llmtune_kernel.data.sources import read_rows
+from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.locale import LANGUAGES, _, _n, find_language, look_up
 from llmtune_kernel.notebook.listing import runs_bundle
 from llmtune_kernel.runs.events import LogEvent, StateEvent

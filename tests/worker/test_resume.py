@@ -11,7 +11,7 @@ import pytest
 from watching import Start, losses, saved, states, until, worker_of
 
 from llmtune_kernel.config import UserError, config_from_dict
-from llmtune_kernel.data.sources import fingerprint_file
+from llmtune_kernel.data.files import fingerprint_file
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run, RunFailed

@@ -14,7 +14,7 @@ import torch
 from watching import Start, losses, saved, states, until
 
 from llmtune_kernel.data.encoding import encode_rows
-from llmtune_kernel.data.sources import fingerprint_file, read_rows
+from llmtune_kernel.data.files import fingerprint_file, read_rows
 from llmtune_kernel.runs.events import EvaluationEvent, MetricsEvent, SampleEvent
 from llmtune_kernel.runs.run import Run
 

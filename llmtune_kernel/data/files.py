@@ -1,6 +1,6 @@
-"""From a notebook variable or a file to rows: plain dicts, in order, with exact strings.
+"""From a file to rows: plain dicts, in order, with exact strings.
 
-The kernel imports this file to snapshot variables, so pyarrow is imported only where it is used.
+The kernel imports this file, so pyarrow is imported only where it is used.
 """
 
 from __future__ import annotations
@@ -10,92 +10,18 @@ import difflib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
-from llmtune_kernel.locale import N_, _, either, look_up
+from llmtune_kernel.locale import _, either
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
 
 Row = dict[str, Any]
-
-CONTAINERS = N_("a list of dicts, a pandas or polars DataFrame, a pyarrow Table or a datasets.Dataset")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What was written of a notebook variable: how many rows, which columns, and a hash of the content."""
-
-    rows: int
-    columns: list[str]
-    fingerprint: str
-
-
-@dataclass(frozen=True)
-class VariableInfo:
-    """A notebook variable that can be trained on; `type` is as a user writes it."""
-
-    type: str
-    rows: int
-    columns: list[str]
-
-
-def describe_value(value: object) -> VariableInfo | None:
-    """Describe `value` without importing or converting anything; None if it holds no rows."""
-    found: Any = value
-    if isinstance(value, (list, tuple)):
-        if value and all(isinstance(row, dict) for row in itertools.islice(value, 100)):
-            kind = "list" if isinstance(value, list) else "tuple"
-            return VariableInfo(kind, len(value), [str(key) for key in value[0]])
-        return None
-    if _is_a(value, "pandas", "DataFrame"):
-        return VariableInfo("pandas.DataFrame", len(found), [str(name) for name in found.columns])
-    if _is_a(value, "polars", "DataFrame"):
-        return VariableInfo("polars.DataFrame", found.height, list(found.columns))
-    if _is_a(value, "pyarrow", "Table"):
-        return VariableInfo("pyarrow.Table", found.num_rows, list(found.column_names))
-    if _is_a(value, "datasets", "Dataset"):
-        return VariableInfo("datasets.Dataset", found.num_rows, list(found.column_names))
-    return None
-
-
-def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> Snapshot:
-    """Write the rows of notebook variable `name` to the Arrow IPC file `path`.
-
-    The fingerprint depends on columns and values only, not on the container, the order of columns or null fields.
-
-    Args:
-        label: What messages call the value; by default $ and `name`.
-
-    Raises:
-        UserError: the variable is of another type, is empty, or holds a value that cannot be stored.
-    """
-    import pyarrow as pa
-
-    from llmtune_kernel.data import arrow
-
-    label = label or f"${name}"
-    try:
-        table = _to_table(value, label, name)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise UserError(
-            _("The rows of {label} cannot be stored: {error}", label=label, error=error),
-            label,
-            _("Use text, numbers, lists and dicts."),
-        ) from error
-    if table.num_rows == 0 or table.num_columns == 0:
-        raise UserError(_("{name} has no rows.", name=label), label, _("Give it at least one row."))
-    rows = arrow.rows_of(table.to_batches(arrow.BATCH_ROWS), table.schema)
-    fingerprint = arrow.fingerprint_rows(table.column_names, rows)
-    table = table.replace_schema_metadata({arrow.FINGERPRINT_KEY: fingerprint.encode()})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table, arrow.BATCH_ROWS)
-    return Snapshot(table.num_rows, list(table.column_names), fingerprint)
 
 
 def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
@@ -138,136 +64,6 @@ def fingerprint_file(path: Path | str) -> str:
             return str(stored.decode())
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_a(value: object, package: str, name: str) -> bool:
-    return any(
-        kind.__name__ == name and kind.__module__.partition(".")[0] == package for kind in type(value).__mro__
-    )
-
-
-def _to_table(value: Any, name: str, variable: str) -> pa.Table:
-    from llmtune_kernel.data import arrow
-
-    if isinstance(value, (list, tuple)):
-        return arrow.table_of(_columns_of(value, name), name)
-    if _is_a(value, "pyarrow", "Table"):
-        table: pa.Table = value
-        twice = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
-        if twice is not None:
-            raise UserError(
-                _("{name} has two columns named {column!r}.", name=name, column=twice),
-                name,
-                _("Rename one of them."),
-            )
-        return table
-    if _is_a(value, "polars", "DataFrame"):
-        # Of Python objects polars would give Arrow their addresses.
-        opaque = [column for column, kind in value.schema.items() if str(kind) == "Object"]
-        if len(opaque) == value.width or COLUMNS & set(opaque):
-            opaque.sort(key=lambda column: column not in COLUMNS)
-            raise UserError(
-                _("The column {column!r} of {name} holds Python objects.", column=opaque[0], name=name),
-                _("{name}, column {column!r}", name=name, column=opaque[0]),
-                _("Cast it to text, numbers, lists or structs."),
-            )
-        return value.drop(opaque).to_arrow()
-    if _is_a(value, "pandas", "DataFrame"):
-        return _pandas_table(value, name)
-    if _is_a(value, "datasets", "Dataset"):
-        # Slicing, unlike the underlying table, honours select, shuffle and filter.
-        return value.with_format("arrow")[:]
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    raise UserError(
-        _("{name} is of type {kind}, which is not read as rows.", name=name, kind=kind),
-        name,
-        _advice(value, variable),
-    )
-
-
-def _advice(value: Any, variable: str) -> str:
-    if _is_a(value, "datasets", "DatasetDict") or _is_a(value, "datasets", "IterableDatasetDict"):
-        splits = list(value)
-        return _(
-            'Choose a split: data = {variable}["{split}"], then use $data.',
-            variable=variable,
-            split=splits[0] if splits else "train",
-        )
-    if _is_a(value, "datasets", "IterableDataset"):
-        return _(
-            "Take rows of it into a list: data = list({variable}.take(1000)), then use $data.",
-            variable=variable,
-        )
-    if _is_a(value, "polars", "LazyFrame"):
-        return _("Compute it: data = {variable}.collect(), then use $data.", variable=variable)
-    if isinstance(value, dict):
-        return _(
-            "Give {containers}; of columns: data = pandas.DataFrame({variable}), then use $data.",
-            containers=look_up(CONTAINERS),
-            variable=variable,
-        )
-    if isinstance(value, (str, Path)):
-        return _("For a file write its path without the $.")
-    return _("Give {containers}.", containers=look_up(CONTAINERS))
-
-
-def _columns_of(rows: Sequence[Any], name: str) -> dict[str, list[Any]]:
-    from llmtune_kernel.data import arrow
-
-    columns: dict[str, list[Any]] = {}
-    for number, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise UserError(
-                _(
-                    "Row {number} of {name} is of type {kind}, not dict.",
-                    number=number,
-                    name=name,
-                    kind=type(row).__name__,
-                ),
-                _("{name}, row {number}", name=name, number=number),
-                _("Make each row a dict."),
-            )
-        for key, value in row.items():
-            if not isinstance(key, str):
-                raise UserError(
-                    _(
-                        "Row {number} of {name} has the key {key!r}, which is not text.",
-                        number=number,
-                        name=name,
-                        key=key,
-                    ),
-                    _("{name}, row {number}", name=name, number=number),
-                    _("Name columns with strings."),
-                )
-            column = columns.setdefault(key, [])
-            column.extend(itertools.repeat(None, number - len(column)))
-            column.append(arrow.or_none(value))
-    for column in columns.values():
-        column.extend(itertools.repeat(None, len(rows) - len(column)))
-    return columns
-
-
-def _pandas_table(frame: Any, name: str) -> pa.Table:
-    import pyarrow as pa
-
-    from llmtune_kernel.data import arrow
-
-    columns: dict[str, Any] = {}
-    for label, series in frame.items():
-        if str(label) in columns:
-            raise UserError(
-                _("{name} has two columns named {column!r}.", name=name, column=label),
-                name,
-                _("Rename one of them."),
-            )
-        if series.dtype == object:
-            columns[str(label)] = [arrow.or_none(value) for value in series]
-            continue
-        try:
-            columns[str(label)] = pa.Array.from_pandas(series)
-        except (pa.ArrowException, TypeError, ValueError):
-            columns[str(label)] = [arrow.or_none(value) for value in series]
-    return arrow.table_of(columns, name)
 
 
 def find_file(path: Path | str) -> Path:
