@@ -101,6 +101,8 @@ def expected(node: Schema) -> str:
         return _("a list, each {each}", each=each)
     if kind == "string":
         return _("text that is not empty") if node.get("minLength") else _("text")
+    if node.get("additionalProperties"):
+        return _("pairs of a field and a column")
     if kind == "object" or "oneOf" in node:
         return _("a section of keys such as {keys}", keys=", ".join(list(properties(node))[:3]))
     return _("true or false") if kind == "boolean" else "null"

@@ -5,9 +5,19 @@ Names are those of transformers, PEFT and TRL. None means "not set"; what then h
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import difflib
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+)
 
 from llmtune_kernel.locale import N_, _
 
@@ -87,6 +97,50 @@ def _check_variable(value: str) -> str:
 Source = Annotated[str, Field(min_length=1), AfterValidator(_check_variable)]
 
 
+# What the row formats call the parts of a row.
+RowField = Literal[
+    "instruction",
+    "input",
+    "output",
+    "history",
+    "system",
+    "messages",
+    "tools",
+    "prompt",
+    "completion",
+    "text",
+    "chosen",
+    "rejected",
+    "label",
+]
+
+
+def _check_columns(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError(
+            _("columns says which column holds what"), _("write {{instruction: question, output: answer}}")
+        )
+    fields = get_args(RowField)
+    for field, column in value.items():
+        if field not in fields:
+            close = difflib.get_close_matches(str(field), fields, n=1)
+            raise ValueError(
+                _("{field!r} is no field of a row format", field=field),
+                _("did you mean {name}?", name=close[0])
+                if close
+                else _("fields: {fields}", fields=", ".join(fields)),
+            )
+        if not isinstance(column, str) or not column:
+            raise ValueError(
+                _("{field} must be the name of a column; got {column!r}", field=field, column=column),
+                _("write it as text: {{{field}: name}}", field=field),
+            )
+    return value
+
+
+Columns = Annotated[dict[RowField, str], BeforeValidator(_check_columns)]
+
+
 class DataConfig(Section):
     """The examples to learn from, and those to evaluate on."""
 
@@ -103,10 +157,17 @@ class DataConfig(Section):
     eval_fraction: float = setting(
         0.0, "Evaluation fraction", "Share of the training rows set aside for evaluation.", ge=0, lt=1
     )
-    format: Literal["auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text"] = setting(
+    format: Literal[
+        "auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text", "preference", "kto"
+    ] = setting(
         "auto",
         "Row format",
         "What a row looks like; auto recognises it from the columns and says which it is.",
+    )
+    columns: Columns = setting(
+        {},
+        "Columns",
+        "Where columns have other names than the row format: for example {instruction: question, output: answer}.",
     )
     max_length: int = setting(
         1024, "Maximum length", "Longer examples are cut at the end to this length.", unit="tokens", ge=8

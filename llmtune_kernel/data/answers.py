@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.formats import Conversation
+from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.locale import _
 
 Span = tuple[int, int]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.answers import TemplateProblem
-from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, to_example
+from llmtune_kernel.data.examples import Conversation, PlainText
+from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise
+from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, Rendered
 from llmtune_kernel.data.turns import RowProblem
 from llmtune_kernel.locale import _
@@ -43,6 +45,7 @@ def encode_rows(
     tokenizer: Any,
     *,
     format: str = "auto",
+    columns: Mapping[str, str] | None = None,
     max_length: int,
     mask_prompt: bool = True,
     on_progress: OnProgress | None = None,
@@ -51,13 +54,15 @@ def encode_rows(
 
     Args:
         format: The row format, or auto to recognise it.
+        columns: For fields of the format the column that holds them, where its name is another.
         max_length: Tokens kept of each row, from its start.
         on_progress: Told rows done and rows in all after each batch; may raise to interrupt.
 
     Raises:
         UserError: the format is unclear, or rows cannot be trained on; lists them.
     """
-    encoded = EncodedRows(recognise(rows, format))
+    encoded = EncodedRows(recognise(rows, format, columns))
+    _refuse_judgements(encoded.format)
     problems: list[RowProblem] = []
     encoder = Encoder(tokenizer, mask_prompt)
     for start in range(0, len(rows), BATCH_ROWS):
@@ -89,13 +94,39 @@ def split_rows(count: int, eval_fraction: float, seed: int) -> tuple[list[int], 
     return [row for row in range(count) if row not in evaluation], sorted(evaluation)
 
 
+def _refuse_judgements(format: RowFormat) -> None:
+    """Raise UserError if what rows of a format teach is no answer to learn, as supervised fine-tuning would."""
+    columns = _("columns read: {columns}", columns=", ".join(format.columns))
+    if format.name == "preference":
+        raise UserError(
+            _(
+                "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
+            ),
+            columns,
+            _("Give rows with one answer each."),
+        )
+    if format.name == "kto":
+        raise UserError(
+            _(
+                "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
+            ),
+            columns,
+            _(
+                "Keep the rows with wanted answers and leave the column {label!r} out.",
+                label=format.column("label"),
+            ),
+        )
+
+
 def _render(
     rows: Sequence[Row], batch: range, encoder: Encoder, format: RowFormat, problems: list[RowProblem]
 ) -> tuple[list[int], list[Rendered]]:
     numbers, rendered = [], []
     for number in batch:
         try:
-            rendered.append(encoder.render(to_example(rows[number], number, format)))
+            example = to_example(rows[number], number, format)
+            assert isinstance(example, Conversation | PlainText)
+            rendered.append(encoder.render(example))
             numbers.append(number)
         except RowProblem as problem:
             problems.append(problem)

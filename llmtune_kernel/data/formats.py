@@ -1,56 +1,43 @@
-"""What a row means: recognises the format of rows and reads a row as a conversation or a plain text."""
+"""What the rows of a data set are: recognises their format, and which column is what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.turns import (
-    RowProblem,
-    alternating,
-    check_text,
-    from_openai,
-    from_sharegpt,
-    read_tools,
-)
+from llmtune_kernel.config.sections import RowField
+from llmtune_kernel.data.turns import RowProblem, Tags, keys_of_turns
 from llmtune_kernel.locale import N_, _, look_up
 
 Row = dict[str, Any]
-Message = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RowFormat:
-    """A recognised format: its name and the columns that are read, in the order of the format."""
+    """A recognised format: its name and, for each field of it that the rows have, the column that is read.
 
-    name: str
-    columns: list[str]
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Messages as a chat template takes them, the last one an answer.
-
-    `context`: how many leading messages are never trained. `plain`: a prompt and a completion that may be joined
-    where there is no chat template.
+    `tags`: how turns are written, where that is not OpenAI's or ShareGPT's form.
     """
 
-    messages: list[Message]
-    tools: list[dict[str, Any]] | None = None
-    context: int = 0
-    plain: bool = False
+    name: str
+    fields: Mapping[str, str]
+    tags: Tags | None = None
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read, in the order of the format."""
+        return list(self.fields.values())
 
-@dataclass(frozen=True)
-class PlainText:
-    """A text that is trained from its first to its last token."""
+    def value(self, row: Row, field: str) -> Any:
+        """What `row` has for a field of the format; None if nothing."""
+        return row.get(self.fields.get(field, field)) if field in self.fields else None
 
-    text: str
+    def column(self, field: str) -> str:
+        """What the column of a field is called, also where the rows have none."""
+        return self.fields.get(field, field)
 
-
-Example = Conversation | PlainText
 
 NEEDS = {
     "alpaca": N_("columns instruction and output; input, system and history are optional"),
@@ -58,52 +45,85 @@ NEEDS = {
     "sharegpt": N_("a column conversations: a list of {from, value}; system and tools are optional"),
     "prompt_completion": N_("columns prompt and completion"),
     "text": N_("a column text"),
+    "preference": N_(
+        "columns chosen and rejected; prompt, instruction or conversations say what is answered"
+    ),
+    "kto": N_("a column label (or kto_tag), true or false, beside the columns of a conversation"),
 }
+_ASKED = ("prompt", "instruction", "input", "history", "messages", "system", "tools")
 REQUIRED = {
     "alpaca": ("instruction", "output"),
+    "messages": ("messages",),
+    "sharegpt": ("messages",),
     "prompt_completion": ("prompt", "completion"),
     "text": ("text",),
+    "preference": ("chosen", "rejected"),
+    "kto": ("label",),
 }
 OPTIONAL = {
-    "alpaca": ("input", "system", "history"),
-    "messages": ("tools",),
+    "alpaca": ("input", "system", "history", "tools"),
+    "messages": ("system", "tools"),
     "sharegpt": ("system", "tools"),
-    "prompt_completion": (),
+    "prompt_completion": ("system", "tools"),
     "text": (),
+    "preference": _ASKED,
+    "kto": (
+        "prompt",
+        "completion",
+        "instruction",
+        "input",
+        "output",
+        "history",
+        "messages",
+        "system",
+        "tools",
+    ),
 }
+CONVERSATIONS = ("alpaca", "messages", "sharegpt", "prompt_completion")
+# Fields whose column may have several names.
+ALIASES = {"messages": ("messages", "conversations"), "label": ("label", "kto_tag")}
+FIELDS: tuple[str, ...] = get_args(RowField)
 
-# Every column that some format reads.
-COLUMNS = frozenset({"messages", "conversations"}.union(*REQUIRED.values(), *OPTIONAL.values()))
+# Every column that some format reads without being told.
+COLUMNS = frozenset(name for field in FIELDS for name in ALIASES.get(field, (field,)))
 
 
-def recognise(rows: Sequence[Row], format: str = "auto") -> RowFormat:
+def recognise(
+    rows: Sequence[Row],
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    tags: Tags | None = None,
+) -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.
 
+    Args:
+        columns: For fields of the format the column that holds them, where its name is another.
+        tags: How turns are written, where that is not OpenAI's or ShareGPT's form.
+
     Raises:
-        UserError: no format fits, several do, rows differ, or columns of the given format are missing.
+        UserError: no format fits, several do, rows differ, or columns that are needed are missing.
     """
     present: dict[str, None] = {}
     for row in rows:
         present.update(dict.fromkeys(column for column, value in row.items() if value is not None))
-    name = _recognise_all(rows, list(present)) if format == "auto" else format
-    required = _required(name, present)
-    missing = [column for column in required if column not in present]
+    found = _Columns(present, columns or {}, tags)
+    name = _recognise_all(rows, found) if format == "auto" else format
+    missing = [found.name_of(field) for field in REQUIRED[name] if field not in found.of]
     if missing:
         raise UserError(
             _("The rows have no column {columns}.", columns=_quoted(missing)),
             _("columns found: {columns}", columns=", ".join(present) or _("none")),
             _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
         )
-    return RowFormat(name, [*required, *(column for column in OPTIONAL[name] if column in present)])
-
-
-def to_example(row: Row, number: int, format: RowFormat) -> Example:
-    """Read row `number` (from 0).
-
-    Raises:
-        RowProblem: the row has no answer, or a value that its format does not allow.
-    """
-    return READERS[format.name](row, number, format)
+    strange = [field for field in columns or () if field not in (*REQUIRED[name], *OPTIONAL[name])]
+    if strange:
+        raise UserError(
+            _("The column {field} is no part of the format {name}.", field=strange[0], name=name),
+            f"data.columns: {strange[0]}",
+            _("Leave it out of data.columns, or choose another format."),
+        )
+    fields = {field: found.of[field] for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of}
+    return RowFormat(name, fields, tags)
 
 
 def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
@@ -126,8 +146,86 @@ def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
     )
 
 
-def _recognise_all(rows: Sequence[Row], present: list[str]) -> str:
-    found = [_candidates(row) for row in rows]
+class _Columns:
+    """Which column of the rows is which field.
+
+    Raises UserError if a column that `mapping` names is not there, or `mapping` names no field.
+    """
+
+    def __init__(self, present: Mapping[str, None], mapping: Mapping[str, str], tags: Tags | None) -> None:
+        self.present = present
+        self.tags = tags
+        self._mapping = mapping
+        for field, column in mapping.items():
+            if column not in present:
+                raise UserError(
+                    _("The rows have no column {columns}.", columns=repr(column)),
+                    _(
+                        "data.columns, {field}; columns found: {columns}",
+                        field=field,
+                        columns=", ".join(present),
+                    ),
+                    _("Name the column that holds {field}.", field=field),
+                )
+        taken = set(mapping.values())
+        self.of = dict(mapping)
+        for field in FIELDS:
+            names = [name for name in ALIASES.get(field, (field,)) if name in present and name not in taken]
+            if field not in mapping and names:
+                self.of[field] = names[0]
+
+    def name_of(self, field: str) -> str:
+        return self._mapping.get(field, field)
+
+    def value(self, row: Row, field: str) -> Any:
+        return row.get(self.of[field]) if field in self.of else None
+
+    def signature(self, row: Row) -> tuple[object, ...]:
+        """What the candidates of a row depend on."""
+        turns = keys_of_turns(self.value(row, "messages")) if "messages" in self.of else ()
+        label = self.value(row, "label")
+        filled = tuple(field for field, column in self.of.items() if row.get(column) is not None)
+        return filled, frozenset(turns), type(label) if label is not None else None
+
+    def candidates(self, row: Row) -> list[str]:
+        """The formats that a row fits."""
+        has = {field for field, column in self.of.items() if row.get(column) is not None}
+        names = []
+        if {"chosen", "rejected"} <= has:
+            names.append("preference")
+            # These columns then say what is answered.
+            has -= {"messages"}
+        names += [name for name in ("alpaca", "prompt_completion", "text") if has >= set(REQUIRED[name])]
+        if "messages" in has:
+            keys = keys_of_turns(self.value(row, "messages"))
+            if self.tags is not None or "from" in keys:
+                names.append("sharegpt")
+            elif "role" in keys or self.of["messages"] == "messages":
+                names.append("messages")
+        if self._judged(row) and any(name in CONVERSATIONS for name in names):
+            # A label true or false beside an answer says whether the answer is wanted.
+            names = ["kto", *(name for name in names if name not in CONVERSATIONS)]
+        return names
+
+    def has_part(self, row: Row, name: str) -> bool:
+        """Whether a row has a value for what the format `name` needs."""
+        return any(self.value(row, field) is not None for field in REQUIRED[name])
+
+    def _judged(self, row: Row) -> bool:
+        label = self.value(row, "label")
+        told = "label" in self._mapping or self.of.get("label") == "kto_tag"
+        return label is not None and (told or isinstance(label, bool))
+
+
+def _recognise_all(rows: Sequence[Row], columns: _Columns) -> str:
+    known: dict[tuple[object, ...], list[str]] = {}
+    found = []
+    for row in rows:
+        signature = columns.signature(row)
+        if signature not in known:
+            known[signature] = columns.candidates(row)
+        found.append(known[signature])
+    present = columns.present
     several = next((names for names in found if len(names) > 1), None)
     if several:
         raise UserError(
@@ -149,7 +247,7 @@ def _recognise_all(rows: Sequence[Row], present: list[str]) -> str:
         )
     name = found[first][0]
     for number, (row, names) in enumerate(zip(rows, found, strict=True)):
-        if name in names or (not names and _has_part(row, name)):
+        if name in names or (not names and columns.has_part(row, name)):
             continue
         if names:
             what = _(
@@ -175,40 +273,10 @@ def _recognise_all(rows: Sequence[Row], present: list[str]) -> str:
     return name
 
 
-def _candidates(row: Row) -> list[str]:
-    names = [
-        name for name, columns in REQUIRED.items() if all(row.get(column) is not None for column in columns)
-    ]
-    for column in ("messages", "conversations"):
-        keys = _keys_of_turns(row.get(column))
-        if "role" in keys and "messages" not in names:
-            names.append("messages")
-        elif column == "conversations" and "from" in keys:
-            names.append("sharegpt")
-    return names
-
-
-def _keys_of_turns(value: Any) -> set[str]:
-    return set(value[0]) if isinstance(value, list) and value and isinstance(value[0], dict) else set()
-
-
-def _has_part(row: Row, name: str) -> bool:
-    columns = REQUIRED.get(name, ("messages", "conversations"))
-    return any(row.get(column) is not None for column in columns)
-
-
-def _required(name: str, present: dict[str, None]) -> tuple[str, ...]:
-    if name == "messages":
-        return (
-            ("messages",) if "messages" in present or "conversations" not in present else ("conversations",)
-        )
-    return REQUIRED.get(name, ("conversations",))
-
-
 def _shape(row: Row) -> str:
     kinds = []
     for column, value in row.items():
-        keys = _keys_of_turns(value)
+        keys = keys_of_turns(value)
         named = ", ".join(sorted(map(str, keys)))
         shape = _("list of {{{keys}}}", keys=named) if keys else type(value).__name__
         if value is not None:
@@ -218,70 +286,3 @@ def _shape(row: Row) -> str:
 
 def _quoted(columns: Sequence[str]) -> str:
     return _(" and ").join(repr(column) for column in columns)
-
-
-def _read_alpaca(row: Row, number: int, format: RowFormat) -> Example:
-    messages: list[Message] = []
-    if row.get("system"):
-        messages.append({"role": "system", "content": check_text(row["system"], number, "system")})
-    history = row.get("history") or []
-    pairs = history if isinstance(history, list) else [history]
-    for pair in pairs:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise RowProblem(number, "history", _("is not a list of [question, answer] pairs"))
-        messages.append({"role": "user", "content": check_text(pair[0], number, "history")})
-        messages.append({"role": "assistant", "content": check_text(pair[1], number, "history")})
-    question = check_text(row.get("instruction"), number, "instruction")
-    if row.get("input") is not None and row["input"] != "":
-        question += "\n" + check_text(row["input"], number, "input")
-    messages.append({"role": "user", "content": question})
-    messages.append({"role": "assistant", "content": check_text(row.get("output"), number, "output")})
-    return Conversation(alternating(messages, number, "output"))
-
-
-def _read_messages(row: Row, number: int, format: RowFormat) -> Example:
-    column = format.columns[0]
-    messages = from_openai(row.get(column), number, column)
-    return Conversation(alternating(messages, number, column), read_tools(row.get("tools"), number))
-
-
-def _read_sharegpt(row: Row, number: int, format: RowFormat) -> Example:
-    messages = from_sharegpt(row.get("conversations"), number, "conversations")
-    if row.get("system"):
-        if messages and messages[0]["role"] == "system":
-            reason = _("is given, and the conversation starts with a system turn too")
-            raise RowProblem(number, "system", reason)
-        messages.insert(0, {"role": "system", "content": check_text(row["system"], number, "system")})
-    tools = read_tools(row.get("tools"), number)
-    return Conversation(alternating(messages, number, "conversations"), tools)
-
-
-def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Example:
-    prompt, completion = row.get("prompt"), row.get("completion")
-    asked = _turns(prompt, number, "prompt", "user")
-    answered = _turns(completion, number, "completion", "assistant")
-    plain = isinstance(prompt, str) and isinstance(completion, str)
-    messages = alternating([*asked, *answered], number, "completion")
-    return Conversation(messages, context=len(asked), plain=plain)
-
-
-def _turns(value: Any, number: int, column: str, role: str) -> list[Message]:
-    if isinstance(value, list):
-        return from_openai(value, number, column)
-    return [{"role": role, "content": check_text(value, number, column)}]
-
-
-def _read_text(row: Row, number: int, format: RowFormat) -> Example:
-    text = check_text(row.get("text"), number, "text")
-    if not text:
-        raise RowProblem(number, "text", _("is empty"))
-    return PlainText(text)
-
-
-READERS: dict[str, Callable[[Row, int, RowFormat], Example]] = {
-    "alpaca": _read_alpaca,
-    "messages": _read_messages,
-    "sharegpt": _read_sharegpt,
-    "prompt_completion": _read_prompt_completion,
-    "text": _read_text,
-}

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.answers import ChatTemplate, Span
-from llmtune_kernel.data.formats import Conversation, Example, PlainText
+from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.locale import _
 
 IGNORED = -100
@@ -55,7 +55,7 @@ class Encoder:
         self._mask_prompt = mask_prompt
         self._template: ChatTemplate | None = None
 
-    def render(self, example: Example) -> Rendered:
+    def render(self, example: Conversation | PlainText) -> Rendered:
         """Write an example as text.
 
         Raises:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from llmtune_kernel.data.examples import Message
 from llmtune_kernel.locale import _
 
-Message = dict[str, Any]
-
-ROLES = ("system", "user", "assistant", "tool")
-SHAREGPT_ROLES = {
+# Who speaks, as data sets name them; a function_call is an answer that is the JSON of its calls.
+ROLES = {
     "system": "system",
-    "human": "user",
     "user": "user",
-    "gpt": "assistant",
     "assistant": "assistant",
-    "function_call": "assistant",
-    "observation": "tool",
     "tool": "tool",
+    "developer": "system",
+    "human": "user",
+    "gpt": "assistant",
+    "function_call": "function_call",
+    "observation": "tool",
+    "function": "tool",
 }
 # What may come before a turn; None is the start.
 BEFORE: dict[str, tuple[str | None, ...]] = {
@@ -27,6 +30,19 @@ BEFORE: dict[str, tuple[str | None, ...]] = {
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
+
+
+@dataclass(frozen=True)
+class Tags:
+    """How turns are written: the keys of speaker and content, and what the speakers are called."""
+
+    role: str
+    content: str
+    roles: Mapping[str, str] = field(default_factory=lambda: ROLES)
+
+
+OPENAI = Tags("role", "content")
+SHAREGPT = Tags("from", "value")
 
 
 class RowProblem(Exception):
@@ -70,6 +86,9 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
     except UnicodeEncodeError as error:
         reason = _("is not valid Unicode at character {position}", position=error.start)
         raise RowProblem(row, column, _at(place, reason)) from error
+    if "\0" in value:
+        reason = _("holds a NUL character at {position}", position=value.index("\0"))
+        raise RowProblem(row, column, _at(place, reason))
     return value
 
 
@@ -104,6 +123,8 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
             alone = number == 1 == len(messages) - 1
             reason = _("is empty") if alone else _("turn {number} has no answer", number=number)
             raise RowProblem(row, column, reason)
+        if role == "user" and not message["content"].strip():
+            raise RowProblem(row, column, _("turn {number} is empty", number=number))
         before = role
     if before != "assistant":
         ends = _("ends with {role}, not with an answer", role=before) if before else _("has no turns")
@@ -111,77 +132,99 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
     return messages
 
 
-def from_openai(value: Any, row: int, column: str) -> list[Message]:
-    """Read a list of {role, content}; text parts are joined, null keys dropped, tool arguments decoded.
+def read_turns(value: Any, row: int, column: str, tags: Tags | None = None) -> list[Message]:
+    """Read a list of turns, or its JSON text, as messages.
+
+    Text parts are joined, null keys dropped, arguments of tools decoded; a function_call becomes an assistant turn with
+    tool calls.
+
+    Args:
+        tags: How turns are written; None tells OpenAI's form from ShareGPT's by the keys of the first turn.
 
     Raises:
         RowProblem: it is no such list.
     """
-    messages = []
-    for number, turn in enumerate(_turn_list(value, row, column)):
-        role = turn.get("role")
-        if role not in ROLES:
-            reason = _(
-                "turn {number} has the role {role!r}, not one of {known}",
-                number=number,
-                role=role,
-                known=", ".join(ROLES),
-            )
-            raise RowProblem(row, column, reason)
-        message = {key: item for key, item in turn.items() if item is not None}
-        if turn.get("tool_calls"):
-            message["tool_calls"] = [_tool_call(call, row, column, number) for call in turn["tool_calls"]]
-            message.setdefault("content", "")
-        message["content"] = _content(message.get("content"), row, column, number)
-        messages.append(message)
-    return messages
+    turns = _turn_list(value, row, column)
+    tags = tags or tags_of(turns)
+    return [_message(turn, row, column, number, tags) for number, turn in enumerate(turns)]
 
 
-def from_sharegpt(value: Any, row: int, column: str) -> list[Message]:
-    """Read a list of {from, value}; a function_call turn becomes an assistant turn with tool calls.
-
-    Raises:
-        RowProblem: it is no such list.
-    """
-    messages: list[Message] = []
-    for number, turn in enumerate(_turn_list(value, row, column)):
-        speaker = turn.get("from")
-        if speaker not in SHAREGPT_ROLES:
-            reason = _(
-                "turn {number} is from {speaker!r}, not one of {known}",
-                number=number,
-                speaker=speaker,
-                known=", ".join(SHAREGPT_ROLES),
-            )
-            raise RowProblem(row, column, reason)
-        text = check_text(turn.get("value"), row, column, _("turn {number}", number=number))
-        if speaker == "function_call":
-            calls = _json(text, row, column, _("turn {number} (function_call)", number=number))
-            calls = calls if isinstance(calls, list) else [calls]
-            tool_calls = [_tool_call(call, row, column, number) for call in calls]
-            messages.append({"role": "assistant", "content": "", "tool_calls": tool_calls})
-        else:
-            messages.append({"role": SHAREGPT_ROLES[speaker], "content": text})
-    return messages
+def tags_of(turns: Any) -> Tags:
+    """The form in which `turns` are written, as far as their first one shows it."""
+    return SHAREGPT if SHAREGPT.role in keys_of_turns(turns) else OPENAI
 
 
-def read_tools(value: Any, row: int) -> list[dict[str, Any]] | None:
+def keys_of_turns(value: Any) -> set[str]:
+    """The keys of the first turn of a list of turns or of its JSON text; empty if it is neither."""
+    value = unpacked(value)
+    return set(value[0]) if isinstance(value, list) and value and isinstance(value[0], dict) else set()
+
+
+def unpacked(value: Any) -> Any:
+    """The list that a JSON text writes, as in a column of a CSV file; any other value as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            return value
+        return found if isinstance(found, list) else value
+    return value
+
+
+def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tags) -> Message:
+    if tags.role not in turn:
+        reason = _("turn {number} has no {key!r}", number=number, key=tags.role)
+        raise RowProblem(row, column, reason)
+    speaker = turn[tags.role]
+    role = tags.roles.get(speaker) if isinstance(speaker, str) else None
+    if role is None:
+        reason = _(
+            "turn {number} has the role {role!r}, not one of {known}",
+            number=number,
+            role=speaker,
+            known=", ".join(tags.roles),
+        )
+        raise RowProblem(row, column, reason)
+    if role == "function_call":
+        place = _("turn {number} (function_call)", number=number)
+        calls = parse_json(check_text(turn.get(tags.content), row, column, place), row, column, place)
+        calls = calls if isinstance(calls, list) else [calls]
+        return {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [_tool_call(call, row, column, number) for call in calls],
+        }
+    # Further keys are what chat templates know of OpenAI's form: name, tool_call_id, reasoning_content, …
+    message = {key: item for key, item in turn.items() if item is not None} if tags.role == "role" else {}
+    message["role"] = role
+    content = turn.get(tags.content)
+    if turn.get("tool_calls"):
+        calls = turn["tool_calls"]
+        if not isinstance(calls, list):
+            raise RowProblem(row, column, _("turn {number} has tool_calls that are no list", number=number))
+        message["tool_calls"] = [_tool_call(call, row, column, number) for call in calls]
+        content = "" if content is None else content
+    message["content"] = _content(content, row, column, number)
+    return message
+
+
+def read_tools(value: Any, row: int, column: str = "tools") -> list[dict[str, Any]] | None:
     """Read tool descriptions, a list or its JSON text, in OpenAI's form; None if there are none.
 
     Raises:
         RowProblem: they are not descriptions of functions.
     """
-    tools = _json(value, row, "tools", "") if isinstance(value, str) and value.strip() else value
+    tools = parse_json(value, row, column, "") if isinstance(value, str) and value.strip() else value
     if not tools:
         return None
     if not isinstance(tools, list):
-        raise RowProblem(row, "tools", _("is not a list"))
+        raise RowProblem(row, column, _("is not a list"))
     described = []
     for tool in tools:
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             reason = _("holds something that is not the description of a function")
-            raise RowProblem(row, "tools", reason)
+            raise RowProblem(row, column, reason)
         described.append(tool if "function" in tool else {"type": "function", "function": tool})
     return described
 
@@ -189,6 +232,7 @@ def read_tools(value: Any, row: int) -> list[dict[str, Any]] | None:
 def _turn_list(value: Any, row: int, column: str) -> list[dict[str, Any]]:
     if value is None:
         raise RowProblem(row, column, _("is missing"))
+    value = unpacked(value)
     if not isinstance(value, list):
         reason = _("is of type {kind}, not a list of turns", kind=type(value).__name__)
         raise RowProblem(row, column, reason)
@@ -224,14 +268,19 @@ def _tool_call(call: Any, row: int, column: str, number: int) -> dict[str, Any]:
     if isinstance(arguments, str):
         # Chat templates write the arguments as JSON themselves; text would be quoted twice.
         place = _("turn {number} (arguments of {name})", number=number, name=function["name"])
-        arguments = _json(arguments, row, column, place)
+        arguments = parse_json(arguments, row, column, place)
     outer = {key: item for key, item in call.items() if item is not None} if "function" in call else {}
     return {"type": "function", **outer, "function": {"name": function["name"], "arguments": arguments or {}}}
 
 
-def _json(text: str, row: int, column: str, place: str) -> Any:
+def parse_json(text: str, row: int, column: str, place: str) -> Any:
+    """What a JSON text says; `place` says where in the column it is.
+
+    Raises:
+        RowProblem: it is not valid JSON.
+    """
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = _("is not valid JSON: {reason}", reason=error.msg)
+    except ValueError as error:
+        reason = _("is not valid JSON: {reason}", reason=getattr(error, "msg", error))
         raise RowProblem(row, column, _at(place, reason)) from error

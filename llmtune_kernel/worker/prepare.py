@@ -57,6 +57,7 @@ def prepare_data(
                 rows,
                 tokenizer,
                 format=config.data.format,
+                columns={str(field): column for field, column in config.data.columns.items()},
                 max_length=config.data.max_length,
                 mask_prompt=config.data.mask_prompt,
                 on_progress=on_progress,

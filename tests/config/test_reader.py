@@ -131,6 +131,19 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "must be the name of a module; got 5",
         ),
         ("data: [{text: a}]", 1, "data", "a section of keys such as train, eval, eval_fraction; got a list"),
+        (
+            "data: {train: x, columns: {instrction: q}}",
+            1,
+            "data.columns",
+            "'instrction' is no field of a row format; did you mean instruction?",
+        ),
+        (
+            "data: {train: x, columns: {output: 3}}",
+            1,
+            "data.columns",
+            "got 3; write it as text: {output: name}",
+        ),
+        ("data: {train: x, columns: q}", 1, "data.columns", "write {instruction: question, output: answer}"),
         ("data: 5", 1, "data", "got 5; name the rows to train on: data: $rows, or data: rows.jsonl"),
         (
             "data: x\ntraining: 5",

@@ -90,6 +90,8 @@ def values_of(field: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
             return st.none()
         case "string":
             return sources if key in ("train", "eval") else words
+        case "object":
+            return st.dictionaries(st.sampled_from(field["propertyNames"]["enum"]), words, max_size=3)
         case "array" if key == "prompts":
             return st.lists(words | st.lists(turns, min_size=1, max_size=3), max_size=3)
         case "array":

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference
 from llmtune_kernel.data.files import read_rows
-from llmtune_kernel.data.formats import (
-    Conversation,
-    PlainText,
-    RowFormat,
-    raise_problems,
-    recognise,
-    to_example,
-)
-from llmtune_kernel.data.turns import RowProblem
+from llmtune_kernel.data.formats import RowFormat, raise_problems, recognise
+from llmtune_kernel.data.rows import to_example
+from llmtune_kernel.data.turns import ROLES, RowProblem, Tags
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -25,8 +21,8 @@ USER = {"role": "user", "content": "Q"}
 ANSWER = {"role": "assistant", "content": "A"}
 
 
-def example(row: dict[str, Any], format: str = "auto") -> Any:
-    return to_example(row, 0, recognise([row], format))
+def example(row: dict[str, Any], format: str = "auto", **mapping: str) -> Any:
+    return to_example(row, 0, recognise([row], format, mapping))
 
 
 @pytest.mark.parametrize(
@@ -47,10 +43,22 @@ def example(row: dict[str, Any], format: str = "auto") -> Any:
         ),
         ({"prompt": "Q", "completion": "A"}, "prompt_completion", ["prompt", "completion"]),
         ({"text": "T", "url": "u"}, "text", ["text"]),
+        ({"prompt": "Q", "chosen": "A", "rejected": "B"}, "preference", ["chosen", "rejected", "prompt"]),
+        (
+            {"conversations": [{"from": "human", "value": "Q"}], "chosen": {}, "rejected": {}},
+            "preference",
+            ["chosen", "rejected", "conversations"],
+        ),
+        ({"chosen": [USER, ANSWER], "rejected": [USER, ANSWER]}, "preference", ["chosen", "rejected"]),
+        ({"messages": [USER, ANSWER], "label": True}, "kto", ["label", "messages"]),
+        ({"instruction": "Q", "output": "A", "kto_tag": 1}, "kto", ["kto_tag", "instruction", "output"]),
+        ({"instruction": "Q", "output": "A", "label": 3}, "alpaca", ["instruction", "output"]),
+        ({"text": "T", "label": True}, "text", ["text"]),
     ],
 )
 def test_each_format_is_recognised_by_its_columns(row: dict[str, Any], name: str, columns: list[str]) -> None:
-    assert recognise([row]) == RowFormat(name, columns)
+    found = recognise([row])
+    assert (found.name, found.columns) == (name, columns)
 
 
 def test_rows_of_no_format_list_what_was_found_and_what_is_needed() -> None:
@@ -69,7 +77,7 @@ def test_rows_of_two_formats_are_never_guessed() -> None:
     rows = [{"instruction": "Q", "output": "A", "text": "Q A"}]
     with pytest.raises(UserError, match=r"several formats: alpaca, text(.|\n)*format: alpaca"):
         recognise(rows)
-    assert recognise(rows, "text") == RowFormat("text", ["text"])
+    assert recognise(rows, "text") == RowFormat("text", {"text": "text"})
 
 
 def test_mixed_rows_name_the_row_and_what_it_has() -> None:
@@ -153,6 +161,77 @@ def test_a_text_stays_as_it_is() -> None:
     assert example({"text": " T\n"}) == PlainText(" T\n")
 
 
+BETTER, WORSE = ({"role": "assistant", "content": text} for text in ("better", "worse"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Q", "chosen": "better", "rejected": "worse"},
+        {"prompt": [USER], "chosen": [BETTER], "rejected": [WORSE]},
+        {"prompt": "Q", "chosen": [USER, BETTER], "rejected": [USER, WORSE]},
+        {"chosen": [USER, BETTER], "rejected": [USER, WORSE], "messages": [USER, BETTER]},
+        {"instruction": "Q", "input": "", "chosen": "better", "rejected": "worse"},
+        {
+            "conversations": [{"from": "human", "value": "Q"}],
+            "chosen": {"from": "gpt", "value": "better"},
+            "rejected": {"from": "gpt", "value": "worse"},
+        },
+    ],
+)
+def test_every_form_of_a_preference_is_two_answers_to_one_question(row: dict[str, Any]) -> None:
+    chosen, rejected = (Conversation([USER, answer], context=1) for answer in (BETTER, WORSE))
+    assert example(row) == Preference(chosen, rejected)
+
+
+@pytest.mark.parametrize("label", [True, 1, "true"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Q", "completion": "A"},
+        {"instruction": "Q", "output": "A"},
+        {"messages": [USER, ANSWER]},
+        {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]},
+    ],
+)
+def test_a_label_judges_the_last_answer_of_any_conversation(row: dict[str, Any], label: Any) -> None:
+    assert example({**row, "kto_tag": label}) == Feedback(Conversation([USER, ANSWER], context=1), True)
+    earlier = {"messages": [USER, ANSWER, USER, ANSWER], "label": False}
+    assert example(earlier) == Feedback(Conversation([USER, ANSWER, USER, ANSWER], context=3), False)
+
+
+def test_columns_of_other_names_are_read_where_they_are_named() -> None:
+    row = {"question": "Q", "best": "A", "output": "not this"}
+    assert recognise([row], columns={"instruction": "question", "output": "best"}) == RowFormat(
+        "alpaca", {"instruction": "question", "output": "best"}
+    )
+    assert example(row, instruction="question", output="best").messages == [USER, ANSWER]
+    with pytest.raises(RowProblem, match="row 0: best is missing"):
+        to_example(
+            {**row, "best": None}, 0, recognise([row], columns={"instruction": "question", "output": "best"})
+        )
+    with pytest.raises(UserError, match=r"no column 'answer'(.|\n)*output; columns found: question, best"):
+        recognise([row], columns={"output": "answer"})
+
+
+def test_turns_may_have_keys_and_speakers_of_their_own() -> None:
+    tags = Tags("who", "says", {**ROLES, "me": "user", "bot": "assistant"})
+    row = {"chat": [{"who": "me", "says": "Q"}, {"who": "bot", "says": "A"}]}
+    found = recognise([row], columns={"messages": "chat"}, tags=tags)
+    assert found.name == "sharegpt"
+    assert to_example(row, 0, found) == Conversation([USER, ANSWER])
+
+
+def test_turns_and_history_in_a_csv_file_are_json_text() -> None:
+    assert example({"messages": json.dumps([USER, ANSWER])}) == Conversation([USER, ANSWER])
+    asked = example({"instruction": "Q", "history": '[["Q", "A"]]', "output": "A"})
+    assert asked.messages == [USER, ANSWER, USER, ANSWER]
+
+
+def fields_of(row: dict[str, Any]) -> dict[str, str]:
+    return {"messages" if column == "conversations" else column: column for column in row}
+
+
 def turns(*said: tuple[str, Any]) -> dict[str, Any]:
     return {"messages": [{"role": role, "content": content} for role, content in said]}
 
@@ -179,7 +258,11 @@ def turns(*said: tuple[str, Any]) -> dict[str, Any]:
             "messages",
             "turn 2 (system) follows assistant",
         ),
-        (turns(("bot", "Q")), "messages", "turn 0 has the role 'bot', not one of system, user"),
+        (
+            turns(("bot", "Q")),
+            "messages",
+            "turn 0 has the role 'bot', not one of system, user, assistant, tool",
+        ),
         (
             turns(("user", [{"type": "image"}]), ("assistant", "A")),
             "messages",
@@ -188,23 +271,61 @@ def turns(*said: tuple[str, Any]) -> dict[str, Any]:
         ({"messages": []}, "messages", "messages has no turns"),
         ({"messages": "Q"}, "messages", "messages is of type str, not a list of turns"),
         ({"messages": ["Q"]}, "messages", "turn 0 is of type str, not an object"),
-        ({"conversations": [{"from": "me", "value": "Q"}]}, "sharegpt", "turn 0 is from 'me', not one of"),
+        (
+            {"conversations": [{"from": "me", "value": "Q"}]},
+            "sharegpt",
+            "turn 0 has the role 'me', not one of",
+        ),
         ({"prompt": "Q", "completion": ""}, "prompt_completion", "completion is empty"),
         ({"prompt": None, "completion": "A"}, "prompt_completion", "prompt is missing"),
         ({"text": ""}, "text", "text is empty"),
+        ({"text": "a\0b"}, "text", "text holds a NUL character at 1"),
+        ({"instruction": " ", "output": "A"}, "alpaca", "instruction is empty"),
+        ({"prompt": "", "completion": "A"}, "prompt_completion", "prompt is empty"),
+        (turns(("user", ""), ("assistant", "A")), "messages", "messages turn 0 is empty"),
+        ({"messages": [{"content": "Q"}]}, "messages", "turn 0 has no 'role'"),
+        ({"messages": "[{"}, "messages", "messages is of type str, not a list of turns"),
+        (
+            {"messages": [USER, {"role": "assistant", "tool_calls": {"name": "f"}}]},
+            "messages",
+            "turn 1 has tool_calls that are no list",
+        ),
+        (
+            {"conversations": [{"from": "function_call", "value": "f(x)"}]},
+            "sharegpt",
+            "turn 0 (function_call) is not valid JSON",
+        ),
+        ({"prompt": "Q", "chosen": "A", "rejected": "A"}, "preference", "rejected is the same as chosen"),
+        ({"prompt": "Q", "chosen": "A", "rejected": ""}, "preference", "rejected is empty"),
+        ({"chosen": "A", "rejected": "B"}, "preference", "chosen has no question before its answer"),
+        (
+            {"prompt": "P", "chosen": [USER, ANSWER], "rejected": "B"},
+            "preference",
+            "chosen does not answer prompt",
+        ),
+        (
+            {"chosen": [USER, ANSWER], "rejected": [{"role": "user", "content": "R"}, ANSWER]},
+            "preference",
+            "chosen shares no question with rejected",
+        ),
+        ({"prompt": "Q", "completion": "A", "label": "good"}, "kto", "label is 'good', not true or false"),
+        ({"prompt": "Q", "completion": "A", "label": None}, "kto", "label is missing"),
     ],
 )
 def test_a_row_that_cannot_be_trained_on_says_why(row: dict[str, Any], format: str, reason: str) -> None:
-    columns = ["messages"] if format == "messages" else list(row)
     with pytest.raises(RowProblem) as caught:
-        to_example(row, 12, RowFormat(format, columns))
+        to_example(row, 12, RowFormat(format, fields_of(row)))
     assert str(caught.value).startswith("row 12: ")
     assert reason in str(caught.value)
 
 
 def test_numbers_as_answers_are_told_how_to_become_text() -> None:
     with pytest.raises(RowProblem) as caught:
-        to_example({"prompt": "1 + 1", "completion": 2}, 0, RowFormat("prompt_completion", []))
+        to_example(
+            {"prompt": "1 + 1", "completion": 2},
+            0,
+            RowFormat("prompt_completion", fields_of({"prompt": "", "completion": 2})),
+        )
     assert 'df["completion"] = df["completion"].astype(str)' in caught.value.fix
 
 
@@ -226,7 +347,8 @@ def test_all_problems_are_told_at_once_the_first_ten_by_row() -> None:
         ("identity.json", "alpaca"),
         ("c4_demo.jsonl", "text"),
         ("glaive_toolcall_en_demo.json", "sharegpt"),
-        ("kto_en_demo.json", "messages"),
+        ("kto_en_demo.json", "kto"),
+        ("dpo_en_demo.json", "preference"),
     ],
 )
 def test_every_row_of_real_data_sets_is_read(file: str, name: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.answers import TemplateProblem
-from llmtune_kernel.data.formats import Conversation, PlainText
+from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.data.template import IGNORED, Encoder, encode_conversation, trained_tokens
 
 WithTemplate = Callable[[str | None], Any]

@@ -1,0 +1,48 @@
+"""What a row teaches, once it is read: an answer, a text, a better and a worse answer, or a judged one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages as a chat template takes them, the last one an answer.
+
+    `context`: how many leading messages are never trained. `plain`: a prompt and a completion that may be joined
+    where there is no chat template.
+    """
+
+    messages: list[Message]
+    tools: list[dict[str, Any]] | None = None
+    context: int = 0
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """A text that is trained from its first to its last token."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Two conversations that share their first `context` messages; what follows in `chosen` is the better."""
+
+    chosen: Conversation
+    rejected: Conversation
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A conversation whose last answer was judged: `desirable` or not."""
+
+    conversation: Conversation
+    desirable: bool
+
+
+Example = Conversation | PlainText | Preference | Feedback

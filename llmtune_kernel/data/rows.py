@@ -1,0 +1,202 @@
+"""From a row to what it teaches, by its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmtune_kernel.data.examples import Conversation, Example, Feedback, Message, PlainText, Preference
+from llmtune_kernel.data.formats import Row, RowFormat
+from llmtune_kernel.data.turns import (
+    RowProblem,
+    alternating,
+    check_text,
+    read_tools,
+    read_turns,
+    unpacked,
+)
+from llmtune_kernel.locale import _
+
+_TRUE = (True, 1, "true", "True", "1")
+_FALSE = (False, 0, "false", "False", "0")
+
+
+def to_example(row: Row, number: int, format: RowFormat) -> Example:
+    """Read row `number` (from 0).
+
+    Raises:
+        RowProblem: the row has no answer, or a value that its format does not allow.
+    """
+    return READERS[format.name](row, number, format)
+
+
+def _read_alpaca(row: Row, number: int, format: RowFormat) -> Conversation:
+    messages = _asked(row, number, format)
+    answer = check_text(format.value(row, "output"), number, format.column("output"))
+    messages.append({"role": "assistant", "content": answer})
+    return Conversation(alternating(messages, number, format.column("output")), _tools(row, number, format))
+
+
+def _read_messages(row: Row, number: int, format: RowFormat) -> Conversation:
+    messages = alternating(_turns(row, number, format), number, format.column("messages"))
+    return Conversation(messages, _tools(row, number, format))
+
+
+def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Conversation:
+    prompt, completion = (format.value(row, field) for field in ("prompt", "completion"))
+    asked = _prompt(row, number, format)
+    answered = _answer(completion, number, format.column("completion"))
+    plain = isinstance(prompt, str) and isinstance(completion, str) and len(asked) == 1
+    messages = alternating([*asked, *answered], number, format.column("completion"))
+    return Conversation(messages, _tools(row, number, format), context=len(asked), plain=plain)
+
+
+def _read_text(row: Row, number: int, format: RowFormat) -> PlainText:
+    text = check_text(format.value(row, "text"), number, format.column("text"))
+    if not text:
+        raise RowProblem(number, format.column("text"), _("is empty"))
+    return PlainText(text)
+
+
+def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
+    asked = _context(row, number, format)
+    tools = _tools(row, number, format)
+    sides = [_side(row, number, format, field, asked) for field in ("chosen", "rejected")]
+    shared = _shared(*sides)
+    if all(len(side) == shared for side in sides):
+        raise RowProblem(
+            number, format.column("rejected"), _("is the same as {chosen}", chosen=format.column("chosen"))
+        )
+    if shared == 0:
+        raise RowProblem(
+            number,
+            format.column("chosen"),
+            _("shares no question with {rejected}", rejected=format.column("rejected")),
+        )
+    chosen, rejected = (Conversation(side, tools, context=shared) for side in sides)
+    return Preference(chosen, rejected)
+
+
+def _read_kto(row: Row, number: int, format: RowFormat) -> Feedback:
+    label = format.value(row, "label")
+    column = format.column("label")
+    if label is None:
+        raise RowProblem(number, column, _("is missing"))
+    desirable = isinstance(label, bool | int | str) and label in _TRUE
+    if not desirable and not (isinstance(label, bool | int | str) and label in _FALSE):
+        raise RowProblem(number, column, _("is {label!r}, not true or false", label=label))
+    if "completion" in format.fields:
+        read = _read_prompt_completion(row, number, format)
+    elif "output" in format.fields:
+        read = _read_alpaca(row, number, format)
+    else:
+        read = _read_messages(row, number, format)
+    # Judged is what was said last: an answer, with the calls of tools that led to it.
+    asked = max(place for place, turn in enumerate(read.messages) if turn["role"] == "user")
+    return Feedback(Conversation(read.messages, read.tools, context=asked + 1), desirable)
+
+
+def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Message]) -> list[Message]:
+    """One of the two conversations of a preference, from its first turn."""
+    column = format.column(field)
+    answer = _answer(format.value(row, field), number, column)
+    if answer and answer[0]["role"] not in ("assistant", "tool"):
+        # It brings its own question.
+        if asked and asked[-1]["role"] == "user" and asked[-1] not in answer:
+            raise RowProblem(number, column, _("does not answer {prompt}", prompt=_prompt_column(format)))
+        return alternating(answer, number, column)
+    if not asked:
+        raise RowProblem(number, column, _("has no question before its answer"))
+    return alternating([*asked, *answer], number, column)
+
+
+def _shared(chosen: list[Message], rejected: list[Message]) -> int:
+    shared = 0
+    for one, other in zip(chosen, rejected, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return shared
+
+
+def _context(row: Row, number: int, format: RowFormat) -> list[Message]:
+    """What a preference is about: the turns before its answers; empty if its columns say nothing of it."""
+    if format.value(row, "prompt") is not None:
+        return _prompt(row, number, format)
+    if format.value(row, "instruction") is not None:
+        return _asked(row, number, format)
+    return _turns(row, number, format) if format.value(row, "messages") is not None else []
+
+
+def _prompt_column(format: RowFormat) -> str:
+    return next(
+        format.column(field) for field in ("prompt", "instruction", "messages") if field in format.fields
+    )
+
+
+def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:
+    """The turns before the answer of a row with an instruction."""
+    messages: list[Message] = []
+    column = format.column("history")
+    history = unpacked(format.value(row, "history")) or []
+    for pair in history if isinstance(history, list) else [history]:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise RowProblem(number, column, _("is not a list of [question, answer] pairs"))
+        messages.append({"role": "user", "content": check_text(pair[0], number, column)})
+        messages.append({"role": "assistant", "content": check_text(pair[1], number, column)})
+    column = format.column("instruction")
+    question = check_text(format.value(row, "instruction"), number, column)
+    more = format.value(row, "input")
+    if more is not None and more != "":
+        question = "\n".join(filter(None, (question, check_text(more, number, format.column("input")))))
+    if not question.strip():
+        raise RowProblem(number, column, _("is empty"))
+    messages.append({"role": "user", "content": question})
+    return _with_system(messages, row, number, format)
+
+
+def _prompt(row: Row, number: int, format: RowFormat) -> list[Message]:
+    prompt, column = format.value(row, "prompt"), format.column("prompt")
+    if isinstance(prompt, list):
+        asked = read_turns(prompt, number, column, format.tags)
+    else:
+        asked = [{"role": "user", "content": check_text(prompt, number, column)}]
+        if not prompt.strip():
+            raise RowProblem(number, column, _("is empty"))
+    return _with_system(asked, row, number, format)
+
+
+def _turns(row: Row, number: int, format: RowFormat) -> list[Message]:
+    messages = read_turns(format.value(row, "messages"), number, format.column("messages"), format.tags)
+    return _with_system(messages, row, number, format)
+
+
+def _answer(value: Any, number: int, column: str) -> list[Message]:
+    """The turns of an answer: a text, a turn, or a list of turns."""
+    if isinstance(value, list | dict):
+        return read_turns(value if isinstance(value, list) else [value], number, column)
+    return [{"role": "assistant", "content": check_text(value, number, column)}]
+
+
+def _with_system(messages: list[Message], row: Row, number: int, format: RowFormat) -> list[Message]:
+    system, column = format.value(row, "system"), format.column("system")
+    if system is None or system == "":
+        return messages
+    if messages and messages[0]["role"] == "system":
+        raise RowProblem(number, column, _("is given, and the conversation starts with a system turn too"))
+    return [{"role": "system", "content": check_text(system, number, column)}, *messages]
+
+
+def _tools(row: Row, number: int, format: RowFormat) -> list[dict[str, Any]] | None:
+    return read_tools(format.value(row, "tools"), number, format.column("tools"))
+
+
+READERS: dict[str, Callable[[Row, int, RowFormat], Example]] = {
+    "alpaca": _read_alpaca,
+    "messages": _read_messages,
+    "sharegpt": _read_messages,
+    "prompt_completion": _read_prompt_completion,
+    "text": _read_text,
+    "preference": _read_preference,
+    "kto": _read_kto,
+}
