@@ -8,7 +8,8 @@ import {
   localizedPresets,
   localizedSchema
 } from '../sidebar/configure/localized';
-import { fieldsOf, groupsOf } from '../sidebar/configure/fields';
+import { fieldsOf } from '../sidebar/configure/fields';
+import { groupsOf } from '../sidebar/configure/groups';
 import { TRANSLATION_DOMAIN } from '../tokens';
 
 const {

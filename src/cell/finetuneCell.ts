@@ -1,9 +1,6 @@
 import type { ICodeCellModel } from '@jupyterlab/cells';
 
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
+import { Changing } from '../changing';
 import type { IChange, IReplacement } from './document';
 import { ConfigDocument } from './document';
 import type { ICellSource, IHeader } from './source';
@@ -13,12 +10,16 @@ export type SharedCodeCell = ICodeCellModel['sharedModel'];
 
 /**
  * A `%%finetune` cell of an open notebook.
+ *
+ * It changes when its source does, or whether it can be edited, by whomever; it is disposed once it is deleted, moved, or
+ * no longer such a cell.
  */
-export class FinetuneCell implements IDisposable {
+export class FinetuneCell extends Changing {
   /**
    * @param shared - of a code cell whose source has a `%%finetune` header.
    */
   constructor(shared: SharedCodeCell) {
+    super();
     this._shared = shared;
     this._parts = parseCell(shared.getSource()) ?? NO_PARTS;
     shared.changed.connect(this._onChanged, this);
@@ -46,23 +47,6 @@ export class FinetuneCell implements IDisposable {
   /** Whether the notebook lets the user edit the cell. */
   get isEditable(): boolean {
     return this._shared.getMetadata('editable') !== false;
-  }
-
-  /** Emitted when the source changes, or whether it can be edited, by whomever. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  /** True once the cell is deleted, moved, or no longer a `%%finetune` cell. */
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
   }
 
   /** Whether it is the cell of a shared model. */
@@ -119,7 +103,7 @@ export class FinetuneCell implements IDisposable {
   private _write(write: (shared: SharedCodeCell) => void): void {
     const shared = this._shared;
     const isOther = parseCell(shared.getSource()) === null;
-    if (this._isDisposed || isOther || !this.isEditable) {
+    if (this.isDisposed || isOther || !this.isEditable) {
       return;
     }
     this._startUndoStep();
@@ -140,14 +124,12 @@ export class FinetuneCell implements IDisposable {
     const parts = parseCell(this._shared.getSource());
     if ((change.sourceChange || change.metadataChange) && parts) {
       this._parts = parts;
-      this._changed.emit();
+      this.emit();
     }
   }
 
   private readonly _shared: SharedCodeCell;
   private _parts: ICellSource;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 /** Of the cells of `@jupyter/ydoc`. */

@@ -2,10 +2,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { JSONObject } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
-import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
+import { Changing } from '../changing';
 import type {
   IFault,
   IRunCommand,
@@ -25,9 +25,12 @@ import { isOver } from './wording';
 
 /**
  * A run as a view of it shows it, followed by its events through whatever client there is.
+ *
+ * It changes at most four times a second.
  */
-export class RunModel implements IDisposable {
+export class RunModel extends Changing {
   constructor(options: RunModel.IOptions) {
+    super();
     this._run = options.run;
     this._source = options.source;
     this._trans = options.trans;
@@ -118,24 +121,10 @@ export class RunModel implements IDisposable {
     return this._asked;
   }
 
-  /** Emitted at most four times a second. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._source.changed.disconnect(this._onSource, this);
-      this._leave();
-      this._redraw.dispose();
-      this.chart.dispose();
-      Signal.clearData(this);
-    }
+  protected onDispose(): void {
+    this._leave();
+    this._redraw.dispose();
+    this.chart.dispose();
   }
 
   /** While somebody looks, the list of runs tells what no event can: that the run has died or gone. */
@@ -241,7 +230,7 @@ export class RunModel implements IDisposable {
     const isWanted = () => client === this._client && run === this.run;
     try {
       const view = await client.request('view', { run });
-      if (isWanted() && !this._isDisposed) {
+      if (isWanted() && !this.isDisposed) {
         this._show(view);
         this._subscription = client.subscribe(run, view.offset);
         this._subscription.events.connect(this._onEvents, this);
@@ -354,7 +343,7 @@ export class RunModel implements IDisposable {
   private _run: string;
   private readonly _source: IClientSource;
   private readonly _trans: TranslationBundle;
-  private readonly _redraw = new Coalescer(() => this._changed.emit());
+  private readonly _redraw = new Coalescer(() => this.emit());
   private _client: IKernelClient | null = null;
   private _loading: IKernelClient | null = null;
   private _subscription: IRunSubscription | null = null;
@@ -370,8 +359,6 @@ export class RunModel implements IDisposable {
   private _request?: string;
   private _refreshing = false;
   private _isStale = false;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
   private readonly _renamed = new Signal<this, void>(this);
 }
 

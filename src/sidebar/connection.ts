@@ -1,7 +1,4 @@
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
+import { Changing } from '../changing';
 import type { IKernelClient, KernelStatus } from '../tokens';
 import type { ISidebarContext } from './context';
 
@@ -15,9 +12,12 @@ export type ConnectionState =
 
 /**
  * Follows the current notebook, and tells what the sidebar can do with its kernel.
+ *
+ * It changes when the state, or the notebook, is another.
  */
-export class Connection implements IDisposable {
+export class Connection extends Changing {
   constructor(context: ISidebarContext) {
+    super();
     this._context = context;
     context.clients.currentChanged.connect(this._onCurrentChanged, this);
     this._onCurrentChanged();
@@ -27,30 +27,9 @@ export class Connection implements IDisposable {
     return this._state;
   }
 
-  /** Emitted when the state, or the notebook, is another. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
   /** Whether the kernel of this notebook has answered before, so that what is known of it can stay on the page. */
   get wasReady(): boolean {
     return this._client !== null && this._known.has(this._client);
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._context.clients.currentChanged.disconnect(
-        this._onCurrentChanged,
-        this
-      );
-      this._client?.statusChanged.disconnect(this._follow, this);
-      Signal.clearData(this);
-    }
   }
 
   private _onCurrentChanged(): void {
@@ -66,7 +45,7 @@ export class Connection implements IDisposable {
     if (client?.status.kind === 'ready') {
       this._known.add(client);
     }
-    this._changed.emit();
+    this.emit();
     if (client?.status.kind === 'not-loaded') {
       void this._askLanguage(client);
     }
@@ -80,7 +59,7 @@ export class Connection implements IDisposable {
     if (client === this._client && this._state.kind === 'not-loaded') {
       if (language !== 'python') {
         this._state = { kind: 'other-language', language };
-        this._changed.emit();
+        this.emit();
       }
     }
   }
@@ -89,6 +68,4 @@ export class Connection implements IDisposable {
   private readonly _known = new WeakSet<IKernelClient>();
   private _client: IKernelClient | null = null;
   private _state: ConnectionState = { kind: 'no-notebook' };
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }

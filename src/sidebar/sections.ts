@@ -38,11 +38,11 @@ export function createSections(context: ISidebarContext): {
   const deeds: Deeds = {
     [CommandIDs.runConfiguration]: {
       isEnabled: () => model.canRun,
-      execute: () => model.run()
+      execute: () => model.launch.run()
     },
     [CommandIDs.insertConfiguration]: {
       isEnabled: () => model.edited.panel !== null && !model.edited.cell,
-      execute: () => model.insert()
+      execute: () => model.launch.insert()
     },
     ...runs.deeds
   };

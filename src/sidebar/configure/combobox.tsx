@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useRef, useState } from 'react';
 
+import type { ITyped } from './typed';
+
 /**
  * Something to pick, or to type instead.
  */
@@ -20,11 +22,7 @@ export interface IOption {
  */
 export function Combobox(props: {
   id: string;
-  typed: {
-    value: string;
-    onChange: (event: { target: { value: string } }) => void;
-    onBlur: () => void;
-  };
+  typed: ITyped;
   options: IOption[];
   /** Said where nothing fits what is typed. */
   noneText: string;

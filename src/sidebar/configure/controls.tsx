@@ -7,7 +7,7 @@ import React, { useState } from 'react';
 import { DataPicker, ModelPicker } from './pickers';
 import type { FieldKind, IField } from './fields';
 import { idOf, useFormState } from './state';
-import type { IControl } from './typed';
+import type { IControl, ITyped } from './typed';
 import {
   isSame,
   placeholder,
@@ -59,83 +59,61 @@ function control(
 }
 
 function Text(props: IControl): JSX.Element {
-  const { field, state } = props;
-  const typed = useTyped(props, readText, writeText);
-  return (
-    <input
-      id={props.id}
-      className="jp-mod-styled"
-      type="text"
-      readOnly={props.isReadOnly}
-      placeholder={placeholder(field, state)}
-      spellCheck={false}
-      {...typed}
-      {...props.aria}
-    />
-  );
-}
-
-function LongText(props: IControl): JSX.Element {
-  const typed = useTyped(props, readText, writeText);
-  return (
-    <textarea
-      id={props.id}
-      className="jp-mod-styled"
-      rows={2}
-      readOnly={props.isReadOnly}
-      placeholder={placeholder(props.field, props.state)}
-      {...typed}
-      {...props.aria}
-    />
-  );
+  return <Line {...props} typed={useTyped(props, readText, writeText)} />;
 }
 
 /** Not an input of type number: that would swallow what is no number, and knows no `auto`. */
 function Number_(props: IControl): JSX.Element {
   const typed = useTyped(props, readNumber, writeText);
-  return (
-    <input
-      id={props.id}
-      className="jp-mod-styled"
-      type="text"
-      inputMode="decimal"
-      readOnly={props.isReadOnly}
-      placeholder={placeholder(props.field, props.state)}
-      spellCheck={false}
-      {...typed}
-      {...props.aria}
-    />
-  );
+  return <Line {...props} typed={typed} inputMode="decimal" />;
 }
 
 function Words(props: IControl): JSX.Element {
   const { keywords } = props.field;
   const typed = useTyped(props, text => readWords(text, keywords), writeWords);
+  return <Line {...props} typed={typed} />;
+}
+
+function LongText(props: IControl): JSX.Element {
+  return <Lines {...props} typed={useTyped(props, readText, writeText)} />;
+}
+
+function Yaml(props: IControl): JSX.Element {
+  return (
+    <Lines {...props} typed={useTyped(props, readYaml, writeYaml)} isYaml />
+  );
+}
+
+function Line(
+  props: IControl & { typed: ITyped; inputMode?: 'decimal' }
+): JSX.Element {
   return (
     <input
       id={props.id}
       className="jp-mod-styled"
       type="text"
+      inputMode={props.inputMode}
       readOnly={props.isReadOnly}
       placeholder={placeholder(props.field, props.state)}
       spellCheck={false}
-      {...typed}
+      {...props.typed}
       {...props.aria}
     />
   );
 }
 
-function Yaml(props: IControl): JSX.Element {
-  const typed = useTyped(props, readYaml, writeYaml);
+function Lines(
+  props: IControl & { typed: ITyped; isYaml?: boolean }
+): JSX.Element {
   return (
     <textarea
       id={props.id}
-      className="jp-mod-styled jp-llmtune-yaml"
+      className={`jp-mod-styled ${props.isYaml ? 'jp-llmtune-yaml' : ''}`}
       rows={2}
       readOnly={props.isReadOnly}
       placeholder={placeholder(props.field, props.state)}
-      spellCheck={false}
-      {...typed}
+      spellCheck={!props.isYaml}
+      {...props.typed}
       {...props.aria}
     />
   );

@@ -1,10 +1,8 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { JSONExt } from '@lumino/coreutils';
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
+import { Changing } from '../../changing';
 import type { IChange } from '../../cell/document';
 import { ConfigDocument } from '../../cell/document';
 import type { SharedCodeCell } from '../../cell/finetuneCell';
@@ -20,12 +18,14 @@ import type { IStateStore } from '../store';
  * The configuration that the form shows and edits: that of the chosen cell, or the draft of the current notebook.
  *
  * What is typed is written when the typing pauses, so that it is one step to undo; it is shown at once.
+ * It changes when the text is another, or is in another place.
  */
-export class EditedConfiguration implements IDisposable {
+export class EditedConfiguration extends Changing {
   /**
    * @param store - keeps drafts when the page is reloaded.
    */
   constructor(cells: CellTracker, store: IStateStore | null = null) {
+    super();
     this._cells = cells;
     this._drafts = new Drafts(store);
     cells.currentChanged.connect(this._follow, this);
@@ -81,26 +81,11 @@ export class EditedConfiguration implements IDisposable {
     return this._source.isEditable;
   }
 
-  /** Emitted when the text is another, or is in another place. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this.flush();
-      this._isDisposed = true;
-      window.clearTimeout(this._timer);
-      window.removeEventListener('beforeunload', this._onLeave, true);
-      window.removeEventListener('pagehide', this._onLeave, true);
-      this._cells.currentChanged.disconnect(this._follow, this);
-      this._source.changed.disconnect(this._update, this);
-      Signal.clearData(this);
-    }
+  protected onDispose(): void {
+    this.flush();
+    window.clearTimeout(this._timer);
+    window.removeEventListener('beforeunload', this._onLeave, true);
+    window.removeEventListener('pagehide', this._onLeave, true);
   }
 
   /** Show the draft of the notebook that is current, whatever cell is chosen there. */
@@ -186,7 +171,7 @@ export class EditedConfiguration implements IDisposable {
       this._readable = this._document;
       this._flushSoon();
     }
-    this._changed.emit();
+    this.emit();
   }
 
   private _flushSoon(): void {
@@ -234,8 +219,6 @@ export class EditedConfiguration implements IDisposable {
   private _readable = new ConfigDocument('');
   private _pending: IChange[] = [];
   private _timer = 0;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 const PAUSE = 400;

@@ -1,10 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { JSONObject } from '@lumino/coreutils';
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
+import { Changing } from '../../changing';
 import type {
   IFault,
   IModelChoice,
@@ -21,11 +19,12 @@ import {
 /**
  * What the kernel knows and the form needs; what the last kernel said stays until another says it anew.
  */
-export class KernelFacts implements IDisposable {
+export class KernelFacts extends Changing {
   /**
    * @param trans - for the texts of the kernel that are shown.
    */
   constructor(trans: TranslationBundle) {
+    super();
     this._trans = trans;
   }
 
@@ -51,20 +50,8 @@ export class KernelFacts implements IDisposable {
     return this._fault;
   }
 
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._client = null;
-      Signal.clearData(this);
-    }
+  protected onDispose(): void {
+    this._client = null;
   }
 
   /** What is said of a notebook is from now on said of this one. */
@@ -103,7 +90,7 @@ export class KernelFacts implements IDisposable {
         ofPresets.status === 'fulfilled'
           ? localizedPresets(ofPresets.value, this._trans)
           : this._presets;
-      this._changed.emit();
+      this.emit();
     }
   }
 
@@ -117,7 +104,7 @@ export class KernelFacts implements IDisposable {
       const variables = await client.request('variables', {});
       this._variables.set(client, variables);
       if (client === this._client) {
-        this._changed.emit();
+        this.emit();
       }
     } catch {
       // The header of the sidebar says how the kernel stands; the last variables stay.
@@ -133,7 +120,5 @@ export class KernelFacts implements IDisposable {
     readonly IVariable[]
   >();
   private _fault: IFault | null = null;
-  private _isDisposed = false;
   private readonly _trans: TranslationBundle;
-  private readonly _changed = new Signal<this, void>(this);
 }

@@ -13,7 +13,8 @@ import React, { useMemo } from 'react';
 
 import { CONTROLS } from './controls';
 import type { FieldKind, IField } from './fields';
-import { changesOf, formDataOf, formOf, isChanged } from './fields';
+import { isChanged } from './fields';
+import { changesOf, formDataOf, formOf } from './formData';
 import { idOf, useFormState } from './state';
 import { defaultOf } from './wording';
 

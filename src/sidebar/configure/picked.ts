@@ -1,8 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
 import type { IVariable } from '../../kernel/protocol';
+import type { IKernelClient } from '../../tokens';
+import type { KernelFacts } from './facts';
 
 /**
  * What is to say of a variable.
@@ -15,11 +18,32 @@ export interface INote {
 
 /**
  * Remembers what variables were when they were chosen as data, to tell when they have gone or changed.
+ *
+ * Data are named as in a configuration: `$` and the name of a variable; what is no variable is none of its business.
  */
-export class PickedVariables {
+export class PickedData {
+  constructor(
+    private readonly _facts: KernelFacts,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /** What is said of data is from now on said of this notebook. */
+  follow(client: IKernelClient | null): void {
+    const picked =
+      (client && this._by.get(client)) ?? new Map<string, IVariable>();
+    if (client) {
+      this._by.set(client, picked);
+    }
+    this._picked = picked;
+  }
+
   /** What is chosen now is as it should be. */
-  pick(name: string, variables: readonly IVariable[] | null): void {
-    const found = variables?.find(variable => variable.name === name);
+  pick(data: JSONValue | undefined): void {
+    const name = variableOf(data);
+    if (name === null) {
+      return;
+    }
+    const found = this._find(name);
     if (found) {
       this._picked.set(name, found);
     } else {
@@ -28,33 +52,42 @@ export class PickedVariables {
   }
 
   /**
-   * What is to say of a variable; null if nothing is.
+   * What is to say of data; null if nothing is.
    */
-  note(
-    name: string,
-    variables: readonly IVariable[] | null,
-    trans: TranslationBundle
-  ): INote | null {
-    if (!variables) {
+  note(data: JSONValue | undefined): INote | null {
+    const name = variableOf(data);
+    if (name === null || !this._facts.variables) {
       return null;
     }
-    const found = variables.find(variable => variable.name === name);
+    const found = this._find(name);
     const picked = this._picked.get(name);
     if (!found) {
       const text = picked
-        ? trans.__('The variable %1 has gone. Run its cell again.', name)
-        : trans.__('This notebook has no data named %1 now.', name);
+        ? this._trans.__('The variable %1 has gone. Run its cell again.', name)
+        : this._trans.__('This notebook has no data named %1 now.', name);
       return { text, isAcceptable: false };
     }
     if (!picked) {
       this._picked.set(name, found);
       return null;
     }
-    const text = changeOf(picked, found, trans);
+    const text = changeOf(picked, found, this._trans);
     return text ? { text, isAcceptable: true } : null;
   }
 
-  private readonly _picked = new Map<string, IVariable>();
+  private _find(name: string): IVariable | undefined {
+    return this._facts.variables?.find(variable => variable.name === name);
+  }
+
+  private readonly _by = new WeakMap<IKernelClient, Map<string, IVariable>>();
+  private _picked = new Map<string, IVariable>();
+}
+
+/** The name of the variable that data are; null if they are none. */
+function variableOf(data: JSONValue | undefined): string | null {
+  return typeof data === 'string' && data.startsWith('$')
+    ? data.slice(1)
+    : null;
 }
 
 /** What is different now; empty if nothing is. */

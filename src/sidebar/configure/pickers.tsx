@@ -19,47 +19,25 @@ import { placeholder, readText, useTyped, writeText } from './typed';
 export function ModelPicker(props: IControl): JSX.Element {
   const { context, model } = props.state;
   const { trans } = context;
-  const typed = useTyped(props, readText, writeText);
-  const set = (value: string) => {
-    props.onChange(value);
-    props.onDone();
-  };
+  const title = trans.__('Choose the folder of a model, or a GGUF file');
   const browse = async () => {
     const path = await choosePath(props, {
-      title: trans.__('Choose the folder of a model, or a GGUF file'),
+      title,
       isFile: path => PathExt.extname(path) === '.gguf',
       takesFolders: true
     });
-    if (path !== null) {
-      // What has no slash may be a name on the Hub.
-      set(path.includes('/') ? path : `./${path}`);
-    }
+    // What has no slash may be a name on the Hub.
+    return path === null || path.includes('/') ? path : `./${path}`;
   };
   return (
-    <div className="jp-llmtune-drop">
-      <Combobox
-        id={props.id}
-        typed={typed}
-        options={modelOptions(model.facts.models, trans)}
-        noneText={trans.__('A name on the Hub, or a path')}
-        placeholder={placeholder(props.field, props.state)}
-        isReadOnly={props.isReadOnly}
-        aria={props.aria}
-        trans={trans}
-        onPick={set}
-      />
-      {context.fileBrowser && (
-        <button
-          type="button"
-          className="jp-Button jp-mod-styled"
-          disabled={props.isReadOnly}
-          title={trans.__('Choose the folder of a model, or a GGUF file')}
-          onClick={() => void browse()}
-        >
-          {trans.__('Folder…')}
-        </button>
-      )}
-    </div>
+    <Picker
+      control={props}
+      options={modelOptions(model.facts.models, trans)}
+      noneText={trans.__('A name on the Hub, or a path')}
+      placeholder={placeholder(props.field, props.state)}
+      browse={browse}
+      button={{ title, children: trans.__('Folder…') }}
+    />
   );
 }
 
@@ -69,61 +47,95 @@ export function ModelPicker(props: IControl): JSX.Element {
 export function DataPicker(props: IControl): JSX.Element {
   const { context, model } = props.state;
   const { trans } = context;
-  const typed = useTyped(props, readText, writeText);
-  const set = (value: string) => {
-    props.onChange(value);
-    props.onDone();
-  };
   const [files, setFiles] = useState<readonly string[]>([]);
   const open = () => {
     void model.facts.loadVariables();
     void dataFiles(props).then(setFiles);
   };
-  const drop = useFileDrop(props.isReadOnly, path => set(pathFor(props, path)));
-  const browse = async () => {
-    const path = await choosePath(props, {
+  const drop = useFileDrop(props.isReadOnly, path =>
+    take(props, pathFor(props, path))
+  );
+  const browse = () =>
+    choosePath(props, {
       title: trans.__('Choose data'),
       isFile: isDataFile,
       takesFolders: false
     });
+  return (
+    <Picker
+      control={props}
+      options={[
+        ...variableOptions(model.facts.variables ?? [], trans),
+        ...fileOptions(files, trans)
+      ]}
+      noneText={trans.__('Nothing fits; a path can be typed')}
+      placeholder={trans.__('$variable or file')}
+      browse={browse}
+      button={{
+        title: trans.__('Or drop a file of the file browser here'),
+        'aria-label': trans.__('Choose a file: %1', props.field.title),
+        children: trans.__('File…')
+      }}
+      drop={drop}
+      onOpen={open}
+    />
+  );
+}
+
+/** A box to type in or pick from, and a button that opens JupyterLab's dialog. */
+function Picker(props: {
+  control: IControl;
+  options: IOption[];
+  noneText: string;
+  placeholder: string;
+  browse: () => Promise<string | null>;
+  button: React.ButtonHTMLAttributes<HTMLButtonElement>;
+  drop?: IFileDrop;
+  onOpen?: () => void;
+}): JSX.Element {
+  const { control, drop } = props;
+  const { context } = control.state;
+  const typed = useTyped(control, readText, writeText);
+  const browse = async () => {
+    const path = await props.browse();
     if (path !== null) {
-      set(path);
+      take(control, path);
     }
   };
   return (
     <div
-      ref={drop.node}
-      className={`jp-llmtune-drop ${drop.isOver ? 'jp-mod-dropTarget' : ''}`}
+      ref={drop?.node}
+      className={`jp-llmtune-drop ${drop?.isOver ? 'jp-mod-dropTarget' : ''}`}
     >
       <Combobox
-        id={props.id}
+        id={control.id}
         typed={typed}
-        options={[
-          ...variableOptions(model.facts.variables ?? [], trans),
-          ...fileOptions(files, trans)
-        ]}
-        noneText={trans.__('Nothing fits; a path can be typed')}
-        placeholder={trans.__('$variable or file')}
-        isReadOnly={props.isReadOnly}
-        aria={props.aria}
-        trans={trans}
-        onPick={set}
-        onOpen={open}
+        options={props.options}
+        noneText={props.noneText}
+        placeholder={props.placeholder}
+        isReadOnly={control.isReadOnly}
+        aria={control.aria}
+        trans={context.trans}
+        onPick={value => take(control, value)}
+        onOpen={props.onOpen}
       />
       {context.fileBrowser && (
         <button
           type="button"
           className="jp-Button jp-mod-styled"
-          disabled={props.isReadOnly}
-          title={trans.__('Or drop a file of the file browser here')}
-          aria-label={trans.__('Choose a file: %1', props.field.title)}
+          disabled={control.isReadOnly}
           onClick={() => void browse()}
-        >
-          {trans.__('File…')}
-        </button>
+          {...props.button}
+        />
       )}
     </div>
   );
+}
+
+/** A value that is whole, and not typed. */
+function take(control: IControl, value: string): void {
+  control.onChange(value);
+  control.onDone();
 }
 
 /**
@@ -197,7 +209,7 @@ function isDataFile(path: string): boolean {
 function useFileDrop(
   isReadOnly: boolean,
   onDrop: (path: string) => void
-): { node: React.RefObject<HTMLDivElement>; isOver: boolean } {
+): IFileDrop {
   const node = useRef<HTMLDivElement>(null);
   const [isOver, setOver] = useState(false);
   const latest = useRef(onDrop);
@@ -284,6 +296,11 @@ function parametersText(
   return billions < 1
     ? trans.__('%1 M', Math.round(billions * 1000))
     : trans.__('%1 B', Number(billions.toPrecision(3)));
+}
+
+interface IFileDrop {
+  node: React.RefObject<HTMLDivElement>;
+  isOver: boolean;
 }
 
 /** Of `@lumino/dragdrop`. */

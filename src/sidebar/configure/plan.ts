@@ -1,7 +1,4 @@
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
+import { Changing } from '../../changing';
 import type { IFault, IInspection } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
 
@@ -32,21 +29,9 @@ export interface IPlanned {
 /**
  * What a run will take, by notebook and cell; a kernel looks at one configuration at a time.
  */
-export class RunPlan implements IDisposable {
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this.cancel();
-      Signal.clearData(this);
-    }
+export class RunPlan extends Changing {
+  protected onDispose(): void {
+    this.cancel();
   }
 
   /** What is known of a configuration, or of the one in its place before it; null if nothing is. */
@@ -89,14 +74,14 @@ export class RunPlan implements IDisposable {
     this.cancel();
     if (this._running.has(client)) {
       this._wanted.set(client, planned);
-      this._changed.emit();
+      this.emit();
       return;
     }
     this._running.set(client, planned.place);
-    this._changed.emit();
+    this.emit();
     const found = await look(client, planned);
     this._running.delete(client);
-    if (this._isDisposed) {
+    if (this.isDisposed) {
       return;
     }
     // What a kernel that went away could not tell is no fault of the configuration.
@@ -105,7 +90,7 @@ export class RunPlan implements IDisposable {
     }
     const wanted = this._wanted.get(client);
     this._wanted.delete(client);
-    this._changed.emit();
+    this.emit();
     if (wanted && !isSame(wanted, planned)) {
       await this.compute(client, wanted);
     }
@@ -124,8 +109,6 @@ export class RunPlan implements IDisposable {
   /** What to look at next. */
   private readonly _wanted = new Map<IKernelClient, IPlanned>();
   private _timer = 0;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 interface IFound {

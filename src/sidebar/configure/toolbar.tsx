@@ -3,8 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useRef } from 'react';
 
+import { sentence } from './messages';
 import type { ConfigureModel } from './model';
-import { sentence } from './model';
 import { useFormState } from './state';
 
 /**
@@ -23,9 +23,9 @@ export function Toolbar(): JSX.Element {
             ? trans.__('Cell: %1', cell.header.line)
             : trans.__('Draft, not in a cell yet')}
         </div>
-        {model.nextName !== null && (
+        {model.launch.nextName !== null && (
           <div className="jp-llmtune-help" role="status">
-            {trans.__('The next run of it is named %1.', model.nextName)}
+            {trans.__('The next run of it is named %1.', model.launch.nextName)}
           </div>
         )}
         <div className="jp-llmtune-buttons">
@@ -34,7 +34,7 @@ export function Toolbar(): JSX.Element {
             className="jp-Button jp-mod-styled jp-mod-accept"
             disabled={!model.canRun}
             title={runTitle(model, trans)}
-            onClick={() => void model.run()}
+            onClick={() => void model.launch.run()}
           >
             {trans.__('Run')}
           </button>
@@ -43,7 +43,7 @@ export function Toolbar(): JSX.Element {
               type="button"
               className="jp-Button jp-mod-styled"
               disabled={!edited.panel}
-              onClick={() => void model.insert()}
+              onClick={() => void model.launch.insert()}
             >
               {trans.__('Insert as cell')}
             </button>
@@ -100,11 +100,11 @@ function Unreadable(): JSX.Element {
 function Presets(): JSX.Element {
   const { context, model, isReadOnly } = useFormState();
   const { trans } = context;
-  const saved = Object.entries(model.saved);
+  const saved = Object.entries(model.saved.all);
   const remove = async (name: string) => {
     const title = trans.__('Delete the saved configuration %1?', name);
     if (await confirm(title, trans.__('Delete'), trans)) {
-      await model.deleteSaved(name);
+      await model.saved.delete(name);
     }
   };
   return (
@@ -167,10 +167,11 @@ function Files(): JSX.Element {
     }
     const title = trans.__('Replace the saved configuration %1?', name);
     if (
-      !(name in model.saved) ||
+      !(name in model.saved.all) ||
       (await confirm(title, trans.__('Replace'), trans))
     ) {
-      await model.save(name);
+      model.edited.flush();
+      await model.saved.save(name, model.edited.text);
     }
   };
   const open = async (files: FileList | null) => {

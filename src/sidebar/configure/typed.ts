@@ -30,17 +30,22 @@ export interface IControl {
 }
 
 /**
+ * What an element for typing takes.
+ */
+export interface ITyped {
+  value: string;
+  onChange: (event: { target: { value: string } }) => void;
+  onBlur: () => void;
+}
+
+/**
  * What is typed stays as it is typed while it means what the value is.
  */
 export function useTyped(
   { value, onChange, onDone }: IControl,
   read: (text: string) => Value,
   write: (value: Value) => string
-): {
-  value: string;
-  onChange: (event: { target: { value: string } }) => void;
-  onBlur: () => void;
-} {
+): ITyped {
   const [typed, setTyped] = useState<string | null>(null);
   return {
     value: typed !== null && isSame(read(typed), value) ? typed : write(value),

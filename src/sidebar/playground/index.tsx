@@ -14,8 +14,9 @@ import { FaultMessage } from '../fault';
 import type { ISidebarContext } from '../context';
 import { PerNotebook } from '../kept';
 import { whileShown } from '../shown';
-import type { IColumn, ISource } from './model';
-import { MOST_COLUMNS, PlaygroundModel, asCell } from './model';
+import type { IColumn, ISource } from './conversation';
+import { MOST_COLUMNS, PlaygroundModel } from './model';
+import { asCell } from './sampleCell';
 import { Sampling } from './sampling';
 
 /**

@@ -1,68 +1,35 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
+import { Changing } from '../../changing';
 import type { IFault, IRunSummary } from '../../kernel/protocol';
 import type { IAnswering, IKernelClient, IRunList } from '../../tokens';
 import type { IKept } from '../kept';
-
-/** A model that can be asked: a run, or a base model by its name. */
-export interface ISource {
-  kind: 'run' | 'model';
-  name: string;
-}
-
-/** One side of the comparison: a model and its own conversation. */
-export interface IColumn {
-  readonly id: number;
-  readonly source: ISource;
-  readonly turns: readonly ITurn[];
-  /** Whether it answers when those before it have. */
-  readonly isWaiting?: boolean;
-  /** Why it did not answer. */
-  readonly fault?: IFault;
-  /** What it did not answer although others did; it can be asked again. */
-  readonly unanswered?: string;
-}
-
-export interface ITurn {
-  role: 'user' | 'assistant';
-  content: string;
-  /** Whether more of it is to come. */
-  isPartial?: boolean;
-}
-
-/** How answers are drawn; the names are those of the section `samples`. */
-export interface ISamplingSettings {
-  temperature: number;
-  max_new_tokens: number;
-  top_p: number;
-  top_k: number;
-  repetition_penalty: number;
-  system: string;
-}
-
-export const DEFAULT_SAMPLING: ISamplingSettings = {
-  temperature: 0.7,
-  max_new_tokens: 128,
-  top_p: 1,
-  top_k: 50,
-  repetition_penalty: 1,
-  system: ''
-};
+import type { IColumn, ISource } from './conversation';
+import {
+  asMessages,
+  asked,
+  finished,
+  isRun,
+  said,
+  settled,
+  withdrawn
+} from './conversation';
+import type { ISamplingSettings } from './settings';
+import { DEFAULT_SAMPLING } from './settings';
 
 export const MOST_COLUMNS = 4;
 
 /**
  * A chat with up to four models at once, each with its own memory of it.
  */
-export class PlaygroundModel implements IKept {
+export class PlaygroundModel extends Changing implements IKept {
   /**
    * @param client - of the notebook that the chat belongs to.
    */
   constructor(client: IKernelClient | null, trans: TranslationBundle) {
+    super();
     this._client = client;
     this._trans = trans;
   }
@@ -74,7 +41,7 @@ export class PlaygroundModel implements IKept {
 
   set text(text: string) {
     this._text = text;
-    this._emit();
+    this.emit();
   }
 
   get columns(): readonly IColumn[] {
@@ -87,7 +54,7 @@ export class PlaygroundModel implements IKept {
 
   set settings(settings: ISamplingSettings) {
     this._settings = settings;
-    this._emit();
+    this.emit();
   }
 
   get isAnswering(): boolean {
@@ -131,32 +98,20 @@ export class PlaygroundModel implements IKept {
     this._text = text;
     this._settings = { ...DEFAULT_SAMPLING, ...settings };
     this._columns = columns.map(column => ({ ...column, id: this._nextId++ }));
-    this._emit();
+    this.emit();
   }
 
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-      this.stop();
-      this.unwatch();
-    }
+  protected onDispose(): void {
+    this.stop();
+    this.unwatch();
   }
 
   /** Keep the list of runs up to date, as long as somebody looks. */
   watch(): void {
     if (!this._list && this._client) {
       this._list = this._client.watchRuns();
-      this._list.changed.connect(this._emit, this);
-      this._emit();
+      this._list.changed.connect(this.emit, this);
+      this.emit();
     }
   }
 
@@ -171,7 +126,7 @@ export class PlaygroundModel implements IKept {
         ...this._columns,
         { id: this._nextId++, source, turns: [] }
       ];
-      this._emit();
+      this.emit();
     }
   }
 
@@ -181,7 +136,7 @@ export class PlaygroundModel implements IKept {
       // The next one may answer.
       this._answering?.cancel();
     }
-    this._emit();
+    this.emit();
   }
 
   /** Forget what was said. */
@@ -193,7 +148,7 @@ export class PlaygroundModel implements IKept {
       source,
       turns: []
     }));
-    this._emit();
+    this.emit();
   }
 
   /** Take what is typed to all columns, which answer one after the other. */
@@ -204,7 +159,7 @@ export class PlaygroundModel implements IKept {
     }
     this._fault = this._client ? null : this._noKernel();
     if (this._fault) {
-      this._emit();
+      this.emit();
       return;
     }
     if (this._columns.length === 0) {
@@ -240,12 +195,7 @@ export class PlaygroundModel implements IKept {
     const question: IOpenQuestion = { text, hasAnswer: false };
     this._question = question;
     for (const id of ids) {
-      this._change(id, ({ source, turns }) => ({
-        id,
-        source,
-        turns: [...turns, { role: 'user', content: text }],
-        isWaiting: true
-      }));
+      this._change(id, column => asked(column, text));
     }
     for (const id of ids) {
       await this._answer(id, question);
@@ -273,48 +223,24 @@ export class PlaygroundModel implements IKept {
       },
       (_, piece) => {
         if (this._answering === answering) {
-          this._say(id, piece);
+          this._change(id, column => said(column, piece));
         }
       }
     );
     this._answering = answering;
     this._asking = id;
-    this._say(id, '');
+    this._change(id, column => said(column, ''));
     try {
       const [{ text }] = await answering.done;
       if (this._answering === answering) {
         question.hasAnswer = true;
-        this._finish(id, text);
+        this._change(id, column => finished(column, text));
       }
     } catch (error) {
       if (this._answering === answering) {
-        this._withdraw(id, error as IFault);
+        this._change(id, column => withdrawn(column, error as IFault));
       }
     }
-  }
-
-  /** Add a piece to the answer of a column; the first one begins it. */
-  private _say(id: number, piece: string): void {
-    this._change(id, ({ isWaiting, ...column }) => {
-      const begun = isWaiting
-        ? ''
-        : column.turns[column.turns.length - 1].content;
-      const turn: ITurn = {
-        role: 'assistant',
-        content: begun + piece,
-        isPartial: true
-      };
-      const before = isWaiting ? column.turns : column.turns.slice(0, -1);
-      return { ...column, turns: [...before, turn] };
-    });
-  }
-
-  /** The whole answer of a column. */
-  private _finish(id: number, content: string): void {
-    this._change(id, column => ({
-      ...column,
-      turns: [...column.turns.slice(0, -1), { role: 'assistant', content }]
-    }));
   }
 
   /** What a column has said so far is its answer; without any, the question is taken back. */
@@ -323,31 +249,19 @@ export class PlaygroundModel implements IKept {
     const last = turns[turns.length - 1];
     if (last?.isPartial && last.content) {
       this._question!.hasAnswer = true;
-      this._finish(id, last.content);
+      this._change(id, column => finished(column, last.content));
     } else if (last?.isPartial) {
-      this._withdraw(id);
+      this._change(id, column => withdrawn(column));
     }
-  }
-
-  /** Take back a question that a column does not answer. */
-  private _withdraw(id: number, fault?: IFault): void {
-    this._change(id, column => ({
-      id,
-      source: column.source,
-      turns: settled(column),
-      fault
-    }));
   }
 
   /** Nobody is asked any more. What nobody has answered is typed text again. */
   private _end(): void {
     const question = this._question;
     this._question = this._answering = this._asking = null;
-    for (const { id, isWaiting } of this._columns) {
-      if (isWaiting) {
-        this._withdraw(id);
-      }
-    }
+    this._columns = this._columns.map(column =>
+      column.isWaiting ? withdrawn(column) : column
+    );
     if (question?.hasAnswer) {
       this._columns = this._columns.map(column =>
         column.fault ? { unanswered: question.text, ...column } : column
@@ -355,7 +269,7 @@ export class PlaygroundModel implements IKept {
     } else if (question) {
       this._text = this._text || question.text;
     }
-    this._emit();
+    this.emit();
   }
 
   private _find(id: number): IColumn | undefined {
@@ -366,7 +280,7 @@ export class PlaygroundModel implements IKept {
     this._columns = this._columns.map(column =>
       column.id === id ? change(column) : column
     );
-    this._emit();
+    this.emit();
   }
 
   private _noKernel(): IFault {
@@ -375,10 +289,6 @@ export class PlaygroundModel implements IKept {
       where: '',
       fix: this._trans.__('Open a notebook with a Python kernel.')
     };
-  }
-
-  private _emit(): void {
-    this._changed.emit();
   }
 
   private readonly _client: IKernelClient | null;
@@ -392,8 +302,6 @@ export class PlaygroundModel implements IKept {
   private _asking: number | null = null;
   private _fault: IFault | null = null;
   private _nextId = 0;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 /** A question whose answers are on their way. */
@@ -401,95 +309,6 @@ interface IOpenQuestion {
   readonly text: string;
   /** Whether somebody has answered. */
   hasAnswer: boolean;
-}
-
-/** The turns without a question that waits for its answer, or for the rest of it. */
-function settled(
-  column: Pick<IColumn, 'turns' | 'isWaiting'>
-): readonly ITurn[] {
-  const { turns, isWaiting } = column;
-  return isWaiting
-    ? turns.slice(0, -1)
-    : turns[turns.length - 1]?.isPartial
-      ? turns.slice(0, -2)
-      : turns;
-}
-
-/**
- * The messages of a conversation as a model gets them: turns in alternation, an unanswered question left out.
- */
-export function asMessages(
-  system: string,
-  turns: readonly ITurn[]
-): { role: string; content: string }[] {
-  const heard = turns.filter(
-    (turn, index) =>
-      turn.role === 'assistant' ||
-      index === turns.length - 1 ||
-      turns[index + 1].role === 'assistant'
-  );
-  const messages = heard.map(({ role, content }) => ({ role, content }));
-  return system.trim()
-    ? [{ role: 'system', content: system }, ...messages]
-    : messages;
-}
-
-/**
- * A `%%sample` cell that asks the same: the first questions of the chat, of the same models.
- */
-export function asCell(
-  columns: readonly IColumn[],
-  settings: ISamplingSettings
-): string {
-  const runs = columns.filter(column => isRun(column.source));
-  const head = ['%%sample', ...runs.map(column => column.source.name)];
-  if (runs.length < columns.length || runs.length === 0) {
-    head.push('--base');
-  }
-  head.push(...optionsOf(settings));
-  const turns = columns[0]?.turns ?? [];
-  const questions = turns.filter(turn => turn.role === 'user');
-  const isPlain =
-    !settings.system.trim() &&
-    questions.length === 1 &&
-    !/[\n]/.test(questions[0].content) &&
-    !/^[-[]/.test(questions[0].content.trim());
-  if (isPlain) {
-    return `${head.join(' ')}\n${questions[0].content.trim()}`;
-  }
-  const upToLast = turns.slice(
-    0,
-    turns.map(turn => turn.role).lastIndexOf('user') + 1
-  );
-  const lines = asMessages(settings.system, upToLast).map(
-    ({ role, content }) =>
-      `- {role: ${role}, content: ${JSON.stringify(content)}}`
-  );
-  return [head.join(' '), ...lines].join('\n');
-}
-
-/** The options of `%%sample` that draw answers in the same way; those that change nothing are left out. */
-function optionsOf(settings: ISamplingSettings): string[] {
-  const { temperature, max_new_tokens, top_p, top_k, repetition_penalty } =
-    settings;
-  const isDrawn = temperature > 0;
-  return [
-    `--max-new-tokens ${max_new_tokens}`,
-    `--temperature ${temperature}`,
-    ...(isDrawn && top_p !== DEFAULT_SAMPLING.top_p
-      ? [`--top-p ${top_p}`]
-      : []),
-    ...(isDrawn && top_k !== DEFAULT_SAMPLING.top_k
-      ? [`--top-k ${top_k}`]
-      : []),
-    ...(repetition_penalty !== DEFAULT_SAMPLING.repetition_penalty
-      ? [`--repetition-penalty ${repetition_penalty}`]
-      : [])
-  ];
-}
-
-function isRun(source: ISource): boolean {
-  return source.kind === 'run';
 }
 
 /** Whether there is something to ask: the result of a run, or the weights of a live one. */

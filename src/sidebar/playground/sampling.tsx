@@ -2,7 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useEffect, useId, useState } from 'react';
 
-import type { ISamplingSettings, PlaygroundModel } from './model';
+import type { PlaygroundModel } from './model';
+import type { ISamplingSettings } from './settings';
 
 /**
  * How answers are drawn.

@@ -1,14 +1,13 @@
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
 
+import { Changing } from '../../changing';
 import type { IRunSummary } from '../../kernel/protocol';
 import type { IKept } from '../kept';
 
 /**
- * What the user of a notebook chose to look at. The filter outlives a reload.
+ * What the user of a notebook chose to look at. The filter outlives a reload; it alone is told of when it changes.
  */
-export class Choice implements IKept {
+export class Choice extends Changing implements IKept {
   readonly selected = new Set<string>();
   current: string | null = null;
   /** Where a selection of several begins. */
@@ -22,7 +21,7 @@ export class Choice implements IKept {
 
   set filter(filter: string) {
     this._filter = filter;
-    this._changed.emit();
+    this.emit();
   }
 
   get state(): ReadonlyPartialJSONObject {
@@ -33,23 +32,5 @@ export class Choice implements IKept {
     this.filter = state.filter as string;
   }
 
-  /** Emitted when the filter is another. */
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      Signal.clearData(this);
-    }
-  }
-
   private _filter = '';
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }

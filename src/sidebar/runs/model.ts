@@ -1,9 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import { Signal } from '@lumino/signaling';
-
+import { Changing } from '../../changing';
 import { KernelRequestError } from '../../kernel/error';
 import type {
   IFault,
@@ -20,8 +17,9 @@ import { Choice } from './choice';
 /**
  * The runs that the section shows: which of them, which are selected, and what a user does to them.
  */
-export class RunsModel implements IDisposable {
+export class RunsModel extends Changing {
   constructor(trans: TranslationBundle) {
+    super();
     this._trans = trans;
     this._wording = new Wording(trans);
   }
@@ -43,15 +41,15 @@ export class RunsModel implements IDisposable {
     this._leave();
     this._client = client;
     this._choice = choice;
-    client?.statusChanged.connect(this._emit, this);
-    choice.changed.connect(this._emit, this);
+    client?.statusChanged.connect(this.emit, this);
+    choice.changed.connect(this.emit, this);
     this._fault = null;
     this._runs = choice.runs;
     this._isReady = false;
     if (wasWatching) {
       this.watch();
     }
-    this._changed.emit();
+    this.emit();
   }
 
   /** Whether the runs have come. */
@@ -118,7 +116,7 @@ export class RunsModel implements IDisposable {
 
   set current(name: string | null) {
     this._choice.current = name;
-    this._changed.emit();
+    this.emit();
   }
 
   /** Why the list is not there, or what went wrong with the last command. */
@@ -150,20 +148,8 @@ export class RunsModel implements IDisposable {
     return this._isNewsOfCommand;
   }
 
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  dispose(): void {
-    if (!this._isDisposed) {
-      this._isDisposed = true;
-      this._leave();
-      Signal.clearData(this);
-    }
+  protected onDispose(): void {
+    this._leave();
   }
 
   watch(): void {
@@ -187,12 +173,12 @@ export class RunsModel implements IDisposable {
     this._fault = null;
     this.unwatch();
     this.watch();
-    this._changed.emit();
+    this.emit();
   }
 
   dismiss(): void {
     this._fault = null;
-    this._changed.emit();
+    this.emit();
   }
 
   toggle(name: string): void {
@@ -201,7 +187,7 @@ export class RunsModel implements IDisposable {
       selected.add(name);
     }
     this._choice.current = this._choice.anchor = name;
-    this._changed.emit();
+    this.emit();
   }
 
   /** Select all shown runs from the one that was toggled last to this one. */
@@ -214,17 +200,17 @@ export class RunsModel implements IDisposable {
       this._choice.selected.add(between);
     }
     this._choice.current = name;
-    this._changed.emit();
+    this.emit();
   }
 
   selectAll(): void {
     this.shown.forEach(({ name }) => this._choice.selected.add(name));
-    this._changed.emit();
+    this.emit();
   }
 
   selectNone(): void {
     this._choice.selected.clear();
-    this._changed.emit();
+    this.emit();
   }
 
   /** @returns whether the worker took it. */
@@ -271,7 +257,7 @@ export class RunsModel implements IDisposable {
       this._choice.current = edited.name;
     }
     this._runs = this._runs.map(run => (run.name === edit.run ? edited : run));
-    this._changed.emit();
+    this.emit();
   }
 
   async delete(runs: string[]): Promise<void> {
@@ -299,7 +285,7 @@ export class RunsModel implements IDisposable {
       this._fault = error as IFault;
       return false;
     } finally {
-      this._changed.emit();
+      this.emit();
     }
   }
 
@@ -313,7 +299,7 @@ export class RunsModel implements IDisposable {
       this._isReady = true;
       this._states = new Map(list.runs.map(run => [run.name, run.state]));
     }
-    this._changed.emit();
+    this.emit();
   }
 
   /** Tell which runs have come to another state. */
@@ -332,17 +318,13 @@ export class RunsModel implements IDisposable {
   private _tell(news: string): void {
     this._news = news;
     this._isNewsOfCommand = true;
-    this._changed.emit();
+    this.emit();
   }
 
   private _leave(): void {
     this.unwatch();
-    this._client?.statusChanged.disconnect(this._emit, this);
-    this._choice.changed.disconnect(this._emit, this);
-  }
-
-  private _emit(): void {
-    this._changed.emit();
+    this._client?.statusChanged.disconnect(this.emit, this);
+    this._choice.changed.disconnect(this.emit, this);
   }
 
   private _searchable(run: IRunSummary): string {
@@ -363,6 +345,4 @@ export class RunsModel implements IDisposable {
   private _fault: IFault | null = null;
   private _news = '';
   private _isNewsOfCommand = false;
-  private _isDisposed = false;
-  private readonly _changed = new Signal<this, void>(this);
 }

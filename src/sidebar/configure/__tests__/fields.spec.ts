@@ -2,21 +2,11 @@ import type { JSONObject } from '@lumino/coreutils';
 
 import { ConfigDocument } from '../../../cell/document';
 import type { IField } from '../fields';
-import {
-  applicable,
-  changesFor,
-  changesOf,
-  changesToLeave,
-  fieldOfFault,
-  fieldOfProblem,
-  fieldsOf,
-  formDataOf,
-  formOf,
-  groupsOf,
-  isChanged,
-  search,
-  withConsequences
-} from '../fields';
+import { fieldsOf, isChanged } from '../fields';
+import { changesOf, formDataOf, formOf } from '../formData';
+import { groupsOf, search } from '../groups';
+import { applicable } from '../relevance';
+import { withConsequences } from '../variants';
 import { recorded } from './recorded';
 
 const { schema } = recorded;
@@ -31,10 +21,6 @@ function keysFor(values: JSONObject): string[] {
 
 function field(key: string, values: JSONObject = {}): IField {
   return fieldsFor(values).find(field => field.key === key)!;
-}
-
-function preset(name: string): JSONObject {
-  return recorded.presets.find(preset => preset.name === name)!.values;
 }
 
 describe('fieldsOf', () => {
@@ -257,96 +243,5 @@ describe('withConsequences', () => {
       data: { train: '$df' },
       method: { type: 'full' }
     });
-  });
-});
-
-describe('changesFor', () => {
-  const apply = (name: string, text: string) => {
-    const document = new ConfigDocument(text);
-    const presets = recorded.presets.map(({ values }) => values);
-    const { expanded } = document;
-    return document.apply([
-      ...changesToLeave(presets, preset(name), schema, expanded),
-      ...changesFor(preset(name), schema, expanded)
-    ]);
-  };
-
-  it('writes only what a preset changes', () => {
-    const text = '# mine\ndata: $df # rows\nsamples: Hello?\n';
-    expect(apply('beginner', text)).toBe(text);
-    const quick = new ConfigDocument(apply('quick', text));
-    expect(quick.text).toContain('# mine');
-    expect(quick.text).toContain('# rows');
-    expect(quick.expanded).toEqual({
-      data: { train: '$df', max_length: 512 },
-      training: { max_steps: 20 },
-      samples: { prompts: ['Hello?'] }
-    });
-  });
-
-  it('leaves nothing of the preset before', () => {
-    const text = 'data: $df\n';
-    const over = new ConfigDocument(apply('beginner', apply('quick', text)));
-    const fields = fieldsFor(over.expanded);
-    expect(
-      fields
-        .filter(field => isChanged(field, over.expanded))
-        .map(({ key }) => key)
-    ).toEqual(['data.train']);
-  });
-
-  it('leaves what the user set, with comments and brackets', () => {
-    const text =
-      'data: $df\ntraining: {max_steps: 5, learning_rate: 2.0e-4}   # slow\n';
-    expect(apply('low-memory', text)).toBe(
-      'data:\n  train: $df\n  max_length: 512\n' +
-        'training: {max_steps: 5, learning_rate: 2.0e-4, ' +
-        'per_device_train_batch_size: 1, gradient_accumulation_steps: 8, ' +
-        'gradient_checkpointing: true}   # slow\n'
-    );
-    for (const { name } of recorded.presets) {
-      const steps = new ConfigDocument(apply(name, text)).get([
-        'training',
-        'max_steps'
-      ]);
-      expect([name, steps]).toEqual([name, name === 'quick' ? 20 : 5]);
-    }
-  });
-});
-
-describe('fieldOfFault', () => {
-  const values = {
-    model: { name_or_path: './tuned' },
-    data: { train: 'rows.jsonl' }
-  };
-  const of = (where: string, fix = '') =>
-    fieldOfFault(fieldsFor(values), values, { what: '', where, fix })?.key;
-
-  it('finds the field by its key, its value, or what mends it', () => {
-    expect(of('model.name_or_path')).toBe('model.name_or_path');
-    expect(of('data.train: rows.jsonl')).toBe('data.train');
-    expect(of('/home/me/rows.jsonl, line 3')).toBe('data.train');
-    expect(of('/home/me/tuned', 'Check model.name_or_path.')).toBe(
-      'model.name_or_path'
-    );
-    expect(of('/tmp/elsewhere')).toBeUndefined();
-  });
-});
-
-describe('fieldOfProblem', () => {
-  const of = (key: string) => fieldOfProblem(fieldsFor({}), key)?.key;
-
-  it('finds the field that the kernel speaks of', () => {
-    expect(of('training.learning_rate')).toBe('training.learning_rate');
-    expect(of('samples.prompts[1]')).toBe('samples.prompts');
-    expect(of('samples.prompts[1].role')).toBe('samples.prompts');
-    expect(of('data')).toBe('data.train');
-    expect(of('resume')).toBe('resume');
-  });
-
-  it('finds none for what the form does not have', () => {
-    expect(of('training.epoch')).toBeUndefined();
-    expect(of('method.rank')).toBeUndefined();
-    expect(of('')).toBeUndefined();
   });
 });

@@ -494,7 +494,7 @@ describe('ConfigureModel', () => {
     await show();
     choose(2);
     model.change([{ path: ['data', 'train'], value: '$df' }], true);
-    const inserted = model.insert();
+    const inserted = model.launch.insert();
     await settle();
     comm().reply('runs', [{ name: 'run2' }]);
     await inserted;
@@ -509,19 +509,19 @@ describe('ConfigureModel', () => {
     await show();
     choose(1);
     const runs = { type: 'runs', removed: [], runs: [SUMMARY] };
-    expect(model.nextName).toBeNull();
+    expect(model.launch.nextName).toBeNull();
     comm().receive(runs);
-    expect(model.nextName).toBe('run2');
-    const done = model.run();
-    const again = model.run();
+    expect(model.launch.nextName).toBe('run2');
+    const done = model.launch.run();
+    const again = model.launch.run();
     await settle();
     expect(count('runs')).toBe(1);
     comm().reply('runs', [SUMMARY]);
     await Promise.all([done, again]);
     expect(sources(panel)[1]).toBe(RUN.replace('run', 'run2'));
-    expect(model.nextName).toBeNull();
+    expect(model.launch.nextName).toBeNull();
     shared(1).setSource(RUN.replace('run', 'run --resume old'));
-    expect(model.nextName).toBeNull();
+    expect(model.launch.nextName).toBeNull();
   });
 
   it('inserts one cell, however often it is clicked', async () => {
@@ -529,7 +529,11 @@ describe('ConfigureModel', () => {
     choose(2);
     model.change([{ path: ['data', 'train'], value: '$df' }]);
     const before = sources(panel).length;
-    const clicks = [model.insert(), model.run(), model.insert()];
+    const clicks = [
+      model.launch.insert(),
+      model.launch.run(),
+      model.launch.insert()
+    ];
     await settle();
     comm().reply('runs', []);
     await Promise.all(clicks);
@@ -556,14 +560,14 @@ describe('ConfigureModel', () => {
   it('saves configurations in the settings', async () => {
     await show();
     choose(1);
-    await model.save('mine');
-    await model.save('other');
-    expect(model.saved).toEqual({
+    await model.saved.save('mine', model.edited.text);
+    await model.saved.save('other', model.edited.text);
+    expect(model.saved.all).toEqual({
       mine: model.edited.text,
       other: model.edited.text
     });
-    await model.deleteSaved('mine');
-    expect(Object.keys(model.saved)).toEqual(['other']);
+    await model.saved.delete('mine');
+    expect(Object.keys(model.saved.all)).toEqual(['other']);
   });
 
   describe('with a store', () => {

@@ -6,13 +6,11 @@ import {
   settle
 } from '../../../kernel/__tests__/fakeKernel';
 import { KernelClient } from '../../../kernel/client';
-import type { ISource, ITurn } from '../model';
-import {
-  DEFAULT_SAMPLING,
-  PlaygroundModel,
-  asCell,
-  asMessages
-} from '../model';
+import type { ISource, ITurn } from '../conversation';
+import { asMessages } from '../conversation';
+import { PlaygroundModel } from '../model';
+import { asCell } from '../sampleCell';
+import { DEFAULT_SAMPLING } from '../settings';
 
 const trans = nullTranslator.load('');
 const BASE: ISource = { kind: 'model', name: 'smollm2-135m' };

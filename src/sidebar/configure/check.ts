@@ -1,0 +1,78 @@
+import { Changing } from '../../changing';
+import type { IConfigurationProblem } from '../../kernel/protocol';
+import type { IKernelClient } from '../../tokens';
+
+/**
+ * What the kernel finds wrong with a configuration; it is asked when the typing pauses.
+ */
+export class KernelCheck extends Changing {
+  /** What was last found wrong. */
+  get problems(): readonly IConfigurationProblem[] {
+    return this._problems;
+  }
+
+  /** Whether the problems are those of this text. */
+  isOf(text: string): boolean {
+    return this._checked === text;
+  }
+
+  protected onDispose(): void {
+    this.cancel();
+  }
+
+  /** What was wrong was wrong with another configuration. */
+  forget(): void {
+    this.cancel();
+    this._checked = null;
+    this._problems = [];
+  }
+
+  /** Check a text when no other one comes for a while. */
+  soon(client: IKernelClient, text: string): void {
+    this.cancel();
+    const question = { client, text };
+    this._question = question;
+    this._timer = window.setTimeout(() => void this._ask(question), PAUSE);
+  }
+
+  /** Ask nothing, and take no answer; the last one stands. */
+  cancel(): void {
+    window.clearTimeout(this._timer);
+    this._question = null;
+  }
+
+  /** The last question counts, whichever answer comes last. */
+  private async _ask(question: IQuestion): Promise<void> {
+    const { client, text } = question;
+    let checked: string | null = text;
+    let problems: readonly IConfigurationProblem[] = [];
+    // In an empty one nothing is wrong yet.
+    if (text.trim()) {
+      try {
+        ({ problems } = await client.request('validate', { text }));
+      } catch {
+        // Asked again when the kernel is ready again; until then the last answer stands.
+        checked = null;
+        problems = this._problems;
+      }
+    }
+    if (question === this._question) {
+      this._checked = checked;
+      this._problems = problems;
+      this.emit();
+    }
+  }
+
+  private _question: IQuestion | null = null;
+  /** The text that the problems are of. */
+  private _checked: string | null = null;
+  private _problems: readonly IConfigurationProblem[] = [];
+  private _timer = 0;
+}
+
+interface IQuestion {
+  readonly client: IKernelClient;
+  readonly text: string;
+}
+
+const PAUSE = 300;

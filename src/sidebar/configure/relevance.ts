@@ -1,0 +1,72 @@
+import type { JSONValue } from '@lumino/coreutils';
+
+import type { IField, Values } from './fields';
+import { valueOf } from './fields';
+
+/**
+ * The fields that make sense with the values chosen; a value that is written keeps its field.
+ */
+export function applicable(fields: IField[], values: Values): IField[] {
+  const get = (key: string) => effectiveValue(fields, values, key);
+  return fields.filter(
+    field =>
+      valueOf(values, field.path) !== undefined ||
+      !ABSENT_WHEN.some(
+        ({ keys, when }) => keys.includes(field.key) && when(get)
+      )
+  );
+}
+
+/**
+ * What a field is in effect: the value written, or what stands for none.
+ */
+function effectiveValue(
+  fields: IField[],
+  values: Values,
+  key: string
+): JSONValue | undefined {
+  const field = fields.find(field => field.key === key);
+  return field ? (valueOf(values, field.path) ?? field.fallback) : undefined;
+}
+
+type Get = (key: string) => JSONValue | undefined;
+
+/** Fields without a meaning for a choice made elsewhere. */
+const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
+  {
+    keys: ['data.eval_fraction'],
+    when: get => isSet(get('data.eval'))
+  },
+  {
+    keys: ['training.eval_steps', 'training.per_device_eval_batch_size'],
+    when: get => !isSet(get('data.eval')) && !get('data.eval_fraction')
+  },
+  {
+    keys: ['data.mask_prompt'],
+    when: get => get('data.format') === 'text'
+  },
+  {
+    keys: ['training.num_train_epochs'],
+    when: get => isSet(get('training.max_steps'))
+  },
+  {
+    keys: ['training.warmup_ratio'],
+    when: get => get('training.lr_scheduler_type') === 'constant'
+  },
+  {
+    keys: ['samples.top_p', 'samples.top_k'],
+    when: get => get('samples.temperature') === 0
+  },
+  {
+    // The others are what answers are drawn with after the run, too.
+    keys: ['samples.every_steps'],
+    when: get => {
+      const prompts = get('samples.prompts');
+      return !Array.isArray(prompts) || prompts.length === 0;
+    }
+  }
+];
+
+function isSet(value: JSONValue | undefined): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
