@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IChartSettings } from './figure';
+import type { ChartChoice, IChartSettings } from './figure';
 
 /**
  * The row above a chart: title, log scale, smoothing, reset of the zoom.
@@ -40,7 +40,7 @@ export class ChartControls {
 
   readonly node = document.createElement('div');
 
-  update(settings: IChartSettings): void {
+  update(settings: Omit<IChartSettings, 'height'>): void {
     this._title.textContent = settings.title;
     this._logScale.checked = settings.logScale;
     this._smoothing.value = String(settings.smoothing);
@@ -56,9 +56,7 @@ export class ChartControls {
 export namespace ChartControls {
   export interface IOptions {
     trans: TranslationBundle;
-    onChange: (
-      change: Partial<Pick<IChartSettings, 'logScale' | 'smoothing'>>
-    ) => void;
+    onChange: (change: Partial<ChartChoice>) => void;
     onResetZoom: () => void;
   }
 }

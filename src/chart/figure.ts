@@ -1,12 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type {
-  Annotations,
-  Data,
-  Layout,
-  LayoutAxis
-} from 'plotly.js-basic-dist-min';
+import type { Annotations, Data, Layout } from 'plotly.js-basic-dist-min';
 
+import { axis, frame, lossAxis, stepAxis } from './frame';
 import type { ChartData } from './series';
 import { smooth } from './smoothing';
 import type { IChartTheme } from './theme';
@@ -23,6 +19,11 @@ export interface IChartSettings {
   /** Of the plot, in pixels. */
   height: number;
 }
+
+/**
+ * What a user chooses above a chart.
+ */
+export type ChartChoice = Pick<IChartSettings, 'logScale' | 'smoothing'>;
 
 /**
  * The traces of a chart: losses above, learning rate and gradient norm below.
@@ -94,7 +95,7 @@ export function traces(
 }
 
 /**
- * The layout of a chart `width` pixels wide; without rows it says that it waits. What the user zoomed is kept, except when the loss axis changes its scale.
+ * The layout of a chart `width` pixels wide; without rows it says that it waits.
  */
 export function layout(
   data: ChartData,
@@ -103,34 +104,10 @@ export function layout(
   theme: IChartTheme,
   trans: TranslationBundle
 ): Partial<Layout> {
-  const axis: Partial<LayoutAxis> = {
-    gridcolor: theme.grid,
-    linecolor: theme.grid,
-    zeroline: false,
-    automargin: true
-  };
+  const plain = axis(theme);
   return {
-    width,
-    height: settings.height,
+    ...frame({ width, height: settings.height }, theme),
     margin: { l: 48, r: 48, t: 28, b: 36 },
-    font: { color: theme.text, family: theme.font, size: theme.fontSize },
-    paper_bgcolor: TRANSPARENT,
-    plot_bgcolor: TRANSPARENT,
-    hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
-    hovermode: 'x unified',
-    legend: {
-      orientation: 'h',
-      x: 0,
-      xanchor: 'left',
-      y: 1,
-      yanchor: 'bottom'
-    },
-    modebar: {
-      bgcolor: TRANSPARENT,
-      color: theme.muted,
-      activecolor: theme.text
-    },
-    uirevision: 'user',
     annotations: [
       caption(0, 'left', trans.__('Learning rate'), theme.learningRate),
       caption(1, 'right', trans.__('Gradient norm'), theme.gradNorm),
@@ -145,20 +122,13 @@ export function layout(
         y: 0.7
       }
     ],
-    xaxis: {
-      ...axis,
-      anchor: 'y2',
-      title: { text: trans.__('Step'), standoff: 4 }
-    },
+    xaxis: { ...stepAxis([data], theme, trans), anchor: 'y2' },
     yaxis: {
-      ...axis,
-      domain: [LOWER_TOP + 0.14, 1],
-      title: { text: trans.__('Loss'), standoff: 4 },
-      type: settings.logScale ? 'log' : 'linear',
-      uirevision: settings.logScale ? 'log' : 'linear'
+      ...lossAxis([data], settings.logScale, theme, trans),
+      domain: [LOWER_TOP + 0.14, 1]
     },
     yaxis2: {
-      ...axis,
+      ...plain,
       domain: [0, LOWER_TOP],
       side: 'right',
       nticks: 4,
@@ -166,7 +136,7 @@ export function layout(
       showgrid: false
     },
     yaxis3: {
-      ...axis,
+      ...plain,
       overlaying: 'y2',
       side: 'left',
       tickmode: 'auto',
@@ -223,5 +193,3 @@ function formatted(value: number): string {
 
 /** Where the lower plot ends, as a share of the height. */
 const LOWER_TOP = 0.25;
-
-const TRANSPARENT = 'rgba(0, 0, 0, 0)';

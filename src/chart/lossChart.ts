@@ -4,13 +4,13 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { Config, Layout } from 'plotly.js-basic-dist-min';
-
 import { ChartControls } from './controls';
-import type { IChartSettings } from './figure';
+import type { ChartChoice, IChartSettings } from './figure';
 import { layout, summary, traces } from './figure';
+import type { IFigure } from './plot';
+import { Plot } from './plot';
 import type { ChartData } from './series';
-import { observeTheme, readTheme } from './theme';
+import { readTheme } from './theme';
 
 /**
  * What a loss chart shows.
@@ -20,7 +20,7 @@ export interface ILossChartModel {
   readonly settings: IChartSettings;
   readonly settingsChanged: ISignal<ILossChartModel, void>;
   /** Take over a choice of the user. */
-  choose(change: Partial<Pick<IChartSettings, 'logScale' | 'smoothing'>>): void;
+  choose(change: Partial<ChartChoice>): void;
 }
 
 /**
@@ -35,17 +35,12 @@ export class LossChart implements IDisposable {
     this._controls = new ChartControls({
       trans: this._trans,
       onChange: change => this._model.choose(change),
-      onResetZoom: () => void this._resetZoom()
+      onResetZoom: () => void this._plot.resetZoom()
     });
-    this._plot.className = 'jp-llmtune-chart-plot';
-    this._plot.setAttribute('role', 'figure');
-    this.node.append(this._controls.node, this._plot);
+    this.node.append(this._controls.node, this._plot.node);
 
     this._model.data.changed.connect(this._onDataChanged, this);
     this._model.settingsChanged.connect(this._onSettingsChanged, this);
-    this._theme = observeTheme(() => this._redraw());
-    this._size = new ResizeObserver(() => this._redraw());
-    this._size.observe(this._plot);
     this._onDataChanged();
     this._onSettingsChanged();
   }
@@ -62,11 +57,7 @@ export class LossChart implements IDisposable {
       return;
     }
     this._isDisposed = true;
-    this._size.disconnect();
-    this._theme.disconnect();
-    this._model.data.changed.disconnect(this._onDataChanged, this);
-    this._model.settingsChanged.disconnect(this._onSettingsChanged, this);
-    void this._plotly?.then(plotly => plotly.purge(this._plot));
+    this._plot.dispose();
     Signal.clearData(this);
   }
 
@@ -74,78 +65,30 @@ export class LossChart implements IDisposable {
     const { data } = this._model;
     this.node.dataset.points = String(data.train.length);
     this.node.dataset.evalPoints = String(data.eval.length);
-    this._plot.setAttribute('aria-label', summary(data, this._trans));
-    this._redraw();
+    this._plot.node.setAttribute('aria-label', summary(data, this._trans));
+    this._plot.redraw();
   }
 
   private _onSettingsChanged(): void {
     const { settings } = this._model;
     this._controls.update(settings);
-    this._plot.style.height = `${settings.height}px`;
-    this._redraw();
+    this._plot.node.style.height = `${settings.height}px`;
+    this._plot.redraw();
   }
 
-  /** Draw soon; what changes during a draw is drawn by the next. */
-  private _redraw(): void {
-    this._stale = true;
-    if (!this._isDrawing) {
-      void this._drawWhileStale();
-    }
-  }
-
-  private async _drawWhileStale(): Promise<void> {
-    this._isDrawing = true;
-    try {
-      while (this._stale && !this._isDisposed) {
-        this._stale = false;
-        await this._draw();
-        await new Promise(resolve => setTimeout(resolve, REDRAW_INTERVAL));
-      }
-    } finally {
-      this._isDrawing = false;
-    }
-  }
-
-  private async _draw(): Promise<void> {
-    // A hidden chart has no width; its ResizeObserver calls again when it is shown.
-    if (this._plot.clientWidth === 0) {
-      return;
-    }
-    this._plotly ??= import('plotly.js-basic-dist-min').then(
-      module => module.default
-    );
-    const plotly = await this._plotly;
-    const width = this._plot.clientWidth;
-    if (this._isDisposed || width === 0) {
-      return;
-    }
+  private _figure(width: number): IFigure {
     const { data, settings } = this._model;
     const theme = readTheme(this.node);
-    await plotly.react(
-      this._plot,
-      traces(data, settings, theme, this._trans),
-      layout(data, width, settings, theme, this._trans),
-      CONFIG
-    );
-  }
-
-  private async _resetZoom(): Promise<void> {
-    const plotly = await this._plotly;
-    if (plotly && !this._isDisposed) {
-      await plotly.relayout(this._plot, RESET_ZOOM);
-    }
+    return {
+      traces: traces(data, settings, theme, this._trans),
+      layout: layout(data, width, settings, theme, this._trans)
+    };
   }
 
   private readonly _model: ILossChartModel;
   private readonly _trans: TranslationBundle;
   private readonly _controls: ChartControls;
-  private readonly _plot = document.createElement('div');
-  private readonly _size: ResizeObserver;
-  private readonly _theme: MutationObserver;
-  private _plotly: Promise<typeof import('plotly.js-basic-dist-min')> | null =
-    null;
-  private _isDrawing = false;
-  private _stale = false;
+  private readonly _plot = new Plot(width => this._figure(width));
   private _isDisposed = false;
 }
 
@@ -157,20 +100,3 @@ export namespace LossChart {
     node?: HTMLElement;
   }
 }
-
-/** In milliseconds: at most four redraws a second. */
-const REDRAW_INTERVAL = 250;
-
-// The types know such paths only for some axes.
-const RESET_ZOOM = {
-  'xaxis.autorange': true,
-  'yaxis.autorange': true,
-  'yaxis2.autorange': true,
-  'yaxis3.autorange': true
-} as Partial<Layout>;
-
-// The buttons are named one by one: among plotly's own is one that sends the chart to a server.
-const CONFIG: Partial<Config> = {
-  displaylogo: false,
-  modeBarButtons: [['toImage'], ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d']]
-};

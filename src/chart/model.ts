@@ -10,7 +10,7 @@ import { Signal } from '@lumino/signaling';
 import { subshellReady } from '../kernel/subshell';
 import type { ISnapshotWriter } from '../tokens';
 import { VERSION } from '../version';
-import type { IChartSettings } from './figure';
+import type { ChartChoice, IChartSettings } from './figure';
 import type { ILossChartModel } from './lossChart';
 import type { ChartMessage } from './messages';
 import { ChartData } from './series';
@@ -22,7 +22,7 @@ export interface IChartServices {
   readonly trans: TranslationBundle;
   readonly snapshots: ISnapshotWriter;
   /** What holds where the kernel leaves the choice open. */
-  readonly defaults: Pick<IChartSettings, 'logScale' | 'smoothing'>;
+  readonly defaults: ChartChoice;
 }
 
 /**
@@ -83,9 +83,7 @@ export abstract class LossChartModel
     return this._settingsChanged;
   }
 
-  choose(
-    change: Partial<Pick<IChartSettings, 'logScale' | 'smoothing'>>
-  ): void {
+  choose(change: Partial<ChartChoice>): void {
     if (change.logScale !== undefined) {
       this.set('log_scale', change.logScale);
     }

@@ -1,7 +1,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { IChartSettings } from '../chart/figure';
+import type { ChartChoice, IChartSettings } from '../chart/figure';
 import type { ILossChartModel } from '../chart/lossChart';
 import type { TableName } from '../chart/series';
 import { ChartData } from '../chart/series';
@@ -11,7 +11,7 @@ import type { IRunView, RunEvent } from '../kernel/protocol';
  * The loss chart of a run that is followed by its events.
  */
 export class RunChartModel implements ILossChartModel {
-  constructor(defaults: ChartDefaults) {
+  constructor(defaults: ChartChoice) {
     this._settings = { title: '', height: 320, ...defaults };
   }
 
@@ -25,7 +25,7 @@ export class RunChartModel implements ILossChartModel {
     return this._settingsChanged;
   }
 
-  choose(change: Partial<ChartDefaults>): void {
+  choose(change: Partial<ChartChoice>): void {
     this._settings = { ...this._settings, ...change };
     this._settingsChanged.emit();
   }
@@ -78,5 +78,3 @@ export class RunChartModel implements ILossChartModel {
   private _settings: IChartSettings;
   private readonly _settingsChanged = new Signal<this, void>(this);
 }
-
-export type ChartDefaults = Pick<IChartSettings, 'logScale' | 'smoothing'>;

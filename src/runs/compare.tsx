@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import React, { useEffect, useRef } from 'react';
+import React, { useEffect, useRef, useState } from 'react';
 
+import type { ChartChoice } from '../chart/figure';
 import { FaultMessage } from '../sidebar/fault';
 import { differences } from './differences';
 import type { RunModel } from './model';
@@ -12,8 +13,8 @@ import { count, measure, Wording } from './wording';
 
 export interface ICompareProps {
   models: readonly RunModel[];
-  /** Of the training losses, from 0 to 1. */
-  smoothing: number;
+  /** What the chart begins with. */
+  chart: ChartChoice;
   trans: TranslationBundle;
   /** Put a cell into the notebook and run it. */
   runCell?: (source: string) => void;
@@ -48,18 +49,29 @@ export function CompareView(props: ICompareProps): JSX.Element {
   );
 }
 
-function Curves({ models, smoothing, trans }: ICompareProps): JSX.Element {
+function Curves({ models, chart, trans }: ICompareProps): JSX.Element {
   const ref = useRef<HTMLDivElement>(null);
+  const overlay = useRef<OverlayChart | null>(null);
+  const [settings, setSettings] = useState(chart);
   const names = models.map(({ run }) => run).join();
   useEffect(() => {
     const curves = models.map(({ run, chart }) => ({
       name: run,
       data: chart.data
     }));
-    const chart = new OverlayChart(ref.current!, { curves, smoothing, trans });
-    return () => chart.dispose();
-  }, [models, names, smoothing, trans]);
-  return <div ref={ref} className="jp-llmtune-overlay" />;
+    const created = new OverlayChart(ref.current!, {
+      curves,
+      settings,
+      trans,
+      onChange: change => setSettings(chosen => ({ ...chosen, ...change }))
+    });
+    overlay.current = created;
+    return () => created.dispose();
+  }, [models, names, trans]);
+  useEffect(() => {
+    overlay.current!.settings = settings;
+  }, [settings]);
+  return <div ref={ref} className="jp-llmtune-chart" />;
 }
 
 function Head(props: {

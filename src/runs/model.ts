@@ -6,6 +6,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import { Changing } from '../changing';
+import type { ChartChoice } from '../chart/figure';
 import type {
   IFault,
   IRunCommand,
@@ -14,7 +15,6 @@ import type {
   RunEvent
 } from '../kernel/protocol';
 import type { IKernelClient, IRunList, IRunSubscription } from '../tokens';
-import type { ChartDefaults } from './chartModel';
 import { RunChartModel } from './chartModel';
 import type { IClientSource } from './clientSource';
 import { Coalescer } from './coalescer';
@@ -366,7 +366,7 @@ export namespace RunModel {
   export interface IOptions {
     run: string;
     source: IClientSource;
-    chart: ChartDefaults;
+    chart: ChartChoice;
     trans: TranslationBundle;
   }
 }

@@ -1,19 +1,18 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
 
-import type {
-  Config,
-  Data,
-  Layout,
-  LayoutAxis
-} from 'plotly.js-basic-dist-min';
+import type { Data } from 'plotly.js-basic-dist-min';
 
+import { ChartControls } from '../chart/controls';
+import type { ChartChoice } from '../chart/figure';
+import { frame, lossAxis, stepAxis } from '../chart/frame';
+import type { IFigure } from '../chart/plot';
+import { Plot } from '../chart/plot';
 import type { ChartData } from '../chart/series';
 import { smooth } from '../chart/smoothing';
-import type { IChartTheme } from '../chart/theme';
-import { observeTheme, readTheme } from '../chart/theme';
-import { Coalescer } from './coalescer';
+import { readTheme } from '../chart/theme';
 
 /**
  * The losses of a run among those of others.
@@ -28,84 +27,77 @@ export interface ICurve {
  */
 export class OverlayChart implements IDisposable {
   constructor(node: HTMLElement, options: OverlayChart.IOptions) {
-    this._node = node;
+    const { curves, onChange, trans } = options;
     this._options = options;
-    // No image: the buttons of plotly are in it.
-    node.setAttribute('role', 'figure');
-    node.style.height = `${HEIGHT}px`;
-    for (const { data } of options.curves) {
-      data.changed.connect(this.update, this);
+    this._settings = options.settings;
+    this._controls = new ChartControls({
+      trans,
+      onChange,
+      onResetZoom: () => void this._plot.resetZoom()
+    });
+    this._plot.node.style.height = `${HEIGHT}px`;
+    node.replaceChildren(this._controls.node, this._plot.node);
+    for (const { data } of curves) {
+      data.changed.connect(this._update, this);
     }
-    this._theme = observeTheme(() => this.update());
-    this._size = new ResizeObserver(() => this.update());
-    this._size.observe(node);
+    this._update();
+  }
+
+  set settings(settings: ChartChoice) {
+    this._settings = settings;
+    this._update();
   }
 
   get isDisposed(): boolean {
-    return this._isDisposed;
-  }
-
-  update(): void {
-    this._redraw.touch();
+    return this._plot.isDisposed;
   }
 
   dispose(): void {
-    if (this._isDisposed) {
-      return;
-    }
-    this._isDisposed = true;
-    this._redraw.dispose();
-    this._theme.disconnect();
-    this._size.disconnect();
-    for (const { data } of this._options.curves) {
-      data.changed.disconnect(this.update, this);
-    }
-    void this._plotly?.then(plotly => plotly.purge(this._node));
+    this._plot.dispose();
+    Signal.clearData(this);
   }
 
-  private async _draw(): Promise<void> {
-    const { curves, smoothing, trans } = this._options;
-    this._node.setAttribute('aria-label', inWords(curves, trans));
-    // A hidden chart has no width; its ResizeObserver calls again when it is shown.
-    if (this._node.clientWidth === 0) {
-      return;
-    }
-    this._plotly ??= import('plotly.js-basic-dist-min').then(
-      module => module.default
-    );
-    const plotly = await this._plotly;
-    const width = this._node.clientWidth;
-    if (this._isDisposed || width === 0) {
-      return;
-    }
-    const style = getComputedStyle(this._node);
+  private _update(): void {
+    const { curves, trans } = this._options;
+    this._controls.update({ title: '', ...this._settings });
+    this._plot.node.setAttribute('aria-label', inWords(curves, trans));
+    this._plot.redraw();
+  }
+
+  private _figure(width: number): IFigure {
+    const { curves, trans } = this._options;
+    const { node } = this._plot;
+    const style = getComputedStyle(node);
     const colors = curves.map((_, index) =>
       style.getPropertyValue(colorOf(index)).trim()
     );
-    await plotly.react(
-      this._node,
-      overlayTraces(curves, colors, smoothing, trans),
-      overlayLayout(width, readTheme(this._node), trans),
-      CONFIG
-    );
+    const { logScale, smoothing } = this._settings;
+    const datas = curves.map(({ data }) => data);
+    const theme = readTheme(node);
+    return {
+      traces: overlayTraces(curves, colors, smoothing, trans),
+      layout: {
+        ...frame({ width, height: HEIGHT }, theme),
+        showlegend: true,
+        xaxis: stepAxis(datas, theme, trans),
+        yaxis: lossAxis(datas, logScale, theme, trans)
+      }
+    };
   }
 
-  private readonly _node: HTMLElement;
   private readonly _options: OverlayChart.IOptions;
-  private readonly _redraw = new Coalescer(() => void this._draw());
-  private readonly _theme: MutationObserver;
-  private readonly _size: ResizeObserver;
-  private _plotly: Promise<typeof import('plotly.js-basic-dist-min')> | null =
-    null;
-  private _isDisposed = false;
+  private readonly _controls: ChartControls;
+  private readonly _plot = new Plot(width => this._figure(width));
+  private _settings: ChartChoice;
 }
 
 export namespace OverlayChart {
   export interface IOptions {
     curves: readonly ICurve[];
-    /** Weight of the past in the training loss, from 0 to 1. */
-    smoothing: number;
+    settings: ChartChoice;
     trans: TranslationBundle;
+    /** The user chose something else above the plot. */
+    onChange: (change: Partial<ChartChoice>) => void;
   }
 }
 
@@ -151,45 +143,6 @@ export function overlayTraces(
   ]);
 }
 
-function overlayLayout(
-  width: number,
-  theme: IChartTheme,
-  trans: TranslationBundle
-): Partial<Layout> {
-  const axis: Partial<LayoutAxis> = {
-    gridcolor: theme.grid,
-    linecolor: theme.grid,
-    zeroline: false,
-    automargin: true
-  };
-  return {
-    width,
-    height: HEIGHT,
-    margin: { l: 48, r: 16, t: 28, b: 36 },
-    font: { color: theme.text, family: theme.font, size: theme.fontSize },
-    paper_bgcolor: TRANSPARENT,
-    plot_bgcolor: TRANSPARENT,
-    hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
-    hovermode: 'x unified',
-    showlegend: true,
-    legend: {
-      orientation: 'h',
-      x: 0,
-      xanchor: 'left',
-      y: 1,
-      yanchor: 'bottom'
-    },
-    modebar: {
-      bgcolor: TRANSPARENT,
-      color: theme.muted,
-      activecolor: theme.text
-    },
-    uirevision: 'user',
-    xaxis: { ...axis, title: { text: trans.__('Step'), standoff: 4 } },
-    yaxis: { ...axis, title: { text: trans.__('Loss'), standoff: 4 } }
-  };
-}
-
 /** What the chart shows last, for those who do not see it. */
 function inWords(curves: readonly ICurve[], trans: TranslationBundle): string {
   const losses = curves.map(({ name, data }) => {
@@ -204,14 +157,3 @@ const HEIGHT = 360;
 
 /** How many colours there are in style/run.css. */
 const COLORS = 8;
-
-const TRANSPARENT = 'rgba(0, 0, 0, 0)';
-
-// Named one by one: among plotly's own buttons is one that sends the chart to a server.
-const CONFIG: Partial<Config> = {
-  displaylogo: false,
-  modeBarButtons: [
-    ['toImage'],
-    ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d', 'resetScale2d']
-  ]
-};

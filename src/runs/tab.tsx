@@ -10,6 +10,7 @@ import { Signal } from '@lumino/signaling';
 
 import React from 'react';
 
+import type { ChartChoice } from '../chart/figure';
 import { fineTuneIcon } from '../icons';
 import type { IKernelClients } from '../tokens';
 import { NotebookClient } from './clientSource';
@@ -64,11 +65,11 @@ export class RunTab extends ReactWidget {
       options.notebooks,
       options.clients
     );
-    const chart = {
+    this._chart = {
       smoothing: (settings?.get('chartSmoothing').composite as number) ?? 0.6,
       logScale: settings?.get('chartLogScale').composite === true
     };
-    this._smoothing = chart.smoothing;
+    const { _chart: chart } = this;
     this._models = options.runs.map(
       run => new RunModel({ run, source: this._source, chart, trans })
     );
@@ -136,7 +137,7 @@ export class RunTab extends ReactWidget {
       return (
         <CompareView
           models={this._models}
-          smoothing={this._smoothing}
+          chart={this._chart}
           trans={trans}
           runCell={insert}
         />
@@ -178,7 +179,7 @@ export class RunTab extends ReactWidget {
   private readonly _options: RunTab.IOptions;
   private readonly _source: NotebookClient;
   private readonly _models: readonly RunModel[];
-  private readonly _smoothing: number;
+  private readonly _chart: ChartChoice;
   private readonly _id = `jp-llmtune-parts-${UUID.uuid4()}`;
   private readonly _redraw = new Coalescer(() => {
     if (this.isVisible) {

@@ -42,7 +42,14 @@ test('Runs are compared, and outlive their kernel', async ({
     await expect(tab.getByText('method.r', { exact: true })).toBeVisible();
     await expect(tab.getByText('training.max_steps')).toHaveCount(0);
     await expect(tab.getByText('Count to 3').first()).toBeVisible();
+    const steps = tab.locator('.xtick');
+    await expect(steps.first()).toBeVisible();
+    expect((await steps.allTextContents()).join(' ')).toMatch(/^[\d ]+$/);
     await page.screenshot({ path: 'artefacts/sidebar-compare.png' });
+    const curve = tab.locator('.scatterlayer .js-line').first();
+    const smoothed = (await curve.getAttribute('d'))!;
+    await tab.getByRole('slider', { name: 'Smoothing' }).fill('0');
+    await expect(curve).not.toHaveAttribute('d', smoothed);
     for (const theme of THEMES) {
       await page.theme.setTheme(theme);
       await expectAccessible(page, '.jp-llmtune-run');

@@ -1,0 +1,95 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Layout, LayoutAxis } from 'plotly.js-basic-dist-min';
+
+import type { ChartData } from './series';
+import type { IChartTheme } from './theme';
+
+/**
+ * What the layouts of all plots of losses have in common; what the user zoomed is kept.
+ *
+ * @param size - in pixels.
+ */
+export function frame(
+  size: { width: number; height: number },
+  theme: IChartTheme
+): Partial<Layout> {
+  return {
+    ...size,
+    margin: { l: 48, r: 16, t: 28, b: 36 },
+    font: { color: theme.text, family: theme.font, size: theme.fontSize },
+    paper_bgcolor: TRANSPARENT,
+    plot_bgcolor: TRANSPARENT,
+    hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
+    hovermode: 'x unified',
+    legend: {
+      orientation: 'h',
+      x: 0,
+      xanchor: 'left',
+      y: 1,
+      yanchor: 'bottom'
+    },
+    modebar: {
+      bgcolor: TRANSPARENT,
+      color: theme.muted,
+      activecolor: theme.text
+    },
+    uirevision: 'user'
+  };
+}
+
+export function axis(theme: IChartTheme): Partial<LayoutAxis> {
+  return {
+    gridcolor: theme.grid,
+    linecolor: theme.grid,
+    zeroline: false,
+    automargin: true
+  };
+}
+
+/**
+ * The axis of steps, of which there are whole ones only and none below 0.
+ */
+export function stepAxis(
+  curves: readonly ChartData[],
+  theme: IChartTheme,
+  trans: TranslationBundle
+): Partial<LayoutAxis> {
+  const steps = curves.flatMap(({ train, eval: evaluated }) => [
+    ...train.column('step').subarray(0, 1),
+    ...train.column('step').subarray(-1),
+    ...evaluated.column('step').subarray(-1)
+  ]);
+  const span = Math.max(...steps) - Math.min(...steps);
+  return {
+    ...axis(theme),
+    title: { text: trans.__('Step'), standoff: 4 },
+    rangemode: 'nonnegative',
+    // Left to itself, plotly sets half steps between a few.
+    ...(span <= FEW_STEPS ? { tick0: 0, dtick: 1 } : {})
+  };
+}
+
+/**
+ * The axis of losses; without any it begins at 0. Another scale undoes the zoom.
+ */
+export function lossAxis(
+  curves: readonly ChartData[],
+  isLog: boolean,
+  theme: IChartTheme,
+  trans: TranslationBundle
+): Partial<LayoutAxis> {
+  const isEmpty = curves.every(({ train }) => train.length === 0);
+  return {
+    ...axis(theme),
+    title: { text: trans.__('Loss'), standoff: 4 },
+    rangemode: isEmpty ? 'nonnegative' : 'normal',
+    type: isLog ? 'log' : 'linear',
+    uirevision: isLog ? 'log' : 'linear'
+  };
+}
+
+/** So many have each a tick of its own. */
+const FEW_STEPS = 8;
+
+const TRANSPARENT = 'rgba(0, 0, 0, 0)';
