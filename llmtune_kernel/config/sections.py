@@ -170,7 +170,21 @@ class DataConfig(Section):
         "Where columns have other names than the row format: for example {instruction: question, output: answer}.",
     )
     max_length: int = setting(
-        1024, "Maximum length", "Longer examples are cut at the end to this length.", unit="tokens", ge=8
+        1024,
+        "Maximum length",
+        "Longest example; truncation says what becomes of longer ones.",
+        unit="tokens",
+        ge=8,
+    )
+    truncation: Literal["right", "left", "drop", "error"] = setting(
+        "right",
+        "Longer examples",
+        "right cuts their end, left their start; drop leaves them out; error starts no run.",
+    )
+    on_bad_row: Literal["error", "skip"] = setting(
+        "error",
+        "Bad rows",
+        "What becomes of rows that cannot be trained on: error starts no run, skip leaves them out and says which.",
     )
     limit: int | None = setting(
         None, "Row limit", "Read only this many rows from the start; null reads all.", unit="rows", ge=1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise
@@ -26,54 +26,57 @@ BATCH_ROWS = 256
 class EncodedRows:
     """The rows of a data set, encoded, in order.
 
-    `input_ids`, `labels`: for each row int32 ids and labels (-100: not trained), at most `max_length` of them.
-    `lengths`: tokens of each row before cutting. `tokens`, `trained_tokens`: sums after cutting; `truncated`: how many
-    rows were cut.
+    `numbers`: which row each is, from 0. `input_ids`, `labels`: for each int32 ids and labels (-100: not trained), at
+    most `max_length` of them. `lengths`: tokens of each before cutting. `tokens`, `trained_tokens`: sums after cutting;
+    `truncated`: how many were cut. `skipped`, `dropped`: the rows left out because they cannot be trained on, and
+    because they are too long.
     """
 
     format: RowFormat
+    numbers: list[int] = field(default_factory=list)
     input_ids: list[array[int]] = field(default_factory=list)
     labels: list[array[int]] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     tokens: int = 0
     trained_tokens: int = 0
     truncated: int = 0
+    skipped: list[RowProblem] = field(default_factory=list)
+    dropped: list[RowProblem] = field(default_factory=list)
+
+    def left_out(self, skipped: bool = True, dropped: bool = True) -> list[RowProblem]:
+        """The rows left out for one reason or both, in order."""
+        found = [*(self.skipped if skipped else ()), *(self.dropped if dropped else ())]
+        return sorted(found, key=lambda problem: problem.row)
 
 
 def encode_rows(
-    rows: Sequence[Row],
-    tokenizer: Any,
-    *,
-    format: str = "auto",
-    columns: Mapping[str, str] | None = None,
-    max_length: int,
-    mask_prompt: bool = True,
-    on_progress: OnProgress | None = None,
+    rows: Sequence[Row], tokenizer: Any, config: DataConfig, on_progress: OnProgress | None = None
 ) -> EncodedRows:
     """Encode `rows`.
 
     Args:
-        format: The row format, or auto to recognise it.
-        columns: For fields of the format the column that holds them, where its name is another.
-        max_length: Tokens kept of each row, from its start.
         on_progress: Told rows done and rows in all after each batch; may raise to interrupt.
 
     Raises:
-        UserError: the format is unclear, or rows cannot be trained on; lists them.
+        UserError: the format is unclear, rows cannot be trained on (lists them), or none is left.
     """
-    encoded = EncodedRows(recognise(rows, format, columns))
+    fields: dict[str, str] = {str(field): column for field, column in config.columns.items()}
+    encoded = EncodedRows(recognise(rows, config.format, fields))
     _refuse_judgements(encoded.format)
-    problems: list[RowProblem] = []
-    encoder = Encoder(tokenizer, mask_prompt)
+    encoder = Encoder(tokenizer, config.mask_prompt)
     for start in range(0, len(rows), BATCH_ROWS):
         batch = range(start, min(start + BATCH_ROWS, len(rows)))
-        numbers, rendered = _render(rows, batch, encoder, encoded.format, problems)
+        numbers, rendered = _render(rows, batch, encoder, encoded)
         for number, item in zip(numbers, encoder.encode(rendered), strict=True):
-            _add(encoded, item, number, max_length, problems)
+            _add(encoded, item, number, config)
         if on_progress is not None:
             on_progress(batch.stop, len(rows))
-    if problems:
-        raise_problems(problems, len(rows))
+    refused = encoded.left_out(
+        skipped=config.on_bad_row == "error" or not encoded.numbers,
+        dropped=config.truncation == "error" or not encoded.numbers,
+    )
+    if refused:
+        raise_problems(refused, len(rows))
     return encoded
 
 
@@ -119,48 +122,59 @@ def _refuse_judgements(format: RowFormat) -> None:
 
 
 def _render(
-    rows: Sequence[Row], batch: range, encoder: Encoder, format: RowFormat, problems: list[RowProblem]
+    rows: Sequence[Row], batch: range, encoder: Encoder, encoded: EncodedRows
 ) -> tuple[list[int], list[Rendered]]:
     numbers, rendered = [], []
     for number in batch:
         try:
-            example = to_example(rows[number], number, format)
+            example = to_example(rows[number], number, encoded.format)
             assert isinstance(example, Conversation | PlainText)
             rendered.append(encoder.render(example))
             numbers.append(number)
         except RowProblem as problem:
-            problems.append(problem)
+            encoded.skipped.append(problem)
         except TemplateProblem as problem:
-            problems.append(RowProblem(number, "", problem.reason, problem.fix))
+            encoded.skipped.append(RowProblem(number, "", problem.reason, problem.fix))
     return numbers, rendered
 
 
-def _add(
-    encoded: EncodedRows, item: Encoded, number: int, max_length: int, problems: list[RowProblem]
-) -> None:
-    length = len(item.input_ids)
-    labels = array("i", item.labels[:max_length])
+def _add(encoded: EncodedRows, item: Encoded, number: int, config: DataConfig) -> None:
+    length, limit = len(item.input_ids), config.max_length
+    if length > limit and config.truncation in ("drop", "error"):
+        encoded.dropped.append(_too_long(number, length, limit))
+        return
+    kept = slice(-limit, None) if config.truncation == "left" else slice(limit)
+    labels = array("i", item.labels[kept])
     # The first token is never predicted.
     trained = sum(label != IGNORED for label in labels[1:])
     if trained == 0:
-        problems.append(_untrained(item, number, max_length))
+        encoded.skipped.append(_untrained(item, number, config))
         return
-    encoded.input_ids.append(array("i", item.input_ids[:max_length]))
+    encoded.numbers.append(number)
+    encoded.input_ids.append(array("i", item.input_ids[kept]))
     encoded.labels.append(labels)
     encoded.lengths.append(length)
     encoded.tokens += len(labels)
     encoded.trained_tokens += trained
-    encoded.truncated += length > max_length
+    encoded.truncated += length > limit
 
 
-def _untrained(item: Encoded, number: int, max_length: int) -> RowProblem:
-    first = next((place for place, label in enumerate(item.labels[1:], start=1) if label != IGNORED), None)
-    if first is None:
+def _too_long(number: int, length: int, limit: int) -> RowProblem:
+    reason = _("is {length:,} tokens long, more than {limit:,}", length=length, limit=limit)
+    return RowProblem(number, "", reason, _longer(limit))
+
+
+def _untrained(item: Encoded, number: int, config: DataConfig) -> RowProblem:
+    trained = [place for place, label in enumerate(item.labels) if label != IGNORED and place > 0]
+    if not trained:
         return RowProblem(number, "", _("no token of it is trained"))
-    reason = _("its answer starts after {first:,} tokens and is cut off", first=first)
-    return RowProblem(
-        number,
-        "",
-        reason,
-        _("Raise data: max_length ({max_length:,} tokens now), or remove these rows.", max_length=max_length),
-    )
+    if config.truncation == "left":
+        after = len(item.labels) - 1 - trained[-1]
+        reason = _("its last answer ends {after:,} tokens before its end and is cut off", after=after)
+    else:
+        reason = _("its answer starts after {first:,} tokens and is cut off", first=trained[0])
+    return RowProblem(number, "", reason, _longer(config.max_length))
+
+
+def _longer(limit: int) -> str:
+    return _("Raise data: max_length ({max_length:,} tokens now), or remove these rows.", max_length=limit)

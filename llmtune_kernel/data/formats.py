@@ -132,18 +132,23 @@ def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
     Raises:
         UserError: always.
     """
-    lines = [str(problem) for problem in problems[:10]]
-    if len(problems) > len(lines):
-        lines.append(_("and {count:,} more", count=len(problems) - len(lines)))
     raise UserError(
         _(
             "{wrong:,} of {rows:,} rows cannot be trained on (rows are counted from 0).",
             wrong=len(problems),
             rows=rows,
         ),
-        "\n         ".join(lines),
+        "\n         ".join(list_problems(problems)),
         "\n         ".join(dict.fromkeys(problem.fix for problem in problems)),
     )
+
+
+def list_problems(problems: Sequence[RowProblem]) -> list[str]:
+    """A line for each of the first ten problems, and how many more there are."""
+    lines = [str(problem) for problem in problems[:10]]
+    if len(problems) > len(lines):
+        lines.append(_("and {count:,} more", count=len(problems) - len(lines)))
+    return lines
 
 
 class _Columns:

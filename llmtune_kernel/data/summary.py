@@ -12,6 +12,7 @@ from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.template import IGNORED
 
 BINS = 24
+PROBLEMS = 20
 
 
 def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: int = 3) -> dict[str, Any]:
@@ -24,7 +25,8 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         JSON values: `rows`; `columns`; `format`, `format_columns` (those read); `tokens`, `trained_tokens` after
         cutting; `truncated` rows; `lengths` in tokens before cutting: `min`, `median`, `p99` (99 of 100 rows are no
         longer), `max` and a histogram of `counts` between `edges` (one more than counts, the upper one excluded);
-        `preview`: for each of the first rows `row` (from 0) and `spans` of `text`, `trained` or not.
+        `preview`: for each of the first rows `row` (from 0) and `spans` of `text`, `trained` or not; how many rows were
+        `skipped` and `dropped`, and the first `problems` of them: `row`, `column`, `message`.
     """
     columns = dict.fromkeys(column for row in rows for column in row)
     lengths = encoded.lengths
@@ -37,6 +39,12 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         "tokens": encoded.tokens,
         "trained_tokens": encoded.trained_tokens,
         "truncated": encoded.truncated,
+        "skipped": len(encoded.skipped),
+        "dropped": len(encoded.dropped),
+        "problems": [
+            {"row": problem.row, "column": problem.column, "message": str(problem)}
+            for problem in encoded.left_out()[:PROBLEMS]
+        ],
         "lengths": {
             "min": min(lengths),
             "median": statistics.median(lengths),
@@ -47,10 +55,10 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         },
         "preview": [
             {
-                "row": number,
-                "spans": trained_spans(tokenizer, encoded.input_ids[number], encoded.labels[number]),
+                "row": encoded.numbers[index],
+                "spans": trained_spans(tokenizer, encoded.input_ids[index], encoded.labels[index]),
             }
-            for number in range(min(first, len(lengths)))
+            for index in range(min(first, len(lengths)))
         ],
     }
 

@@ -94,7 +94,9 @@ def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]
 
 def _facts_bundle(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return {
-        "text/html": markup.table((escape(name), escape(value)) for name, value in pairs),
+        "text/html": markup.table(
+            (escape(name), escape(value).replace("\n", "<br>")) for name, value in pairs
+        ),
         "text/plain": "\n".join(f"{name}: {value}" for name, value in pairs),
     }
 

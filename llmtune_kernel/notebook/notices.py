@@ -25,7 +25,8 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
     """
     found = (
         _memory(config, summary),
-        _truncated(config, summary),
+        _skipped(summary),
+        _too_long(config, summary),
         _few_rows(summary),
         _batch(config, summary),
         _learning_rate(config),
@@ -60,8 +61,20 @@ def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Fix]:
     return [Fix(label=_("Maximum length {length:,}", length=length), path="data.max_length", value=length)]
 
 
-def _truncated(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
-    share = summary["truncated"] / summary["rows"]
+def _skipped(summary: Mapping[str, Any]) -> Notice | None:
+    count = summary["skipped"]
+    if not count:
+        return None
+    message = _n(
+        "{count:,} row cannot be trained on and is skipped.",
+        "{count:,} rows cannot be trained on and are skipped.",
+        count,
+    )
+    return Notice(message=message)
+
+
+def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    share = (summary["truncated"] + summary["dropped"]) / summary["rows"]
     if share <= _TRUNCATED_SHARE:
         return None
     now = config.data.max_length
@@ -72,9 +85,16 @@ def _truncated(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
         fixes.append(
             Fix(label=_("Maximum length {length:,}", length=wanted), path="data.max_length", value=wanted)
         )
-    message = _(
-        "{share:.0%} of the rows are longer than {length:,} tokens and are cut.", share=share, length=now
-    )
+    if config.data.truncation == "drop":
+        message = _(
+            "{share:.0%} of the rows are longer than {length:,} tokens and are left out.",
+            share=share,
+            length=now,
+        )
+    else:
+        message = _(
+            "{share:.0%} of the rows are longer than {length:,} tokens and are cut.", share=share, length=now
+        )
     return Notice(message=message, fixes=fixes)
 
 

@@ -100,5 +100,22 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
         (_("truncated rows"), f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        *_left_out(summary),
         (_("model"), summary["model"]),
     ]
+
+
+def _left_out(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    skipped, dropped = summary["skipped"], summary["dropped"]
+    if not skipped and not dropped:
+        return []
+    said = _(
+        "{count:,}: {skipped:,} cannot be trained on, {dropped:,} are too long",
+        count=skipped + dropped,
+        skipped=skipped,
+        dropped=dropped,
+    )
+    lines = [problem["message"] for problem in summary["problems"]]
+    if len(lines) < skipped + dropped:
+        lines.append(_("and {count:,} more", count=skipped + dropped - len(lines)))
+    return [(_("rows left out"), "\n".join([said, *lines]))]

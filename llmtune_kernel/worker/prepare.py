@@ -12,6 +12,8 @@ from typing import Any
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.data.encoding import EncodedRows, encode_rows, split_rows
 from llmtune_kernel.data.files import fingerprint_file, read_rows
+from llmtune_kernel.data.formats import list_problems
+from llmtune_kernel.locale import _, _n
 
 OnProgress = Callable[[int, int], None]
 
@@ -29,7 +31,10 @@ class Split:
 
 @dataclass
 class PreparedData:
-    """What is trained on (`train` of `training`) and, if any, what is evaluated on (`evaluation` of `held_out`)."""
+    """What is trained on (`train` of `training`) and, if any, what is evaluated on (`evaluation` of `held_out`).
+
+    `train`, `evaluation`: places in `encoded`, which rows that were left out have none in.
+    """
 
     training: Split
     train: list[int]
@@ -53,29 +58,74 @@ def prepare_data(
         path = locate(split, source)
         rows = read_rows(path, config.data.limit if split == "train" else None)
         try:
-            encoded = encode_rows(
-                rows,
-                tokenizer,
-                format=config.data.format,
-                columns={str(field): column for field, column in config.data.columns.items()},
-                max_length=config.data.max_length,
-                mask_prompt=config.data.mask_prompt,
-                on_progress=on_progress,
-            )
+            encoded = encode_rows(rows, tokenizer, config.data, on_progress)
         except UserError as error:
             where = f"data.{split}: {source}, {error.where}"
             raise UserError(error.what, where, error.fix) from None
         return Split(source, path.expanduser().absolute(), fingerprint_file(path), rows, encoded)
 
     training = read("train", config.data.train)
-    count = len(training.rows)
+    whole = list(range(len(training.encoded.numbers)))
     if config.data.eval is not None:
         held_out = read("eval", config.data.eval)
-        return PreparedData(training, list(range(count)), held_out, list(range(len(held_out.rows))))
+        return PreparedData(training, whole, held_out, list(range(len(held_out.encoded.numbers))))
     if config.data.eval_fraction > 0:
-        train, evaluation = split_rows(count, config.data.eval_fraction, config.training.seed)
+        train, evaluation = _split(config, training)
         return PreparedData(training, train, training, evaluation)
-    return PreparedData(training, list(range(count)), None, [])
+    return PreparedData(training, whole, None, [])
+
+
+def _split(config: RunConfig, training: Split) -> tuple[list[int], list[int]]:
+    """Split all rows, and then leave those out that cannot be used: no row changes sides when a setting changes.
+
+    Raises:
+        UserError: one side is left without rows.
+    """
+    held = split_rows(len(training.rows), config.data.eval_fraction, config.training.seed)[1]
+    numbers, evaluated = training.encoded.numbers, set(held)
+    train = [place for place, number in enumerate(numbers) if number not in evaluated]
+    evaluation = [place for place, number in enumerate(numbers) if number in evaluated]
+    if not train or not evaluation:
+        raise UserError(
+            _("The rows that are left cannot be split into training and evaluation."),
+            "data: eval_fraction",
+            _("Set it to 0, or correct the rows that are left out."),
+        )
+    return train, evaluation
+
+
+def left_out(encoded: EncodedRows, where: str, limit: int) -> list[str]:
+    """What became of rows that are not trained on as they are: one sentence for each kind, with the rows skipped."""
+    said = []
+    if encoded.skipped:
+        sentence = _n(
+            "{where}: {count:,} row cannot be trained on and is skipped (rows are counted from 0):",
+            "{where}: {count:,} rows cannot be trained on and are skipped (rows are counted from 0):",
+            len(encoded.skipped),
+            where=where,
+        )
+        said.append("\n".join([sentence, *list_problems(encoded.skipped)]))
+    if encoded.dropped:
+        said.append(
+            _n(
+                "{where}: {count:,} row is longer than {limit:,} tokens and is left out.",
+                "{where}: {count:,} rows are longer than {limit:,} tokens and are left out.",
+                len(encoded.dropped),
+                where=where,
+                limit=limit,
+            )
+        )
+    if encoded.truncated:
+        said.append(
+            _n(
+                "{where}: {count:,} row is longer than {limit:,} tokens and is cut.",
+                "{where}: {count:,} rows are longer than {limit:,} tokens and are cut.",
+                encoded.truncated,
+                where=where,
+                limit=limit,
+            )
+        )
+    return said
 
 
 def steps_per_epoch(config: RunConfig, rows: int) -> int:

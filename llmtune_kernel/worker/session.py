@@ -47,7 +47,14 @@ from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
 from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_settings
 from llmtune_kernel.worker.disk import check_space, no_space
-from llmtune_kernel.worker.prepare import PreparedData, Split, largest_batch, prepare_data, total_steps
+from llmtune_kernel.worker.prepare import (
+    PreparedData,
+    Split,
+    largest_batch,
+    left_out,
+    prepare_data,
+    total_steps,
+)
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
@@ -132,22 +139,19 @@ class Session:
     def _describe(self, data: PreparedData) -> None:
         encoded = data.training.encoded
         message = _n(
-            "{count:,} row to train on, format {format}, {tokens:,} tokens, {trained:,} of them trained.",
-            "{count:,} rows to train on, format {format}, {tokens:,} tokens, {trained:,} of them trained.",
+            "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
+            "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             len(data.train),
             format=encoded.format.name,
             tokens=encoded.tokens,
             trained=encoded.trained_tokens,
+            share=encoded.trained_tokens / encoded.tokens,
         )
         self._emit(Log(message=message))
-        if encoded.truncated:
-            message = _n(
-                "{count:,} row is longer than {limit:,} tokens and is cut.",
-                "{count:,} rows are longer than {limit:,} tokens and are cut.",
-                encoded.truncated,
-                limit=self._config.data.max_length,
-            )
-            self._emit(Log(level="warning", message=message))
+        for name, split in _splits(data).items():
+            if name == "train" or split is not data.training:
+                for warning in left_out(split.encoded, f"data.{name}", self._config.data.max_length):
+                    self._emit(Log(level="warning", message=warning))
 
     def _warn_of_positions(self, encoded: EncodedRows) -> None:
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
@@ -279,6 +283,9 @@ class Session:
                     "source": split.source,
                     "path": str(split.path),
                     "rows": len(split.rows),
+                    "skipped": len(split.encoded.skipped),
+                    "dropped": len(split.encoded.dropped),
+                    "truncated": split.encoded.truncated,
                     "fingerprint": split.fingerprint,
                 }
                 for name, split in _splits(data).items()

@@ -178,6 +178,11 @@ export interface IInspection {
   tokens: number;
   trained_tokens: number;
   truncated: number;
+  /** Rows left out: that cannot be trained on, and that are too long. */
+  skipped: number;
+  dropped: number;
+  /** The first of them. */
+  problems: { row: number; column: string; message: string }[];
   /** In tokens a row. */
   lengths: {
     edges: number[];

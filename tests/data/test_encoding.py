@@ -11,14 +11,19 @@ from typing import Any
 import pytest
 import templates
 
-from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.encoding import encode_rows, split_rows
+from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.data.encoding import EncodedRows, split_rows
+from llmtune_kernel.data.encoding import encode_rows as encode_configured
 from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.summary import histogram, summarise, trained_spans
 from llmtune_kernel.data.template import IGNORED
 from llmtune_kernel.examples import dataset_path
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+def encode_rows(rows: Any, tokenizer: Any, *, on_progress: Any = None, **settings: Any) -> EncodedRows:
+    return encode_configured(rows, tokenizer, DataConfig(train="rows.jsonl", **settings), on_progress)
 
 
 def pair(question: str, answer: Any) -> dict[str, Any]:
@@ -62,6 +67,55 @@ def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: An
     assert "row 2: output is missing" in told
     assert "row 3: output is empty" in told
     assert "Raise data: max_length" in told
+
+
+def test_bad_rows_may_be_skipped_and_are_kept_account_of(tokenizer: Any) -> None:
+    rows = [pair("Hi", ""), pair("Hi", "Hello."), pair("long " * 100, "Hello."), pair("Hi", "Bye.")]
+    encoded = encode_rows(rows, tokenizer, max_length=60, on_bad_row="skip")
+    assert encoded.numbers == [1, 3]
+    assert [tokenizer.decode(list(ids)).count("Bye.") for ids in encoded.input_ids] == [0, 1]
+    assert [(problem.row, problem.column) for problem in encoded.skipped] == [(0, "output"), (2, "")]
+    summary = summarise(rows, encoded, tokenizer)
+    assert (summary["rows"], summary["skipped"], summary["dropped"]) == (4, 2, 0)
+    assert summary["problems"][0]["message"] == "row 0: output is empty"
+    assert [shown["row"] for shown in summary["preview"]] == [1, 3]
+
+
+def test_where_every_row_is_left_out_the_causes_are_named(tokenizer: Any) -> None:
+    rows = [pair("Hi", ""), pair("long " * 100, "Hello.")]
+    with pytest.raises(UserError) as caught:
+        encode_rows(rows, tokenizer, max_length=60, on_bad_row="skip", truncation="drop")
+    assert "2 of 2 rows" in str(caught.value)
+    assert "row 0: output is empty" in str(caught.value)
+    assert "row 1: is 1" in str(caught.value)
+
+
+def test_cut_on_the_left_the_end_is_kept(tokenizer: Any) -> None:
+    rows = [pair("word " * 100, "Hello."), pair("Hi", "Hello.")]
+    whole = encode_rows(rows, tokenizer, max_length=1000)
+    cut = encode_rows(rows, tokenizer, max_length=50, truncation="left")
+    assert list(cut.input_ids[0]) == list(whole.input_ids[0])[-50:]
+    assert list(cut.labels[0]) == list(whole.labels[0])[-50:]
+    assert (cut.truncated, cut.trained_tokens) == (1, whole.trained_tokens)
+
+
+def test_an_answer_that_is_cut_off_on_the_left_is_named(with_template: Callable[[str | None], Any]) -> None:
+    after = "{% for m in messages %}{{ m['content'] + '<|im_end|>' }}{% endfor %}{{ ' word' * 100 }}"
+    with pytest.raises(
+        UserError, match=r"row 0: its last answer ends 100 tokens before its end and is cut off"
+    ):
+        encode_rows([pair("Hi", "Hello.")], with_template(after), max_length=50, truncation="left")
+
+
+def test_too_long_rows_are_left_out_or_refused(tokenizer: Any) -> None:
+    rows = [pair("Hi", "word " * 100), pair("Hi", "Hello."), pair("Hi", "")]
+    encoded = encode_rows(rows, tokenizer, max_length=50, truncation="drop", on_bad_row="skip")
+    assert (encoded.numbers, encoded.truncated) == ([1], 0)
+    assert ([problem.row for problem in encoded.dropped], len(encoded.skipped)) == ([0], 1)
+    with pytest.raises(UserError, match="1 of 3 rows") as caught:
+        encode_rows(rows, tokenizer, max_length=50, truncation="error", on_bad_row="skip")
+    assert "tokens long, more than 50" in str(caught.value)
+    assert "output" not in str(caught.value)
 
 
 def test_what_a_template_refuses_is_told_by_row(with_template: Callable[[str | None], Any]) -> None:

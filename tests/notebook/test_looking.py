@@ -176,6 +176,8 @@ def summary(**changes: Any) -> dict[str, Any]:
         "train_rows": 180,
         "eval_rows": 20,
         "truncated": 0,
+        "skipped": 0,
+        "dropped": 0,
         "lengths": {"p99": 900, "max": 950},
         "max_positions": 8192,
         "gradient_checkpointing": True,
@@ -218,6 +220,15 @@ def test_many_rows_that_are_cut() -> None:
     assert fixes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, truncated=50, lengths={"p99": 1500}, max_positions=1024)
     assert fixes(notice) == []
+
+
+def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> None:
+    drop = {"data": {"train": "rows.jsonl", "truncation": "drop"}}
+    [notice] = told(drop, dropped=50, lengths={"p99": 1500})
+    assert notice.message == "25% of the rows are longer than 1,024 tokens and are left out."
+    assert fixes(notice) == [("data.max_length", 1536)]
+    [notice] = told({}, skipped=1)
+    assert notice.message == "1 row cannot be trained on and is skipped."
 
 
 def test_few_rows_and_a_batch_larger_than_they_are() -> None:

@@ -96,13 +96,27 @@ def test_rows_that_are_cut_or_longer_than_the_model_was_made_for_are_warned_of(
 ) -> None:
     long = rows(tmp_path, {"text": "word " * 600}, {"text": "short"})
     assert train_here(data={"train": long, "max_length": 32}) == [
-        "1 row is longer than 32 tokens and is cut."
+        "data.train: 1 row is longer than 32 tokens and is cut."
     ]
     shutil.rmtree(tmp_path / "run")
     assert train_here(data=long) == [
         "The longest row has 602 tokens, but the model was made for at most 512: "
         "set data.max_length to 512 or less."
     ]
+
+
+def test_rows_that_are_skipped_are_named_in_the_log_and_counted_in_the_run(
+    train_here: TrainHere, workplace: Path, tmp_path: Path
+) -> None:
+    good = [json.loads(line) for line in (workplace / "rows.jsonl").read_text().splitlines()]
+    bad = {"messages": [{"role": "user", "content": "Hi"}]}
+    data = {"train": rows(tmp_path, bad, *good), "on_bad_row": "skip", "eval_fraction": 0.25}
+    told = train_here(data=data)
+    assert "data.train: 1 row cannot be trained on and is skipped" in told[0]
+    assert "row 0: messages ends with user" in told[0]
+    resolved = json.loads((tmp_path / "run/resolved.json").read_text())
+    counted = {"rows": 13, "skipped": 1, "dropped": 0, "truncated": 0}
+    assert resolved["data"]["train"].items() >= counted.items()
 
 
 def test_a_model_folder_without_a_tokenizer(train_here: TrainHere, model_copy: Path) -> None:

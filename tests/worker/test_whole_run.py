@@ -107,7 +107,7 @@ def test_loading_says_nothing_of_kernels_that_are_not_needed(run: Run) -> None:
 def test_plain_peft_loads_the_adapter_and_gives_the_losses_of_the_worker(run: Run, workplace: Path) -> None:
     model, tokenizer = run.load()
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-    encoded = encode_rows(read_rows(workplace / "rows.jsonl"), tokenizer, max_length=1024)
+    encoded = encode_rows(read_rows(workplace / "rows.jsonl"), tokenizer, run.config.data)
     nll, targets = 0.0, 0
     with torch.no_grad():
         for ids, labels in zip(encoded.input_ids, encoded.labels, strict=True):

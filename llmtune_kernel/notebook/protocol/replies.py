@@ -95,6 +95,14 @@ class Example(Message):
     spans: list[Span]
 
 
+class BadRow(Message):
+    """A row that is left out, and why; `column` is empty where it is the row as a whole."""
+
+    row: int
+    column: str
+    message: str
+
+
 class Lengths(Message):
     """How long the rows are, in tokens, with a histogram."""
 
@@ -118,6 +126,9 @@ class Inspection(Message):
     tokens: int
     trained_tokens: int
     truncated: int
+    skipped: int = Field(description="Rows that cannot be trained on and are left out.")
+    dropped: int = Field(description="Rows that are too long and are left out.")
+    problems: list[BadRow] = Field(description="The first of the rows left out.")
     lengths: Lengths
     preview: list[Example]
     steps: int

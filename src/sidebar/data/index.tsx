@@ -125,6 +125,18 @@ function Summary(props: {
     ],
     [trans.__('Truncated rows'), count(inspection.truncated)]
   ];
+  const leftOut = inspection.skipped + inspection.dropped;
+  if (leftOut > 0) {
+    facts.push([
+      trans.__('Rows left out'),
+      trans.__(
+        '%1: %2 cannot be trained on, %3 are too long',
+        count(leftOut),
+        count(inspection.skipped),
+        count(inspection.dropped)
+      )
+    ]);
+  }
   return (
     <>
       <dl className="jp-llmtune-facts">
@@ -135,6 +147,21 @@ function Summary(props: {
           </React.Fragment>
         ))}
       </dl>
+      {inspection.problems.length > 0 && (
+        <ul className="jp-llmtune-left-out">
+          {inspection.problems.map((problem, index) => (
+            <li key={index}>{problem.message}</li>
+          ))}
+          {leftOut > inspection.problems.length && (
+            <li>
+              {trans.__(
+                'and %1 more',
+                count(leftOut - inspection.problems.length)
+              )}
+            </li>
+          )}
+        </ul>
+      )}
       <Histogram lengths={lengths} trans={trans} />
       {inspection.preview.map(example => (
         <section key={example.row} className="jp-llmtune-example">
