@@ -23,6 +23,18 @@ export abstract class Changing implements IDisposable {
     }
   }
 
+  /**
+   * Wait until something is so.
+   *
+   * @param longest - in milliseconds; then, and when this goes, it waits no more.
+   */
+  async until(isSo: () => boolean, longest = 10_000): Promise<void> {
+    const end = Date.now() + longest;
+    while (!isSo() && !this.isDisposed && Date.now() < end) {
+      await this._nextChange(end - Date.now());
+    }
+  }
+
   protected emit(): void {
     this._changed.emit();
   }
@@ -30,6 +42,18 @@ export abstract class Changing implements IDisposable {
   /** Let go of what it holds, other than signals. */
   protected onDispose(): void {
     // Nothing, in general.
+  }
+
+  private _nextChange(longest: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        window.clearTimeout(timer);
+        this._changed.disconnect(end);
+        resolve();
+      };
+      const timer = window.setTimeout(end, longest);
+      this._changed.connect(end);
+    });
   }
 
   private _isDisposed = false;

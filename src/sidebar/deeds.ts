@@ -4,8 +4,10 @@ import type { CommandIDs } from '../tokens';
  * Something that can be done in the sidebar, from wherever the user is.
  */
 export interface IDeed {
-  isEnabled(): boolean;
-  execute(): unknown;
+  /** Why it cannot be done; empty if it can, or if nobody has looked yet. */
+  obstacle(): string;
+  /** Do it once all that it needs is known, or say why it cannot be done. */
+  execute(): Promise<void>;
 }
 
 /** By the id of its command. */

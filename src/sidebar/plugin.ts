@@ -77,6 +77,12 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
         return sidebar.reveal('jp-llmtune-playground');
       }
     });
-    addDeeds(app.commands, () => sidebar.deeds, trans);
+    addDeeds(app.commands, {
+      clients,
+      notebooks,
+      deeds: () => sidebar.deeds,
+      load: () => sidebar.load(),
+      trans
+    });
   }
 };

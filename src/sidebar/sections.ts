@@ -4,6 +4,7 @@ import { CellTracker } from '../cell/tracker';
 import type { IKernelClient } from '../tokens';
 import { CommandIDs } from '../tokens';
 import { ConfigureSection } from './configure';
+import { configureDeeds } from './configure/deeds';
 import { Connection } from './connection';
 import type { ISidebarContext } from './context';
 import type { Deeds } from './deeds';
@@ -34,16 +35,12 @@ export function createSections(context: ISidebarContext): {
     new PlaygroundSection(context),
     new DataSection(context, configure.model)
   ];
-  const { model } = configure;
   const deeds: Deeds = {
-    [CommandIDs.runConfiguration]: {
-      isEnabled: () => model.canRun,
-      execute: () => model.launch.run()
-    },
-    [CommandIDs.insertConfiguration]: {
-      isEnabled: () => model.edited.panel !== null && !model.edited.cell,
-      execute: () => model.launch.insert()
-    },
+    ...configureDeeds(
+      configure.model,
+      () => context.app.commands.execute(CommandIDs.showSidebar),
+      context.trans
+    ),
     ...runs.deeds
   };
   const header = new Header(context, connection);

@@ -67,9 +67,16 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     return this._activeChanged;
   }
 
-  /** What can be done from elsewhere; null until the sidebar was shown. */
+  /** What can be done from elsewhere; null until the sections are loaded. */
   get deeds(): Deeds | null {
     return this._deeds;
+  }
+
+  /** Load the sections, without showing them. */
+  async load(): Promise<Deeds> {
+    this._sections ??= this._load();
+    await this._sections;
+    return this._deeds!;
   }
 
   /** Once the sidebar is shown, unfold a section and give it the keyboard. */
@@ -108,8 +115,8 @@ export class Sidebar extends SidePanel implements ISidebarContext {
   }
 
   private _setActive(isActive: boolean): void {
-    if (isActive && !this._sections) {
-      this._sections = this._load();
+    if (isActive) {
+      void this.load();
     }
     if (isActive !== this._isActive) {
       this._isActive = isActive;

@@ -3,6 +3,15 @@ import { expect, test } from '@jupyterlab/galata';
 
 import { openNotebook } from './notebooks';
 
+const LOAD = `%load_ext llmtune_kernel
+rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)]`;
+
+const RUN = `%%finetune long
+data: $rows
+training: {max_steps: 4000}`;
+
+const MINUTE = 60_000;
+
 test.describe('A newcomer', () => {
   test('opens the quickstart notebook from the launcher', async ({ page }) => {
     await page.getByText('Fine-tune a model', { exact: true }).click();
@@ -52,6 +61,71 @@ test.describe('A newcomer', () => {
     expect(second).toBe(first.replace(name, other));
   });
 });
+
+test.describe('The palette, with the sidebar never shown,', () => {
+  // Galata's stand-in for the kernel service does not see what a kernel has.
+  test.use({ kernels: null, sessions: null });
+
+  test('pauses and stops a run, and says when there is none', async ({
+    page,
+    tmpPath
+  }) => {
+    test.setTimeout(4 * MINUTE);
+    await openNotebook(page, `${tmpPath}/steer.ipynb`, [LOAD, RUN]);
+    await page.notebook.runCell(0);
+    await choose(page, 'Pause the Run');
+    await expect(page.getByText('No run is training.')).toBeVisible();
+    await page.notebook.runCell(1);
+    const output = page.locator('.jp-OutputArea');
+    await expect(output.getByText('training').first()).toBeVisible({
+      timeout: MINUTE
+    });
+    await choose(page, 'Pause the Run');
+    await expect(output.getByText('paused').first()).toBeVisible({
+      timeout: MINUTE
+    });
+    await choose(page, 'Stop the Run');
+    await page
+      .locator('.jp-Dialog')
+      .getByRole('button', { name: /Stop/ })
+      .click();
+    await expect(output.getByText('stopped').first()).toBeVisible({
+      timeout: MINUTE
+    });
+    await expect(page.locator('#jp-llmtune-sidebar')).toBeHidden();
+  });
+
+  test('shows the form where the chosen cell cannot be run, and inserts the draft', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/run.ipynb`, [LOAD, '%%finetune\n']);
+    await page.notebook.runCell(0);
+    await page.notebook.selectCells(1);
+    await choose(page, 'Run the Configuration');
+    await expect(page.locator('.jp-toast-message')).toHaveText(
+      'Choose the training data.'
+    );
+    await expect(page.locator('#jp-llmtune-configure')).toBeVisible();
+    await page.notebook.selectCells(0);
+    await choose(page, 'Insert the Configuration as a Cell');
+    await expect.poll(() => sources(page)).toHaveLength(3);
+    expect((await sources(page))[1]).toMatch(/^%%finetune run/);
+  });
+});
+
+async function choose(
+  page: IJupyterLabPageFixture,
+  command: string
+): Promise<void> {
+  await page.menu.clickMenuItem('View>Activate Command Palette');
+  await page.locator('.lm-CommandPalette-input').fill(command);
+  await page
+    .locator('.lm-CommandPalette-item:not(.lm-mod-disabled)')
+    .filter({ hasText: command })
+    .first()
+    .click();
+}
 
 function sources(page: IJupyterLabPageFixture): Promise<string[]> {
   return page.evaluate(() => {

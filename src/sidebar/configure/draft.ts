@@ -27,6 +27,9 @@ export class Draft implements IConfigurationText {
 
   readonly isEditable = true;
 
+  /** Once it says what it said before a reload of the page. */
+  restored: Promise<void> = Promise.resolve();
+
   get changed(): ISignal<this, void> {
     return this._changed;
   }

@@ -19,7 +19,7 @@ export class Drafts {
       draft = new Draft();
       this._drafts.set(context, draft);
       if (this._store) {
-        void keep(draft, context, this._store);
+        draft.restored = keep(draft, context, this._store);
       }
     }
     return draft;

@@ -59,9 +59,15 @@ export class KernelFacts extends Changing {
     this._client = client;
   }
 
+  /** Whether the current kernel has said all that it knows, or why not. */
+  get isLoaded(): boolean {
+    return this._client !== null && this._loaded === this._client;
+  }
+
   /** Ask a kernel for all there is. */
   async load(client: IKernelClient): Promise<void> {
     this.follow(client);
+    this._loaded = null;
     const isCurrent = () => client === this._client;
     const models = client.request('models', {});
     const presets = client.request('presets', {});
@@ -81,6 +87,7 @@ export class KernelFacts extends Changing {
     const [ofModels, ofPresets] = await others;
     await variables;
     if (isCurrent()) {
+      this._loaded = client;
       // Without them the form is poorer and still works.
       this._models =
         ofModels.status === 'fulfilled'
@@ -112,6 +119,7 @@ export class KernelFacts extends Changing {
   }
 
   private _client: IKernelClient | null = null;
+  private _loaded: IKernelClient | null = null;
   private _schema: JSONObject | null = null;
   private _models: readonly IModelChoice[] = [];
   private _presets: readonly IPreset[] = [];

@@ -97,6 +97,14 @@ export class ConfigureModel extends Changing {
     }
   }
 
+  /** Whether the kernel has said what it knows, or cannot say it. */
+  get isKnown(): boolean {
+    const status = this._client?.status.kind ?? 'no-kernel';
+    return status === 'ready'
+      ? this.facts.isLoaded
+      : status !== 'connecting' && status !== 'busy';
+  }
+
   /** What the fields show. */
   get values(): Values {
     return this.edited.readable.expanded;

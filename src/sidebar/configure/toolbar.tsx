@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useRef } from 'react';
 
-import { sentence } from './messages';
+import { runObstacle } from './deeds';
 import type { ConfigureModel } from './model';
 import { useFormState } from './state';
 
@@ -231,12 +231,11 @@ function Files(): JSX.Element {
 
 /** What Run does, or why it cannot. */
 function runTitle(model: ConfigureModel, trans: TranslationBundle): string {
-  const { cell } = model.edited;
-  if (model.obstacle) {
-    const { key } = model.obstacle;
-    return [key, sentence(model.obstacle)].filter(Boolean).join(': ');
+  const obstacle = runObstacle(model, trans);
+  if (obstacle) {
+    return obstacle;
   }
-  return cell
+  return model.edited.cell
     ? trans.__('Run the chosen cell')
     : trans.__('Insert a cell below the active one and run it');
 }

@@ -7,6 +7,7 @@ import { insertCodeCell } from '../../cell/actions';
 import type { IKernelClient } from '../../tokens';
 import type { ISidebarContext } from '../context';
 import { PerNotebook } from '../kept';
+import { kernelObstacle } from '../commands';
 import { whileShown } from '../shown';
 import { RunActions } from './actions';
 import { Choice } from './choice';
@@ -48,19 +49,19 @@ export class RunsSection extends ReactWidget {
     });
     this.deeds = runDeeds(this._model, this._actions, {
       isCurrent: () => this._model.client === context.clients.current,
-      isShown: () => context.isActive && this.isVisible
+      isShown: () => this._isShown,
+      look: () => this._look(),
+      obstacle: () => kernelObstacle(context.clients),
+      trans
     });
     this.id = 'jp-llmtune-runs';
     this.title.label = trans.__('Runs');
     this.addClass('jp-llmtune-runs');
     whileShown(this, context, isShown => {
+      this._isShown = isShown;
       if (isShown) {
-        this._model.show(
-          context.clients.current,
-          this._choices.of(context.notebooks.currentWidget)
-        );
-        this._model.watch();
-      } else {
+        this._follow();
+      } else if (this._lookers === 0) {
         this._model.unwatch();
       }
     });
@@ -91,6 +92,31 @@ export class RunsSection extends ReactWidget {
     );
   }
 
+  /** Keep the list of the current notebook up to date. */
+  private _follow(): void {
+    const { clients, notebooks } = this._context;
+    this._model.show(
+      clients.current,
+      this._choices.of(notebooks.currentWidget)
+    );
+    this._model.watch();
+  }
+
+  /** Do so although nobody may see it, until the function returned is called. */
+  private _look(): () => void {
+    this._lookers++;
+    this._follow();
+    return () => {
+      this._lookers--;
+      if (this._lookers === 0 && !this._isShown) {
+        this._model.unwatch();
+      }
+    };
+  }
+
+  private _isShown = false;
+  /** How many commands need the list. */
+  private _lookers = 0;
   private readonly _context: ISidebarContext;
   private readonly _model: RunsModel;
   private readonly _choices: PerNotebook<Choice>;

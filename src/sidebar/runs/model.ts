@@ -57,6 +57,11 @@ export class RunsModel extends Changing {
     return this._isReady;
   }
 
+  /** Whether the runs are as they are now, and are kept so. */
+  get isUpToDate(): boolean {
+    return this._list?.isReady ?? false;
+  }
+
   /** Newest first. */
   get runs(): readonly IRunSummary[] {
     return this._runs;

@@ -10,7 +10,7 @@ import {
 import { KernelClient } from '../../../kernel/client';
 import type { IRunSummary } from '../../../kernel/protocol';
 import { CommandIDs } from '../../../tokens';
-import { addDeeds } from '../../commands';
+import { addDeeds, kernelObstacle } from '../../commands';
 import type { Deeds } from '../../deeds';
 import { RunActions } from '../actions';
 import { Choice } from '../choice';
@@ -18,6 +18,7 @@ import { runDeeds } from '../deeds';
 import { RunsModel } from '../model';
 
 const trans = nullTranslator.load('');
+const NOTHING = { obstacle: () => '', execute: async () => undefined };
 
 function run(
   name: string,
@@ -47,13 +48,18 @@ describe('Commands for runs', () => {
   let actions: RunActions;
   let commands: CommandRegistry;
   let deeds: Deeds | null;
-  let isCurrent: boolean;
+  let load: () => Promise<Deeds>;
+  let current: KernelClient | null;
   let opened: string[][];
+  let choice: Choice;
+  let context: FakeContext;
+  let isShown: boolean;
 
   beforeEach(async () => {
     kernel = new FakeKernel();
+    context = new FakeContext(kernel);
     client = new KernelClient({
-      sessionContext: new FakeContext(kernel).asContext,
+      sessionContext: context.asContext,
       version: '0.1.0',
       trans
     });
@@ -62,7 +68,9 @@ describe('Commands for runs', () => {
     await settle();
     model = new RunsModel(trans);
     opened = [];
-    isCurrent = true;
+    choice = new Choice();
+    isShown = false;
+    current = client;
     actions = new RunActions({
       model,
       open: runs => opened.push(runs),
@@ -70,9 +78,38 @@ describe('Commands for runs', () => {
       settings: () => null,
       trans
     });
-    commands = new CommandRegistry();
     deeds = null;
-    addDeeds(commands, () => deeds, trans);
+    const obstacle = () => kernelObstacle({ current } as any);
+    load = async () => {
+      deeds ??= {
+        [CommandIDs.runConfiguration]: NOTHING,
+        [CommandIDs.insertConfiguration]: NOTHING,
+        ...runDeeds(model, actions, {
+          isCurrent: () => model.client === current,
+          isShown: () => true,
+          look,
+          obstacle,
+          trans
+        })
+      };
+      return deeds;
+    };
+    commands = new CommandRegistry();
+    addDeeds(commands, {
+      clients: {
+        get current() {
+          return current;
+        }
+      } as any,
+      notebooks: {
+        get currentWidget() {
+          return current && {};
+        }
+      } as any,
+      deeds: () => deeds,
+      load,
+      trans
+    });
   });
 
   afterEach(() => {
@@ -81,32 +118,59 @@ describe('Commands for runs', () => {
     client.dispose();
   });
 
-  /** The sidebar is shown, with these runs. */
+  /** The user looks at the list. */
   async function show(...runs: IRunSummary[]): Promise<void> {
-    const nothing = { isEnabled: () => false, execute: () => undefined };
-    deeds = {
-      [CommandIDs.runConfiguration]: nothing,
-      [CommandIDs.insertConfiguration]: nothing,
-      ...runDeeds(model, actions, {
-        isCurrent: () => isCurrent,
-        isShown: () => true
-      })
-    };
-    model.show(client, new Choice());
+    isShown = true;
+    await load();
+    look();
+    await tell(...runs);
+  }
+
+  function look(): () => void {
+    model.show(client, choice);
     model.watch();
+    return () => isShown || model.unwatch();
+  }
+
+  /** The kernel tells of its runs. */
+  async function tell(...runs: IRunSummary[]): Promise<void> {
     await settle();
     kernel.comm.reply('watch', {});
     kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    await settle();
   }
 
-  it('wait for the sidebar, and for a run that can be told so', async () => {
-    expect(commands.isEnabled(CommandIDs.openRun)).toBe(false);
+  const sent = (type: string) =>
+    kernel.comm.sent.filter(request => request.type === type);
+
+  it('are there before the sidebar was shown, and ask the kernel when they are used', async () => {
+    expect(commands.isEnabled(CommandIDs.pauseRun)).toBe(true);
+    expect(sent('watch')).toHaveLength(0);
+    void commands.execute(CommandIDs.pauseRun);
+    await tell(run('live', 2, 'training'));
+    expect(sent('control').map(({ payload }) => payload.run)).toEqual(['live']);
+    kernel.comm.reply('control', {});
+    await settle();
+    expect(sent('unwatch')).toHaveLength(1);
+  });
+
+  it('say what they lack, as soon as that is known', async () => {
     await show(run('old', 1, 'finished'));
+    const caption = (id: string) => commands.caption(id);
     expect(commands.isEnabled(CommandIDs.openRun)).toBe(true);
     expect(commands.isEnabled(CommandIDs.pauseRun)).toBe(false);
+    expect(caption(CommandIDs.pauseRun)).toBe('No run is training.');
     expect(commands.isEnabled(CommandIDs.compareRuns)).toBe(false);
-    isCurrent = false;
+    current = null;
     expect(commands.isEnabled(CommandIDs.openRun)).toBe(false);
+    expect(caption(CommandIDs.openRun)).toMatch(/^Open a notebook/);
+  });
+
+  it('are not for a kernel that cannot answer', () => {
+    kernel.status = 'dead';
+    context.statusChanged.emit('dead');
+    expect(commands.isEnabled(CommandIDs.stopRun)).toBe(false);
+    expect(commands.caption(CommandIDs.stopRun)).toContain('died');
   });
 
   it('are for the current run, or else for the newest that they are for', async () => {

@@ -1,0 +1,68 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { CommandIDs } from '../../tokens';
+import type { Deeds, IDeed } from '../deeds';
+import { sentence } from './messages';
+import type { ConfigureModel } from './model';
+
+/**
+ * What can be done with the configuration from wherever the user is.
+ *
+ * @param reveal - shows the form, so that the user sees which draft is meant, or what is wrong.
+ */
+export function configureDeeds(
+  model: ConfigureModel,
+  reveal: () => Promise<unknown>,
+  trans: TranslationBundle
+): Pick<
+  Deeds,
+  typeof CommandIDs.runConfiguration | typeof CommandIDs.insertConfiguration
+> {
+  const deed = (obstacle: () => string, act: () => Promise<void>): IDeed => ({
+    obstacle,
+    execute: async () => {
+      if (!model.edited.cell) {
+        await reveal();
+        await model.edited.draft.restored;
+        await model.until(() => model.isKnown);
+      }
+      const found = obstacle();
+      if (found) {
+        await reveal();
+        Notification.warning(found, { autoClose: 8000 });
+      } else {
+        await act();
+      }
+    }
+  });
+  return {
+    [CommandIDs.runConfiguration]: deed(
+      () => runObstacle(model, trans),
+      () => model.launch.run()
+    ),
+    [CommandIDs.insertConfiguration]: deed(
+      () =>
+        model.edited.cell
+          ? trans.__('The configuration is in the chosen cell already.')
+          : '',
+      () => model.launch.insert()
+    )
+  };
+}
+
+/** Why the configuration cannot be run, as far as is known; empty if it can. */
+export function runObstacle(
+  { edited, obstacle, source }: ConfigureModel,
+  trans: TranslationBundle
+): string {
+  if (edited.document.problem) {
+    return trans.__('The configuration cannot be read.');
+  }
+  if (!source) {
+    return trans.__('Choose the training data.');
+  }
+  return obstacle
+    ? [obstacle.key, sentence(obstacle)].filter(Boolean).join(': ')
+    : '';
+}
