@@ -3,7 +3,8 @@
  *
  *   node scripts/messages.js        prints, for each language, what is missing, stale or wrong
  *
- * The texts are those of `trans.__()`, `_n()`, `_p()` and `_np()` in src, and those of the kernel that the sidebar shows translated.
+ * The texts are those of `trans.__()`, `_n()`, `_p()` and `_np()` in src, and those of the kernel and of
+ * the settings that are shown translated.
  */
 const fs = require('fs');
 const path = require('path');
@@ -20,6 +21,7 @@ const KERNEL = path.join(
   '__tests__',
   'kernel.json'
 );
+const SETTINGS = path.join(ROOT, 'schema', 'settings', 'plugin.json');
 const DOMAIN = 'jupyterlab_llmtune';
 const LANGUAGES = ['ja_JP', 'ko_KR', 'ru_RU', 'zh_CN'];
 
@@ -51,7 +53,9 @@ const VISIBLE = [
  * All texts, by the key of their translation, each with its plural or null.
  */
 function messages() {
-  const found = new Map(kernelTexts().map(text => [text, null]));
+  const found = new Map(
+    [...kernelTexts(), ...settingsTexts()].map(text => [text, null])
+  );
   for (const file of sourceTexts().map(parsed)) {
     visit(file, node => {
       const call = ts.isCallExpression(node) ? callOf(node) : null;
@@ -84,6 +88,16 @@ function kernelTexts() {
     ...presets.flatMap(({ title, description }) => [title, description]),
     ...models.map(({ description }) => description)
   ].filter(Boolean);
+}
+
+/** What the settings editor shows. */
+function settingsTexts() {
+  const schema = JSON.parse(fs.readFileSync(SETTINGS, 'utf8'));
+  return [
+    schema.title,
+    schema.description,
+    ...textsOfSchema(schema).filter(Boolean)
+  ];
 }
 
 function textsOfSchema(schema) {

@@ -2,6 +2,7 @@ import { chartPlugin } from './chart/plugin';
 import { commandsPlugin } from './commands/plugin';
 import { kernelPlugin } from './kernel/plugin';
 import { runsPlugin } from './runs/plugin';
+import { settingsPlugin } from './settings';
 import { sidebarPlugin } from './sidebar/plugin';
 import { snapshotPlugin } from './snapshot/plugin';
 
@@ -12,6 +13,7 @@ export default [
   commandsPlugin,
   kernelPlugin,
   runsPlugin,
+  settingsPlugin,
   sidebarPlugin,
   snapshotPlugin
 ];

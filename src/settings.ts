@@ -1,4 +1,42 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import type { JSONObject } from '@lumino/coreutils';
+
+import { localizedSchema } from './sidebar/configure/localized';
+import { IUserSettings, TRANSLATION_DOMAIN } from './tokens';
+
+/** In `schema/settings/plugin.json`. */
+const SETTINGS_ID = 'jupyterlab-llmtune:plugin';
+
 /**
- * The plugin whose settings, in `schema/settings/plugin.json`, are those of the whole extension.
+ * The user's settings of the whole extension, described in their language.
+ *
+ * JupyterLab's server translates settings with its own language packs alone, so the page does it here.
  */
-export const SETTINGS_ID = 'jupyterlab-llmtune:plugin';
+export const settingsPlugin: JupyterFrontEndPlugin<IUserSettings> = {
+  id: SETTINGS_ID,
+  description: 'The settings of jupyterlab-llmtune.',
+  autoStart: true,
+  requires: [ISettingRegistry],
+  optional: [ITranslator],
+  provides: IUserSettings,
+  activate: (
+    _,
+    registry: ISettingRegistry,
+    translator: ITranslator | null
+  ): IUserSettings => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    registry.transform(SETTINGS_ID, {
+      fetch: plugin => ({
+        ...plugin,
+        schema: localizedSchema(
+          plugin.schema as JSONObject,
+          trans
+        ) as unknown as ISettingRegistry.ISchema
+      })
+    });
+    return { load: () => registry.load(SETTINGS_ID) };
+  }
+};

@@ -1,4 +1,5 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
@@ -32,6 +33,18 @@ export namespace CommandIDs {
   export const sampleRun = 'llmtune:sample-run';
   export const ask = 'llmtune:ask';
 }
+
+/**
+ * The user's settings of the extension.
+ */
+export interface IUserSettings {
+  load(): Promise<ISettingRegistry.ISettings>;
+}
+
+export const IUserSettings = new Token<IUserSettings>(
+  'jupyterlab-llmtune:IUserSettings',
+  'The user’s settings of jupyterlab-llmtune.'
+);
 
 export type { ISnapshot } from './kernel/protocol';
 

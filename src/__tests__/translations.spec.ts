@@ -29,6 +29,8 @@ const {
   untranslated: (sources?: [string, string][]) => string[];
 } = require('../../scripts/messages');
 
+const settings = require('../../schema/settings/plugin.json');
+
 describe('Translations', () => {
   it.each(LANGUAGES)(
     '%s has all texts, no others, and their placeholders',
@@ -64,6 +66,21 @@ describe('Translations', () => {
     expect([1, 3, 5].map(n => trans._n('%1 step', '%1 steps', n))).toEqual(
       wanted
     );
+  });
+
+  it('show each setting of the user in their language', async () => {
+    const trans = await bundle('ru_RU');
+    const { title, description, properties } = localizedSchema(
+      settings,
+      trans
+    ) as any;
+    for (const part of [
+      { title, description },
+      ...Object.values<any>(properties)
+    ]) {
+      expect(part.title).toMatch(CYRILLIC);
+      expect(part.description).toMatch(CYRILLIC);
+    }
   });
 
   it('show the form of the kernel, its presets and models', async () => {

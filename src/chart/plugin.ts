@@ -1,31 +1,29 @@
 import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { SETTINGS_ID } from '../settings';
-import { ISnapshotWriter, TRANSLATION_DOMAIN } from '../tokens';
+import { ISnapshotWriter, IUserSettings, TRANSLATION_DOMAIN } from '../tokens';
 import { VERSION } from '../version';
 
 /**
  * Registers the loss chart; its code is loaded when the first chart shows.
  */
 export const chartPlugin: JupyterFrontEndPlugin<void> = {
-  id: SETTINGS_ID,
+  id: 'jupyterlab-llmtune:chart',
   description: 'Draws the live loss chart of a fine-tuning run.',
   autoStart: true,
   requires: [IJupyterWidgetRegistry, ISnapshotWriter],
-  optional: [ISettingRegistry, ITranslator],
+  optional: [IUserSettings, ITranslator],
   activate: (
     _,
     widgets: IJupyterWidgetRegistry,
     snapshots: ISnapshotWriter,
-    settingRegistry: ISettingRegistry | null,
+    userSettings: IUserSettings | null,
     translator: ITranslator | null
   ) => {
     const defaults = { logScale: false, smoothing: 0.6 };
-    if (settingRegistry) {
-      void followSettings(settingRegistry, defaults);
+    if (userSettings) {
+      void followSettings(userSettings, defaults);
     }
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     widgets.registerWidget({
@@ -40,10 +38,10 @@ export const chartPlugin: JupyterFrontEndPlugin<void> = {
 };
 
 async function followSettings(
-  registry: ISettingRegistry,
+  userSettings: IUserSettings,
   defaults: { logScale: boolean; smoothing: number }
 ): Promise<void> {
-  const settings = await registry.load(SETTINGS_ID);
+  const settings = await userSettings.load();
   const read = () => {
     defaults.logScale = settings.get('chartLogScale').composite as boolean;
     defaults.smoothing = settings.get('chartSmoothing').composite as number;

@@ -1,10 +1,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { SETTINGS_ID } from '../settings';
-import { IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
+import { IKernelClients, IUserSettings, TRANSLATION_DOMAIN } from '../tokens';
 import { VERSION } from '../version';
 import { KernelClient } from './client';
 import { KernelClients } from './clients';
@@ -19,19 +17,19 @@ export const kernelPlugin: JupyterFrontEndPlugin<IKernelClients> = {
   description: 'Talks to the kernel half of jupyterlab-llmtune.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ITranslator, ISettingRegistry],
+  optional: [ITranslator, IUserSettings],
   provides: IKernelClients,
   activate: (
     _,
     notebooks: INotebookTracker,
     translator: ITranslator | null,
-    settingRegistry: ISettingRegistry | null
+    userSettings: IUserSettings | null
   ) => {
     const { languageCode } = translator ?? nullTranslator;
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const preferences = new Preferences({
       language: languageCode,
-      settings: settingRegistry?.load(SETTINGS_ID)
+      settings: userSettings?.load()
     });
     const clients = new KernelClients(
       notebooks,

@@ -3,13 +3,16 @@ import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { JSONExt } from '@lumino/coreutils';
 
-import { SETTINGS_ID } from '../settings';
-import { CommandIDs, IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
+import {
+  CommandIDs,
+  IKernelClients,
+  IUserSettings,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 import type { IRunTabArgs, RunTab } from './tab';
 
 /**
@@ -20,14 +23,14 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows fine-tuning runs in tabs of the main area.',
   autoStart: true,
   requires: [IKernelClients, INotebookTracker],
-  optional: [ILabShell, ILayoutRestorer, ISettingRegistry, ITranslator],
+  optional: [ILabShell, ILayoutRestorer, IUserSettings, ITranslator],
   activate: (
     app,
     clients: IKernelClients,
     notebooks: INotebookTracker,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
-    settingRegistry: ISettingRegistry | null,
+    userSettings: IUserSettings | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
@@ -81,7 +84,7 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
       ] = await Promise.all([
         import('./index'),
         import('../cell/actions'),
-        settingRegistry?.load(SETTINGS_ID) ?? null
+        userSettings?.load() ?? null
       ]);
       const tab = createRunTab({
         ...wanted,

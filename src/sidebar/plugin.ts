@@ -2,13 +2,16 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { fineTuneIcon } from '../icons';
-import { CommandIDs, IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
-import { SETTINGS_ID } from '../settings';
+import {
+  CommandIDs,
+  IKernelClients,
+  IUserSettings,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 import { addDeeds } from './commands';
 import { Sidebar } from './sidebar';
 
@@ -24,9 +27,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     IDefaultFileBrowser,
     ILabShell,
     ILayoutRestorer,
-    ISettingRegistry,
     IStateDB,
-    ITranslator
+    ITranslator,
+    IUserSettings
   ],
   activate: (
     app,
@@ -35,9 +38,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     fileBrowser: IDefaultFileBrowser | null,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
-    settingRegistry: ISettingRegistry | null,
     state: IStateDB | null,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    userSettings: IUserSettings | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const sidebar = new Sidebar({
@@ -48,8 +51,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       state,
       translator: translator ?? nullTranslator,
       trans,
-      loadSettings: async () =>
-        settingRegistry ? settingRegistry.load(SETTINGS_ID) : null
+      loadSettings: async () => userSettings?.load() ?? null
     });
     sidebar.title.icon = fineTuneIcon;
     sidebar.title.caption = trans.__('Fine-tuning');

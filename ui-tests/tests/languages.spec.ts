@@ -17,6 +17,7 @@ const LANGUAGES = {
     preset: 'お試し',
     changed: /\d+ 件変更/,
     runs: '実行一覧',
+    folder: '実行フォルダー',
     command: 'ファインチューニングのセルを挿入'
   },
   ko_KR: {
@@ -28,6 +29,7 @@ const LANGUAGES = {
     preset: '빠른 시험',
     changed: /\d+개 변경됨/,
     runs: '실행 목록',
+    folder: '실행 폴더',
     command: '파인튜닝 셀 삽입'
   },
   ru_RU: {
@@ -39,6 +41,7 @@ const LANGUAGES = {
     preset: 'Быстрая проба',
     changed: /\d+ изменен[аыо]/,
     runs: 'Запуски',
+    folder: 'Папка запусков',
     command: 'Вставить ячейку дообучения'
   },
   zh_CN: {
@@ -50,6 +53,7 @@ const LANGUAGES = {
     preset: '快速试跑',
     changed: /已更改 \d+ 项/,
     runs: '运行记录',
+    folder: '运行文件夹',
     command: '插入微调单元格'
   }
 };
@@ -103,6 +107,24 @@ for (const [locale, words] of Object.entries(LANGUAGES)) {
         (window as any).jupyterapp.commands.label('llmtune:insert-cell')
       );
       expect(label).toBe(words.command);
+    });
+
+    test('the settings editor describes our settings in the language of JupyterLab', async ({
+      page
+    }) => {
+      await page.evaluate(
+        query =>
+          (window as any).jupyterapp.commands.execute('settingeditor:open', {
+            query
+          }),
+        words.panel
+      );
+      const editor = page.locator('.jp-SettingsPanel');
+      await expect(
+        editor.getByText(words.folder, { exact: true })
+      ).toBeVisible();
+      await expect(editor.getByText('Runs folder')).toHaveCount(0);
+      await page.screenshot({ path: `artefacts/settings-${locale}.png` });
     });
   });
 }
