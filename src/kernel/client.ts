@@ -151,7 +151,10 @@ export class KernelClient implements IKernelClient, IDisposable {
     const kernel = this._kernel;
     if (!kernel) {
       this._drop();
-      this._setStatus(this._statuses.noKernel());
+      // The server soon forgets a kernel that died; why there is none is still to be said.
+      if (this._status.kind !== 'dead') {
+        this._setStatus(this._statuses.noKernel());
+      }
       return;
     }
     switch (kernel.status) {

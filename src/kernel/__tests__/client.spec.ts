@@ -113,6 +113,17 @@ describe('KernelClient', () => {
       context.setStatus('dead');
       expect(client.status.kind).toBe('dead');
     });
+
+    it('is dead still when the server has forgotten the kernel that died', async () => {
+      await connect();
+      context.setStatus('dead');
+      context.setKernel(null);
+      expect(client.status.kind).toBe('dead');
+      kernel = new FakeKernel();
+      context.setKernel(kernel);
+      await connect();
+      expect(client.status.kind).toBe('ready');
+    });
   });
 
   describe('the greeting', () => {
