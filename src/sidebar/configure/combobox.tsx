@@ -1,4 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { caretDownEmptyIcon } from '@jupyterlab/ui-components';
 
 import React, { useRef, useState } from 'react';
 
@@ -136,7 +137,7 @@ export function Combobox(props: {
             }
           }}
         >
-          ▾
+          <caretDownEmptyIcon.react tag="span" />
         </button>
       </div>
       <div

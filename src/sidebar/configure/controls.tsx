@@ -1,3 +1,5 @@
+import { closeIcon, HTMLSelect } from '@jupyterlab/ui-components';
+
 import type { JSONValue } from '@lumino/coreutils';
 
 import type { FieldProps } from '@rjsf/utils';
@@ -143,27 +145,26 @@ function Choice(props: IControl): JSX.Element {
       ? field.choices
       : [chosen, ...field.choices];
   return (
-    <div className="jp-select-wrapper">
-      <select
-        id={props.id}
-        className="jp-mod-styled"
-        disabled={props.isReadOnly}
-        value={JSON.stringify(chosen ?? null)}
-        onChange={event => props.onChange(JSON.parse(event.target.value))}
-        {...props.aria}
-      >
-        {(chosen === undefined || chosen === null) && (
-          <option value="null">{trans.__('none')}</option>
-        )}
-        {choices.map(choice => (
-          <option key={JSON.stringify(choice)} value={JSON.stringify(choice)}>
-            {isSame(choice, field.fallback)
-              ? trans.__('%1 (default)', textOf(choice, trans))
-              : textOf(choice, trans)}
-          </option>
-        ))}
-      </select>
-    </div>
+    <HTMLSelect
+      id={props.id}
+      className={value === undefined ? 'jp-mod-default' : ''}
+      defaultStyle={false}
+      disabled={props.isReadOnly}
+      value={JSON.stringify(chosen ?? null)}
+      onChange={event => props.onChange(JSON.parse(event.target.value))}
+      {...props.aria}
+    >
+      {(chosen === undefined || chosen === null) && (
+        <option value="null">{trans.__('none')}</option>
+      )}
+      {choices.map(choice => (
+        <option key={JSON.stringify(choice)} value={JSON.stringify(choice)}>
+          {isSame(choice, field.fallback)
+            ? trans.__('%1 (default)', textOf(choice, trans))
+            : textOf(choice, trans)}
+        </option>
+      ))}
+    </HTMLSelect>
   );
 }
 
@@ -240,12 +241,12 @@ function Texts(props: IControl): JSX.Element {
           {index < shown.length && (
             <button
               type="button"
-              className="jp-llmtune-remove"
+              className="jp-llmtune-icon"
               disabled={props.isReadOnly}
               aria-label={trans.__('Remove number %1', index + 1)}
               onClick={() => change(shown.filter((_, at) => at !== index))}
             >
-              ×
+              <closeIcon.react tag="span" />
             </button>
           )}
         </div>

@@ -76,7 +76,11 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
   };
   return (
     <div
-      className={`jp-llmtune-field ${changed ? 'jp-mod-changed' : ''}`}
+      className={[
+        'jp-llmtune-field',
+        changed ? 'jp-mod-changed' : '',
+        field.kind === 'flag' ? 'jp-mod-flag' : ''
+      ].join(' ')}
       data-key={field.key}
     >
       <div className="jp-llmtune-field-head">

@@ -1,5 +1,6 @@
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { closeIcon } from '@jupyterlab/ui-components';
 
 import React, { useRef } from 'react';
 
@@ -131,19 +132,19 @@ function Presets(): JSX.Element {
               type="button"
               className="jp-Button jp-mod-styled"
               disabled={!model.edited.canReplace}
-              title={text}
+              title={`${name}\n\n${text}`}
               onClick={() => model.edited.replace(text)}
             >
               {name}
             </button>
             <button
               type="button"
-              className="jp-llmtune-remove"
+              className="jp-llmtune-icon"
               aria-label={trans.__('Delete the saved configuration %1', name)}
               title={trans.__('Delete')}
               onClick={() => void remove(name)}
             >
-              ×
+              <closeIcon.react tag="span" />
             </button>
           </li>
         ))}

@@ -1,5 +1,5 @@
 import { ReactWidget } from '@jupyterlab/apputils';
-import { UseSignal } from '@jupyterlab/ui-components';
+import { closeIcon, HTMLSelect, UseSignal } from '@jupyterlab/ui-components';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -170,8 +170,8 @@ function Columns(props: {
         ))}
       </div>
       {model.columns.length < MOST_COLUMNS && (
-        <select
-          className="jp-mod-styled"
+        <HTMLSelect
+          defaultStyle={false}
           aria-label={trans.__('Add a model')}
           value=""
           onChange={event => add(event.target.value)}
@@ -186,7 +186,7 @@ function Columns(props: {
               {nameOf(choice, trans)}
             </option>
           ))}
-        </select>
+        </HTMLSelect>
       )}
     </>
   );
@@ -212,12 +212,12 @@ function Column(props: {
         <span title={name}>{name}</span>
         <button
           type="button"
-          className="jp-llmtune-remove"
+          className="jp-llmtune-icon"
           aria-label={trans.__('Remove %1', name)}
           title={trans.__('Remove')}
           onClick={props.onRemove}
         >
-          ×
+          <closeIcon.react tag="span" />
         </button>
       </header>
       <div className="jp-llmtune-turns" role="log" tabIndex={0}>

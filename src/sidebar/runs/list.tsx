@@ -1,4 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { ellipsesIcon } from '@jupyterlab/ui-components';
 
 import React, { useEffect, useRef } from 'react';
 
@@ -246,7 +247,7 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
       <div role="gridcell">
         <button
           type="button"
-          className="jp-llmtune-more"
+          className="jp-llmtune-icon"
           tabIndex={tabIndex}
           aria-haspopup="menu"
           aria-label={trans.__('What to do with %1', name)}
@@ -258,7 +259,7 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
             actions.showMenu(run, left, bottom);
           }}
         >
-          ⋯
+          <ellipsesIcon.react tag="span" />
         </button>
       </div>
     </div>
