@@ -70,3 +70,16 @@ export async function openWithoutKernel(
     }
   }, path);
 }
+
+/** Give the left side bar a width, in pixels. */
+export async function widenSidebar(
+  page: IJupyterLabPageFixture,
+  width: number
+): Promise<void> {
+  const handle = page.locator('#jp-main-split-panel > .lm-SplitPanel-handle');
+  const { x, y, height } = (await handle.first().boundingBox())!;
+  await page.mouse.move(x + 1, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(width, y + height / 2, { steps: 4 });
+  await page.mouse.up();
+}

@@ -1,6 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
 
+import { readFileSync } from 'fs';
+
 import { openNotebook } from './notebooks';
 
 const LOAD = `%load_ext llmtune_kernel
@@ -172,6 +174,63 @@ test.describe('The form and the cell', () => {
     await dialog.getByRole('button', { name: 'Delete' }).click();
     await expect(remove).toHaveCount(0);
   });
+});
+
+test('What is exported as YAML is the same configuration when it is imported', async ({
+  page,
+  tmpPath
+}) => {
+  await openNotebook(page, `${tmpPath}/from.ipynb`, [LOAD]);
+  await page.notebook.runCell(0);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const { form, field } = sidebar(page);
+  const set = async (name: string, value: string) => {
+    await field(name).fill(value);
+    await field(name).press('Tab');
+  };
+  await set('Training data', '$rows');
+  await field('Method').selectOption({ label: 'full' });
+  await set('Learning rate', '3e-5');
+  await field('Prompts, number 1').fill('Who are you?\nAnd "who" am I: a # b?');
+  await field('Prompts, number 1').press('Tab');
+  const values = () =>
+    form
+      .locator('[data-key] :is(input, select, textarea)')
+      .evaluateAll(inputs =>
+        inputs.map(input => (input as HTMLInputElement).value)
+      );
+  const filled = await values();
+  await form.getByText('Save and load').click();
+  const exported = async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      form.getByRole('button', { name: 'Export YAML' }).click()
+    ]);
+    expect(download.suggestedFilename()).toBe('finetune.yaml');
+    return readFileSync(await download.path(), 'utf8');
+  };
+  const text = await exported();
+  expect(text).toBe(`data: $rows
+method: full
+training:
+  learning_rate: 3e-5
+samples: |-
+  Who are you?
+  And "who" am I: a # b?
+`);
+
+  // A notebook whose draft is empty.
+  await openNotebook(page, `${tmpPath}/to.ipynb`, [LOAD]);
+  await page.notebook.runCell(0);
+  await expect(field('Training data')).toHaveValue('');
+  expect(await values()).not.toEqual(filled);
+  await form.getByLabel('YAML file to import').setInputFiles({
+    name: 'finetune.yaml',
+    mimeType: 'text/yaml',
+    buffer: Buffer.from(text)
+  });
+  await expect.poll(values).toEqual(filled);
+  expect(await exported()).toBe(text);
 });
 
 function sidebar(page: IJupyterLabPageFixture) {
