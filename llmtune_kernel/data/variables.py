@@ -47,13 +47,13 @@ def describe_value(value: object) -> VariableInfo | None:
             kind = "list" if isinstance(value, list) else "tuple"
             return VariableInfo(kind, len(value), [str(key) for key in value[0]])
         return None
-    if _is_a(value, "pandas", "DataFrame"):
+    if is_a(value, "pandas", "DataFrame"):
         return VariableInfo("pandas.DataFrame", len(found), [str(name) for name in found.columns])
-    if _is_a(value, "polars", "DataFrame"):
+    if is_a(value, "polars", "DataFrame"):
         return VariableInfo("polars.DataFrame", found.height, list(found.columns))
-    if _is_a(value, "pyarrow", "Table"):
+    if is_a(value, "pyarrow", "Table"):
         return VariableInfo("pyarrow.Table", found.num_rows, list(found.column_names))
-    if _is_a(value, "datasets", "Dataset"):
+    if is_a(value, "datasets", "Dataset"):
         return VariableInfo("datasets.Dataset", found.num_rows, list(found.column_names))
     return None
 
@@ -92,7 +92,8 @@ def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> 
     return Snapshot(table.num_rows, list(table.column_names), fingerprint)
 
 
-def _is_a(value: object, package: str, name: str) -> bool:
+def is_a(value: object, package: str, name: str) -> bool:
+    """Whether a value is of a class of a package, or of one that inherits from it; the package is not imported."""
     return any(
         kind.__name__ == name and kind.__module__.partition(".")[0] == package for kind in type(value).__mro__
     )
@@ -103,7 +104,7 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
 
     if isinstance(value, (list, tuple)):
         return arrow.table_of(_columns_of(value, name), name)
-    if _is_a(value, "pyarrow", "Table"):
+    if is_a(value, "pyarrow", "Table"):
         table: pa.Table = value
         twice = next((column for column in table.column_names if table.column_names.count(column) > 1), None)
         if twice is not None:
@@ -113,7 +114,7 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
                 _("Rename one of them."),
             )
         return table
-    if _is_a(value, "polars", "DataFrame"):
+    if is_a(value, "polars", "DataFrame"):
         # Of Python objects polars would give Arrow their addresses.
         opaque = [column for column, kind in value.schema.items() if str(kind) == "Object"]
         if len(opaque) == value.width or COLUMNS & set(opaque):
@@ -124,9 +125,9 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
                 _("Cast it to text, numbers, lists or structs."),
             )
         return value.drop(opaque).to_arrow()
-    if _is_a(value, "pandas", "DataFrame"):
+    if is_a(value, "pandas", "DataFrame"):
         return _pandas_table(value, name)
-    if _is_a(value, "datasets", "Dataset"):
+    if is_a(value, "datasets", "Dataset"):
         # Slicing, unlike the underlying table, honours select, shuffle and filter.
         return value.with_format("arrow")[:]
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
@@ -138,19 +139,19 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
 
 
 def _advice(value: Any, variable: str) -> str:
-    if _is_a(value, "datasets", "DatasetDict") or _is_a(value, "datasets", "IterableDatasetDict"):
+    if is_a(value, "datasets", "DatasetDict") or is_a(value, "datasets", "IterableDatasetDict"):
         splits = list(value)
         return _(
             'Choose a split: data = {variable}["{split}"], then use $data.',
             variable=variable,
             split=splits[0] if splits else "train",
         )
-    if _is_a(value, "datasets", "IterableDataset"):
+    if is_a(value, "datasets", "IterableDataset"):
         return _(
             "Take rows of it into a list: data = list({variable}.take(1000)), then use $data.",
             variable=variable,
         )
-    if _is_a(value, "polars", "LazyFrame"):
+    if is_a(value, "polars", "LazyFrame"):
         return _("Compute it: data = {variable}.collect(), then use $data.", variable=variable)
     if isinstance(value, dict):
         return _(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.data.files import find_file
-from llmtune_kernel.data.variables import Snapshot, describe_value, snapshot_variable
+from llmtune_kernel.data.identity import content_hash
+from llmtune_kernel.data.variables import Snapshot, VariableInfo, describe_value, snapshot_variable
 from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
@@ -50,14 +51,23 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
 
 def list_variables(namespace: Mapping[str, Any]) -> list[Variable]:
     """The variables that can be data sets, by name."""
-    found = []
+    return [
+        Variable(
+            name=name,
+            type=described.type,
+            rows=described.rows,
+            columns=described.columns,
+            content=content_hash(namespace[name]),
+        )
+        for name, described in _described(namespace)
+    ]
+
+
+def _described(namespace: Mapping[str, Any]) -> Iterator[tuple[str, VariableInfo]]:
     for name, value in sorted(namespace.items()):
         described = None if name.startswith("_") else describe_value(value)
         if described is not None:
-            found.append(
-                Variable(name=name, type=described.type, rows=described.rows, columns=described.columns)
-            )
-    return found
+            yield name, described
 
 
 def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
@@ -71,7 +81,7 @@ def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
 
 
 def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
-    variables = [variable.name for variable in list_variables(namespace)]
+    variables = [variable for variable, _info in _described(namespace)]
     close = difflib.get_close_matches(name, variables, n=3)
     return _("Did you mean {names}?", names=either(f"${other}" for other in close)) if close else ""
 

@@ -101,6 +101,8 @@ export interface IVariable {
   type: string;
   rows: number | null;
   columns: string[];
+  /** Differs when the rows do, as far as a sample of them tells. */
+  content: string;
 }
 
 /** Times in Unix seconds, `eta` and `duration` in seconds. */

@@ -38,12 +38,17 @@ class Validation(Message):
 
 
 class Variable(Message):
-    """A variable of the notebook that can be a data set."""
+    """A variable of the notebook that can be a data set.
+
+    Attributes:
+        content: Differs when the rows do, as far as a sample of them tells; empty if they cannot be read now.
+    """
 
     name: str
     type: str
     rows: int
     columns: list[str]
+    content: str
 
 
 class ModelChoice(Message):

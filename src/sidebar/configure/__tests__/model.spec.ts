@@ -31,7 +31,8 @@ const DF: IVariable = {
   name: 'df',
   type: 'pandas.DataFrame',
   rows: 10,
-  columns: ['prompt', 'completion']
+  columns: ['prompt', 'completion'],
+  content: '0f1e'
 };
 
 /** What the kernel says of a configuration with a mistake. */
@@ -352,6 +353,10 @@ describe('ConfigureModel', () => {
     comm().reply('inspect', { steps: 30, notices: [] });
     await settle();
     expect(model.plan).toMatchObject({ isOld: false, isComputing: false });
+    // Other rows, as many, with the same columns.
+    await ran([{ ...DF, rows: 5, content: '2d3c' }]);
+    expect(count('inspect')).toBe(3);
+    expect(model.plan).toMatchObject({ isOld: true, isComputing: true });
   });
 
   it('takes a kernel that goes away for no fault of the configuration', async () => {
