@@ -37,6 +37,7 @@ numbers = set(re.findall(r"\.e\((\d+)\)", " ".join(exposed)))
 start = [entry, *(path for number in numbers for path in entry.parent.glob(f"{number}.*.js"))]
 loaded = sum(path.stat().st_size for path in start)
 assert len(start) >= 3 and loaded < 150_000, [(path.name, path.stat().st_size) for path in start]
+assert len(list(package.parent.glob("data/templates/*.jinja"))) >= 30
 # The translations come with the wheel, not with the language packs of JupyterLab.
 for language in ("ja_JP", "ko_KR", "ru_RU", "zh_CN"):
     file = package.parent / "locale" / language / "LC_MESSAGES" / "jupyterlab_llmtune.json"

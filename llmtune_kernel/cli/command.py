@@ -135,4 +135,7 @@ def _add_looking(commands: _Commands) -> None:
     )
     parser.add_argument("source", metavar="FILE.yaml|DATA", help=_("a configuration, or a file of rows"))
     parser.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
+    parser.add_argument(
+        "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
+    )
     parser.add_argument("--json", action="store_true", help=_("print one JSON text"))

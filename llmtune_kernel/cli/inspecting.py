@@ -47,10 +47,12 @@ def inspect(options: argparse.Namespace) -> int:
 
 def _configuration(options: argparse.Namespace) -> RunConfig:
     if options.source.endswith((".yaml", ".yml")):
-        overrides = [f"model.name_or_path={json.dumps(options.model)}"] if options.model else []
+        given = {"model.name_or_path": options.model, "data.template": options.template}
+        overrides = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
         config = read_file(options.source, overrides)[0]
     else:
-        values = {"data": options.source, **({"model": options.model} if options.model else {})}
+        values = {"data": {"train": options.source, "template": options.template}}
+        values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
     for split, source in (("train", config.data.train), ("eval", config.data.eval)):
         if source and source.startswith("$"):

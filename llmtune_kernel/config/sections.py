@@ -169,6 +169,12 @@ class DataConfig(Section):
         "Columns",
         "Where columns have other names than the row format: for example {instruction: question, output: answer}.",
     )
+    template: str | None = setting(
+        None,
+        "Chat template",
+        "How a conversation is written: a name such as chatml or llama3, or a Jinja file; null takes the model's own.",
+        min_length=1,
+    )
     max_length: int = setting(
         1024,
         "Maximum length",

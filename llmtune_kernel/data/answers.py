@@ -17,6 +17,11 @@ from llmtune_kernel.locale import _
 Span = tuple[int, int]
 Message = dict[str, Any]
 
+# What looks like a special token in the templates of known models.
+CONTROL = re.compile(
+    r"<[|｜][^<>|｜\s]+[|｜]>|\[\|\w+\|\]|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|eoa|extra_id_\d)>"
+)
+
 
 class TemplateProblem(Exception):
     """Why the chat template cannot be used for a conversation, and what to do about it."""
@@ -40,7 +45,11 @@ class _Skeleton:
 
 
 class ChatTemplate:
-    """The chat template of a tokenizer."""
+    """The chat template of a tokenizer.
+
+    Attributes:
+        ends: What ends a turn, as text: a special token that the template writes after an answer, else eos.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         """Raises UserError if the tokenizer has no chat template."""
@@ -48,11 +57,15 @@ class ChatTemplate:
             raise UserError(
                 _("The tokenizer has no chat template, and the rows are conversations."),
                 str(tokenizer.name_or_path),
-                _("Choose an instruction-tuned model, or give rows of prompt and completion, or of text."),
+                _(
+                    "Set data.template to a chat template such as chatml, choose an instruction-tuned model, or give "
+                    "rows of prompt and completion, or of text."
+                ),
             )
         self._tokenizer = tokenizer
         self._skeletons: dict[tuple[str, ...], _Skeleton | None] = {}
-        self._ends = self._end_marks()
+        self.ends = self._end_marks()
+        self._end = re.compile("|".join(map(re.escape, self.ends)) or r"(?!)")
 
     def render(self, conversation: Conversation) -> tuple[str, list[Span]]:
         """Write a conversation; say which characters a model has to write.
@@ -77,20 +90,21 @@ class ChatTemplate:
             raise TemplateProblem(_("the chat template refuses it: {error}", error=error)) from error
         return text
 
-    def _end_marks(self) -> re.Pattern[str]:
-        """What ends a turn: eos, or the special token the template writes after an answer."""
+    def _end_marks(self) -> list[str]:
         tokenizer = self._tokenizer
-        ends = {tokenizer.eos_token}
+        ends = [tokenizer.eos_token] if tokenizer.eos_token else []
         added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
         special = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))) or r"(?!)")
         for roles in (["user", "assistant"], ["system", "user", "assistant"]):
             skeleton = self._skeleton(tuple(roles))
-            found = special.search(skeleton.between[-1]) if skeleton else None
+            after = skeleton.between[-1] if skeleton else ""
+            # What the tokenizer does not know as a token ends a turn just the same.
+            found = special.search(after) or CONTROL.search(after)
             if found:
                 # Where an answer has an end of its own, the tokenizer's eos may mean something else.
-                ends = {found.group()}
+                ends = [found.group()]
                 break
-        return re.compile("|".join(re.escape(end) for end in ends if end) or r"(?!)")
+        return ends
 
     # Most conversations: every content is written as it is, or stripped, between texts that only the roles decide.
 
@@ -108,7 +122,7 @@ class ChatTemplate:
         spans = []
         for number, (start, stop) in enumerate(contents):
             if roles[number] == "assistant" and number >= conversation.context:
-                end = self._ends.search(skeleton.between[number + 1])
+                end = self._end.search(skeleton.between[number + 1])
                 spans.append((start - skeleton.starts[number], stop + (end.end() if end else 0)))
         return spans
 
@@ -175,7 +189,7 @@ class ChatTemplate:
                 )
             )
         stop = content[1] if content else begin
-        end = self._ends.search(text, stop, limit)
+        end = self._end.search(text, stop, limit)
         if end is None and message.get("tool_calls"):
             raise TemplateProblem(
                 _(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import SamplesConfig, UserError
+from llmtune_kernel.data.answers import ChatTemplate
 from llmtune_kernel.locale import _
 
 Messages = list[dict[str, str]]
@@ -108,7 +109,11 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
             "top_k": settings.top_k,
         }
     ends = model.generation_config.eos_token_id
-    stops = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    stops = {
+        tokenizer.eos_token_id,
+        *(ends if isinstance(ends, list) else [ends]),
+        *_turn_ends(tokenizer),
+    } - {None}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
@@ -117,6 +122,14 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
         use_cache=True,
         **sampling,
     )
+
+
+def _turn_ends(tokenizer: Any) -> list[int]:
+    """The token that the chat template ends an answer with, which may be no eos of the model."""
+    if not tokenizer.chat_template:
+        return []
+    found = [tokenizer.convert_tokens_to_ids(end) for end in ChatTemplate(tokenizer).ends]
+    return [token for token in found if token is not None and token != tokenizer.unk_token_id]
 
 
 def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:

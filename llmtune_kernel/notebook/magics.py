@@ -93,6 +93,9 @@ def _dataset_options() -> Options:
     options.add_argument("source", help=_("$variable, or the path of a json, jsonl, csv or parquet file"))
     options.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
     options.add_argument(
+        "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
+    )
+    options.add_argument(
         "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
     )
     options.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
@@ -205,9 +208,14 @@ class FinetuneMagics(Magics):
     @line_magic
     @_polite
     def dataset(self, line: str) -> None:
-        """Look at data: `%dataset SOURCE [--model M] [--format F] [--max-length N]`."""
+        """Look at data: `%dataset SOURCE [--model M] [--template T] [--format F] [--max-length N]`."""
         options = _dataset_options().read(line)
-        data = {"train": options.source, "format": options.format, "max_length": options.max_length}
+        data = {
+            "train": options.source,
+            "format": options.format,
+            "template": options.template,
+            "max_length": options.max_length,
+        }
         values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
         if options.source in self._namespace:
             values["data"]["train"] = f"${options.source}"

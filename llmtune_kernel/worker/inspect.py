@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
@@ -46,6 +47,7 @@ def inspect(
 
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
+    set_template(tokenizer, config.data.template)
     data = prepare_data(config, tokenizer, locate, progress)
     summary = summarise(data.training.rows, data.training.encoded, tokenizer, first=job["first"])
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})

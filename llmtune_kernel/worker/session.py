@@ -15,6 +15,7 @@ from transformers import set_seed
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.data.encoding import EncodedRows
+from llmtune_kernel.data.named_templates import set_template, unknown_control_tokens
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.adapters import prepare_for_training
@@ -100,6 +101,7 @@ class Session:
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         self._tokenizer = load_tokenizer(source)
+        set_template(self._tokenizer, config.data.template)
         self._loading(_("reading the data"))
         data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
         if checkpoint:
@@ -148,6 +150,14 @@ class Session:
             share=encoded.trained_tokens / encoded.tokens,
         )
         self._emit(Log(message=message))
+        if self._config.data.template and (unknown := unknown_control_tokens(self._tokenizer)):
+            message = _(
+                "The chat template {template} writes {tokens}, which are no special tokens of this tokenizer: they are "
+                "encoded as plain text, and a model takes longer to learn them.",
+                template=self._config.data.template,
+                tokens=", ".join(unknown),
+            )
+            self._emit(Log(level="warning", message=message))
         for name, split in _splits(data).items():
             if name == "train" or split is not data.training:
                 for warning in left_out(split.encoded, f"data.{name}", self._config.data.max_length):

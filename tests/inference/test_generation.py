@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -109,3 +110,22 @@ def test_a_model_in_half_precision_with_trained_layers_in_full_precision_answers
         tuned, smollm2_tokenizer, [as_messages("Hello", None)], SamplesConfig(max_new_tokens=4), dtype
     )
     assert answer
+
+
+def test_an_answer_ends_with_the_token_that_its_template_ends_a_turn_with(
+    tiny: Any, smollm2_tokenizer: Any
+) -> None:
+    tokenizer, model = copy.deepcopy(smollm2_tokenizer), copy.deepcopy(tiny)
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] + '<issue_closed>' }}{% endfor %}"
+    end = tokenizer.convert_tokens_to_ids("<issue_closed>")
+
+    class Always(torch.nn.Module):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.one_hot(torch.full(hidden.shape[:-1], end), len(tokenizer)).float()
+
+    model.lm_head = Always()
+    pieces: list[str] = []
+    settings = SamplesConfig(max_new_tokens=16)
+    prompts = [[{"role": "user", "content": "Hi"}]]
+    generate(model, tokenizer, prompts, settings, torch.float32, lambda _, piece: pieces.append(piece))
+    assert len(pieces) <= 2

@@ -139,6 +139,20 @@ def test_a_model_folder_without_a_chat_template(
     train_here(model=str(model_copy), data=rows(tmp_path, {"text": "No turns, no template."}))
 
 
+def test_a_template_of_the_configuration_is_trained_on_and_saved_with_the_result(
+    train_here: TrainHere, model_copy: Path, tmp_path: Path
+) -> None:
+    (model_copy / "chat_template.jinja").unlink()
+    told = train_here(
+        model=str(model_copy),
+        data={"train": "rows.jsonl", "template": "llama3"},
+        samples={"prompts": "Hello?", "max_new_tokens": 2},
+    )
+    assert "<|start_header_id|>, <|end_header_id|>, <|eot_id|>" in told[0]
+    saved = (tmp_path / "run/adapter/chat_template.jinja").read_text()
+    assert "<|eot_id|>" in saved
+
+
 def test_float16_without_a_gpu(train_here: TrainHere) -> None:
     with pytest.raises(UserError, match="float16 needs a GPU; bfloat16 and float32 work here") as mistake:
         train_here(model={"name_or_path": "smollm2-135m", "dtype": "float16"})

@@ -1,0 +1,97 @@
+"""Chat templates by name, for models that come with none, and from files."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.answers import CONTROL
+from llmtune_kernel.locale import _
+
+_FOLDER = Path(__file__).with_name("templates")
+_WHERE = "data.template"
+_PROBE = [
+    {"role": "system", "content": "a"},
+    {"role": "user", "content": "b"},
+    {"role": "assistant", "content": "c"},
+]
+
+
+def template_names() -> list[str]:
+    """The names that `data.template` takes."""
+    return sorted(path.stem for path in _FOLDER.glob("*.jinja"))
+
+
+def set_template(tokenizer: Any, template: str | None) -> None:
+    """Give a tokenizer the chat template of `data.template`, a name or the path of a Jinja file; None leaves its own.
+
+    Raises:
+        UserError: there is no such template, or it is no Jinja template.
+    """
+    if template is None:
+        return
+    from jinja2 import TemplateSyntaxError
+
+    tokenizer.chat_template = _read(template)
+    try:
+        _written(tokenizer)
+    except TemplateSyntaxError as error:
+        raise UserError(
+            _(
+                "The chat template has a mistake in line {line}: {error}",
+                line=error.lineno,
+                error=error.message,
+            ),
+            f"{_WHERE}: {template}",
+            _("Correct the file."),
+        ) from None
+
+
+def unknown_control_tokens(tokenizer: Any) -> list[str]:
+    """What the chat template writes like special tokens, and the tokenizer reads as plain text."""
+    written = dict.fromkeys(CONTROL.findall(_written(tokenizer)))
+    return [token for token in written if len(tokenizer.encode(token, add_special_tokens=False)) > 1]
+
+
+def _read(template: str) -> str:
+    path = Path(template).expanduser()
+    if path.suffix != ".jinja" and len(path.parts) == 1:
+        path = _FOLDER / f"{template}.jinja"
+        if not path.is_file():
+            raise _no_name(template)
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        what, fix = _("There is no file at this path."), _("Check the path.")
+    except UnicodeDecodeError:
+        what, fix = _("The chat template is not UTF-8 text."), _("Save it as UTF-8.")
+    except OSError as error:
+        what = _("The chat template cannot be read: {error}", error=error.strerror)
+        fix = _("Check the path.")
+    raise UserError(what, f"{_WHERE}: {path.absolute()}", fix)
+
+
+def _no_name(template: str) -> UserError:
+    names = template_names()
+    close = difflib.get_close_matches(template.lower(), names, n=1)
+    fix = _("There are {names}; a file is named FILE.jinja.", names=", ".join(names))
+    if close:
+        fix = " ".join([_("Did you mean {name}?", name=close[0]), fix])
+    return UserError(_("There is no chat template named {name!r}.", name=template), _WHERE, fix)
+
+
+def _written(tokenizer: Any) -> str:
+    """What a template writes for a short conversation; empty where it refuses it."""
+    from jinja2 import TemplateSyntaxError
+
+    for messages in (_PROBE, _PROBE[1:]):
+        try:
+            text: str = tokenizer.apply_chat_template(messages, tokenize=False)
+        except TemplateSyntaxError:
+            raise
+        except Exception:  # a template is a program and may raise anything
+            continue
+        return text
+    return ""
