@@ -100,6 +100,7 @@ export class EditedConfiguration extends Changing {
     if (!changes.length || !this.isEditable) {
       return;
     }
+    this._flushText();
     const isSame = (one: IChange, other: IChange) =>
       JSONExt.deepEqual(one.path, other.path);
     this._pending = [
@@ -115,23 +116,20 @@ export class EditedConfiguration extends Changing {
     }
   }
 
+  /** Take the whole text as it is typed. */
+  type(text: string): void {
+    if (this.canReplace) {
+      this._flushChanges();
+      this._typed = text;
+      this._update();
+    }
+  }
+
   /** Write what is not written yet. */
   flush(): void {
     window.clearTimeout(this._timer);
-    const changes = this._pending;
-    if (!changes.length) {
-      return;
-    }
-    const target = this._target();
-    if (!target?.isEditable || new ConfigDocument(target.text).problem) {
-      return;
-    }
-    this._pending = [];
-    target.edit(changes);
-    if (target instanceof FinetuneCell && target !== this._cell) {
-      target.dispose();
-    }
-    this._update();
+    this._flushText();
+    this._flushChanges();
   }
 
   /** Put another configuration in the place of this one, unless it may not be edited. */
@@ -141,6 +139,39 @@ export class EditedConfiguration extends Changing {
       this._pending = [];
       this._source.replace(text);
     }
+  }
+
+  private _flushText(): void {
+    const text = this._typed;
+    if (text !== null) {
+      this._typed = null;
+      this._write(target => target.replace(text));
+    }
+  }
+
+  /** Changes wait while the text cannot be read. */
+  private _flushChanges(): void {
+    const changes = this._pending;
+    if (changes.length) {
+      this._write(target => {
+        if (!new ConfigDocument(target.text).problem) {
+          this._pending = [];
+          target.edit(changes);
+        }
+      });
+    }
+  }
+
+  private _write(write: (target: IConfigurationText) => void): void {
+    const target = this._target();
+    if (!target?.isEditable) {
+      return;
+    }
+    write(target);
+    if (target instanceof FinetuneCell && target !== this._cell) {
+      target.dispose();
+    }
+    this._update();
   }
 
   private _follow(): void {
@@ -162,21 +193,22 @@ export class EditedConfiguration extends Changing {
   }
 
   private _update(): void {
-    const written = new ConfigDocument(this._source.text);
+    const written = new ConfigDocument(this._typed ?? this._source.text);
     this._document =
       this._pending.length && !written.problem
         ? new ConfigDocument(written.apply(this._pending))
         : written;
     if (!written.problem) {
       this._readable = this._document;
-      this._flushSoon();
     }
+    this._flushSoon();
     this.emit();
   }
 
   private _flushSoon(): void {
+    const { problem } = this._document;
     window.clearTimeout(this._timer);
-    if (this._pending.length) {
+    if (this._typed !== null || (this._pending.length && !problem)) {
       this._timer = window.setTimeout(() => this.flush(), PAUSE);
     }
   }
@@ -218,6 +250,8 @@ export class EditedConfiguration extends Changing {
   private _document = new ConfigDocument('');
   private _readable = new ConfigDocument('');
   private _pending: IChange[] = [];
+  /** The whole text, where it is not written yet. */
+  private _typed: string | null = null;
   private _timer = 0;
 }
 

@@ -16,7 +16,9 @@ import { sentence } from './messages';
 import { ConfigureModel } from './model';
 import { FormState, useFormState } from './state';
 import { BeforeRun } from './strip';
-import { Toolbar } from './toolbar';
+import { LineButton, Toolbar } from './toolbar';
+import type { ILine } from './yamlText';
+import { YamlText } from './yamlText';
 
 /**
  * The form: the same document as a `%%finetune` cell.
@@ -63,19 +65,29 @@ function Configure(props: {
   const { edited, facts } = model;
   // Kept when another cell is chosen.
   const [query, setQuery] = useState('');
+  const [isText, setText] = useState(false);
+  const [line, setLine] = useState<ILine | null>(null);
   const state = {
     context,
     model,
     fields: Object.fromEntries(model.fields.map(field => [field.key, field])),
     values: model.values,
     messages: model.messages,
-    isReadOnly: !edited.isEditable
+    isReadOnly: !edited.isEditable,
+    isText,
+    showText: (isShown: boolean, number?: number) => {
+      edited.flush();
+      setText(isShown);
+      setLine(number === undefined ? null : { number });
+    }
   };
   return (
     <FormState.Provider value={state}>
       <Toolbar />
       <State />
-      {facts.schema ? (
+      {isText ? (
+        <YamlText line={line} />
+      ) : facts.schema ? (
         <Form key={edited.place} query={query} onQuery={setQuery} />
       ) : facts.fault ? (
         <FaultMessage fault={facts.fault} />
@@ -108,9 +120,9 @@ function State(): JSX.Element {
           {model.otherProblems.map(found => (
             <li key={`${found.line} ${found.key} ${found.message}`}>
               {found.line !== null && (
-                <span>
-                  {trans.__('line %1', found.line + edited.linesBefore)}:{' '}
-                </span>
+                <>
+                  <LineButton line={found.line} />:{' '}
+                </>
               )}
               {found.key && <code>{found.key}</code>} {sentence(found)}
             </li>

@@ -16,6 +16,10 @@ export interface IFormState {
   /** What is wrong with each field, by key. */
   messages: { [key: string]: string[] };
   isReadOnly: boolean;
+  /** Whether the text stands in the place of the fields. */
+  isText: boolean;
+  /** Show the text, at a line if one is given, or the fields again. */
+  showText: (isShown: boolean, line?: number) => void;
 }
 
 /** rjsf draws anew only what its own data changes; the rest reaches the fields by this way. */

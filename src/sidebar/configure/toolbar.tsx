@@ -12,7 +12,7 @@ import { useFormState } from './state';
  * What can be done with the whole configuration.
  */
 export function Toolbar(): JSX.Element {
-  const { context, model } = useFormState();
+  const { context, model, isText, showText } = useFormState();
   const { trans } = context;
   const { edited } = model;
   const { cell, draft } = edited;
@@ -60,6 +60,15 @@ export function Toolbar(): JSX.Element {
               {trans.__('Undo')}
             </button>
           )}
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            aria-pressed={isText}
+            title={trans.__('See and edit the configuration as text')}
+            onClick={() => showText(!isText)}
+          >
+            {trans.__('YAML')}
+          </button>
         </div>
         <Unreadable />
       </div>
@@ -87,13 +96,32 @@ function Unreadable(): JSX.Element {
           </strong>
           <div className="jp-llmtune-fault-where">{problem.message}</div>
           <div>
-            {edited.cell
-              ? trans.__('Mend it in the cell; until then the form is locked.')
-              : trans.__('Take it back, or import another file.')}
+            {trans.__('Until it is mended, the form is locked.')}{' '}
+            <LineButton line={problem.line} />
           </div>
         </div>
       )}
     </div>
+  );
+}
+
+/**
+ * Goes to a line of the text.
+ *
+ * @param line - of the YAML.
+ */
+export function LineButton(props: { line: number }): JSX.Element {
+  const { context, model, showText } = useFormState();
+  const line = props.line + model.edited.linesBefore;
+  return (
+    <button
+      type="button"
+      className="jp-llmtune-line"
+      title={context.trans.__('Go to this line')}
+      onClick={() => showText(true, line)}
+    >
+      {context.trans.__('line %1', line)}
+    </button>
   );
 }
 

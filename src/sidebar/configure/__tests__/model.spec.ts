@@ -197,6 +197,25 @@ describe('ConfigureModel', () => {
     expect(sources(panel)[1]).toBe(RUN);
   });
 
+  it('takes the whole text as it is typed, and loses none of it on the way to another cell', async () => {
+    await show();
+    choose(1);
+    model.edited.type('data: $df\nmodel: [');
+    expect(model.edited.document.problem).not.toBeNull();
+    expect(model.values).toMatchObject({ data: { train: '$df' } });
+    model.edited.type('data: $df\nmodel: Y\n');
+    expect(sources(panel)[1]).toBe(RUN);
+    choose(2);
+    expect(sources(panel)[1]).toBe('%%finetune run\ndata: $df\nmodel: Y\n');
+    panel.content.widgets[1].model.sharedModel.undo();
+    expect(sources(panel)[1]).toBe(RUN);
+    model.edited.type('data: $df');
+    model.change([{ path: RATE, value: 0.1 }]);
+    expect(model.edited.draft.text).toContain('learning_rate: 0.1');
+    model.edited.draft.undo();
+    expect(model.edited.text).toBe('data: $df');
+  });
+
   it('loses no edit when another cell or notebook is chosen while typing', async () => {
     await show();
     choose(1);

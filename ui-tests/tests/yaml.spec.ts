@@ -1,0 +1,71 @@
+import { expect, test } from '@jupyterlab/galata';
+
+import { expectAccessible, THEMES } from './accessibility';
+import { openNotebook } from './notebooks';
+
+const LOAD = `%load_ext llmtune_kernel
+rows = [{"prompt": "a", "completion": "b"}]`;
+
+const RUN = `%%finetune captain
+data: $rows   # twelve`;
+
+test.use({ kernels: null, sessions: null });
+test.use({ viewport: { width: 1280, height: 1000 } });
+
+test.describe('The configuration as text', () => {
+  test.beforeEach(async ({ page, tmpPath }) => {
+    await openNotebook(page, `${tmpPath}/text.ipynb`, [LOAD, RUN, '']);
+    await page.notebook.runCell(0);
+    await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  });
+
+  test('of a draft is found by the line that a message names, and mended there', async ({
+    page
+  }) => {
+    await page.notebook.selectCells(2);
+    const form = page.locator('#jp-llmtune-configure');
+    const yaml = form.getByRole('button', { name: 'YAML', exact: true });
+    const text = form.getByRole('textbox', { name: 'Configuration as YAML' });
+    await yaml.click();
+    await text.fill('data: $rows\ntraining:\n  max_steps: 5\n  epoch: 3');
+    await expect(form.getByText('unknown key')).toBeVisible();
+    await page.screenshot({ path: 'artefacts/sidebar-text.png' });
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      await expectAccessible(page, '#jp-llmtune-configure');
+    }
+    await page.theme.setTheme(THEMES[0]);
+
+    await yaml.click();
+    await expect(text).toHaveCount(0);
+    await expect(form.getByLabel('Training data').first()).toHaveValue('$rows');
+    await form.getByRole('button', { name: 'line 4' }).click();
+    await expect(text).toBeFocused();
+    await page.keyboard.press('Delete');
+    await expect(form.getByText('unknown key')).toHaveCount(0);
+    await form.getByRole('button', { name: 'Insert as cell' }).click();
+    await expect(page.locator('.jp-CodeCell').nth(3)).toContainText(
+      /%%finetune run\d*data: \$rowstraining: {2}max_steps: 5$/
+    );
+  });
+
+  test('of a cell has the lines of the cell, and goes into it', async ({
+    page
+  }) => {
+    await page.notebook.selectCells(1);
+    const form = page.locator('#jp-llmtune-configure');
+    await form.getByRole('button', { name: 'YAML', exact: true }).click();
+    const text = form.getByRole('textbox', { name: 'Configuration as YAML' });
+    await expect(text).toHaveValue('data: $rows   # twelve');
+    await text.press('End');
+    await page.keyboard.type('\nmodel: [');
+    await expect(page.locator('.jp-CodeCell').nth(1)).toContainText('model: [');
+    await form.getByRole('button', { name: 'line 3' }).click();
+    await page.keyboard.type('method: full');
+    await form.getByRole('button', { name: 'YAML', exact: true }).click();
+    await expect(
+      form.getByLabel('Method').first().locator('option:checked')
+    ).toHaveText(/^full/);
+    await expect(page.locator('.jp-CodeCell').nth(1)).toContainText('# twelve');
+  });
+});
