@@ -64,7 +64,7 @@ test.describe('The configuration as text', () => {
     await page.keyboard.type('method: full');
     await form.getByRole('button', { name: 'YAML', exact: true }).click();
     await expect(
-      form.getByLabel('Method').first().locator('option:checked')
+      form.getByRole('combobox', { name: 'Method' }).locator('option:checked')
     ).toHaveText(/^full/);
     await expect(page.locator('.jp-CodeCell').nth(1)).toContainText('# twelve');
   });
