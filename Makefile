@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench clean
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench pictures clean
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -75,6 +75,9 @@ lint: setup ## ruff, mypy, import-linter, tsc, eslint, prettier, stylelint
 
 bench: setup ## measure what the README claims
 	$(BIN)/python benchmarks/run.py
+
+pictures: setup browser ## take the pictures of the docs anew
+	cd ui-tests && jlpm playwright test --config playwright.pictures.config.js
 
 clean: ## remove everything that was built or installed
 	rm -rf .venv node_modules ui-tests/node_modules ui-tests/test-results ui-tests/artefacts lib build dist \

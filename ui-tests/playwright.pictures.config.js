@@ -1,0 +1,2 @@
+/** Takes the pictures of the docs anew: `make pictures`. */
+module.exports = { ...require('./playwright.config'), testDir: 'pictures' };
