@@ -1,8 +1,8 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { MenuSvg } from '@jupyterlab/ui-components';
 
 import { CommandRegistry } from '@lumino/commands';
+import { Menu } from '@lumino/widgets';
 
 import type { IRunSummary } from '../../kernel/protocol';
 import { confirmDelete, confirmStop } from '../../runs/confirm';
@@ -17,7 +17,10 @@ import type { RunsModel } from './model';
 export class RunActions {
   constructor(options: RunActions.IOptions) {
     this._options = options;
-    this._menu = new MenuSvg({ commands: this._createCommands() });
+    this._menu = new Menu({
+      commands: this._createCommands(),
+      renderer: new MenuRenderer()
+    });
     // Before a command runs, so that a dialog gives the focus back to where it was.
     this._menu.aboutToClose.connect(() => {
       if (this._opener instanceof HTMLElement) {
@@ -147,9 +150,22 @@ export class RunActions {
   }
 
   private readonly _options: RunActions.IOptions;
-  private readonly _menu: MenuSvg;
+  private readonly _menu: Menu;
   private _run: IRunSummary | null = null;
   private _opener: Element | null = null;
+}
+
+/**
+ * Draws lines that cannot have the focus: Lumino's can, and so count as items without a name.
+ */
+class MenuRenderer extends Menu.Renderer {
+  renderItem(data: Menu.IRenderData): ReturnType<Menu.IRenderer['renderItem']> {
+    const element = super.renderItem(data);
+    if (data.item.type === 'separator') {
+      delete (element.attrs as { tabindex?: string }).tabindex;
+    }
+    return element;
+  }
 }
 
 export namespace RunActions {
