@@ -1,5 +1,6 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
+import type { Locator } from '@playwright/test';
 
 import { expectAccessible, THEMES } from './accessibility';
 import { openNotebook } from './notebooks';
@@ -33,6 +34,7 @@ test.describe('The sidebar', () => {
       sidebar.getByText('Open a notebook to fine-tune')
     ).toBeVisible();
     await screenshot(page, 'no-notebook');
+    await expectUncut(sidebar);
     await sidebar
       .getByRole('button', { name: 'New notebook from the quickstart' })
       .click();
@@ -166,6 +168,14 @@ test.describe('The sidebar', () => {
         .click();
     }
     await expect(sidebar.getByText('Before you run')).toBeVisible();
+    await sidebar.getByText('Save and load', { exact: true }).click();
+    await sidebar.getByRole('button', { name: 'Save as preset…' }).click();
+    const name = 'a name that is longer than any panel is wide';
+    await page.locator('.jp-Dialog').getByRole('textbox').fill(name);
+    await page.keyboard.press('Enter');
+    await expect(
+      sidebar.getByRole('button', { name, exact: true })
+    ).toBeVisible();
     await screenshot(page, 'narrow');
     const { width, tooWide } = await sidebar.evaluate(node => ({
       width: node.clientWidth,
@@ -179,6 +189,7 @@ test.describe('The sidebar', () => {
     }));
     expect(width).toBeLessThanOrEqual(250);
     expect(tooWide).toEqual([]);
+    await expectUncut(sidebar);
   });
 });
 
@@ -187,6 +198,17 @@ async function open(page: IJupyterLabPageFixture) {
   const sidebar = page.locator('#jp-llmtune-sidebar');
   await expect(sidebar).toBeVisible();
   return sidebar;
+}
+
+/** No button is wider than the panel. */
+async function expectUncut(sidebar: Locator): Promise<void> {
+  const cut = await sidebar.evaluate(node => {
+    const { right } = node.getBoundingClientRect();
+    return [...node.querySelectorAll('button')]
+      .filter(button => button.getBoundingClientRect().right > right)
+      .map(button => button.ariaLabel ?? button.textContent);
+  });
+  expect(cut).toEqual([]);
 }
 
 async function screenshot(page: IJupyterLabPageFixture, name: string) {

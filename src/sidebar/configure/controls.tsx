@@ -147,7 +147,7 @@ function Choice(props: IControl): JSX.Element {
   return (
     <HTMLSelect
       id={props.id}
-      className={value === undefined ? 'jp-mod-default' : ''}
+      className={isSame(chosen, field.fallback) ? 'jp-mod-default' : ''}
       defaultStyle={false}
       disabled={props.isReadOnly}
       value={JSON.stringify(chosen ?? null)}
