@@ -195,9 +195,36 @@ class DataConfig(Section):
     limit: int | None = setting(
         None, "Row limit", "Read only this many rows from the start; null reads all.", unit="rows", ge=1
     )
-    mask_prompt: bool = setting(
-        True, "Mask the prompt", "Learn only what the assistant says; false learns every token of an example."
+    train_on_prompt: bool = setting(
+        False,
+        "Train on the prompt",
+        "Learn every token of an example; false learns only what the assistant says.",
     )
+    mask_history: bool = setting(
+        False,
+        "Last answer only",
+        "Learn only the last answer of a conversation; false learns all of its answers.",
+    )
+    train_on_eos: bool = setting(
+        True,
+        "Train the end",
+        "Learn the token that ends an answer; a model that never learned it may not stop.",
+    )
+    enable_thinking: Literal["auto"] | bool = setting(
+        "auto",
+        "Thinking",
+        "Whether answers begin with reasoning, for chat templates that know both; auto leaves it to the template.",
+    )
+    keep_thinking: Literal["auto"] | bool = setting(
+        "auto",
+        "Earlier reasoning",
+        "Whether the reasoning of earlier answers is written too; auto leaves it to the chat template.",
+    )
+
+    @field_validator("enable_thinking", "keep_thinking", mode="before")
+    @classmethod
+    def _null_is_auto(cls, value: object) -> object:
+        return "auto" if value is None else value
 
     @field_validator("eval_fraction")
     @classmethod

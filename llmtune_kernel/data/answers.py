@@ -33,6 +33,15 @@ class TemplateProblem(Exception):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Where a model writes: from `start` to `stop`, and to `end` with the token that ends its turn, in characters."""
+
+    start: int
+    stop: int
+    end: int
+
+
+@dataclass(frozen=True)
 class _Skeleton:
     """What a template writes around the contents of a conversation of some roles.
 
@@ -67,19 +76,19 @@ class ChatTemplate:
         self.ends = self._end_marks()
         self._end = re.compile("|".join(map(re.escape, self.ends)) or r"(?!)")
 
-    def render(self, conversation: Conversation) -> tuple[str, list[Span]]:
+    def render(self, conversation: Conversation) -> tuple[str, list[Answer]]:
         """Write a conversation; say which characters a model has to write.
 
         Returns:
-            The text, and in order the spans of its answers, each with the special token that ends its turn.
+            The text and its answers, in order.
 
         Raises:
             TemplateProblem: the template refuses the conversation or leaves part of it out.
         """
         text = self._apply(conversation, conversation.messages)
         _check_tools(text, conversation)
-        spans = self._by_skeleton(text, conversation)
-        return text, self._by_turn(text, conversation) if spans is None else spans
+        answers = self._by_skeleton(text, conversation)
+        return text, self._by_turn(text, conversation) if answers is None else answers
 
     def _apply(self, conversation: Conversation, messages: list[Message], prompt: bool = False) -> str:
         try:
@@ -108,7 +117,7 @@ class ChatTemplate:
 
     # Most conversations: every content is written as it is, or stripped, between texts that only the roles decide.
 
-    def _by_skeleton(self, text: str, conversation: Conversation) -> list[Span] | None:
+    def _by_skeleton(self, text: str, conversation: Conversation) -> list[Answer] | None:
         messages = conversation.messages
         if conversation.tools or any(set(m) != {"role", "content"} or not m["content"] for m in messages):
             return None
@@ -119,12 +128,13 @@ class ChatTemplate:
         contents = _contents(text, skeleton.between, messages) if skeleton else None
         if skeleton is None or contents is None:
             return None
-        spans = []
+        answers = []
         for number, (start, stop) in enumerate(contents):
             if roles[number] == "assistant" and number >= conversation.context:
                 end = self._end.search(skeleton.between[number + 1])
-                spans.append((start - skeleton.starts[number], stop + (end.end() if end else 0)))
-        return spans
+                first, last = end.span() if end else (0, 0)
+                answers.append(Answer(start - skeleton.starts[number], stop + first, stop + last))
+        return answers
 
     def _skeleton(self, roles: tuple[str, ...]) -> _Skeleton | None:
         marks = [_mark(number) for number in range(len(roles))]
@@ -160,14 +170,14 @@ class ChatTemplate:
 
     # All others (tools, reasoning that the template moves or drops, empty contents): one turn at a time.
 
-    def _by_turn(self, text: str, conversation: Conversation) -> list[Span]:
-        spans = []
-        for number, message in enumerate(conversation.messages):
-            if message["role"] == "assistant" and number >= conversation.context:
-                spans.append(self._turn(text, conversation, number))
-        return spans
+    def _by_turn(self, text: str, conversation: Conversation) -> list[Answer]:
+        return [
+            self._turn(text, conversation, number)
+            for number, message in enumerate(conversation.messages)
+            if message["role"] == "assistant" and number >= conversation.context
+        ]
 
-    def _turn(self, text: str, conversation: Conversation, number: int) -> Span:
+    def _turn(self, text: str, conversation: Conversation, number: int) -> Answer:
         message = conversation.messages[number]
         limit = len(text)
         if number + 1 < len(conversation.messages):
@@ -197,7 +207,7 @@ class ChatTemplate:
                     number=number,
                 )
             )
-        return begin, end.end() if end else stop
+        return Answer(begin, *(end.span() if end else (stop, stop)))
 
     def _content(self, text: str, conversation: Conversation, number: int) -> tuple[int | None, int] | None:
         """Where the content of message `number` starts, if that can be told, and stops; None if it is left out."""

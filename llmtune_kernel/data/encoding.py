@@ -63,7 +63,7 @@ def encode_rows(
     fields: dict[str, str] = {str(field): column for field, column in config.columns.items()}
     encoded = EncodedRows(recognise(rows, config.format, fields))
     _refuse_judgements(encoded.format)
-    encoder = Encoder(tokenizer, config.mask_prompt)
+    encoder = Encoder(tokenizer, config)
     for start in range(0, len(rows), BATCH_ROWS):
         batch = range(start, min(start + BATCH_ROWS, len(rows)))
         numbers, rendered = _render(rows, batch, encoder, encoded)

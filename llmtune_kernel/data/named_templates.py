@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import CONTROL
 from llmtune_kernel.locale import _
 
@@ -24,14 +24,27 @@ def template_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.jinja"))
 
 
-def set_template(tokenizer: Any, template: str | None) -> None:
-    """Give a tokenizer the chat template of `data.template`, a name or the path of a Jinja file; None leaves its own.
+def set_template(tokenizer: Any, config: DataConfig) -> None:
+    """Give a tokenizer the chat template of the configuration, which its result is then saved with.
 
     Raises:
-        UserError: there is no such template, or it is no Jinja template.
+        UserError: there is no such template, it is no Jinja template, or it does not know what is asked of it.
     """
-    if template is None:
+    if config.template is not None:
+        _take(tokenizer, config.template)
+    if tokenizer.chat_template is None:
         return
+    if config.enable_thinking != "auto":
+        _fix(tokenizer, {"enable_thinking": config.enable_thinking})
+        _check_thinking(tokenizer)
+    if config.keep_thinking != "auto":
+        keep = config.keep_thinking
+        # Templates have no name in common for it.
+        _fix(tokenizer, {"keep_thinking": keep, "preserve_thinking": keep, "clear_thinking": not keep})
+        _check_earlier_thinking(tokenizer, keep)
+
+
+def _take(tokenizer: Any, template: str) -> None:
     from jinja2 import TemplateSyntaxError
 
     tokenizer.chat_template = _read(template)
@@ -53,6 +66,45 @@ def unknown_control_tokens(tokenizer: Any) -> list[str]:
     """What the chat template writes like special tokens, and the tokenizer reads as plain text."""
     written = dict.fromkeys(CONTROL.findall(_written(tokenizer)))
     return [token for token in written if len(tokenizer.encode(token, add_special_tokens=False)) > 1]
+
+
+def _fix(tokenizer: Any, values: dict[str, bool]) -> None:
+    """Let a template take `values` where it is not told otherwise, so that all who use it do as in training."""
+    head = "".join(
+        f"{{%- set {name} = {name} | default({str(value).lower()}) -%}}" for name, value in values.items()
+    )
+    tokenizer.chat_template = head + tokenizer.chat_template
+
+
+def _check_thinking(tokenizer: Any) -> None:
+    question = _PROBE[1:2]
+    prompts = {
+        tokenizer.apply_chat_template(
+            question, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
+        )
+        for thinking in (True, False)
+    }
+    if len(prompts) == 1:
+        raise UserError(
+            _("The chat template writes the same with thinking and without."),
+            "data.enable_thinking",
+            _("Leave it at auto, or choose a template that knows both, such as qwen3."),
+        )
+
+
+def _check_earlier_thinking(tokenizer: Any, keep: bool) -> None:
+    thought = "qzthoughtzq"
+    answer = {"role": "assistant", "content": f"<think>\n{thought}\n</think>\n\nc"}
+    text = tokenizer.apply_chat_template([_PROBE[1], answer, *_PROBE[1:]], tokenize=False)
+    if (thought in text) != keep:
+        what = (
+            _("The chat template leaves the reasoning of earlier answers out.")
+            if keep
+            else _("The chat template writes the reasoning of earlier answers.")
+        )
+        raise UserError(
+            what, "data.keep_thinking", _("Leave it at auto, or choose another template with data.template.")
+        )
 
 
 def _read(template: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.answers import ChatTemplate, Span
+from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.data.answers import Answer, ChatTemplate, Span
 from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.locale import _
 
@@ -24,10 +24,10 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The text of an example, the spans of characters that are trained, and its messages if a template wrote it."""
+    """The text of an example, where its answers are, and its messages if a template wrote it."""
 
     text: str
-    spans: list[Span]
+    answers: list[Answer]
     conversation: Conversation | None = None
 
 
@@ -36,14 +36,15 @@ class Encoder:
 
     Args:
         tokenizer: A transformers tokenizer, of the fast kind.
-        mask_prompt: Train only what the model has to write: each answer with the token that ends its turn.
-            Otherwise every token is trained. A plain text is always trained as a whole.
+        config: Which tokens are trained: with `train_on_prompt` all, else what the model has to write: all answers,
+            with `mask_history` the last one. With `train_on_eos` the token that ends a turn too. A plain text is
+            always trained as a whole.
 
     Raises:
         UserError: the tokenizer cannot tell where in the text its tokens lie.
     """
 
-    def __init__(self, tokenizer: Any, mask_prompt: bool = True) -> None:
+    def __init__(self, tokenizer: Any, config: DataConfig) -> None:
         if not tokenizer.is_fast:
             raise UserError(
                 _("The tokenizer gives no offsets, which the label mask needs."),
@@ -52,7 +53,7 @@ class Encoder:
             )
         self._tokenizer = tokenizer
         self._added = set(tokenizer.added_tokens_decoder)
-        self._mask_prompt = mask_prompt
+        self._config = config
         self._template: ChatTemplate | None = None
 
     def render(self, example: Conversation | PlainText) -> Rendered:
@@ -63,14 +64,15 @@ class Encoder:
             UserError: the example needs a chat template and there is none.
         """
         if isinstance(example, PlainText):
-            return Rendered(example.text, [(0, len(example.text))])
+            return Rendered(example.text, [Answer(0, len(example.text), len(example.text))])
         if example.plain and self._tokenizer.chat_template is None:
             prompt, completion = (message["content"] for message in example.messages)
-            return Rendered(prompt + completion, [(len(prompt), len(prompt) + len(completion))])
+            end = len(prompt) + len(completion)
+            return Rendered(prompt + completion, [Answer(len(prompt), end, end)])
         if self._template is None:
             self._template = ChatTemplate(self._tokenizer)
-        text, spans = self._template.render(example)
-        return Rendered(text, spans, example)
+        text, answers = self._template.render(example)
+        return Rendered(text, answers, example)
 
     def encode(self, rendered: Sequence[Rendered]) -> list[Encoded]:
         """Encode together, which is faster than one by one; all from conversations, or none.
@@ -87,7 +89,7 @@ class Encoder:
         )
         encoded = []
         for item, ids, offsets in zip(rendered, batch["input_ids"], batch["offset_mapping"], strict=True):
-            labels = self._labels(item.spans, ids, offsets)
+            labels = self._labels(item, ids, offsets)
             if templated:
                 self._check(item, ids)
             else:
@@ -95,11 +97,19 @@ class Encoder:
             encoded.append(Encoded(ids, labels))
         return encoded
 
-    def _labels(self, spans: list[Span], ids: list[int], offsets: list[Span]) -> list[int]:
-        if not self._mask_prompt:
-            return list(ids)
-        trained = trained_tokens(spans, offsets, [token in self._added for token in ids])
+    def _labels(self, item: Rendered, ids: list[int], offsets: list[Span]) -> list[int]:
+        trained = trained_tokens(self._spans(item), offsets, [token in self._added for token in ids])
         return [token if flag else IGNORED for token, flag in zip(ids, trained, strict=True)]
+
+    def _spans(self, item: Rendered) -> list[Span]:
+        """The characters that are trained."""
+        config, answers = self._config, item.answers
+        if config.train_on_prompt:
+            ends = [] if config.train_on_eos else [(answer.stop, answer.end) for answer in answers]
+            edges = [0, *(edge for end in ends for edge in end), len(item.text)]
+            return list(zip(edges[::2], edges[1::2], strict=True))
+        answers = answers[-1:] if config.mask_history else answers
+        return [(each.start, each.end if config.train_on_eos else each.stop) for each in answers]
 
     def _check(self, item: Rendered, ids: list[int]) -> None:
         conversation = item.conversation
@@ -114,19 +124,20 @@ class Encoder:
         eos = self._tokenizer.eos_token_id
         if eos is None:
             return ids, labels
+        label = eos if self._config.train_on_eos else IGNORED
         if ids and ids[-1] == eos:
-            return ids, [*labels[:-1], eos]
-        return [*ids, eos], [*labels, eos]
+            return ids, [*labels[:-1], label]
+        return [*ids, eos], [*labels, label]
 
 
-def encode_conversation(tokenizer: Any, conversation: Conversation, mask_prompt: bool = True) -> Encoded:
+def encode_conversation(tokenizer: Any, conversation: Conversation, config: DataConfig) -> Encoded:
     """Encode one conversation; the ids are those of `tokenizer.apply_chat_template`.
 
     Raises:
         TemplateProblem: the chat template cannot be used for it.
         UserError: the tokenizer has no chat template, or no offsets.
     """
-    encoder = Encoder(tokenizer, mask_prompt)
+    encoder = Encoder(tokenizer, config)
     return encoder.encode([encoder.render(conversation)])[0]
 
 
@@ -145,5 +156,6 @@ def trained_tokens(spans: list[Span], offsets: list[Span], special: list[bool]) 
         while number < len(spans) and spans[number][1] <= start:
             number += 1
         begins, ends = spans[number] if number < len(spans) else (reached, reached)
-        trained.append(start < ends and begins < reached and not (alone and start < begins))
+        beyond = alone and (start < begins or stop > ends)
+        trained.append(start < ends and begins < reached and not beyond)
     return trained

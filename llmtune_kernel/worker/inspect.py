@@ -47,7 +47,7 @@ def inspect(
 
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
-    set_template(tokenizer, config.data.template)
+    set_template(tokenizer, config.data)
     data = prepare_data(config, tokenizer, locate, progress)
     summary = summarise(data.training.rows, data.training.encoded, tokenizer, first=job["first"])
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})

@@ -101,7 +101,7 @@ class Session:
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         self._tokenizer = load_tokenizer(source)
-        set_template(self._tokenizer, config.data.template)
+        set_template(self._tokenizer, config.data)
         self._loading(_("reading the data"))
         data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
         if checkpoint:

@@ -12,12 +12,20 @@ import templates
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.examples import Conversation, PlainText
-from llmtune_kernel.data.template import IGNORED, Encoder, encode_conversation, trained_tokens
+from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, trained_tokens
+from llmtune_kernel.data.template import encode_conversation as encode_configured
 
 WithTemplate = Callable[[str | None], Any]
+
+ANY = DataConfig(train="rows.jsonl")
+
+
+def encode_conversation(tokenizer: Any, conversation: Conversation, **settings: Any) -> Encoded:
+    return encode_configured(tokenizer, conversation, DataConfig(train="rows.jsonl", **settings))
+
 
 QUESTIONS = [
     {"role": "user", "content": "  Hello?  "},
@@ -134,8 +142,52 @@ def test_the_first_answer_starts_where_the_generation_prompt_ends(
 
 
 def test_without_masking_every_token_is_trained(tokenizer: Any) -> None:
-    encoded = encode_conversation(tokenizer, Conversation(QUESTIONS), mask_prompt=False)
+    encoded = encode_conversation(tokenizer, Conversation(QUESTIONS), train_on_prompt=True)
     assert encoded.labels == encoded.input_ids
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_without_the_end_answers_alone_are_trained(name: str, with_template: WithTemplate) -> None:
+    tokenizer = with_template(getattr(templates, name))
+    encoded = encode_conversation(tokenizer, Conversation(QUESTIONS), train_on_eos=False)
+    whole = encode_conversation(tokenizer, Conversation(QUESTIONS))
+    dropped = [
+        tokenizer.decode([token])
+        for token, short, long in zip(encoded.input_ids, encoded.labels, whole.labels, strict=True)
+        if short != long
+    ]
+    end = "<issue_closed>" if name in ("GEMMA", "PHI3") else "<|im_end|>"
+    assert dropped == [end, end]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_last_answer_alone_is_trained_where_the_history_is_masked(
+    name: str, with_template: WithTemplate
+) -> None:
+    tokenizer = with_template(getattr(templates, name))
+    masked = encode_conversation(tokenizer, Conversation(QUESTIONS), mask_history=True)
+    whole = encode_conversation(tokenizer, Conversation(QUESTIONS)).labels
+    last = max(
+        place for place, label in enumerate(whole[:-4]) if label == IGNORED and whole[place + 1] != IGNORED
+    )
+    assert masked.labels == [IGNORED] * (last + 1) + whole[last + 1 :]
+
+
+def test_every_token_but_the_ends_of_answers(tokenizer: Any) -> None:
+    encoded = encode_conversation(
+        tokenizer, Conversation(QUESTIONS), train_on_prompt=True, train_on_eos=False
+    )
+    masked = [
+        token for token, label in zip(encoded.input_ids, encoded.labels, strict=True) if label == IGNORED
+    ]
+    assert tokenizer.decode(masked) == "<|im_end|><|im_end|>"
+
+
+def test_the_end_of_a_plain_text_is_trained_unless_told_otherwise(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, DataConfig(train="rows.jsonl", train_on_eos=False))
+    encoded = encoder.encode([encoder.render(PlainText("Once."))])[0]
+    assert encoded.labels == [*encoded.input_ids[:-1], IGNORED]
+    assert tokenizer.decode(encoded.input_ids) == "Once.<|im_end|>"
 
 
 def test_only_the_completion_of_a_prompt_with_answers_is_trained(tokenizer: Any) -> None:
@@ -212,7 +264,7 @@ def test_an_answer_that_the_template_leaves_out_is_found_out(with_template: With
 
 def test_a_tokenizer_without_a_template_takes_texts_and_pairs_only(with_template: WithTemplate) -> None:
     tokenizer = with_template(None)
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(tokenizer, ANY)
     pair = Conversation(
         [{"role": "user", "content": "1 + 1 ="}, {"role": "assistant", "content": " 2"}],
         context=1,
@@ -226,7 +278,7 @@ def test_a_tokenizer_without_a_template_takes_texts_and_pairs_only(with_template
 
 
 def test_a_text_is_trained_as_a_whole_and_ends_with_eos(tokenizer: Any) -> None:
-    encoder = Encoder(tokenizer)
+    encoder = Encoder(tokenizer, ANY)
     encoded = encoder.encode([encoder.render(PlainText("Once upon a time."))])[0]
     assert encoded.labels == encoded.input_ids
     assert tokenizer.decode(encoded.input_ids) == "Once upon a time.<|im_end|>"
@@ -239,7 +291,7 @@ def test_a_tokenizer_that_adds_bos_keeps_it_on_texts_only(tokenizer: Any) -> Non
     adding.backend_tokenizer.post_processor = TemplateProcessing(
         single="<repo_name> $A", special_tokens=[("<repo_name>", adding.convert_tokens_to_ids("<repo_name>"))]
     )
-    encoder = Encoder(adding)
+    encoder = Encoder(adding, ANY)
     text = encoder.encode([encoder.render(PlainText("Hello"))])[0]
     assert adding.decode(text.input_ids) == "<repo_name>Hello<|im_end|>"
     assert trained_texts(adding, Conversation(QUESTIONS)) == [FIRST + "<|im_end|>", LAST + "<|im_end|>"]

@@ -11,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from llmtune_kernel.config import UserError
+from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.data.named_templates import set_template, template_names, unknown_control_tokens
 from llmtune_kernel.data.template import IGNORED, encode_conversation
+
+ANY = DataConfig(train="rows.jsonl")
+
+
+def configured(**settings: Any) -> DataConfig:
+    return DataConfig(train="rows.jsonl", **settings)
+
 
 CONVERSATION = [
     {"role": "system", "content": "Be brief."},
@@ -167,7 +174,7 @@ def knowing(tokenizer: Any) -> Callable[[str], Any]:
         made = copy.deepcopy(tokenizer)
         made.add_special_tokens({"bos_token": "<s>", "eos_token": "</s>"})
         made.add_tokens(sorted(set(TOKENS.findall(WRITTEN[name]))), special_tokens=True)
-        set_template(made, name)
+        set_template(made, configured(template=name))
         return made
 
     return make
@@ -187,7 +194,7 @@ def test_a_named_template_writes_the_published_format(name: str, knowing: Callab
 @pytest.mark.parametrize("name", WRITTEN)
 def test_answers_with_the_end_of_their_turn_are_trained(name: str, knowing: Callable[[str], Any]) -> None:
     tokenizer = knowing(name)
-    encoded = encode_conversation(tokenizer, Conversation(CONVERSATION))
+    encoded = encode_conversation(tokenizer, Conversation(CONVERSATION), ANY)
     assert encoded.input_ids == tokenizer.apply_chat_template(CONVERSATION)["input_ids"]
     pairs = list(zip(encoded.input_ids, encoded.labels, strict=True))
     runs = groupby(pairs, lambda pair: pair[1] != IGNORED)
@@ -212,10 +219,10 @@ def test_a_model_is_asked_in_the_way_it_was_trained(name: str, knowing: Callable
 def test_a_template_comes_from_a_file(tokenizer: Any, tmp_path: Path) -> None:
     made, path = copy.deepcopy(tokenizer), tmp_path / "mine.jinja"
     path.write_text("{{ messages[0]['content'] }}!")
-    set_template(made, str(path))
+    set_template(made, configured(template=str(path)))
     assert made.apply_chat_template([{"role": "user", "content": "Hé"}], tokenize=False) == "Hé!"
     own = tokenizer.chat_template
-    set_template(tokenizer, None)
+    set_template(tokenizer, ANY)
     assert tokenizer.chat_template == own
 
 
@@ -228,25 +235,78 @@ def test_a_template_file_that_is_none(tokenizer: Any, tmp_path: Path, text: byte
     if text is not None:
         path.write_bytes(text)
     with pytest.raises(UserError, match=what) as mistake:
-        set_template(copy.deepcopy(tokenizer), str(path))
+        set_template(copy.deepcopy(tokenizer), configured(template=str(path)))
     assert str(path) in mistake.value.where
 
 
 def test_an_unknown_name_is_told_with_the_closest(tokenizer: Any) -> None:
     with pytest.raises(UserError, match="no chat template named 'Chat-ml'") as mistake:
-        set_template(copy.deepcopy(tokenizer), "Chat-ml")
+        set_template(copy.deepcopy(tokenizer), configured(template="Chat-ml"))
     assert "Did you mean chatml?" in mistake.value.fix
 
 
 def test_special_tokens_that_the_tokenizer_does_not_know_are_named(tokenizer: Any) -> None:
     made = copy.deepcopy(tokenizer)
     assert unknown_control_tokens(made) == []
-    set_template(made, "llama3")
+    set_template(made, configured(template="llama3"))
     assert unknown_control_tokens(made) == ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
 
 
 def test_an_end_that_the_tokenizer_does_not_know_is_trained_as_text(tokenizer: Any) -> None:
     made = copy.deepcopy(tokenizer)
-    set_template(made, "llama3")
-    encoded = encode_conversation(made, Conversation(CONVERSATION[:3]))
+    set_template(made, configured(template="llama3"))
+    encoded = encode_conversation(made, Conversation(CONVERSATION[:3]), ANY)
     assert made.decode([label for label in encoded.labels if label != IGNORED]).strip() == "Hi.<|eot_id|>"
+
+
+REASONED = [
+    {"role": "user", "content": "2 + 2?"},
+    {"role": "assistant", "content": "<think>\nEasy.\n</think>\n\nFour."},
+    {"role": "user", "content": "3 + 3?"},
+    {"role": "assistant", "content": "<think>\nEasy too.\n</think>\n\nSix."},
+]
+
+
+def trained(tokenizer: Any, messages: list[dict[str, str]]) -> list[str]:
+    encoded = encode_conversation(tokenizer, Conversation(messages), ANY)
+    assert encoded.input_ids == tokenizer.apply_chat_template(messages)["input_ids"]
+    pairs = zip(encoded.input_ids, encoded.labels, strict=True)
+    runs = groupby(pairs, lambda pair: pair[1] != IGNORED)
+    return [tokenizer.decode([token for token, _ in run]) for flag, run in runs if flag]
+
+
+def test_reasoning_of_earlier_answers_is_trained_where_it_is_kept(tokenizer: Any) -> None:
+    dropped, kept = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
+    set_template(dropped, configured(template="qwen3"))
+    set_template(kept, configured(template="qwen3", keep_thinking=True))
+    first, last = (message["content"] + "<|im_end|>" for message in REASONED[1::2])
+    assert trained(dropped, REASONED) == ["Four.<|im_end|>", last]
+    assert trained(kept, REASONED) == [first, last]
+
+
+def test_without_thinking_the_empty_reasoning_is_part_of_the_prompt(tokenizer: Any) -> None:
+    with_it, without = copy.deepcopy(tokenizer), copy.deepcopy(tokenizer)
+    set_template(with_it, configured(template="qwen3", enable_thinking=True))
+    set_template(without, configured(template="qwen3", enable_thinking=None))
+    set_template(without, configured(enable_thinking=False))
+    plain = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    assert trained(with_it, plain) == ["<think>\n\n</think>\n\nHello.<|im_end|>"]
+    assert trained(without, plain) == ["Hello.<|im_end|>"]
+    # Who loads the result later asks it in the same way.
+    prompt = without.apply_chat_template(plain[:1], tokenize=False, add_generation_prompt=True)
+    assert prompt.endswith("<think>\n\n</think>\n\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"template": "chatml", "enable_thinking": False}, "the same with thinking and without"),
+        ({"template": "deepseek-v3", "keep_thinking": False}, "writes the reasoning of earlier"),
+        ({"template": "chatml", "keep_thinking": False}, "writes the reasoning of earlier"),
+    ],
+)
+def test_what_a_template_does_not_know_of_thinking_is_told(
+    tokenizer: Any, settings: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(UserError, match=what):
+        set_template(copy.deepcopy(tokenizer), configured(**settings))

@@ -42,8 +42,13 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     when: get => !isSet(get('data.eval')) && !get('data.eval_fraction')
   },
   {
-    keys: ['data.mask_prompt'],
+    keys: ['data.train_on_prompt', 'data.template'],
     when: get => get('data.format') === 'text'
+  },
+  {
+    keys: ['data.mask_history'],
+    when: get =>
+      get('data.format') === 'text' || get('data.train_on_prompt') === true
   },
   {
     keys: ['training.num_train_epochs'],

@@ -56,7 +56,7 @@ describe('fieldsOf', () => {
       'model.name_or_path': 'model',
       'model.dtype': 'choice',
       'data.train': 'data',
-      'data.mask_prompt': 'flag',
+      'data.train_on_prompt': 'flag',
       'data.limit': 'number',
       'method.target_modules': 'words',
       'training.learning_rate': 'number',
@@ -113,7 +113,7 @@ describe('applicable', () => {
       { data: { eval: null } }
     ],
     ['training.eval_steps', {}, { data: { eval_fraction: 0.1 } }],
-    ['data.mask_prompt', { data: { format: 'text' } }, {}],
+    ['data.train_on_prompt', { data: { format: 'text' } }, {}],
     ['training.num_train_epochs', { training: { max_steps: 5 } }, {}],
     [
       'training.warmup_ratio',
