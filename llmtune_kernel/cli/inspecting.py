@@ -54,10 +54,9 @@ def _configuration(options: argparse.Namespace) -> RunConfig:
         values = {"data": {"train": options.source, "template": options.template}}
         values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
-    for split, source in (("train", config.data.train), ("eval", config.data.eval)):
-        if source and source.startswith("$"):
-            what = _("{name} is a variable of a notebook, and there is no notebook here.", name=source)
-            raise UserError(what, f"data.{split}", _("Save it to a file, and name the file."))
+    for split, _number, name in config.data.variables():
+        what = _("{name} is a variable of a notebook, and there is no notebook here.", name=f"${name}")
+        raise UserError(what, f"data.{split}", _("Save it to a file, and name the file."))
     return config
 
 

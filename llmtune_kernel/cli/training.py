@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 
 from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
 from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
-from llmtune_kernel.data.files import READERS, find_file
+from llmtune_kernel.config.sections import SPLITS
+from llmtune_kernel.data.files import READERS
+from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.launch import launch, own_configuration
-from llmtune_kernel.runs.resuming import data_file
+from llmtune_kernel.runs.resuming import source_before
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.run import attach as find
 from llmtune_kernel.runs.wording import number, state_name
@@ -29,9 +32,8 @@ def train(options: argparse.Namespace) -> int:
         UserError: any mistake that is found before the run starts.
     """
     config, text = _configuration(options)
-    for split, file in (("train", config.data.train), ("eval", config.data.eval)):
-        if file and not file.startswith("$"):
-            find_file(data_file(config, file, split))
+    for split in SPLITS:
+        find_sources(config.data, split, functools.partial(source_before, config))
     source = RunDirectory.find(config.resume) if config.resume else None
     told = source.events.stat().st_size if source else 0
     run = launch(config, text=text, name=options.name)

@@ -76,6 +76,9 @@ def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[
     found: dict[Path, tuple[Schema, ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         path, node = _resolve(details["loc"])
+        if details["type"] == "extra_forbidden" and node:
+            # A key that no member of a union knows.
+            path, node = (*path, details["loc"][-1]), {}
         # Of the members of a union, the one that got deepest into the value, or speaks for itself, knows best.
         if path not in found or details["type"] == "value_error":
             found[path] = (node, details)
@@ -112,6 +115,10 @@ def _resolve(location: Path) -> tuple[Path, Schema]:
         elif isinstance(part, int):
             members = [member for member in node.get("anyOf", [node]) if member.get("type") == "array"]
             path, node = (*path, part), members[0]["items"]
+        elif section := next(
+            (member for member in node.get("anyOf", ()) if part in properties(member)), None
+        ):
+            path, node = (*path, part), section["properties"][part]
     return path, node
 
 
@@ -143,8 +150,6 @@ def _about_data(path: Path, value: object) -> str:
     """How to name rows; empty for other values."""
     if path not in (("data",), ("data", "train"), ("data", "eval")):
         return ""
-    if value and isinstance(value, list) and all(isinstance(source, str) for source in value):
-        return _("several sources are not read yet: give one file or one variable")
     if path == ("data", "eval"):
         return ""
     return _("name the rows to train on: data: $rows, or data: rows.jsonl")
@@ -242,7 +247,5 @@ def _about_unknown(path: Path) -> str:
 
 
 def _node_at(parents: list[str]) -> Schema:
-    node = cached_schema()
-    for part in parents:
-        node = properties(node).get(part, {})
-    return node
+    node = _resolve(tuple(int(part) if part.isdigit() else part for part in parents))[1]
+    return next((member for member in node.get("anyOf", ()) if properties(member)), node)

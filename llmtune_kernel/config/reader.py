@@ -66,7 +66,11 @@ def dump_config(config: RunConfig) -> str:
     if "method" in values:
         values["method"] = {"type": config.method.type, **values["method"]}
     for section, key in SHORT_FORMS.items():
-        if section in values and list(values[section]) == [key]:
+        if (
+            section in values
+            and list(values[section]) == [key]
+            and not isinstance(values[section][key], dict)
+        ):
             values[section] = values[section][key]
     return dump(values)
 

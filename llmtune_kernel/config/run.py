@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import (
     DataConfig,
     FullMethod,
@@ -15,10 +16,8 @@ from llmtune_kernel.config.sections import (
     ModelConfig,
     ObjectiveConfig,
     SamplesConfig,
-    Section,
     TrackingConfig,
     TrainingConfig,
-    setting,
 )
 
 SHORT_FORMS = {
@@ -74,7 +73,9 @@ def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:
     expanded = dict(values)
     for section, key in SHORT_FORMS.items():
         value = expanded.get(section)
-        is_short = isinstance(value, str) or (isinstance(value, list) and section in ("samples", "tracking"))
+        is_short = isinstance(value, str) or (
+            isinstance(value, list) and section in ("data", "samples", "tracking")
+        )
         if is_short:
             expanded[section] = {key: value}
     method = expanded.get("method")

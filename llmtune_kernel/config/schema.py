@@ -82,6 +82,8 @@ def kinds(node: Schema) -> set[str]:
 
 def expected(node: Schema) -> str:
     """What a value must be, in words that follow "must be": `a whole number of at least 1, or null`."""
+    if "words" in node:
+        return look_up(node["words"])
     if "anyOf" in node:
         parts = [expected(part) for part in node["anyOf"]]
         return either([", ".join(parts[:-1]), parts[-1]])

@@ -5,20 +5,12 @@ Names are those of transformers, PEFT and TRL. None means "not set"; what then h
 
 from __future__ import annotations
 
-import difflib
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.sources import SOURCES, Columns, Format, SourceConfig, Sources, Tags
 from llmtune_kernel.locale import N_, _
 
 OTHER_TRACKERS = frozenset(
@@ -36,18 +28,6 @@ OTHER_TRACKERS = frozenset(
         "wandb",
     }
 )
-
-
-class Section(BaseModel):
-    """Unknown keys are errors; text is never taken for a number; a whole number is taken for a real one."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-def setting(default: Any, title: str, description: str, unit: str = "", **bounds: Any) -> Any:
-    """A field as the form and the documentation show it; `default` is `...` where a value is required."""
-    extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
-    return Field(default, title=title, description=description, json_schema_extra=extra or None, **bounds)
 
 
 class ModelConfig(Section):
@@ -85,81 +65,41 @@ class ModelConfig(Section):
         return value
 
 
-def _check_variable(value: str) -> str:
-    if value.startswith("$") and not value[1:].isidentifier():
-        raise ValueError(
-            _("{value!r} does not name a variable", value=value),
-            _("write $ and the name of one, such as $rows, or a file path"),
-        )
-    return value
-
-
-Source = Annotated[str, Field(min_length=1), AfterValidator(_check_variable)]
-
-
-# What the row formats call the parts of a row.
-RowField = Literal[
-    "instruction",
-    "input",
-    "output",
-    "history",
-    "system",
-    "messages",
-    "tools",
-    "prompt",
-    "completion",
-    "text",
-    "chosen",
-    "rejected",
-    "label",
-]
-
-
-def _check_columns(value: object) -> object:
-    if not isinstance(value, dict):
-        raise ValueError(
-            _("columns says which column holds what"), _("write {{instruction: question, output: answer}}")
-        )
-    fields = get_args(RowField)
-    for field, column in value.items():
-        if field not in fields:
-            close = difflib.get_close_matches(str(field), fields, n=1)
-            raise ValueError(
-                _("{field!r} is no field of a row format", field=field),
-                _("did you mean {name}?", name=close[0])
-                if close
-                else _("fields: {fields}", fields=", ".join(fields)),
-            )
-        if not isinstance(column, str) or not column:
-            raise ValueError(
-                _("{field} must be the name of a column; got {column!r}", field=field, column=column),
-                _("write it as text: {{{field}: name}}", field=field),
-            )
-    return value
-
-
-Columns = Annotated[dict[RowField, str], BeforeValidator(_check_columns)]
+Split = Literal["train", "eval"]
+SPLITS: tuple[Split, ...] = ("train", "eval")
 
 
 class DataConfig(Section):
     """The examples to learn from, and those to evaluate on."""
 
-    train: Source = setting(
+    train: Sources = setting(
         ...,
         "Training data",
-        "A notebook variable as $name, or the path of a json, jsonl, csv, parquet or arrow file.",
+        "A notebook variable as $name, the path of a file, folder or glob, a name of dataset_dir, or a list of these.",
+        words=SOURCES,
     )
-    eval: Source | None = setting(
+    eval: Sources | None = setting(
         None,
         "Evaluation data",
-        "A notebook variable as $name or a path; null evaluates only where eval_fraction is set.",
+        "As for training data; null evaluates only where eval_fraction is set.",
+        words=SOURCES,
+    )
+    dataset_dir: str = setting(
+        "data",
+        "Registry",
+        "Folder with the file dataset_info.json, which gives data sets their names.",
+        min_length=1,
+    )
+    mix: Literal["concat", "interleave_under", "interleave_over", "interleave_once"] = setting(
+        "concat",
+        "Mixing",
+        "How several sources become one: one after the other, or drawn by weight until the first (under) "
+        "or the last (over, once) is used up; over repeats the shorter ones, once does not.",
     )
     eval_fraction: float = setting(
         0.0, "Evaluation fraction", "Share of the training rows set aside for evaluation.", ge=0, lt=1
     )
-    format: Literal[
-        "auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text", "preference", "kto"
-    ] = setting(
+    format: Format = setting(
         "auto",
         "Row format",
         "What a row looks like; auto recognises it from the columns and says which it is.",
@@ -167,7 +107,13 @@ class DataConfig(Section):
     columns: Columns = setting(
         {},
         "Columns",
-        "Where columns have other names than the row format: for example {instruction: question, output: answer}.",
+        "Where columns have other names than the row format: for example {instruction: question, output: answer}; "
+        "null leaves a column unread.",
+    )
+    tags: Tags = setting(
+        {},
+        "Tags",
+        "Where turns are written in another way: for example {role: speaker, content: text, assistant: bot}.",
     )
     template: str | None = setting(
         None,
@@ -225,6 +171,29 @@ class DataConfig(Section):
     @classmethod
     def _null_is_auto(cls, value: object) -> object:
         return "auto" if value is None else value
+
+    def sources(self, split: Split) -> list[SourceConfig]:
+        """The sources of a split, each with the format, columns and tags that are meant; none if it has none."""
+        given = self.train if split == "train" else self.eval
+        found = []
+        for one in given if isinstance(given, list) else [given] if given is not None else []:
+            source = one if isinstance(one, SourceConfig) else SourceConfig(source=one)
+            meant = {
+                name: getattr(self, name)
+                for name in ("format", "columns", "tags")
+                if getattr(source, name) is None
+            }
+            found.append(source.model_copy(update=meant))
+        return found
+
+    def variables(self) -> list[tuple[Split, int, str]]:
+        """Each source that is a variable: its split, its number in the split, and its name without the $."""
+        return [
+            (split, number, source.source[1:])
+            for split in SPLITS
+            for number, source in enumerate(self.sources(split))
+            if source.source.startswith("$")
+        ]
 
     @field_validator("eval_fraction")
     @classmethod

@@ -14,7 +14,7 @@ from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, Rendered
-from llmtune_kernel.data.turns import RowProblem
+from llmtune_kernel.data.turns import RowProblem, tags_from
 from llmtune_kernel.locale import _
 
 OnProgress = Callable[[int, int], None]
@@ -29,10 +29,10 @@ class EncodedRows:
     `numbers`: which row each is, from 0. `input_ids`, `labels`: for each int32 ids and labels (-100: not trained), at
     most `max_length` of them. `lengths`: tokens of each before cutting. `tokens`, `trained_tokens`: sums after cutting;
     `truncated`: how many were cut. `skipped`, `dropped`: the rows left out because they cannot be trained on, and
-    because they are too long.
+    because they are too long. `formats`: of each source of rows.
     """
 
-    format: RowFormat
+    formats: list[RowFormat]
     numbers: list[int] = field(default_factory=list)
     input_ids: list[array[int]] = field(default_factory=list)
     labels: list[array[int]] = field(default_factory=list)
@@ -46,37 +46,61 @@ class EncodedRows:
     def left_out(self, skipped: bool = True, dropped: bool = True) -> list[RowProblem]:
         """The rows left out for one reason or both, in order."""
         found = [*(self.skipped if skipped else ()), *(self.dropped if dropped else ())]
-        return sorted(found, key=lambda problem: problem.row)
+        return sorted(found, key=lambda problem: (problem.source, problem.row))
+
+    def append(self, other: EncodedRows, first: int, source: str) -> None:
+        """Add the rows of another source, whose row 0 becomes row `first`."""
+        for problem in other.left_out():
+            problem.source = source
+        self.formats += other.formats
+        self.numbers += [first + number for number in other.numbers]
+        self.input_ids += other.input_ids
+        self.labels += other.labels
+        self.lengths += other.lengths
+        self.tokens += other.tokens
+        self.trained_tokens += other.trained_tokens
+        self.truncated += other.truncated
+        self.skipped += other.skipped
+        self.dropped += other.dropped
 
 
 def encode_rows(
-    rows: Sequence[Row], tokenizer: Any, config: DataConfig, on_progress: OnProgress | None = None
+    rows: Sequence[Row],
+    tokenizer: Any,
+    config: DataConfig,
+    on_progress: OnProgress | None = None,
+    *,
+    format: RowFormat | None = None,
+    chosen: Sequence[int] | None = None,
 ) -> EncodedRows:
     """Encode `rows`.
 
     Args:
+        format: Of the rows; None recognises it.
+        chosen: The numbers of the rows to encode, in order; None takes all.
         on_progress: Told rows done and rows in all after each batch; may raise to interrupt.
 
     Raises:
         UserError: the format is unclear, rows cannot be trained on (lists them), or none is left.
     """
-    fields: dict[str, str] = {str(field): column for field, column in config.columns.items()}
-    encoded = EncodedRows(recognise(rows, config.format, fields))
-    _refuse_judgements(encoded.format)
+    format = format or recognise(rows, config.format, config.columns, tags_from(config.tags))
+    encoded = EncodedRows([format])
+    _refuse_judgements(format)
     encoder = Encoder(tokenizer, config)
-    for start in range(0, len(rows), BATCH_ROWS):
-        batch = range(start, min(start + BATCH_ROWS, len(rows)))
-        numbers, rendered = _render(rows, batch, encoder, encoded)
+    chosen = range(len(rows)) if chosen is None else chosen
+    for start in range(0, len(chosen), BATCH_ROWS):
+        batch = chosen[start : start + BATCH_ROWS]
+        numbers, rendered = _render(rows, batch, encoder, format, encoded)
         for number, item in zip(numbers, encoder.encode(rendered), strict=True):
             _add(encoded, item, number, config)
         if on_progress is not None:
-            on_progress(batch.stop, len(rows))
+            on_progress(start + len(batch), len(chosen))
     refused = encoded.left_out(
         skipped=config.on_bad_row == "error" or not encoded.numbers,
         dropped=config.truncation == "error" or not encoded.numbers,
     )
     if refused:
-        raise_problems(refused, len(rows))
+        raise_problems(refused, len(chosen))
     return encoded
 
 
@@ -122,12 +146,12 @@ def _refuse_judgements(format: RowFormat) -> None:
 
 
 def _render(
-    rows: Sequence[Row], batch: range, encoder: Encoder, encoded: EncodedRows
+    rows: Sequence[Row], batch: Sequence[int], encoder: Encoder, format: RowFormat, encoded: EncodedRows
 ) -> tuple[list[int], list[Rendered]]:
     numbers, rendered = [], []
     for number in batch:
         try:
-            example = to_example(rows[number], number, encoded.format)
+            example = to_example(rows[number], number, format)
             assert isinstance(example, Conversation | PlainText)
             rendered.append(encoder.render(example))
             numbers.append(number)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import csv
 import difflib
+import glob
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
+from llmtune_kernel.data.packed import PACKED, open_text
 from llmtune_kernel.locale import _, either
 
 if TYPE_CHECKING:
@@ -23,29 +25,101 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+# Files beside the rows that say something of them.
+_DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
+
 
 def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
-    """Read at most `limit` rows of a .json, .jsonl, .csv, .parquet or .arrow file, in order.
+    """Read at most `limit` rows of a file, in order; its suffix says how, see `READERS` and `PACKED`.
 
     Raises:
         UserError: no such file, another suffix, content that does not fit the suffix, or no rows.
     """
     path = find_file(path)
     try:
-        rows = list(itertools.islice(READERS[path.suffix.lower()](path), limit))
+        rows = list(itertools.islice(READERS[_kind(path)](path), limit))
     except UnicodeDecodeError as error:
         raise UserError(
             _("{name} is not UTF-8 text.", name=path.name), str(path), _("Save it as UTF-8.")
         ) from error
-    except OSError as error:
+    except (OSError, EOFError) as error:
         raise UserError(
-            _("{name} cannot be read: {error}.", name=path.name, error=error), str(path)
+            _("{name} cannot be read: {error}.", name=path.name, error=error),
+            str(path),
+            _("Check that the file is whole."),
         ) from error
     if not rows:
         raise UserError(
             _("{name} has no rows.", name=path.name), str(path), _("Give a file with at least one row.")
         )
     return rows
+
+
+def find_files(place: str) -> list[Path]:
+    """The files of rows that a path names: a file, all in a folder and below it, or all that fit a glob, by name.
+
+    A folder may also be one that `datasets.Dataset.save_to_disk` wrote.
+
+    Raises:
+        UserError: there is none, or they are not of one kind.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        files = _saved_data_set(path) or _readable(path.rglob("*"), path)
+    elif not path.exists() and glob.has_magic(place):
+        found = map(Path, glob.glob(str(path), recursive=True))
+        files = _readable(found, Path())
+    else:
+        return [find_file(path)]
+    if not files:
+        raise UserError(
+            _("{path} has no file that is read.", path=path),
+            str(path.absolute()),
+            _("Use one of {allowed}.", allowed=", ".join(READERS)),
+        )
+    kinds = sorted({_kind(file) for file in files})
+    if len(kinds) > 1:
+        raise UserError(
+            _("{path} has files of several kinds: {kinds}.", path=path, kinds=", ".join(kinds)),
+            str(path.absolute()),
+            _(
+                "Choose one kind, for example {path}.",
+                path=(path if path.is_dir() else path.parent) / f"*{kinds[0]}",
+            ),
+        )
+    return files
+
+
+def _readable(paths: Iterable[Path], root: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in paths
+        if _kind(path) in READERS
+        and path.name not in _DESCRIPTIONS
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and path.is_file()
+    )
+
+
+def _saved_data_set(folder: Path) -> list[Path]:
+    """The files of a data set that the library datasets saved, in order; empty if `folder` is none."""
+    if (folder / "dataset_dict.json").is_file():
+        splits = sorted(path.name for path in folder.iterdir() if (path / "state.json").is_file())
+        raise UserError(
+            _("{path} holds several splits: {splits}.", path=folder, splits=", ".join(splits)),
+            str(folder.absolute()),
+            _("Name the folder of one: {path}.", path=folder / (splits or ["train"])[0]),
+        )
+    if not (folder / "state.json").is_file():
+        return []
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    return [folder / file["filename"] for file in state.get("_data_files", [])]
+
+
+def _kind(path: Path) -> str:
+    """The suffix that says how a file is read: that of what is packed, if it is packed."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in PACKED else suffix
 
 
 def fingerprint_file(path: Path | str) -> str:
@@ -55,7 +129,7 @@ def fingerprint_file(path: Path | str) -> str:
         UserError: there is no such file, or its suffix is not one of ours.
     """
     path = find_file(path)
-    if path.suffix.lower() == ".arrow":
+    if _kind(path) == ".arrow":
         from llmtune_kernel.data import arrow
 
         schema, _ = _open_arrow(path)
@@ -75,7 +149,7 @@ def find_file(path: Path | str) -> Path:
     path = Path(path).expanduser()
     allowed = ", ".join(READERS)
     if path.is_dir():
-        inside = sorted(file.name for file in path.iterdir() if file.suffix.lower() in READERS)[:5]
+        inside = sorted(file.name for file in path.iterdir() if _kind(file) in READERS)[:5]
         fix = (
             _("Name a file in it: {files}.", files=", ".join(inside))
             if inside
@@ -84,7 +158,7 @@ def find_file(path: Path | str) -> Path:
         raise UserError(_("{path} is a folder.", path=path), str(path), fix)
     if not path.exists():
         raise UserError(_("There is no file {path}.", path=path), str(path.absolute()), _close_names(path))
-    if path.suffix.lower() not in READERS:
+    if _kind(path) not in READERS:
         raise UserError(
             _("{name} has no suffix that is read.", name=path.name),
             str(path),
@@ -106,7 +180,8 @@ def _close_names(path: Path) -> str:
 
 
 def _read_json(path: Path) -> Iterator[Row]:
-    text = path.read_text(encoding="utf-8-sig")
+    with open_text(path) as file:
+        text = file.read()
     try:
         value = _parse(text)
     except json.JSONDecodeError as error:
@@ -123,7 +198,7 @@ def _read_json(path: Path) -> Iterator[Row]:
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig") as file:
+    with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -186,7 +261,7 @@ def _not_an_object(path: Path, where: str, value: object) -> UserError:
 def _read_csv(path: Path) -> Iterator[Row]:
     # The default limit of 128 KiB a field would refuse long documents.
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path, newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader, [])
@@ -229,6 +304,14 @@ def _check_header(path: Path, header: list[str]) -> None:
             _("{path}, line {line}", path=path, line=1),
             _("Rename one of them."),
         )
+
+
+def _read_text(path: Path) -> Iterator[Row]:
+    """Each line that is not blank is a text."""
+    with open_text(path) as file:
+        for line in file:
+            if line.strip():
+                yield {"text": line.rstrip("\r\n")}
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:
@@ -289,6 +372,7 @@ READERS = {
     ".json": _read_json,
     ".jsonl": _read_jsonl,
     ".csv": _read_csv,
+    ".txt": _read_text,
     ".parquet": _read_parquet,
     ".arrow": _read_arrow,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.config.sections import RowField
+from llmtune_kernel.config.sources import RowField
 from llmtune_kernel.data.turns import RowProblem, Tags, keys_of_turns
 from llmtune_kernel.locale import N_, _, look_up
 
@@ -91,13 +91,14 @@ COLUMNS = frozenset(name for field in FIELDS for name in ALIASES.get(field, (fie
 def recognise(
     rows: Sequence[Row],
     format: str = "auto",
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[Any, str | None] | None = None,
     tags: Tags | None = None,
 ) -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.
 
     Args:
-        columns: For fields of the format the column that holds them, where its name is another.
+        columns: For fields of the format the column that holds them, where its name is another; None for a field that
+            is not to be read.
         tags: How turns are written, where that is not OpenAI's or ShareGPT's form.
 
     Raises:
@@ -115,7 +116,10 @@ def recognise(
             _("columns found: {columns}", columns=", ".join(present) or _("none")),
             _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
         )
-    strange = [field for field in columns or () if field not in (*REQUIRED[name], *OPTIONAL[name])]
+    used = {found.of.get(field) for field in (*REQUIRED[name], *OPTIONAL[name])}
+    strange = [
+        field for field, column in (columns or {}).items() if column is not None and column not in used
+    ]
     if strange:
         raise UserError(
             _("The column {field} is no part of the format {name}.", field=strange[0], name=name),
@@ -157,12 +161,14 @@ class _Columns:
     Raises UserError if a column that `mapping` names is not there, or `mapping` names no field.
     """
 
-    def __init__(self, present: Mapping[str, None], mapping: Mapping[str, str], tags: Tags | None) -> None:
+    def __init__(
+        self, present: Mapping[str, None], mapping: Mapping[Any, str | None], tags: Tags | None
+    ) -> None:
         self.present = present
         self.tags = tags
         self._mapping = mapping
         for field, column in mapping.items():
-            if column not in present:
+            if column is not None and column not in present:
                 raise UserError(
                     _("The rows have no column {columns}.", columns=repr(column)),
                     _(
@@ -173,14 +179,14 @@ class _Columns:
                     _("Name the column that holds {field}.", field=field),
                 )
         taken = set(mapping.values())
-        self.of = dict(mapping)
+        self.of: dict[str, str] = {field: column for field, column in mapping.items() if column is not None}
         for field in FIELDS:
             names = [name for name in ALIASES.get(field, (field,)) if name in present and name not in taken]
             if field not in mapping and names:
                 self.of[field] = names[0]
 
     def name_of(self, field: str) -> str:
-        return self._mapping.get(field, field)
+        return self._mapping.get(field) or field
 
     def value(self, row: Row, field: str) -> Any:
         return row.get(self.of[field]) if field in self.of else None
@@ -201,9 +207,11 @@ class _Columns:
             # These columns then say what is answered.
             has -= {"messages"}
         names += [name for name in ("alpaca", "prompt_completion", "text") if has >= set(REQUIRED[name])]
+        if "alpaca" in names and "text" in names and self.of["text"] == self.of["instruction"]:
+            names.remove("text")
         if "messages" in has:
             keys = keys_of_turns(self.value(row, "messages"))
-            if self.tags is not None or "from" in keys:
+            if "from" in keys or (self.tags is not None and self.tags.role != "role"):
                 names.append("sharegpt")
             elif "role" in keys or self.of["messages"] == "messages":
                 names.append("messages")
@@ -218,7 +226,7 @@ class _Columns:
 
     def _judged(self, row: Row) -> bool:
         label = self.value(row, "label")
-        told = "label" in self._mapping or self.of.get("label") == "kto_tag"
+        told = bool(self._mapping.get("label")) or self.of.get("label") == "kto_tag"
         return label is not None and (told or isinstance(label, bool))
 
 

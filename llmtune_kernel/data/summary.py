@@ -34,8 +34,8 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
     return {
         "rows": len(rows),
         "columns": list(columns),
-        "format": encoded.format.name,
-        "format_columns": encoded.format.columns,
+        "format": format_names(encoded),
+        "format_columns": list(dict.fromkeys(column for one in encoded.formats for column in one.columns)),
         "tokens": encoded.tokens,
         "trained_tokens": encoded.trained_tokens,
         "truncated": encoded.truncated,
@@ -61,6 +61,11 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
             for index in range(min(first, len(lengths)))
         ],
     }
+
+
+def format_names(encoded: EncodedRows) -> str:
+    """The formats of the sources of rows, each once."""
+    return ", ".join(dict.fromkeys(format.name for format in encoded.formats))
 
 
 def histogram(lengths: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -41,6 +41,15 @@ class Tags:
     roles: Mapping[str, str] = field(default_factory=lambda: ROLES)
 
 
+def tags_from(names: Mapping[Any, str]) -> Tags | None:
+    """The tags that a configuration names, beside those that are known; None if it names none."""
+    if not names:
+        return None
+    speakers = {tag: role for role, tag in names.items() if role not in ("role", "content")}
+    roles = {tag: "tool" if role == "observation" else role for tag, role in speakers.items()}
+    return Tags(names.get("role", "from"), names.get("content", "value"), {**ROLES, **roles})
+
+
 OPENAI = Tags("role", "content")
 SHAREGPT = Tags("from", "value")
 
@@ -53,7 +62,11 @@ class RowProblem(Exception):
         column: The column that is wrong; empty when it is the row as a whole.
         reason: What is wrong, to be read after the column's name.
         fix: What to do about it; by default to correct or remove the row.
+
+    `source` says where the row is from, where there are several sources.
     """
+
+    source = ""
 
     def __init__(self, row: int, column: str, reason: str, fix: str = "") -> None:
         super().__init__(row, column, reason, fix)
@@ -63,9 +76,10 @@ class RowProblem(Exception):
         self.fix = fix or _("Correct these rows or remove them.")
 
     def __str__(self) -> str:
-        if self.column:
-            return _("row {row}: {column} {reason}", row=self.row, column=self.column, reason=self.reason)
-        return _("row {row}: {reason}", row=self.row, reason=self.reason)
+        said = f"{self.column} {self.reason}" if self.column else self.reason
+        if self.source:
+            return _("{source}, row {row}: {reason}", source=self.source, row=self.row, reason=said)
+        return _("row {row}: {reason}", row=self.row, reason=said)
 
 
 def check_text(value: Any, row: int, column: str, place: str = "") -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.locale import _
 
 BUILT_IN = "smollm2-135m"
@@ -37,12 +38,6 @@ class ModelSource:
     @property
     def local(self) -> bool:
         return os.path.isdir(self.name_or_path)
-
-
-def cache_directory() -> Path:
-    """Where converted models are kept: `LLMTUNE_CACHE`, or a folder in the user's cache."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyterlab-llmtune"
-    return Path(os.environ.get("LLMTUNE_CACHE") or default)
 
 
 def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) -> ModelSource:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError, read_config
+from llmtune_kernel.config.sections import SPLITS
 from llmtune_kernel.data.files import fingerprint_file
+from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.notices import notices
@@ -108,10 +110,10 @@ def inspect_data(
 def _fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, ...]:
     """What changes when the rows change: of variables a hash of their content, of files size and time."""
     found: list[object] = [fingerprint_file(path) for path in files.values()]
-    for source in (config.data.train, config.data.eval):
-        if source and not source.startswith("$") and os.path.exists(source):
-            status = os.stat(source)
-            found.append((status.st_size, status.st_mtime_ns))
+    for split in SPLITS:
+        for place in find_sources(config.data, split, lambda _split, _number: {}):
+            statuses = map(os.stat, place.files)
+            found += [(status.st_size, status.st_mtime_ns) for status in statuses]
     return tuple(found)
 
 

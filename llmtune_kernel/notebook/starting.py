@@ -133,6 +133,8 @@ def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
         source = sources.get(split)
         if isinstance(source, Path):
             sources[split] = str(source)
+        elif isinstance(source, list) and source and all(isinstance(one, str | Path) for one in source):
+            sources[split] = [str(one) for one in source]
         elif source is not None and not isinstance(source, str):
             objects[split], sources[split] = source, f"${split}"
     return ({**values, "data": sources} if data is not None else values), objects

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.data.files import find_file
+from llmtune_kernel.config.sections import SPLITS
 from llmtune_kernel.data.identity import content_hash
+from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.data.variables import Snapshot, VariableInfo, describe_value, snapshot_variable
 from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
-from llmtune_kernel.runs.resuming import data_file
+from llmtune_kernel.runs.resuming import source_before
 
 
 def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, WriteData]:
@@ -25,14 +27,14 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
     Raises:
         UserError: a variable is not defined, or a file is not there.
     """
-    wanted = {"data.train": config.data.train, "data.eval": config.data.eval}
-    names = {where: source[1:] for where, source in wanted.items() if source and source.startswith("$")}
-    for where, source in wanted.items():
-        if source and where not in names:
-            _check_file(data_file(config, source, where.removeprefix("data.")), namespace, where)
-    if config.resume:
-        names = {where: name for where, name in names.items() if name in namespace}
-    return {name: _writer(look_up(name, namespace, where), name, where) for where, name in names.items()}
+    known = [f"${name}" for name, _info in _described(namespace)]
+    for part in SPLITS:
+        find_sources(config.data, part, functools.partial(source_before, config), known=known)
+    return {
+        name: _writer(look_up(name, namespace, f"data.{split}"), name, f"data.{split}")
+        for split, _number, name in config.data.variables()
+        if not config.resume or name in namespace
+    }
 
 
 def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
@@ -68,16 +70,6 @@ def _described(namespace: Mapping[str, Any]) -> Iterator[tuple[str, VariableInfo
         described = None if name.startswith("_") else describe_value(value)
         if described is not None:
             yield name, described
-
-
-def _check_file(source: str, namespace: Mapping[str, Any], where: str) -> None:
-    try:
-        find_file(source)
-    except UserError as error:
-        meant = _did_you_mean(source, namespace)
-        if not meant:
-            raise
-        raise UserError(error.what, f"{where}: {source}", meant) from None
 
 
 def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:

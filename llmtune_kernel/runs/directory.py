@@ -91,6 +91,10 @@ class RunDirectory:
             ) from error
         return directory
 
+    def snapshot(self, split: str, number: int) -> Path:
+        """The Arrow file of a notebook variable, which is source `number` of a split: train.arrow, train-2.arrow, …"""
+        return self.data / (f"{split}.arrow" if number == 0 else f"{split}-{number + 1}.arrow")
+
     @classmethod
     def refuse_used(cls, name: str, root: Path | None = None) -> None:
         """Raise a UserError if a run of that name exists."""

@@ -135,17 +135,15 @@ def _write_data(
     source: RunDirectory | None,
 ) -> None:
     directory.data.mkdir(exist_ok=True)
-    for split, wanted in (("train", config.data.train), ("eval", config.data.eval)):
-        if wanted is None or not wanted.startswith("$"):
-            continue
-        target = directory.data / f"{split}.arrow"
-        if wanted[1:] in variables:
+    for split, number, wanted in config.data.variables():
+        target = directory.snapshot(split, number)
+        if wanted in variables:
             # Never half a file under the final name, also when a snapshot of before is replaced.
             partial = target.with_suffix(".partial")
             try:
-                written = variables[wanted[1:]](partial)
+                written = variables[wanted](partial)
                 if source is not None and source.path == directory.path:
-                    refuse_other_rows(source, split, written.fingerprint, written.rows)
+                    refuse_other_rows(source, split, number, written.fingerprint, written.rows)
                 partial.replace(target)
             finally:
                 partial.unlink(missing_ok=True)
@@ -154,7 +152,7 @@ def _write_data(
                 shutil.copyfile(source.data / target.name, target)
         else:
             raise UserError(
-                _("{name} is a variable of a notebook, and there is no notebook here.", name=wanted),
+                _("{name} is a variable of a notebook, and there is no notebook here.", name=f"${wanted}"),
                 f"data.{split}",
                 _("Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file."),
             )

@@ -29,23 +29,19 @@ def checkpoint_to_continue(config: RunConfig, source: RunDirectory) -> Path:
     return checkpoint
 
 
-def data_file(config: RunConfig, source: str, split: str) -> str:
-    """The path of a file that `config` names as its data: for a run that goes on that of before, wherever one is now.
+def source_before(config: RunConfig, split: str, number: int) -> dict[str, Any]:
+    """What the run that `config` continues has read as source `number` of a split; empty if that is not known.
 
-    Args:
-        source: `data.train` or `data.eval`, a path.
-        split: train or eval.
+    Returns:
+        `source` as it was configured; `read`, the source with a registered name replaced; `files`; `rows`, how many;
+        `fingerprint`.
     """
-    if config.resume is None:
-        return source
-    before = _data_before(RunDirectory.find(config.resume), split)
-    path = before.get("path", "")
-    return path if path and before["source"] == source and Path(path).exists() else source
+    return _source_before(RunDirectory.find(config.resume), split, number) if config.resume else {}
 
 
-def other_rows(source: RunDirectory, split: str, fingerprint: str, rows: int) -> str:
-    """How rows differ from those that a run was trained on, in words; empty if they are the same."""
-    before = _data_before(source, split)
+def other_rows(source: RunDirectory, split: str, number: int, fingerprint: str, rows: int) -> str:
+    """How the rows of a source differ from those that a run was trained on, in words; empty if they are the same."""
+    before = _source_before(source, split, number)
     if before.get("fingerprint", fingerprint) == fingerprint:
         return ""
     return _(
@@ -56,9 +52,9 @@ def other_rows(source: RunDirectory, split: str, fingerprint: str, rows: int) ->
     )
 
 
-def refuse_other_rows(source: RunDirectory, split: str, fingerprint: str, rows: int) -> None:
+def refuse_other_rows(source: RunDirectory, split: str, number: int, fingerprint: str, rows: int) -> None:
     """Raise a UserError if a run is to go on under its own name, on rows that are not its own."""
-    if what := other_rows(source, split, fingerprint, rows):
+    if what := other_rows(source, split, number, fingerprint, rows):
         fix = _(
             "Go on with its own rows: %finetune --resume {name}. Or train on these under another name: "
             "%%finetune NAME --resume {name}.",
@@ -67,9 +63,9 @@ def refuse_other_rows(source: RunDirectory, split: str, fingerprint: str, rows: 
         raise UserError(what, f"--resume {source.name}", fix)
 
 
-def _data_before(source: RunDirectory, split: str) -> dict[str, Any]:
-    found: dict[str, Any] = source.read_resolved().get("data", {}).get(split, {})
-    return found
+def _source_before(source: RunDirectory, split: str, number: int) -> dict[str, Any]:
+    sources: list[dict[str, Any]] = source.read_resolved().get("data", {}).get(split, {}).get("sources", [])
+    return sources[number] if number < len(sources) else {}
 
 
 def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.named_templates import set_template
+from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
@@ -38,8 +40,15 @@ def inspect(
     config = RunConfig.model_validate(job["config"])
     variables: dict[str, str] = job["variables"]
 
-    def locate(_: str, source: str) -> Path:
-        return Path(variables[source[1:]] if source.startswith("$") else source)
+    names = {(split, number): name for split, number, name in config.data.variables()}
+
+    def find(split: Split) -> list[Place]:
+        return find_sources(
+            config.data,
+            split,
+            lambda _split, _number: {},
+            snapshot=lambda *place: Path(variables[names[place]]),
+        )
 
     def progress(done: int, total: int) -> None:
         check_cancelled()
@@ -48,7 +57,7 @@ def inspect(
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)
-    data = prepare_data(config, tokenizer, locate, progress)
+    data = prepare_data(config, tokenizer, find, progress)
     summary = summarise(data.training.rows, data.training.encoded, tokenizer, first=job["first"])
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
 

@@ -3,95 +3,86 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.data.encoding import EncodedRows, encode_rows, split_rows
-from llmtune_kernel.data.files import fingerprint_file, read_rows
+from llmtune_kernel.config.sections import Split
+from llmtune_kernel.data.encoding import EncodedRows, split_rows
 from llmtune_kernel.data.formats import list_problems
+from llmtune_kernel.data.mixing import mix
+from llmtune_kernel.data.sources import Place
 from llmtune_kernel.locale import _, _n
-
-OnProgress = Callable[[int, int], None]
-
-
-@dataclass
-class Split:
-    """Rows of one source, read and encoded."""
-
-    source: str
-    path: Path
-    fingerprint: str
-    rows: list[dict[str, Any]]
-    encoded: EncodedRows
+from llmtune_kernel.worker.reading import OnProgress, SplitRows, read_split
 
 
 @dataclass
 class PreparedData:
     """What is trained on (`train` of `training`) and, if any, what is evaluated on (`evaluation` of `held_out`).
 
-    `train`, `evaluation`: places in `encoded`, which rows that were left out have none in.
+    `train`, `evaluation`: places in `encoded`, which rows that were left out have none in; in `train` in the order of
+    the mixed sources, and several times where a source is repeated.
     """
 
-    training: Split
+    training: SplitRows
     train: list[int]
-    held_out: Split | None
+    held_out: SplitRows | None
     evaluation: list[int]
 
 
 def prepare_data(
-    config: RunConfig, tokenizer: Any, locate: Callable[[str, str], Path], on_progress: OnProgress
+    config: RunConfig, tokenizer: Any, find: Callable[[Split], list[Place]], on_progress: OnProgress
 ) -> PreparedData:
-    """Read, encode and split the data of `config`.
+    """Read, encode, split and mix the data of `config`.
 
     Args:
-        locate: From the split (train, eval) and the source as configured to the file to read.
+        find: Where the rows of each source of a split are.
 
     Raises:
         UserError: any mistake in the data.
     """
+    data, seed = config.data, config.training.seed
 
-    def read(split: str, source: str) -> Split:
-        path = locate(split, source)
-        rows = read_rows(path, config.data.limit if split == "train" else None)
-        try:
-            encoded = encode_rows(rows, tokenizer, config.data, on_progress)
-        except UserError as error:
-            where = f"data.{split}: {source}, {error.where}"
-            raise UserError(error.what, where, error.fix) from None
-        return Split(source, path.expanduser().absolute(), fingerprint_file(path), rows, encoded)
+    def read(split: Split) -> SplitRows:
+        return read_split(data, split, find(split), tokenizer, seed, on_progress)
 
-    training = read("train", config.data.train)
-    whole = list(range(len(training.encoded.numbers)))
-    if config.data.eval is not None:
-        held_out = read("eval", config.data.eval)
-        return PreparedData(training, whole, held_out, list(range(len(held_out.encoded.numbers))))
-    if config.data.eval_fraction > 0:
+    training = read("train")
+    if data.eval is not None:
+        held_out = read("eval")
+        evaluation = list(itertools.chain(*held_out.places()))
+        return PreparedData(training, _mixed(config, training, training.places()), held_out, evaluation)
+    if data.eval_fraction > 0:
         train, evaluation = _split(config, training)
         return PreparedData(training, train, training, evaluation)
-    return PreparedData(training, whole, None, [])
+    return PreparedData(training, _mixed(config, training, training.places()), None, [])
 
 
-def _split(config: RunConfig, training: Split) -> tuple[list[int], list[int]]:
+def _mixed(config: RunConfig, training: SplitRows, groups: list[list[int]]) -> list[int]:
+    weights = [source.source.weight for source in training.sources]
+    return mix(groups, weights, config.data.mix, config.training.seed)
+
+
+def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]]:
     """Split all rows, and then leave those out that cannot be used: no row changes sides when a setting changes.
 
     Raises:
         UserError: one side is left without rows.
     """
-    held = split_rows(len(training.rows), config.data.eval_fraction, config.training.seed)[1]
-    numbers, evaluated = training.encoded.numbers, set(held)
-    train = [place for place, number in enumerate(numbers) if number not in evaluated]
-    evaluation = [place for place, number in enumerate(numbers) if number in evaluated]
-    if not train or not evaluation:
+    used = sorted({row for source in training.sources for row in source.chosen})
+    held = split_rows(len(used), config.data.eval_fraction, config.training.seed)[1]
+    evaluated = {used[number] for number in held}
+    groups = training.places(lambda row: row not in evaluated)
+    evaluation = sorted(set(itertools.chain(*training.places(lambda row: row in evaluated))))
+    if not all(groups) or not evaluation:
         raise UserError(
             _("The rows that are left cannot be split into training and evaluation."),
             "data: eval_fraction",
             _("Set it to 0, or correct the rows that are left out."),
         )
-    return train, evaluation
+    return _mixed(config, training, groups), evaluation
 
 
 def left_out(encoded: EncodedRows, where: str, limit: int) -> list[str]:

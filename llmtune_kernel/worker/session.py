@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import json
 import shutil
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import set_seed
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.encoding import EncodedRows
 from llmtune_kernel.data.named_templates import set_template, unknown_control_tokens
+from llmtune_kernel.data.sources import Place, find_sources
+from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.adapters import prepare_for_training
@@ -42,7 +47,7 @@ from llmtune_kernel.runs.events import (
     Sample,
     State,
 )
-from llmtune_kernel.runs.resuming import data_file, other_rows, refuse_other_rows
+from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
@@ -50,12 +55,12 @@ from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_
 from llmtune_kernel.worker.disk import check_space, no_space
 from llmtune_kernel.worker.prepare import (
     PreparedData,
-    Split,
     largest_batch,
     left_out,
     prepare_data,
     total_steps,
 )
+from llmtune_kernel.worker.reading import ReadSource, SplitRows
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
@@ -103,7 +108,7 @@ class Session:
         self._tokenizer = load_tokenizer(source)
         set_template(self._tokenizer, config.data)
         self._loading(_("reading the data"))
-        data = prepare_data(config, self._tokenizer, self._locate, self._control.check_stop)
+        data = prepare_data(config, self._tokenizer, self._find, self._control.check_stop)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
         self._describe(data)
@@ -125,18 +130,19 @@ class Session:
             self._tracker.close()
         return not self._stopped
 
-    def _locate(self, split: str, source: str) -> Path:
-        if source.startswith("$"):
-            return self._directory.data / f"{split}.arrow"
-        return Path(data_file(self._config, source, split))
+    def _find(self, split: Split) -> list[Place]:
+        before = functools.partial(source_before, self._config)
+        return find_sources(self._config.data, split, before, snapshot=self._directory.snapshot)
 
     def _check_rows(self, before: RunDirectory, data: PreparedData) -> None:
         """Refuse other rows than those of before where the run keeps its name; else say that they are others."""
         for name, split in _splits(data).items():
-            if before.path == self._directory.path:
-                refuse_other_rows(before, name, split.fingerprint, len(split.rows))
-            elif said := other_rows(before, name, split.fingerprint, len(split.rows)):
-                self._emit(Log(level="warning", message=said))
+            for number, source in enumerate(split.sources):
+                rows = (name, number, source.found.fingerprint, source.rows)
+                if before.path == self._directory.path:
+                    refuse_other_rows(before, *rows)
+                elif said := other_rows(before, *rows):
+                    self._emit(Log(level="warning", message=said))
 
     def _describe(self, data: PreparedData) -> None:
         encoded = data.training.encoded
@@ -144,7 +150,7 @@ class Session:
             "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             len(data.train),
-            format=encoded.format.name,
+            format=format_names(encoded),
             tokens=encoded.tokens,
             trained=encoded.trained_tokens,
             share=encoded.trained_tokens / encoded.tokens,
@@ -290,17 +296,15 @@ class Session:
             },
             "data": {
                 name: {
-                    "source": split.source,
-                    "path": str(split.path),
+                    "sources": [_resolved_source(source) for source in split.sources],
                     "rows": len(split.rows),
                     "skipped": len(split.encoded.skipped),
                     "dropped": len(split.encoded.dropped),
                     "truncated": split.encoded.truncated,
-                    "fingerprint": split.fingerprint,
                 }
                 for name, split in _splits(data).items()
             },
-            "format": data.training.encoded.format.name,
+            "format": format_names(data.training.encoded),
             "seed": self._config.training.seed,
             "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         }
@@ -454,6 +458,17 @@ def _message(turn: dict[str, str]) -> Message:
     return Message(role=turn["role"], content=turn["content"])
 
 
-def _splits(data: PreparedData) -> dict[str, Split]:
+def _resolved_source(source: ReadSource) -> dict[str, Any]:
+    """What `source_before` of a run that continues this one needs to know."""
+    return {
+        "source": source.source.source,
+        "read": source.read.model_dump(mode="json"),
+        "files": [str(file.expanduser().absolute()) for file in source.found.files],
+        "rows": source.rows,
+        "fingerprint": source.found.fingerprint,
+    }
+
+
+def _splits(data: PreparedData) -> dict[str, SplitRows]:
     """What the data are, by the names of the configuration."""
     return {"train": data.training, **({"eval": data.held_out} if data.held_out else {})}

@@ -27,7 +27,7 @@ export const MAIN_KEYS: { readonly [section: string]: string | undefined } = {
   tracking: 'report_to'
 };
 
-const LISTS = ['samples', 'tracking'];
+const LISTS = ['data', 'samples', 'tracking'];
 
 /**
  * Whether a value of a section is its short form.

@@ -31,6 +31,7 @@ def test_three_lines_are_a_configuration() -> None:
     [
         ("model: X", "model: {name_or_path: X}"),
         ("data: X", "data: {train: X}"),
+        ("data: [X, Y]", "data: {train: [X, Y]}"),
         ("method: full", "method: {type: full}"),
         ("method: {r: 16}", "method: {type: lora, r: 16}"),
         ("objective: sft", "objective: {type: sft}"),
@@ -130,7 +131,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "method.target_modules[1]",
             "must be the name of a module; got 5",
         ),
-        ("data: [{text: a}]", 1, "data", "a section of keys such as train, eval, eval_fraction; got a list"),
+        ("data: [{source: a, text: b}]", 1, "data.train[0].text", "unknown key; valid keys: source, subset"),
         (
             "data: {train: x, columns: {instrction: q}}",
             1,
@@ -177,7 +178,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: x\ntraining: {warmup_ratio: 2}", 2, "training.warmup_ratio", "a number from 0 to 1; got 2"),
         ("data: {train: x, eval_fraction: 1}", 1, "data.eval_fraction", "of at least 0 and below 1; got 1"),
         ("data: {train: x, max_length: 4}", 1, "data.max_length", "a whole number of at least 8; got 4"),
-        ("data: ''", 1, "data.train", "text that is not empty; got ''"),
+        ("data: ''", 1, "data.train", "or a list of these; got ''"),
         # choices
         (
             "data: x\ntraining: {lr_scheduler_type: cosin}",
@@ -193,14 +194,16 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ),
         ("data: x\nmodel: {dtype: fp16}", 2, "model.dtype", "; did you mean float16?"),
         ("data: x\nmodel: {dtype: BF16}", 2, "model.dtype", "; did you mean bfloat16?"),
+        ("data: []", 1, "data.train", "or a list of these; got an empty list; name the rows to train on"),
         (
-            "data: [a.jsonl, b.jsonl]",
+            "data: {train: [a, 5]}",
             1,
-            "data",
-            "got a list; several sources are not read yet: give one file",
+            "data.train[1]",
+            "section such as {source: rows.jsonl, weight: 2}; got 5",
         ),
-        ("data: {train: [a, b]}", 1, "data.train", "got a list; several sources are not read yet"),
-        ("data: {train: a, eval: [b, c]}", 1, "data.eval", "got a list; several sources are not read yet"),
+        ("data: {train: {source: a, weigth: 2}}", 1, "data.train.weigth", "did you mean weight?"),
+        ("data: {train: a, eval: [b, {source: c, weight: 0}]}", 1, "data.eval[1].weight", "above 0; got 0"),
+        ("data: {train: x, tags: {usr: me}}", 1, "data.tags", "'usr' is no tag of turns; did you mean user?"),
         ("data: x\nmethod: lorra", 2, "method", "must be one of lora, full; got 'lorra'; did you mean lora?"),
         ("data: x\nobjective: dpo", 2, "objective.type", "must be sft; got 'dpo'"),
         (

@@ -34,7 +34,7 @@ def test_rows_are_encoded_in_order_and_counted(tokenizer: Any) -> None:
     rows = [pair(f"Say {number}.", f"{number}!" * (number + 1)) for number in range(600)][::-1]
     told: list[tuple[int, int]] = []
     encoded = encode_rows(rows, tokenizer, max_length=4096, on_progress=lambda *seen: told.append(seen))
-    assert encoded.format.name == "alpaca"
+    assert encoded.formats[0].name == "alpaca"
     for row, ids, labels in zip(rows, encoded.input_ids, encoded.labels, strict=True):
         trained = [label for label in labels if label != IGNORED]
         assert tokenizer.decode(trained) == row["output"] + "<|im_end|>"
@@ -193,7 +193,7 @@ def test_a_histogram_counts_every_length_between_its_edges(lengths: list[int]) -
 def test_the_shipped_data_set_is_short_and_in_one_voice(tokenizer: Any) -> None:
     rows = read_rows(dataset_path())
     encoded = encode_rows(rows, tokenizer, max_length=80)
-    assert encoded.format.name == "messages"
+    assert encoded.formats[0].name == "messages"
     assert 48 <= len(rows) <= 64
     assert encoded.truncated == 0
     assert len({row["messages"][0]["content"] for row in rows}) == len(rows)

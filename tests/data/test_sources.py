@@ -1,310 +1,315 @@
-"""Rows come back as they were given, from every container and file; mistakes are told plainly."""
+"""Wherever rows are, they are found by what a user writes; what is not found says what was meant."""
 
 from __future__ import annotations
 
+import gzip
 import json
-import subprocess
-import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import datasets
-import numpy as np
-import pandas as pd
-import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.files import fingerprint_file, read_rows
-from llmtune_kernel.data.variables import describe_value, snapshot_variable
+from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.files import find_files, read_rows
+from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.registered import registered
+from llmtune_kernel.data.rows import to_example
+from llmtune_kernel.data.sources import find_source, find_sources, read_source
+from llmtune_kernel.data.turns import tags_from
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+ROWS = [{"text": f"Text {number} é"} for number in range(7)]
+LINES = "\n".join(json.dumps(row) for row in ROWS)
 
-FLAT = [
-    {"prompt": "a\u2028 b\n", "completion": "é", "score": 1.5},
-    {"prompt": None, "completion": '"q", x', "score": None},
-]
-NESTED = [
-    {
-        "messages": [
-            {"role": "user", "content": "x"},
-            {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"city": "Rome"}}}]},
-        ]
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLMTUNE_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def rows_of(source: str, limit: int | None = None, **more: Any) -> list[dict[str, Any]]:
+    return read_source(find_source(SourceConfig(source=source, **more), "data"), limit).rows
+
+
+def test_packed_files_are_read_as_what_they_hold(folder: Path) -> None:
+    (folder / "a.jsonl.gz").write_bytes(gzip.compress(LINES.encode()))
+    for name, compression in (("b.jsonl.zst", "zstd"), ("c.jsonl.bz2", "bz2")):
+        with pa.output_stream(name, compression=compression) as file:
+            file.write(LINES.encode())
+    (folder / "d.csv.gz").write_bytes(gzip.compress("\n".join(["text", *(r["text"] for r in ROWS)]).encode()))
+    for name in ("a.jsonl.gz", "b.jsonl.zst", "c.jsonl.bz2", "d.csv.gz"):
+        assert rows_of(name) == ROWS, name
+
+
+def test_a_file_that_was_packed_to_fill_the_memory_is_refused(folder: Path) -> None:
+    with gzip.open("bomb.jsonl.gz", "wb") as file:
+        for _ in range(300):
+            file.write(b"a" * (1 << 20))
+    with pytest.raises(UserError, match="unpacks to more than 500 times its size"):
+        read_rows("bomb.jsonl.gz")
+    (folder / "cut.jsonl.gz").write_bytes((folder / "bomb.jsonl.gz").read_bytes()[:200])
+    with pytest.raises(UserError, match=r"cut\.jsonl\.gz cannot be read(.|\n)*Check that the file is whole"):
+        read_rows("cut.jsonl.gz")
+
+
+def test_each_line_of_a_text_file_that_is_not_blank_is_a_text(folder: Path) -> None:
+    (folder / "a.txt").write_bytes("One é\r\n\r\n  two \n".encode())
+    assert rows_of("a.txt") == [{"text": "One é"}, {"text": "  two "}]
+
+
+def test_a_folder_or_a_glob_is_all_its_files_in_order(folder: Path) -> None:
+    (folder / "rows/deep").mkdir(parents=True)
+    for name, number in (
+        ("rows/b.jsonl", 1),
+        ("rows/a.jsonl", 0),
+        ("rows/deep/c.jsonl", 2),
+        ("rows/.x.jsonl", 3),
+    ):
+        (folder / name).write_text(json.dumps(ROWS[number]))
+    (folder / "rows/notes.md").write_text("not rows")
+    (folder / "rows/dataset_info.json").write_text("{}")
+    assert rows_of("rows") == [ROWS[0], ROWS[1], ROWS[2]]
+    assert rows_of("rows", limit=2) == [ROWS[0], ROWS[1]]
+    assert rows_of("rows/*.jsonl") == [ROWS[0], ROWS[1]]
+    assert rows_of("rows/**/c.jsonl") == [ROWS[2]]
+    (folder / "rows/d.csv").write_text("text\nx")
+    with pytest.raises(UserError, match=r"several kinds: \.csv, \.jsonl(.|\n)*rows/\*\.csv"):
+        find_files("rows")
+    with pytest.raises(UserError, match="no file that is read"):
+        find_files("rows/*.parquet")
+
+
+def test_a_folder_that_the_library_datasets_saved_is_read(folder: Path) -> None:
+    import datasets
+
+    data = datasets.Dataset.from_list(ROWS)
+    data.save_to_disk("saved", num_shards=2)
+    assert rows_of("saved") == ROWS
+    datasets.DatasetDict({"train": data, "test": data}).save_to_disk("splits")
+    with pytest.raises(UserError, match=r"several splits: test, train(.|\n)*splits/test"):
+        find_files("splits")
+
+
+ENTRIES: dict[str, Any] = {
+    "plain": {"file_name": "alpaca.json"},
+    "mapped": {"file_name": "qa.json", "columns": {"prompt": "q", "response": "a", "system": "s"}},
+    "talk": {
+        "file_name": "talk.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "talk"},
+        "tags": {"role_tag": "who", "content_tag": "says", "user_tag": "me", "assistant_tag": "bot"},
     },
-    {
-        "messages": [
-            {"role": "user", "content": "y"},
-            {"role": "assistant", "tool_calls": [{"function": {"name": "g", "arguments": {"days": 3}}}]},
-        ]
+    "open": {
+        "file_name": "open.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages"},
+        "tags": {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+        },
     },
-]
-CONTAINERS: dict[str, Any] = {
-    "list": list,
-    "tuple": tuple,
-    "pandas": pd.DataFrame,
-    "polars": pl.DataFrame,
-    "pyarrow": pa.Table.from_pylist,
-    "datasets": datasets.Dataset.from_list,
-    "selected": lambda rows: datasets.Dataset.from_list(rows[::-1]).select([1, 0]),
+    "ranked": {"file_name": "ranked.json", "ranking": True, "columns": {"prompt": "q"}},
+    "judged": {"file_name": "qa.json", "columns": {"prompt": "q", "response": "a", "kto_tag": "good"}},
+    "story": {"file_name": "story.json", "columns": {"prompt": "body"}},
+    "asked": {"file_name": "asked.json", "columns": {"prompt": "q"}, "num_samples": 1},
+    "hub": {"hf_hub_url": "o/n", "ms_hub_url": "o/m", "subset": "en", "split": "dev", "folder": "python"},
+    "scope": {"ms_hub_url": "o/m"},
+    "mind": {"om_hub_url": "o/m"},
+    "cloud": {"cloud_file_name": "s3://bucket/rows.jsonl"},
+    "code": {"script_url": "code.py"},
+    "pictures": {"file_name": "p.json", "columns": {"images": "pictures"}},
+    "typo": {"file_name": "p.json", "column": {}},
+    "column typo": {"file_name": "p.json", "columns": {"promt": "q"}},
+    "nowhere": {"columns": {}},
+    "odd": {"file_name": "p.json", "formatting": "parquet"},
+    "text": "alpaca.json",
+}
+FILES: dict[str, dict[str, Any]] = {
+    "alpaca.json": {"instruction": "Q", "output": "A", "system": "not read: no column is named"},
+    "qa.json": {"q": "Q", "a": "A", "s": "", "good": False},
+    "talk.json": {"talk": [{"who": "me", "says": "Q"}, {"who": "bot", "says": "A"}]},
+    "open.json": {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]},
+    "ranked.json": {"q": "Q", "chosen": "A", "rejected": "B"},
+    "story.json": {"body": "Once."},
+    "asked.json": {"q": "Q", "output": "A"},
 }
 
 
-@pytest.mark.parametrize("rows", [FLAT, NESTED], ids=["flat", "nested"])
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_a_variable_comes_back_exactly_with_one_fingerprint(
-    container: str, rows: Any, tmp_path: Path
-) -> None:
-    path = tmp_path / "rows.arrow"
-    snapshot = snapshot_variable(CONTAINERS[container](rows), path, "data")
-    assert read_rows(path) == rows
-    assert (snapshot.rows, snapshot.columns) == (2, list(rows[0]))
-    assert snapshot.fingerprint == snapshot_variable(rows, tmp_path / "other.arrow", "data").fingerprint
-    assert snapshot.fingerprint == fingerprint_file(path)
-
-
-def test_the_fingerprint_changes_with_order_values_and_names(tmp_path: Path) -> None:
-    variants = [
-        FLAT,
-        FLAT[::-1],
-        [{**FLAT[0], "score": 1.6}, FLAT[1]],
-        [{"p": row["prompt"]} for row in FLAT],
-    ]
-    prints = {snapshot_variable(rows, tmp_path / "x.arrow", "x").fingerprint for rows in variants}
-    assert len(prints) == 4
-
-
-def test_mixed_types_and_missing_keys_survive(tmp_path: Path) -> None:
-    rows = [{"a": 1, "b": ["x", 2, None]}, {"a": "one"}, {"b": {"k": [1.5]}, "c": True}]
-    snapshot_variable(rows, tmp_path / "x.arrow", "x")
-    assert read_rows(tmp_path / "x.arrow") == [
-        {"a": 1, "b": ["x", 2, None], "c": None},
-        {"a": "one", "b": None, "c": None},
-        {"a": None, "b": {"k": [1.5]}, "c": True},
-    ]
+@pytest.fixture
+def registry(folder: Path) -> Path:
+    (folder / "data").mkdir()
+    (folder / "data/dataset_info.json").write_text(json.dumps(ENTRIES))
+    for name, row in FILES.items():
+        (folder / "data" / name).write_text(json.dumps([row]))
+    return folder / "data"
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("name", "format", "columns"),
     [
-        [{"text": "a", "tags": {1}}, {"text": "b", "tags": {2}}],
-        pd.DataFrame({"text": ["a", "b"], "tags": [{1}, {2}]}),
-        pd.DataFrame({"text": ["a", "b"], "tags": [1j, 2j]}),
-        pl.DataFrame({"text": ["a", "b"], "tags": [object(), object()]}),
+        ("plain", "alpaca", ["instruction", "output"]),
+        ("mapped", "alpaca", ["q", "a", "s"]),
+        ("talk", "sharegpt", ["talk"]),
+        ("open", "messages", ["messages"]),
+        ("ranked", "preference", ["chosen", "rejected", "q"]),
+        ("judged", "kto", ["good", "q", "a"]),
+        ("story", "text", ["body"]),
+        ("asked", "alpaca", ["q", "output"]),
     ],
-    ids=["list", "pandas", "complex", "polars"],
 )
-def test_a_column_that_is_never_read_may_hold_anything(frame: Any, tmp_path: Path) -> None:
-    assert snapshot_variable(frame, tmp_path / "x.arrow", "x").columns == ["text"]
-    assert read_rows(tmp_path / "x.arrow") == [{"text": "a"}, {"text": "b"}]
-
-
-def test_a_frame_loses_its_index_and_its_nans(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"text": ["a", float("nan")], "n": [1.0, float("nan")]}, index=[7, 8])
-    snapshot_variable(frame, tmp_path / "x.arrow", "x")
-    assert read_rows(tmp_path / "x.arrow") == [{"text": "a", "n": 1.0}, {"text": None, "n": None}]
-
-
-@pytest.mark.parametrize("nothing", [float("nan"), np.float32("nan"), pd.NA, pd.NaT], ids=repr)
-@pytest.mark.parametrize("text", ["", "words"])
-def test_a_missing_value_is_missing_in_a_list_as_it_is_in_a_frame(
-    text: str, nothing: Any, tmp_path: Path
+def test_a_registered_name_is_read_as_its_entry_says(
+    name: str, format: str, columns: list[str], registry: Path
 ) -> None:
-    rows = [{"text": "a", "input": nothing}, {"text": "b", "input": text or nothing}]
-    for value in (rows, pd.DataFrame(rows)):
-        snapshot_variable(value, tmp_path / "x.arrow", "x")
-        assert [row["input"] for row in read_rows(tmp_path / "x.arrow")] == [None, text or None]
+    place = find_source(SourceConfig(source=name), "data")
+    rows = read_source(place, None).rows
+    meant = place.source
+    found = recognise(rows, meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
+    assert (found.name, found.columns) == (format, columns)
+    assert to_example(rows[0], 0, found)
 
 
-@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet", ".arrow"])
-def test_a_missing_value_is_missing_in_every_file(suffix: str, tmp_path: Path) -> None:
-    path = write(tmp_path / f"rows{suffix}", [{"text": "a", "input": float("nan")}])
-    assert read_rows(path) == [{"text": "a", "input": None}]
-
-
-@pytest.mark.parametrize("container", [list, lambda rows: pd.DataFrame(rows, dtype=object)])
-def test_a_text_that_is_no_unicode_is_named_by_row_and_column(container: Any, tmp_path: Path) -> None:
-    rows = container([{"text": "a"}, {"text": "b \ud800"}])
-    with pytest.raises(UserError, match="not valid Unicode") as caught:
-        snapshot_variable(rows, tmp_path / "x.arrow", "x")
-    assert caught.value.where == "$x, row 1, column 'text'"
-
-
-def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
-    pq.write_table(pa.Table.from_pylist(NESTED), tmp_path / "x.parquet")
-    snapshot_variable(pd.read_parquet(tmp_path / "x.parquet"), tmp_path / "x.arrow", "x")
-    assert read_rows(tmp_path / "x.arrow") == NESTED
+def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
+    hub = registered("hub", registry)
+    assert (hub.source, hub.subset, hub.split, hub.folder) == ("hf:o/n", "en", "dev", "python")
+    assert registered("scope", registry).source == "modelscope:o/m"
+    assert registered("mind", registry).source == "openmind:o/m"
+    assert registered("cloud", registry).source == "s3://bucket/rows.jsonl"
+    assert registered("asked", registry).num_samples == 1
+    ours = find_source(SourceConfig(source="hub", split="test", num_samples=3), "data").source
+    assert (ours.subset, ours.split, ours.num_samples) == ("en", "test", 3)
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("name", "said"),
     [
-        ([], ["no rows"]),
-        (pd.DataFrame(), ["no rows"]),
-        ([{"a": 1}, "b"], ["Row 1", "str"]),
-        ([{"a": "x"}, {"a": object()}], ["row 1", "'a'", "object"]),
-        ([{"a": [{1, 2}]}], ["row 0", "'a'", "set"]),
-        (pd.DataFrame({"text": ["a"], "tools": [{1}]}), ["row 0", "'tools'", "set"]),
-        ("rows.json", ["str", "without the $"]),
-        ({"a": [1]}, ["dict", "pandas.DataFrame(data)"]),
-        (datasets.DatasetDict(test=datasets.Dataset.from_list(FLAT)), ["DatasetDict", 'data["test"]']),
-        (pl.LazyFrame(FLAT), ["LazyFrame", "data.collect()"]),
-        (3, ["int", "list of dicts"]),
-        (pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), ["two columns named 'a'"]),
-        (pl.DataFrame({"a": [object()]}), ["'a'", "Python objects"]),
-        (pl.DataFrame({"a": [object()], "text": [object()]}), ["'text'", "Python objects"]),
-    ],
-    ids=[
-        "empty",
-        "empty-frame",
-        "row",
-        "object",
-        "set",
-        "read",
-        "path",
-        "dict",
-        "DatasetDict",
-        "LazyFrame",
-        "number",
-        "twice",
-        "objects",
-        "objects-read",
+        ("code", r"would run code(.|\n)*dataset_info.json, code(.|\n)*give its file_name"),
+        ("pictures", "has images; only text is trained on"),
+        ("typo", r"column is no key(.|\n)*Did you mean columns\?"),
+        ("column typo", r"columns\.promt is no key(.|\n)*Did you mean prompt\?"),
+        ("nowhere", "does not say where the data are"),
+        ("odd", "formatting is 'parquet'"),
+        ("text", "is no object"),
+        ("planned", r"No data set is named 'planned'(.|\n)*Did you mean plain"),
     ],
 )
-def test_a_variable_that_holds_no_rows_is_refused(value: Any, words: list[str], tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught:
-        snapshot_variable(value, tmp_path / "x.arrow", "data")
-    for word in words:
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_a_variable_is_described_by_type_rows_and_columns(container: str) -> None:
-    info = describe_value(CONTAINERS[container](FLAT))
-    assert info is not None
-    assert (info.rows, info.columns) == (2, list(FLAT[0]))
-
-
-@pytest.mark.parametrize("value", [[], [1], "x", {"a": 1}, None, pd.Series([1])], ids=repr)
-def test_what_holds_no_rows_is_not_described(value: Any) -> None:
-    assert describe_value(value) is None
-
-
-def test_the_kernel_can_import_sources_without_the_heavy_libraries() -> None:
-    code = "import sys, llmtune_kernel.data.variables as s; s.describe_value([{'a': 1}]); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
-    assert not {"torch", "transformers", "datasets", "pandas", "polars", "pyarrow"} & set(loaded)
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> Path:
-    match path.suffix:
-        case ".json":
-            path.write_text(json.dumps(rows, indent=1))
-        case ".jsonl":
-            path.write_text(
-                "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8-sig"
-            )
-        case ".csv":
-            pd.DataFrame(rows).to_csv(path, index=False)
-        case ".parquet":
-            pq.write_table(pa.Table.from_pylist(rows), path)
-        case ".arrow":
-            table = pa.Table.from_pylist(rows)
-            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-    return path
-
-
-@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".parquet", ".arrow"])
-def test_every_kind_of_file_gives_the_same_rows(suffix: str, tmp_path: Path) -> None:
-    rows = [{"prompt": "a, \u2028b", "completion": 'x\n"y"'}, {"prompt": "ü", "completion": " z "}]
-    path = write(tmp_path / f"rows{suffix}", rows)
-    assert read_rows(path) == rows
-    assert read_rows(str(path), limit=1) == rows[:1]
-    assert fingerprint_file(path) == fingerprint_file(path)
-
-
-@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet"])
-def test_nested_rows_of_files_come_back_without_invented_keys(suffix: str, tmp_path: Path) -> None:
-    assert read_rows(write(tmp_path / f"rows{suffix}", NESTED)) == NESTED
-
-
-def test_a_json_column_of_datasets_comes_back_as_values(tmp_path: Path) -> None:
-    data = datasets.Dataset.from_dict({"a": [[{"b": 0}, {"c": "x"}]]}, on_mixed_types="use_json")
-    data.to_parquet(str(tmp_path / "x.parquet"))
-    snapshot_variable(data, tmp_path / "x.arrow", "x")
-    assert (
-        read_rows(tmp_path / "x.parquet")
-        == read_rows(tmp_path / "x.arrow")
-        == [{"a": [{"b": 0}, {"c": "x"}]}]
-    )
-
-
-def test_a_json_file_may_hold_one_object_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "rows.json"
-    path.write_text('{"text": "a"}\n{"text": "b"}\n')
-    assert read_rows(path) == [{"text": "a"}, {"text": "b"}]
-
-
-def test_a_json_file_may_hold_one_row(tmp_path: Path) -> None:
-    path = tmp_path / "rows.json"
-    path.write_text('{\n "text": "a"\n}\n')
-    assert read_rows(path) == [{"text": "a"}]
+def test_a_mistake_in_the_registry_names_the_entry_and_the_key(name: str, said: str, registry: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        registered(name, registry)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("a.json", '[{"a": 1},\n {"a": }]', ["a.json", "line 2", "not valid JSON"]),
-        ("a.json", '[{"a": 1}, 3]', ["row 1", "a number"]),
-        ("a.json", "[]", ["no rows"]),
-        ("a.json", '{"rows":\n [1]}', ["holds one object", "array of objects"]),
-        ("a.json", '{"n": 1,\n "data": [{"text": "a"}]}', ["holds one object", "under 'data'"]),
-        ("a.json", "3", ["row 0", "a number"]),
-        ("a.jsonl", '{"a": 1}\n\n{"a": \n', ["line 3", "not valid JSON"]),
-        ("a.jsonl", '{"a": 1}\n[1]\n', ["line 2", "an array"]),
-        ("a.jsonl", "", ["no rows"]),
-        ("a.csv", "a,b\n1,2\n1,2,3\n", ["line 3", "3 fields", "2"]),
-        ("a.csv", 'a,b\n"x" y,2\n', ["line 2", "not valid CSV"]),
-        ("a.csv", "a;b\n1;2\n", ["not separated by commas"]),
-        ("a.csv", "a,a\n1,2\n", ["two columns named 'a'"]),
-        ("a.csv", "a,b\n", ["no rows"]),
-        ("a.csv", b"a\n\xff\n", ["not UTF-8"]),
-        ("a.parquet", "x", ["not a Parquet file"]),
-        ("a.arrow", "x", ["not an Arrow file"]),
-        ("a.txt", "x", [".jsonl", ".parquet"]),
-    ],
+    ("content", "said"),
+    [("{,}", "not valid JSON(.|\n)*line 1"), ("[]", "no object of names"), ("\xff", "not UTF-8")],
 )
-def test_a_broken_file_is_told_with_its_place(
-    name: str, content: str | bytes, words: list[str], tmp_path: Path
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(UserError) as caught:
-        read_rows(path)
-    for word in words:
-        assert word in str(caught.value)
-
-
-def test_a_missing_file_names_close_ones_and_a_folder_its_files(tmp_path: Path) -> None:
-    write(tmp_path / "train_rows.json", [{"text": "a"}])
-    with pytest.raises(UserError, match=r"Did you mean train_rows\.json\?"):
-        read_rows(tmp_path / "train_row.json")
-    with pytest.raises(UserError, match=r"is a folder(.|\n)*train_rows\.json"):
-        read_rows(tmp_path)
-    with pytest.raises(UserError, match=r"folder .* does not exist"):
-        fingerprint_file(tmp_path / "nowhere" / "x.json")
+def test_a_registry_that_cannot_be_read_says_why(content: str, said: str, folder: Path) -> None:
+    (folder / "dataset_info.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(UserError, match=said):
+        find_source(SourceConfig(source="x"), ".")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the demo data sets are not here")
+def test_every_entry_of_llama_factory_is_translated_or_refused_for_its_media() -> None:
+    entries = json.loads((SHARED / "dataset_info.json").read_text("utf-8"))
+    refused = []
+    for name in entries:
+        try:
+            registered(name, SHARED)
+        except UserError as error:
+            refused.append((name, error.what.rpartition("; ")[2]))
+    media = {"images", "videos", "audios"}
+    pictured = [name for name, entry in entries.items() if media & entry.get("columns", {}).keys()]
+    assert refused == [(name, "only text is trained on.") for name in pictured]
+
+
+def test_a_name_that_is_nothing_is_told_what_it_may_be(registry: Path) -> None:
+    with pytest.raises(UserError, match=r"no data set 'mappd'(.|\n)*Did you mean mapped\?"):
+        find_source(SourceConfig(source="mappd"), "data")
+    with pytest.raises(UserError, match=r"Did you mean \$rows\?"):
+        find_source(SourceConfig(source="rows"), "data", known=["$rows"])
+    with pytest.raises(UserError, match=r"There is no file zzz\.json"):
+        find_source(SourceConfig(source="zzz.json"), "data")
+    assert find_source(SourceConfig(source="org/name"), "data").source.source == "hf:org/name"
+    with pytest.raises(UserError, match="There is no file data/zzz"):
+        find_source(SourceConfig(source="data/zzz"), "data")
+
+
+def test_a_run_that_goes_on_reads_the_files_it_read_before(
+    registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataConfig(train=["mapped", "data/alpaca.json"])
+    places = find_sources(data, "train", lambda split, number: {})
+    before = [
+        {
+            "source": source.source,
+            "read": place.source.model_dump(mode="json"),
+            "files": [str(file.absolute()) for file in place.files],
+        }
+        for source, place in zip(data.sources("train"), places, strict=True)
+    ]
+    files = [tuple(file.absolute() for file in place.files) for place in places]
+    monkeypatch.chdir("/")
+    again = find_sources(data, "train", lambda split, number: before[number])
+    assert [place.files for place in again] == files
+    assert [place.source for place in again] == [place.source for place in places]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    (folder / "there").mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder / "there")))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_file_at_an_address_is_read_and_read_anew_when_it_has_changed(address: str, folder: Path) -> None:
+    file = folder / "there" / "rows.jsonl"
+    file.write_text(LINES)
+    assert rows_of(f"{address}/rows.jsonl") == ROWS
+    assert rows_of(f"file://{file}") == ROWS
+    file.write_text("\n".join(LINES.splitlines()[:3]))
+    assert rows_of(f"file://{file}") == ROWS[:3]
+    with pytest.raises(UserError, match=r"nothing.jsonl cannot be read(.|\n)*Check the address"):
+        rows_of(f"{address}/nothing.jsonl")
+
+
 @pytest.mark.parametrize(
-    ("name", "count"), [("alpaca_en_demo.json", 999), ("identity.json", 91), ("c4_demo.jsonl", 300)]
+    ("source", "package"),
+    [
+        ("modelscope:org/name", "modelscope"),
+        ("openmind:org/name", "openmind"),
+        ("gs://b/rows.jsonl", "gcsfs"),
+    ],
 )
-def test_real_data_sets_survive_a_snapshot(name: str, count: int, tmp_path: Path) -> None:
-    rows = read_rows(SHARED / name)
-    assert len(rows) == count
-    snapshot_variable(rows, tmp_path / "x.arrow", "x")
-    assert read_rows(tmp_path / "x.arrow") == rows
+def test_what_needs_another_package_names_it(source: str, package: str, folder: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        rows_of(source)
+    assert caught.value.fix == f"Install it: %pip install {package}"
+
+
+def test_a_data_set_that_the_hub_does_not_have_is_told_by_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(
+        UserError, match=r"data set no-one/nothing cannot be loaded(.|\n)*HF_HUB_OFFLINE is set"
+    ):
+        rows_of("no-one/nothing")

@@ -15,7 +15,7 @@ ROWS = [{"prompt": "a", "completion": "b"}]
 
 @pytest.mark.parametrize("source", ["rows", "rowz"])
 def test_a_file_that_is_not_there_may_be_meant_as_a_variable(runs_home: Path, source: str) -> None:
-    with pytest.raises(UserError, match=f"no file {source}") as caught:
+    with pytest.raises(UserError, match=f"no file and no data set '{source}'") as caught:
         data_writers(config_from_dict({"data": source}), {"rows": ROWS, "rowed": "text"})
     assert caught.value.where == f"data.train: {source}"
     assert caught.value.fix == "Did you mean $rows?"

@@ -74,9 +74,13 @@ def test_the_run_is_resolved_in_full(run: Run, workplace: Path) -> None:
     assert resolved["config"]["method"]["r"] == 4
     assert resolved["seed"] == 7
     assert resolved["format"] == "messages"
-    assert resolved["data"]["train"] == {
+    train = resolved["data"]["train"]
+    assert [train[count] for count in ("rows", "skipped", "dropped", "truncated")] == [12, 0, 0, 0]
+    [source] = train["sources"]
+    assert source.pop("read")["source"] == "rows.jsonl"
+    assert source == {
         "source": "rows.jsonl",
-        "path": str(workplace / "rows.jsonl"),
+        "files": [str(workplace / "rows.jsonl")],
         "rows": 12,
         "fingerprint": fingerprint_file(workplace / "rows.jsonl"),
     }
@@ -196,3 +200,35 @@ def test_a_checkpoint_is_told_once_though_it_is_due_for_two_reasons(start: Start
     stopped.stop()
     stopped.wait()
     assert saved(stopped) == list(range(1, max(losses(stopped)) + 1))
+
+
+def test_a_run_mixes_registered_files_and_folders_of_different_formats(
+    start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = workplace / "data"
+    folder.mkdir()
+    entry = {"file_name": "asked.json", "columns": {"prompt": "q", "response": "a"}, "num_samples": 3}
+    (folder / "dataset_info.json").write_text(json.dumps({"asked": entry}))
+    (folder / "asked.json").write_text(json.dumps([{"q": f"Say {n}.", "a": f"{n}!"} for n in range(5)]))
+    (folder / "texts").mkdir()
+    (folder / "texts/one.txt").write_text("A first text.\nA second one.\n")
+    bad = {"source": "data/bad.jsonl", "weight": 2}
+    lines = [{"prompt": "Q", "completion": "A"}, {"prompt": "Q", "completion": ""}]
+    (folder / "bad.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    run = start(
+        "mixed",
+        data={"train": ["asked", "data/texts", bad], "on_bad_row": "skip"},
+        training={"max_steps": 2},
+    )
+    run.wait()
+    assert run.state == "finished"
+    train = run.paths.read_resolved()["data"]["train"]
+    assert [source["rows"] for source in train["sources"]] == [5, 2, 2]
+    assert [Path(source["files"][0]).name for source in train["sources"]] == [
+        "asked.json",
+        "one.txt",
+        "bad.jsonl",
+    ]
+    said = "\n".join(event.payload.message for event in run.events() if event.type == "log")
+    assert "7 rows to train on (alpaca, text, prompt_completion)" in said
+    assert "data/bad.jsonl, row 1: completion is empty" in said

@@ -1,0 +1,28 @@
+"""What every section of a configuration is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class Section(BaseModel):
+    """Unknown keys are errors; text is never taken for a number; a whole number is taken for a real one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def setting(
+    default: Any, title: str, description: str, unit: str = "", words: str = "", **bounds: Any
+) -> Any:
+    """A field as the form and the documentation show it.
+
+    Args:
+        default: `...` where a value is required.
+        words: What the value must be, where its type says it at too great a length.
+    """
+    extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
+    if words:
+        extra["words"] = words
+    return Field(default, title=title, description=description, json_schema_extra=extra or None, **bounds)

@@ -1,0 +1,216 @@
+"""Data sets by name: the file dataset_info.json of LLaMA-Factory, translated into sources of ours."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.sources import SourceConfig, TagName
+from llmtune_kernel.locale import _, either
+
+FILE = "dataset_info.json"
+
+_LOCATIONS = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name", "file_name")
+_KEYS = frozenset(
+    {*_LOCATIONS, "formatting", "ranking", "subset", "split", "folder", "num_samples", "columns", "tags"}
+)
+# What LLaMA-Factory calls the columns, and the field of our row formats that is meant.
+_FIELDS = {
+    "prompt": "instruction",
+    "query": "input",
+    "response": "output",
+    "history": "history",
+    "messages": "messages",
+    "system": "system",
+    "tools": "tools",
+    "chosen": "chosen",
+    "rejected": "rejected",
+    "kto_tag": "label",
+}
+_MEDIA = ("images", "videos", "audios")
+_TAGS: dict[str, TagName] = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "observation_tag": "observation",
+    "function_tag": "function_call",
+    "system_tag": "system",
+}
+# Columns that LLaMA-Factory reads only where they are named.
+_ONLY_NAMED = ("system", "tools", "history", "label")
+
+
+def registered_names(folder: Path) -> list[str]:
+    """The names that the file dataset_info.json in `folder` gives, in its order; none where there is no such file.
+
+    Raises:
+        UserError: it cannot be read as such a file.
+    """
+    return list(_read(folder)) if _file(folder).is_file() else []
+
+
+def registered(name: str, folder: Path) -> SourceConfig:
+    """The source that `name` stands for in the file dataset_info.json in `folder`.
+
+    Raises:
+        UserError: there is no such file or name, or its entry has a mistake.
+    """
+    entries = _read(folder)
+    if name not in entries:
+        close = difflib.get_close_matches(name, entries, n=3)
+        fix = (
+            _("Did you mean {names}?", names=either(close))
+            if close
+            else _("names: {names}", names=_some(entries))
+        )
+        raise UserError(_("No data set is named {name!r}.", name=name), str(_file(folder)), fix)
+    return _Entry(name, entries[name], folder).source()
+
+
+class _Entry:
+    """One entry of the file."""
+
+    def __init__(self, name: str, values: Any, folder: Path) -> None:
+        self.folder = _file(folder).parent
+        self.where = f"{_file(folder)}, {name}"
+        if not isinstance(values, dict):
+            raise self._mistake(
+                _("The entry is no object."), _("Write {{...}} with a file_name or a hf_hub_url.")
+            )
+        self.values: dict[str, Any] = values
+        self._check_keys(self.values, _KEYS, "")
+        self.columns = self._section("columns", {*_FIELDS, *_MEDIA})
+        self.tags = self._section("tags", _TAGS)
+
+    def source(self) -> SourceConfig:
+        ranking, label = self.values.get("ranking", False), "kto_tag" in self.columns
+        media = [column for column in _MEDIA if column in self.columns]
+        if media:
+            raise self._mistake(
+                _("The data set has {media}; only text is trained on.", media=media[0]),
+                _("Take a data set of text."),
+            )
+        format: Any = "preference" if ranking else "kto" if label else self._format()
+        return SourceConfig(
+            source=self._location(),
+            subset=self._text("subset"),
+            split=self._text("split"),
+            folder=self._text("folder"),
+            num_samples=self.values.get("num_samples"),
+            format=format,
+            columns=self._mapping(),
+            tags={_TAGS[key]: value for key, value in self.tags.items()},
+        )
+
+    def _format(self) -> str:
+        formatting = self.values.get("formatting", "alpaca")
+        if formatting not in ("alpaca", "sharegpt", "openai"):
+            raise self._mistake(
+                _("formatting is {value!r}.", value=formatting), _("Write alpaca, sharegpt or openai.")
+            )
+        if formatting == "alpaca":
+            return "alpaca" if "response" in self.columns else "auto"
+        return "messages" if formatting == "openai" or self.tags.get("role_tag") == "role" else "sharegpt"
+
+    def _mapping(self) -> dict[Any, str | None]:
+        mapping: dict[Any, str | None] = {_FIELDS[key]: column for key, column in self.columns.items()}
+        if "prompt" in self.columns and "response" not in self.columns:
+            # A prompt without a response is a text to go on with; where the rows have an output, it is a question.
+            mapping["text"] = self.columns["prompt"]
+        return {**{field: None for field in _ONLY_NAMED if field not in mapping}, **mapping}
+
+    def _location(self) -> str:
+        given = [key for key in _LOCATIONS if self.values.get(key)]
+        if not given:
+            raise self._mistake(
+                _("The entry does not say where the data are."),
+                _("Give {keys}.", keys=either(key for key in _LOCATIONS if key != "script_url")),
+            )
+        value = self._text(given[0]) or ""
+        match given[0]:
+            case "script_url":
+                raise self._mistake(
+                    _("script_url would run code that comes with the data."),
+                    _("Save the rows as JSON or Parquet and give its file_name."),
+                )
+            case "file_name":
+                return str(self.folder / value)
+            case "ms_hub_url":
+                return f"modelscope:{value}"
+            case "om_hub_url":
+                return f"openmind:{value}"
+            case "hf_hub_url":
+                return f"hf:{value}"
+        return value
+
+    def _text(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self._mistake(_("{key} is no text.", key=key), _("Put it in quotes."))
+        return value
+
+    def _section(self, key: str, known: Any) -> dict[str, str]:
+        found = self.values.get(key) or {}
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            raise self._mistake(
+                _("{key} is no object of texts.", key=key),
+                _('Write {{"{name}": "…"}}.', name=sorted(known)[0]),
+            )
+        self._check_keys(found, known, f"{key}.")
+        return found
+
+    def _check_keys(self, values: Mapping[str, Any], known: Any, place: str) -> None:
+        for key in values:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                raise self._mistake(
+                    _("{key} is no key of a data set.", key=f"{place}{key}"),
+                    _("Did you mean {names}?", names=close[0])
+                    if close
+                    else _("valid keys: {keys}", keys=", ".join(sorted(known))),
+                )
+
+    def _mistake(self, what: str, fix: str) -> UserError:
+        return UserError(what, self.where, fix)
+
+
+def _file(folder: Path) -> Path:
+    folder = folder.expanduser()
+    return folder if folder.suffix == ".json" else folder / FILE
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    file = _file(folder)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else _("it is not UTF-8 text")
+        raise UserError(
+            _("The list of data sets cannot be read: {reason}.", reason=reason),
+            str(file),
+            _("Say with data.dataset_dir in which folder {file} is.", file=FILE),
+        ) from None
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        raise UserError(
+            _("{name} is not valid JSON: {reason}.", name=file.name, reason=getattr(error, "msg", error)),
+            _("{path}, line {line}", path=file, line=line),
+            _("Mend it there."),
+        ) from None
+    if not isinstance(found, dict):
+        raise UserError(
+            _("{name} is no object of names and data sets.", name=file.name),
+            str(file),
+            _('Write {{"name": {{"file_name": "rows.json"}}}}.'),
+        )
+    return found
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or _("none")

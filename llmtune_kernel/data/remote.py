@@ -1,0 +1,126 @@
+"""Rows that are elsewhere: data sets on hubs, and files at addresses such as s3://bucket/rows.jsonl."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.places import cache_directory
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.files import find_file, fingerprint_file, read_rows
+from llmtune_kernel.data.sources import SourceRows
+from llmtune_kernel.locale import _
+
+
+def read_remote(source: SourceConfig, limit: int | None) -> SourceRows:
+    """Read at most `limit` rows of a data set on a hub, or of a file at an address.
+
+    Raises:
+        UserError: there is no such data set, it cannot be reached, or a package for it is missing.
+    """
+    if "://" in source.source:
+        file = _download(source.source)
+        return SourceRows(read_rows(file, limit), (file,), fingerprint_file(file))
+    hub, _colon, name = source.source.partition(":")
+    data = {"hf": _hugging_face, "modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
+    if limit is not None and limit < len(data):
+        data = data.select(range(limit))
+    rows = [dict(row) for row in data]
+    if not rows:
+        raise UserError(
+            _("{name} has no rows.", name=name), source.source, _("Choose another split or subset.")
+        )
+    return SourceRows(rows, (), str(getattr(data, "_fingerprint", "")) or name)
+
+
+def _hugging_face(name: str, source: SourceConfig) -> Any:
+    import datasets  # type: ignore[import-untyped]
+
+    options = {"name": source.subset, "data_dir": source.folder, "revision": source.revision}
+    try:
+        return datasets.load_dataset(name, split=source.split or "train", **options)
+    except Exception as error:  # the library raises whatever its readers raise
+        offline = os.environ.get("HF_HUB_OFFLINE") == "1" or os.environ.get("HF_DATASETS_OFFLINE") == "1"
+        fix = (
+            _("HF_HUB_OFFLINE is set: only data sets in the local cache are found.")
+            if offline
+            else _(
+                "Check its name, subset and split on the Hub, and the connection; `hf auth login` for a gated one."
+            )
+        )
+        raise UserError(
+            _("The data set {name} cannot be loaded: {error}", name=name, error=_first_line(error)),
+            source.source,
+            fix,
+        ) from error
+
+
+def _model_scope(name: str, source: SourceConfig) -> Any:
+    try:
+        from modelscope.msdatasets import MsDataset  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise _missing("ModelScope", "modelscope", f"modelscope:{name}") from error
+    found = MsDataset.load(
+        name,
+        subset_name=source.subset or "default",
+        split=source.split or "train",
+        data_dir=source.folder,
+        version=source.revision or "master",
+    )
+    return found.to_hf_dataset() if hasattr(found, "to_hf_dataset") else found
+
+
+def _open_mind(name: str, source: SourceConfig) -> Any:
+    try:
+        from openmind import OmDataset  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise _missing("OpenMind", "openmind", f"openmind:{name}") from error
+    return OmDataset.load_dataset(
+        path=name,
+        name=source.subset,
+        split=source.split or "train",
+        data_dir=source.folder,
+        revision=source.revision,
+    )
+
+
+def _download(address: str) -> Path:
+    """A local copy of the file at an address; kept, and read again as long as the one there is the same."""
+    import fsspec  # type: ignore[import-untyped]
+
+    scheme = address.partition("://")[0]
+    try:
+        files, path = fsspec.core.url_to_fs(address)
+        version = hashlib.sha256(f"{address} {files.ukey(path)}".encode()).hexdigest()[:16]
+        copy = cache_directory() / "files" / version / address.rpartition("/")[2].partition("?")[0]
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # Never half a file under the final name.
+            partial = copy.with_name(f"{os.getpid()}.partial")
+            files.get_file(path, str(partial))
+            partial.replace(copy)
+    except ImportError as error:
+        packages = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+        raise _missing(f"{scheme}://", packages.get(scheme, scheme), address) from error
+    except Exception as error:  # each file system has errors of its own
+        raise UserError(
+            _("{address} cannot be read: {error}.", address=address, error=_first_line(error)),
+            address,
+            _("Check the address and the access rights."),
+        ) from error
+    return find_file(copy)
+
+
+def _missing(what: str, package: str, where: str) -> UserError:
+    return UserError(
+        _("{what} needs the package {package}, which is not installed.", what=what, package=package),
+        where,
+        _("Install it: {command}", command=f"%pip install {package}"),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,155 @@
+"""Where the rows of a source are: a variable, files, a name of dataset_info.json, or a data set on a hub.
+
+The kernel imports this file to check sources before a run: pyarrow and datasets are imported where rows are read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.sections import Split
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.files import Row, find_files, fingerprint_file, read_rows
+from llmtune_kernel.data.registered import registered, registered_names
+from llmtune_kernel.locale import _, either
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_ADDRESS = re.compile(r"\w+://")
+HUBS = ("hf", "modelscope", "openmind")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of a source are.
+
+    `source`: what is read, a registered name replaced by what it stands for. `files`: the files of rows, in order;
+    none for a data set on a hub or at an address.
+    """
+
+    source: SourceConfig
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """The rows of a source, the files they are from, and a hash of their content."""
+
+    rows: list[Row]
+    files: tuple[Path, ...]
+    fingerprint: str
+
+
+def is_variable(source: SourceConfig) -> bool:
+    """Whether a source is a variable of the notebook."""
+    return source.source.startswith("$")
+
+
+def find_sources(
+    data: DataConfig,
+    split: Split,
+    before: Callable[[Split, int], Mapping[str, Any]],
+    *,
+    snapshot: Callable[[Split, int], Path] | None = None,
+    known: Iterable[str] = (),
+) -> list[Place]:
+    """Find where the rows of each source of a split are, without reading them.
+
+    Args:
+        before: What a run that goes on has read as source `number` of a split, see `find_source`.
+        snapshot: The Arrow file of the variable that is source `number` of a split; None leaves variables unfound.
+        known: Further names that may have been meant.
+
+    Raises:
+        UserError: there is no such file or name, or its entry has a mistake.
+    """
+    places = []
+    for number, source in enumerate(data.sources(split)):
+        if is_variable(source):
+            places.append(Place(source, (snapshot(split, number),) if snapshot else ()))
+            continue
+        try:
+            places.append(find_source(source, data.dataset_dir, before(split, number), known))
+        except UserError as error:
+            raise UserError(error.what, f"data.{split}: {error.where}", error.fix) from None
+    return places
+
+
+def find_source(
+    source: SourceConfig,
+    dataset_dir: str,
+    before: Mapping[str, Any] | None = None,
+    known: Iterable[str] = (),
+) -> Place:
+    """Find where the rows of a source are, without reading them; not for variables.
+
+    Args:
+        dataset_dir: The folder of dataset_info.json.
+        before: What a run that goes on has read, as `resolved.json` says: the same files, wherever one is now.
+        known: Further names that may have been meant.
+
+    Raises:
+        UserError: there is no such file or name, or its entry has a mistake.
+    """
+    name = source.source
+    if before and before["source"] == name and before["files"]:
+        files = tuple(map(Path, before["files"]))
+        if all(file.exists() for file in files):
+            return Place(SourceConfig.model_validate(before["read"]), files)
+    hub = name.partition(":")[0] in HUBS
+    if hub or _ADDRESS.match(name):
+        return Place(source)
+    if Path(name).expanduser().exists() or glob.has_magic(name):
+        return Place(source, tuple(find_files(name)))
+    folder = Path(dataset_dir)
+    names = registered_names(folder)
+    if name in names:
+        meant = registered(name, folder)
+        own = source.model_dump(exclude_unset=True, exclude={"source", "format", "columns", "tags"})
+        return find_source(meant.model_copy(update=own), dataset_dir)
+    if _HUB_NAME.fullmatch(name) and not Path(name).parent.exists():
+        return Place(source.model_copy(update={"source": f"hf:{name}"}))
+    close = difflib.get_close_matches(name, [*names, *known], n=3)
+    if close:
+        raise UserError(
+            _("There is no file and no data set {name!r}.", name=name),
+            name,
+            _("Did you mean {names}?", names=either(close)),
+        )
+    return Place(source, tuple(find_files(name)))
+
+
+def read_source(place: Place, limit: int | None) -> SourceRows:
+    """Read at most `limit` rows of a source.
+
+    Raises:
+        UserError: they cannot be read, or there are none.
+    """
+    if place.files:
+        return SourceRows(_read_files(place.files, limit), place.files, fingerprint_files(place.files))
+    from llmtune_kernel.data import remote
+
+    return remote.read_remote(place.source, limit)
+
+
+def fingerprint_files(files: Iterable[Path]) -> str:
+    """Hash the content of files; of one file it is that of `fingerprint_file`."""
+    hashes = [fingerprint_file(file) for file in files]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _read_files(files: tuple[Path, ...], limit: int | None) -> list[Row]:
+    rows: list[Row] = []
+    for file in files:
+        left = None if limit is None else limit - len(rows)
+        if left == 0:
+            break
+        rows += read_rows(file, left)
+    return rows
