@@ -28,7 +28,7 @@ class RunSummary(BaseModel):
     """A run in a list.
 
     Times in Unix seconds; `eta` and `duration`, the time in which it worked, in seconds; `curve` is the loss, 40 values
-    at most.
+    at most. A run can be continued if it `has_checkpoint`, and asked after its end if it `has_result`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +44,8 @@ class RunSummary(BaseModel):
     tags: list[str] = Field(default_factory=list)
     note: str = ""
     curve: list[float | None] = Field(default_factory=list)
+    has_checkpoint: bool = False
+    has_result: bool = False
 
 
 class SummaryReader:
@@ -80,6 +82,8 @@ class SummaryReader:
             tags=meta.tags,
             note=said or meta.note,
             curve=events.curve(),
+            has_checkpoint=self.directory.last_checkpoint() is not None,
+            has_result=self.directory.result() is not None,
         )
 
     def _read_model(self) -> str:

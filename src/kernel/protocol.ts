@@ -120,6 +120,10 @@ export interface IRunSummary {
   note: string;
   /** The loss, 40 values at most. */
   curve: (number | null)[];
+  /** Whether it can be continued. */
+  has_checkpoint: boolean;
+  /** Whether it can be asked after its end. */
+  has_result: boolean;
 }
 
 /** What is left out stays as it is. */

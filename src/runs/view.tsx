@@ -255,10 +255,12 @@ function Buttons(props: IRunViewProps): JSX.Element {
       ? [
           {
             label: trans.__('Train on'),
-            caption: trans.__(
-              'Go on from the last checkpoint, with a cell in the notebook'
-            ),
-            isEnabled: true,
+            caption: model.summary?.has_checkpoint
+              ? trans.__(
+                  'Go on from the last checkpoint, with a cell in the notebook'
+                )
+              : trans.__('This run has no checkpoint to go on from.'),
+            isEnabled: model.summary?.has_checkpoint ?? false,
             act: () => runCell(lineToGoOn(model.run))
           }
         ]

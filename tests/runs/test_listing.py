@@ -34,6 +34,16 @@ def test_the_model_is_known_from_the_start_and_as_the_worker_resolved_it(runs_ho
     assert summary_of(write_run("broken", config="data: [")).model == ""
 
 
+def test_a_run_says_whether_it_can_be_continued_and_asked(runs_home: Path) -> None:
+    run = write_run("short", State(state="stopped"))
+    found = summary_of(run)
+    assert (found.has_checkpoint, found.has_result) == (False, False)
+    (run.checkpoints / "step-000010").mkdir(parents=True)
+    run.adapter.mkdir()
+    found = summary_of(run)
+    assert (found.has_checkpoint, found.has_result) == (True, True)
+
+
 def test_a_long_run_has_a_curve_of_forty_values_with_both_ends(runs_home: Path) -> None:
     losses = [metrics(step, loss=10 - step / 2000, max_steps=10_000) for step in range(1, 10_001)]
     summary = summary_of(write_run("long", State(state="queued"), *losses))

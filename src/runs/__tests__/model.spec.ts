@@ -44,7 +44,9 @@ function summary(state: IRunSummary['state']): IRunSummary {
     model: 'smollm2-135m',
     tags: [],
     note: '',
-    curve: []
+    curve: [],
+    has_checkpoint: true,
+    has_result: true
   };
 }
 

@@ -186,6 +186,11 @@ function Columns(props: {
               {nameOf(choice, trans)}
             </option>
           ))}
+          {model.silent.map(name => (
+            <option key={`silent:${name}`} disabled>
+              {trans.__('%1 (nothing saved)', name)}
+            </option>
+          ))}
         </HTMLSelect>
       )}
     </>

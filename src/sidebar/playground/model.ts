@@ -4,6 +4,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { Changing } from '../../changing';
 import type { IFault, IRunSummary } from '../../kernel/protocol';
+import { isOver } from '../../runs/wording';
 import type { IAnswering, IKernelClient, IRunList } from '../../tokens';
 import type { IKept } from '../kept';
 import type { IColumn, ISource } from './conversation';
@@ -68,7 +69,7 @@ export class PlaygroundModel extends Changing implements IKept {
 
   /** What can be asked: the runs, and the base models they come from. */
   get choices(): ISource[] {
-    const runs = (this._list?.runs ?? []).filter(hasWeights);
+    const runs = (this._list?.runs ?? []).filter(canAnswer);
     const models = new Set([
       DEFAULT_MODEL,
       ...runs.map(run => run.model).filter(name => name)
@@ -77,6 +78,13 @@ export class PlaygroundModel extends Changing implements IKept {
       ...[...models].map((name): ISource => ({ kind: 'model', name })),
       ...runs.map((run): ISource => ({ kind: 'run', name: run.name }))
     ];
+  }
+
+  /** The names of the runs that ended without anything to ask. */
+  get silent(): string[] {
+    return (this._list?.runs ?? [])
+      .filter(run => isOver(run.state) && !canAnswer(run))
+      .map(({ name }) => name);
   }
 
   /** A question that waits for its answers counts as typed: a page that goes takes the answers along. */
@@ -312,8 +320,8 @@ interface IOpenQuestion {
 }
 
 /** Whether there is something to ask: the result of a run, or the weights of a live one. */
-function hasWeights(run: IRunSummary): boolean {
-  return ['finished', 'stopped', 'training', 'paused'].includes(run.state);
+function canAnswer({ state, has_result }: IRunSummary): boolean {
+  return isOver(state) ? has_result : ['training', 'paused'].includes(state);
 }
 
 const DEFAULT_MODEL = 'smollm2-135m';

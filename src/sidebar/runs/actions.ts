@@ -77,7 +77,7 @@ export class RunActions {
     const commands = new CommandRegistry();
     const add = (
       id: string,
-      label: string,
+      label: string | (() => string),
       execute: (run: IRunSummary) => unknown,
       isEnabled: (run: IRunSummary) => boolean = () => true,
       isVisible: (run: IRunSummary) => boolean = () => true
@@ -119,9 +119,12 @@ export class RunActions {
     );
     add(
       'continue',
-      trans.__('Train On'),
+      () =>
+        this._run?.has_checkpoint
+          ? trans.__('Train On')
+          : trans.__('Train On (no checkpoint)'),
       ({ name }) => this._options.runCell(lineToGoOn(name)),
-      () => true,
+      run => run.has_checkpoint,
       ({ state }) => canGoOn(state)
     );
     add(

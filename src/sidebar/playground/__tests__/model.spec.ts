@@ -90,6 +90,33 @@ describe('PlaygroundModel', () => {
     expect(model.isAnswering).toBe(false);
   });
 
+  it('offers the runs that can answer, and names those that ended without anything to ask', async () => {
+    model.watch();
+    await settle();
+    kernel.comm.reply('watch', {});
+    const run = (name: string, state: string, has_result: boolean) => ({
+      name,
+      state,
+      has_result,
+      started: 1,
+      model: 'smollm2-135m'
+    });
+    const runs = [
+      run('captain', 'finished', true),
+      run('live', 'training', false),
+      run('broken', 'failed', false),
+      run('short', 'stopped', false),
+      run('saved', 'failed', true),
+      run('next', 'queued', false)
+    ];
+    kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    await settle();
+    expect(model.choices.map(({ name }) => name).sort()).toEqual(
+      ['smollm2-135m', 'captain', 'live', 'saved'].sort()
+    );
+    expect([...model.silent].sort()).toEqual(['broken', 'short']);
+  });
+
   it('shows an answer as it comes, and keeps what came before a stop', async () => {
     model.addColumn(RUN);
     const sending = send('Sing');

@@ -37,7 +37,9 @@ function run(
     model: 'smollm2-135m',
     tags: [],
     note: '',
-    curve: []
+    curve: [],
+    has_checkpoint: true,
+    has_result: true
   };
 }
 

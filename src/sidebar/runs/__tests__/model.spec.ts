@@ -32,6 +32,8 @@ function run(
     tags: [],
     note: '',
     curve: [],
+    has_checkpoint: true,
+    has_result: true,
     ...more
   };
 }
