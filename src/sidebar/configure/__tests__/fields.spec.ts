@@ -66,7 +66,7 @@ describe('fieldsOf', () => {
       'tracking.report_to': 'checks'
     });
     const asYaml = Object.keys(kinds).filter(key => kinds[key] === 'yaml');
-    expect(asYaml).toEqual(['data.columns']);
+    expect(asYaml).toEqual(['data.columns', 'data.tags']);
     expect(field('data.max_length').unit).toBe('tokens');
     expect(field('training.learning_rate')).toMatchObject({
       fallback: 'auto',
