@@ -219,9 +219,13 @@ export function nestValue(
 }
 
 /**
- * Whether a block section has lines of comment of its own.
+ * Whether a section has a comment of its own: lines of it in a block, the rest of the line after brackets.
  */
-export function hasCommentLines(text: string, entry: IEntry): boolean {
+export function hasOwnComment(text: string, entry: IEntry): boolean {
+  const { end: last, isFlow } = entry.node;
+  if (isFlow) {
+    return /^[ \t]+#/.test(text.slice(last, lineEnd(text, last)));
+  }
   const start = lineEnd(text, entry.valueFrom);
   const depth = indentAt(text, entry.start).length + 1;
   const end = afterComments(text, entryEnd(entry), depth);

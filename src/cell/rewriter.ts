@@ -2,7 +2,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
 import {
-  hasCommentLines,
+  hasOwnComment,
   insertFirstKey,
   insertItem,
   insertKey,
@@ -296,13 +296,18 @@ export class Rewriter {
       this._replace(outer, {});
     } else if (
       owner.entry &&
-      !container.isFlow &&
+      !owner.container?.isFlow &&
       outer.length === 1 &&
       SECTIONS.includes(outer[0]) &&
-      hasCommentLines(this._text.text, owner.entry)
+      hasOwnComment(this._text.text, owner.entry)
     ) {
       // An empty section is as good as none, and keeps the user's comments in their place.
-      this._splice([removeEntry(this._text.text, container, 0)]);
+      const { start, end, isFlow } = container;
+      this._splice([
+        isFlow
+          ? { start, end, text: '' }
+          : removeEntry(this._text.text, container, 0)
+      ]);
     } else {
       this._removeWritten(outer);
     }

@@ -436,6 +436,38 @@ describe('examples', () => {
   });
 });
 
+describe('a section between brackets', () => {
+  const section = fc.constantFrom('training', 'samples', 'launch', 'tracking');
+  const key = fc.constantFrom('a', 'b_c', 'steps');
+  const scalar = fc.constantFrom('5', 'x', '"# no comment"', '[1, 2]', '$df');
+
+  it('keeps the comment after it when its keys go one by one, and takes new ones', () => {
+    fc.assert(
+      fc.property(
+        section,
+        fc.uniqueArray(key, { minLength: 1 }),
+        scalar,
+        fc.boolean(),
+        (name, keys, value, isLast) => {
+          const inner = keys.map(each => `${each}: ${value}`).join(', ');
+          const rest = isLast ? '' : 'model: X\n';
+          let text = `data: $df\n${name}: {${inner}}   # mine\n${rest}`;
+          for (const each of keys) {
+            text = apply(text, `${name}.${each}`, undefined);
+            expect(text).toContain('# mine\n');
+          }
+          const { problem, expanded } = new ConfigDocument(text);
+          expect(problem).toBeNull();
+          expect(expanded[name] ?? {}).toEqual({});
+          const again = apply(text, `${name}.${keys[0]}`, 7);
+          expect(again).toContain('# mine\n');
+          expect(new ConfigDocument(again).get([name, keys[0]])).toBe(7);
+        }
+      )
+    );
+  });
+});
+
 describe('a text that cannot be read', () => {
   it.each([
     ['model: X\ndata: $df\nmodel: Y\n', 3],
