@@ -183,11 +183,11 @@ function ComparedSamples({
       <tbody>
         {rows.map(({ prompt, answers }) => (
           <tr key={prompt}>
-            <th scope="row" className="jp-llmtune-text">
+            <th scope="row" className="jp-llmtune-compare-text">
               {prompt}
             </th>
             {answers.map((answer, index) => (
-              <td key={index} className="jp-llmtune-text">
+              <td key={index} className="jp-llmtune-compare-text">
                 {answer ? (
                   <>
                     <small>{trans.__('Step %1', count(answer.step))}</small>
