@@ -8,6 +8,7 @@ import logging
 import platform
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comm.base_comm import BaseComm
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from llmtune_kernel import __version__
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
 from llmtune_kernel.config.presets import PRESETS
+from llmtune_kernel.data.registered import registered_names
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.catalogue import model_choices
 from llmtune_kernel.notebook import protocol
@@ -170,6 +172,7 @@ class Link:
         request: protocol.SchemaRequest
         | protocol.ValidateRequest
         | protocol.VariablesRequest
+        | protocol.RegisteredRequest
         | protocol.RunsRequest
         | protocol.ModelsRequest
         | protocol.PresetsRequest
@@ -185,6 +188,8 @@ class Link:
                 return protocol.ValidateReply(id=id, payload=_validate(source))
             case protocol.VariablesRequest(id=id):
                 return protocol.VariablesReply(id=id, payload=list_variables(self._namespace()))
+            case protocol.RegisteredRequest(id=id, payload=registry):
+                return protocol.RegisteredReply(id=id, payload=registered_names(Path(registry.dataset_dir)))
             case protocol.RunsRequest(id=id):
                 return protocol.RunsReply(id=id, payload=summaries())
             case protocol.ModelsRequest(id=id):

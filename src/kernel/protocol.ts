@@ -13,6 +13,8 @@ export interface IRequests {
   schema: { payload: INothing; reply: JSONObject };
   validate: { payload: IConfigurationSource; reply: IValidation };
   variables: { payload: INothing; reply: IVariable[] };
+  /** The names that dataset_info.json in a folder gives to data sets. */
+  registered: { payload: { dataset_dir: string }; reply: string[] };
   runs: { payload: INothing; reply: IRunSummary[] };
   control: { payload: IRunCommand; reply: INothing };
   subscribe: { payload: { run: string; offset: number }; reply: INothing };

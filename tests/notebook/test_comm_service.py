@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,15 @@ def test_variables_lists_what_can_be_trained_on(kernel: Kernel, page: str) -> No
     assert found["my_rows"]["rows"] == 3
     assert found["my_frame"]["columns"] == ["text"]
     assert "my_number" not in found
+
+
+def test_registered_names_are_those_of_dataset_info(kernel: Kernel, page: str, tmp_path: Path) -> None:
+    (tmp_path / "dataset_info.json").write_text('{"one": {"file_name": "a.json"}, "two": {}}')
+    asked = {"dataset_dir": str(tmp_path)}
+    assert check(kernel.ask(page, "registered", asked), "RegisteredReply") == ["one", "two"]
+    assert check(kernel.ask(page, "registered", {"dataset_dir": "nowhere"}), "RegisteredReply") == []
+    (tmp_path / "dataset_info.json").write_text("[")
+    assert "not valid JSON" in check(kernel.ask(page, "registered", asked), "ErrorReply")["what"]
 
 
 def test_runs_says_where_each_run_stands(kernel: Kernel, page: str, write_run: WriteRun) -> None:

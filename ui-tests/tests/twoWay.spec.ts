@@ -85,6 +85,45 @@ test.describe('The form and the cell', () => {
     await expect(field('Maximum steps')).toHaveValue('5');
   });
 
+  test('take registered names, and several sources as they are written', async ({
+    page,
+    tmpPath
+  }) => {
+    const { form, field } = sidebar(page);
+    const registry = JSON.stringify({ pirates: { file_name: 'p.json' } });
+    await page.contents.uploadContent(
+      registry,
+      'text',
+      `${tmpPath}/data/dataset_info.json`
+    );
+    await field('Training data').click();
+    await form.getByRole('option', { name: 'pirates' }).click();
+    const named = RUN.replace('data: $rows', 'data: pirates');
+    await expect.poll(() => source(page, 1)).toBe(named);
+
+    await field('Training data').fill('[pirates, $rows]');
+    await field('Training data').press('Tab');
+    const both = RUN.replace('data: $rows', 'data: [pirates, $rows]');
+    await expect.poll(() => source(page, 1)).toBe(both);
+    await setSource(
+      page,
+      1,
+      RUN.replace('$rows', '{train: {source: pirates, weight: 2}}')
+    );
+    await expect(field('Training data')).toHaveValue(
+      '{ source: pirates, weight: 2 }'
+    );
+
+    await page.contents.uploadContent(
+      '{,}',
+      'text',
+      `${tmpPath}/data/dataset_info.json`
+    );
+    await field('Training data').blur();
+    await field('Training data').click();
+    await expect(form.getByText(/is not valid JSON/)).toBeVisible();
+  });
+
   test('part when another cell is chosen: the form then is a draft of its own', async ({
     page
   }) => {

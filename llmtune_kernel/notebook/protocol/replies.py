@@ -204,6 +204,10 @@ class VariablesReply(_Reply):
     payload: list[Variable]
 
 
+class RegisteredReply(_Reply):
+    payload: list[str]
+
+
 class RunsReply(_Reply):
     payload: list[RunSummary]
 

@@ -134,6 +134,17 @@ class VariablesRequest(_Request):
     payload: Nothing = Nothing()
 
 
+class Registry(Message):
+    """The folder of dataset_info.json, from the notebook's."""
+
+    dataset_dir: str = Field(min_length=1)
+
+
+class RegisteredRequest(_Request):
+    type: Literal["registered"]
+    payload: Registry
+
+
 class RunsRequest(_Request):
     type: Literal["runs"]
     payload: Nothing = Nothing()
@@ -236,6 +247,7 @@ Request = Annotated[
     | SchemaRequest
     | ValidateRequest
     | VariablesRequest
+    | RegisteredRequest
     | RunsRequest
     | ControlRequest
     | SubscribeRequest

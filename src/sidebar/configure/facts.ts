@@ -118,6 +118,18 @@ export class KernelFacts extends Changing {
     }
   }
 
+  /**
+   * The names that dataset_info.json in a folder gives to data sets.
+   *
+   * Rejects if the file cannot be read.
+   */
+  async registeredNames(folder: string): Promise<readonly string[]> {
+    const client = this._client;
+    return client?.status.kind === 'ready'
+      ? client.request('registered', { dataset_dir: folder })
+      : [];
+  }
+
   private _client: IKernelClient | null = null;
   private _loaded: IKernelClient | null = null;
   private _schema: JSONObject | null = null;

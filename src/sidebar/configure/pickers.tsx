@@ -7,11 +7,19 @@ import type { MimeData } from '@lumino/coreutils';
 
 import React, { useEffect, useRef, useState } from 'react';
 
+import { isObject } from '../../cell/shortForms';
 import type { IModelChoice, IVariable } from '../../kernel/protocol';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
-import type { IControl } from './typed';
-import { placeholder, readText, useTyped, writeText } from './typed';
+import type { IControl, Value } from './typed';
+import {
+  placeholder,
+  readSources,
+  readText,
+  useTyped,
+  writeSources,
+  writeText
+} from './typed';
 
 /**
  * The base model: one that is known, or any name or path.
@@ -48,9 +56,18 @@ export function DataPicker(props: IControl): JSX.Element {
   const { context, model } = props.state;
   const { trans } = context;
   const [files, setFiles] = useState<readonly string[]>([]);
+  const [names, setNames] = useState<readonly string[]>([]);
+  const [fault, setFault] = useState('');
   const open = () => {
     void model.facts.loadVariables();
     void dataFiles(props).then(setFiles);
+    model.facts.registeredNames(registryOf(props)).then(
+      found => {
+        setNames(found);
+        setFault('');
+      },
+      (error: Error) => setFault(error.message)
+    );
   };
   const drop = useFileDrop(props.isReadOnly, path =>
     take(props, pathFor(props, path))
@@ -59,15 +76,19 @@ export function DataPicker(props: IControl): JSX.Element {
     choosePath(props, {
       title: trans.__('Choose data'),
       isFile: isDataFile,
-      takesFolders: false
+      takesFolders: true
     });
   return (
     <Picker
       control={props}
       options={[
         ...variableOptions(model.facts.variables ?? [], trans),
-        ...fileOptions(files, trans)
+        ...fileOptions(files, trans),
+        ...nameOptions(names, trans)
       ]}
+      read={readSources}
+      write={writeSources}
+      note={fault}
       noneText={trans.__('Nothing fits; a path can be typed')}
       placeholder={trans.__('$variable or file')}
       browse={browse}
@@ -88,6 +109,10 @@ function Picker(props: {
   options: IOption[];
   noneText: string;
   placeholder: string;
+  read?: (text: string) => Value;
+  write?: (value: Value) => string;
+  /** What keeps options from being offered. */
+  note?: string;
   browse: () => Promise<string | null>;
   button: React.ButtonHTMLAttributes<HTMLButtonElement>;
   drop?: IFileDrop;
@@ -95,7 +120,11 @@ function Picker(props: {
 }): JSX.Element {
   const { control, drop } = props;
   const { context } = control.state;
-  const typed = useTyped(control, readText, writeText);
+  const typed = useTyped(
+    control,
+    props.read ?? readText,
+    props.write ?? writeText
+  );
   const browse = async () => {
     const path = await props.browse();
     if (path !== null) {
@@ -128,6 +157,7 @@ function Picker(props: {
           {...props.button}
         />
       )}
+      {props.note && <p className="jp-llmtune-help">{props.note}</p>}
     </div>
   );
 }
@@ -200,7 +230,7 @@ async function dataFiles(control: IControl): Promise<string[]> {
 }
 
 function isDataFile(path: string): boolean {
-  return DATA_FILES.includes(PathExt.extname(path));
+  return DATA_FILE.test(path);
 }
 
 /**
@@ -286,6 +316,26 @@ function fileOptions(
   }));
 }
 
+function nameOptions(
+  names: readonly string[],
+  trans: TranslationBundle
+): IOption[] {
+  return names.map(name => ({
+    value: name,
+    label: name,
+    detail: '',
+    group: trans.__('Names of dataset_info.json')
+  }));
+}
+
+/** The folder of dataset_info.json, as it is configured. */
+function registryOf({ state }: IControl): string {
+  const field = state.fields['data.dataset_dir'];
+  const { data } = state.model.values;
+  const written = isObject(data) ? data.dataset_dir : undefined;
+  return String(written || field?.fallback || '.');
+}
+
 function parametersText(
   billions: number | null,
   trans: TranslationBundle
@@ -312,4 +362,4 @@ interface IDragEvent extends Event {
 
 const CONTENTS = 'application/x-jupyter-icontents';
 const DRAG_EVENTS = ['lm-dragenter', 'lm-dragover', 'lm-dragleave', 'lm-drop'];
-const DATA_FILES = ['.json', '.jsonl', '.csv', '.parquet', '.arrow'];
+const DATA_FILE = /\.(json|jsonl|csv|txt|parquet|arrow)(\.(gz|zst|bz2))?$/i;
