@@ -11,7 +11,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from traitlets import Bool, Float, Int, Unicode
 
 from llmtune_kernel.notebook.curves import Curves, Row, Table, TableName
-from llmtune_kernel.notebook.figure import plotly_figure, plotly_traces
+from llmtune_kernel.notebook.figure import plotly_layout, plotly_traces
 from llmtune_kernel.notebook.protocol import ChartAppend, ChartReset, ChartSnapshot
 
 _MODULE = "jupyterlab-llmtune"
@@ -117,7 +117,7 @@ class PlotlyChart:
         from plotly.graph_objects import FigureWidget  # type: ignore[import-untyped]
 
         self.curves = curves
-        self.widget = FigureWidget(plotly_figure(curves, self.most_points))
+        self.widget = FigureWidget(data=plotly_traces(curves, self.most_points), layout=plotly_layout())
         self._drawn = time.monotonic()
 
     def append_train(self, rows: Sequence[Row]) -> None:

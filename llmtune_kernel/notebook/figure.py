@@ -15,6 +15,7 @@ from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
 _BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
 _GREY = "#8a8a8a"  # readable on a white and on a black page
 _SVG_POINTS = 400
+_FEW_STEPS = 8  # so many have each a tick of its own
 _LOWER_TOP = 0.25  # where the lower plot ends, as a share of the height
 
 
@@ -97,7 +98,12 @@ def plotly_layout() -> dict[str, Any]:
             }
             for x, side, text, color in captions
         ],
-        "xaxis": {**axis, "anchor": "y2", "title": {"text": _("Step"), "standoff": 4}},
+        "xaxis": {
+            **axis,
+            "anchor": "y2",
+            "title": {"text": _("Step"), "standoff": 4},
+            "rangemode": "nonnegative",
+        },
         "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
         "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
         "yaxis3": {**small, "overlaying": "y2", "side": "left", "tickformat": ".2~g"},
@@ -121,8 +127,14 @@ def plotly_layout() -> dict[str, Any]:
 
 
 def plotly_figure(curves: Curves, most: int = 1000) -> dict[str, Any]:
-    """A plotly figure with at most `most` points a trace."""
-    return {"data": plotly_traces(curves, most), "layout": plotly_layout()}
+    """A plotly figure of a run that is over, with at most `most` points a trace."""
+    layout = plotly_layout()
+    steps = curves.train.column("step")
+    if (
+        len(steps) and steps[-1] - steps[0] <= _FEW_STEPS
+    ):  # left to itself, plotly sets half steps between them
+        layout["xaxis"] |= {"tick0": 0, "dtick": 1}
+    return {"data": plotly_traces(curves, most), "layout": layout}
 
 
 def svg_chart(curves: Curves, title: str) -> str:

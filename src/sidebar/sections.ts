@@ -38,7 +38,12 @@ export function createSections(context: ISidebarContext): {
   const deeds: Deeds = {
     ...configureDeeds(
       configure.model,
-      () => context.app.commands.execute(CommandIDs.showSidebar),
+      async () => {
+        // Where it is shown, the keyboard stays in the field that it is in.
+        if (!context.isActive) {
+          await context.app.commands.execute(CommandIDs.showSidebar);
+        }
+      },
       context.trans
     ),
     ...runs.deeds

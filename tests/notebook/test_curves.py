@@ -64,6 +64,11 @@ def test_static_chart_of_a_long_run_is_bounded() -> None:
     assert len(svg_chart(made, "run")) < 30_000
 
 
+@pytest.mark.parametrize(("steps", "tick"), [(1, 1), (4, 1), (500, None)])
+def test_a_few_steps_have_whole_steps_on_their_axis(steps: int, tick: int | None) -> None:
+    assert plotly_figure(curves(steps))["layout"]["xaxis"].get("dtick") == tick
+
+
 @pytest.mark.parametrize("loss", [None, 2.0])
 def test_static_chart_bears_a_loss_that_never_changes_or_never_was(loss: float | None) -> None:
     made = Curves()

@@ -43,10 +43,12 @@ test.describe('The configuration as text', () => {
     await expect(text).toBeFocused();
     await page.keyboard.press('Delete');
     await expect(form.getByText('unknown key')).toHaveCount(0);
-    await form.getByRole('button', { name: 'Insert as cell' }).click();
+    await expect(text).toBeFocused();
+    await page.keyboard.press('ControlOrMeta+Enter');
     await expect(page.locator('.jp-CodeCell').nth(3)).toContainText(
-      /%%finetune run\d*data: \$rowstraining: {2}max_steps: 5$/
+      /%%finetune run\d*data: \$rowstraining: {2}max_steps: 5/
     );
+    await expect(text).toBeFocused();
   });
 
   test('of a cell has the lines of the cell, and goes into it', async ({
