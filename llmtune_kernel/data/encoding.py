@@ -28,8 +28,9 @@ class EncodedRows:
 
     `numbers`: which row each is, from 0. `input_ids`, `labels`: for each int32 ids and labels (-100: not trained), at
     most `max_length` of them. `lengths`: tokens of each before cutting. `tokens`, `trained_tokens`: sums after cutting;
-    `truncated`: how many were cut. `skipped`, `dropped`: the rows left out because they cannot be trained on, and
-    because they are too long. `formats`: of each source of rows.
+    `truncated`: how many were cut; `shielded`: in how many special tokens stood in the contents. `skipped`, `dropped`:
+    the rows left out because they cannot be trained on, and because they are too long. `formats`: of each source of
+    rows.
     """
 
     formats: list[RowFormat]
@@ -40,6 +41,7 @@ class EncodedRows:
     tokens: int = 0
     trained_tokens: int = 0
     truncated: int = 0
+    shielded: int = 0
     skipped: list[RowProblem] = field(default_factory=list)
     dropped: list[RowProblem] = field(default_factory=list)
 
@@ -60,6 +62,7 @@ class EncodedRows:
         self.tokens += other.tokens
         self.trained_tokens += other.trained_tokens
         self.truncated += other.truncated
+        self.shielded += other.shielded
         self.skipped += other.skipped
         self.dropped += other.dropped
 
@@ -153,7 +156,9 @@ def _render(
         try:
             example = to_example(rows[number], number, format)
             assert isinstance(example, Conversation | PlainText)
-            rendered.append(encoder.render(example))
+            item = encoder.render(example)
+            encoded.shielded += item.named is not None
+            rendered.append(item)
             numbers.append(number)
         except RowProblem as problem:
             encoded.skipped.append(problem)

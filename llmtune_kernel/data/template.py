@@ -8,6 +8,7 @@ from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import Answer, ChatTemplate, Span
+from llmtune_kernel.data.control_tokens import ControlTokens
 from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.locale import _
 
@@ -24,11 +25,15 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The text of an example, where its answers are, and its messages if a template wrote it."""
+    """The text of an example, where its answers are, and its messages if a template wrote it.
+
+    `named`: where contents hold special tokens, the text in which those of the template go by other names.
+    """
 
     text: str
     answers: list[Answer]
     conversation: Conversation | None = None
+    named: str | None = None
 
 
 class Encoder:
@@ -55,6 +60,7 @@ class Encoder:
         self._added = set(tokenizer.added_tokens_decoder)
         self._config = config
         self._template: ChatTemplate | None = None
+        self._control = ControlTokens(tokenizer)
 
     def render(self, example: Conversation | PlainText) -> Rendered:
         """Write an example as text.
@@ -71,8 +77,12 @@ class Encoder:
             return Rendered(prompt + completion, [Answer(len(prompt), end, end)])
         if self._template is None:
             self._template = ChatTemplate(self._tokenizer)
-        text, answers = self._template.render(example)
-        return Rendered(text, answers, example)
+        marked = self._control.mark(example)
+        text, answers = self._template.render(marked)
+        if marked is example:
+            return Rendered(text, answers, example)
+        text, named, answers = self._control.unmark(text, answers)
+        return Rendered(text, answers, example, named)
 
     def encode(self, rendered: Sequence[Rendered]) -> list[Encoded]:
         """Encode together, which is faster than one by one; all from conversations, or none.
@@ -84,17 +94,25 @@ class Encoder:
             return []
         # A template writes all special tokens itself.
         templated = rendered[0].conversation is not None
-        batch = self._tokenizer(
-            [item.text for item in rendered], add_special_tokens=not templated, return_offsets_mapping=True
+        # The few whose contents hold special tokens take a way of their own.
+        plain = [item.text for item in rendered if item.named is None]
+        named = [item.named for item in rendered if item.named is not None]
+        batch = (
+            self._tokenizer(plain, add_special_tokens=not templated, return_offsets_mapping=True)
+            if plain
+            else {}
         )
+        ordinary = zip(batch.get("input_ids", ()), batch.get("offset_mapping", ()), strict=True)
+        special = iter(self._control.encode(named) if named else ())
         encoded = []
-        for item, ids, offsets in zip(rendered, batch["input_ids"], batch["offset_mapping"], strict=True):
+        for item in rendered:
+            ids, offsets = next(ordinary if item.named is None else special)
             labels = self._labels(item, ids, offsets)
-            if templated:
-                self._check(item, ids)
-            else:
+            if not templated:
                 ids, labels = self._close(ids, labels)
             encoded.append(Encoded(ids, labels))
+        if templated:
+            self._check(rendered, encoded)
         return encoded
 
     def _labels(self, item: Rendered, ids: list[int], offsets: list[Span]) -> list[int]:
@@ -111,14 +129,19 @@ class Encoder:
         answers = answers[-1:] if config.mask_history else answers
         return [(each.start, each.end if config.train_on_eos else each.stop) for each in answers]
 
-    def _check(self, item: Rendered, ids: list[int]) -> None:
-        conversation = item.conversation
+    def _check(self, rendered: Sequence[Rendered], encoded: Sequence[Encoded]) -> None:
+        """Compare one row of a batch with what transformers makes of it: all are made in the same way."""
+        checked = next((place for place, item in enumerate(rendered) if item.named is None), None)
+        if checked is None:
+            return
+        conversation = rendered[checked].conversation
         assert conversation is not None
         expected = self._tokenizer.apply_chat_template(
             conversation.messages, tools=conversation.tools, tokenize=True, return_dict=True
         )["input_ids"]
-        if list(expected) != list(ids):
-            raise RuntimeError(f"the tokens of {item.text[:200]!r} are not those of the chat template")
+        if list(expected) != encoded[checked].input_ids:
+            text = rendered[checked].text[:200]
+            raise RuntimeError(f"the tokens of {text!r} are not those of the chat template")
 
     def _close(self, ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
         eos = self._tokenizer.eos_token_id

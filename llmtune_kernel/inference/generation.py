@@ -11,6 +11,7 @@ import torch
 
 from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.data.answers import ChatTemplate
+from llmtune_kernel.data.control_tokens import prompt_ids
 from llmtune_kernel.locale import _
 
 Messages = list[dict[str, str]]
@@ -135,11 +136,8 @@ def _turn_ends(tokenizer: Any) -> list[int]:
 def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
     """Token ids (1, tokens) of a conversation."""
     if tokenizer.chat_template:
-        encoded = tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-    else:
-        encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
+        return torch.tensor([prompt_ids(tokenizer, messages)])
+    encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
     ids: torch.Tensor = encoded["input_ids"]
     return ids
 

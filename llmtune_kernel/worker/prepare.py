@@ -85,9 +85,18 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
     return _mixed(config, training, groups), evaluation
 
 
-def left_out(encoded: EncodedRows, where: str, limit: int) -> list[str]:
+def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
     """What became of rows that are not trained on as they are: one sentence for each kind, with the rows skipped."""
     said = []
+    if encoded.shielded:
+        said.append(
+            _n(
+                "{where}: in {count:,} row the contents hold special tokens, which are encoded as plain text.",
+                "{where}: in {count:,} rows the contents hold special tokens, which are encoded as plain text.",
+                encoded.shielded,
+                where=where,
+            )
+        )
     if encoded.skipped:
         sentence = _n(
             "{where}: {count:,} row cannot be trained on and is skipped (rows are counted from 0):",

@@ -55,8 +55,8 @@ from llmtune_kernel.worker.control import Audience, ControlServer, Gone, sample_
 from llmtune_kernel.worker.disk import check_space, no_space
 from llmtune_kernel.worker.prepare import (
     PreparedData,
+    changed,
     largest_batch,
-    left_out,
     prepare_data,
     total_steps,
 )
@@ -166,7 +166,7 @@ class Session:
             self._emit(Log(level="warning", message=message))
         for name, split in _splits(data).items():
             if name == "train" or split is not data.training:
-                for warning in left_out(split.encoded, f"data.{name}", self._config.data.max_length):
+                for warning in changed(split.encoded, f"data.{name}", self._config.data.max_length):
                     self._emit(Log(level="warning", message=warning))
 
     def _warn_of_positions(self, encoded: EncodedRows) -> None:
