@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
 from llmtune_kernel.data.packed import PACKED, open_text
+from llmtune_kernel.data.turns import load_json
 from llmtune_kernel.locale import _, either
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _read_json(path: Path) -> Iterator[Row]:
     with open_text(path) as file:
         text = file.read()
     try:
-        value = _parse(text)
+        value = load_json(text)
     except json.JSONDecodeError as error:
         if text.lstrip().startswith("["):
             raise _broken_json(path, error.lineno, error.msg) from error
@@ -203,17 +204,12 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = _parse(line)
+                row = load_json(line)
             except json.JSONDecodeError as error:
                 raise _broken_json(path, number, error.msg) from error
             if not isinstance(row, dict):
                 raise _not_an_object(path, _("line {line}", line=number), row)
             yield row
-
-
-def _parse(text: str) -> Any:
-    """What a JSON text says; NaN, which Python writes for a missing value, is null."""
-    return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
 
 
 def _no_rows(path: Path, value: Row) -> UserError:
@@ -297,11 +293,15 @@ def _check_header(path: Path, header: list[str]) -> None:
             _("{path}, line {line}", path=path, line=1),
             _("Save it as CSV with commas between fields."),
         )
-    twice = sorted({name for name in header if header.count(name) > 1})
+    _check_names(path, header)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(
             _("{name} has two columns named {column!r}.", name=path.name, column=twice[0]),
-            _("{path}, line {line}", path=path, line=1),
+            str(path),
             _("Rename one of them."),
         )
 
@@ -322,6 +322,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 
     try:
         file = pq.ParquetFile(path)
+        _check_names(path, file.schema_arrow.names)
         yield from arrow.rows_of(file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
     except pa.ArrowException as error:
         raise UserError(
@@ -337,6 +338,7 @@ def _read_arrow(path: Path) -> Iterator[Row]:
     from llmtune_kernel.data import arrow
 
     schema, batches = _open_arrow(path)
+    _check_names(path, schema.names)
     try:
         yield from arrow.rows_of(batches, schema)
     except pa.ArrowException as error:

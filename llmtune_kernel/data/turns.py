@@ -23,6 +23,8 @@ ROLES = {
     "observation": "tool",
     "function": "tool",
 }
+# A text of more characters than a book has is a mistake, and would take minutes to encode.
+LONGEST = 20_000_000
 # What may come before a turn; None is the start.
 BEFORE: dict[str, tuple[str | None, ...]] = {
     "system": (None,),
@@ -100,6 +102,9 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
     except UnicodeEncodeError as error:
         reason = _("is not valid Unicode at character {position}", position=error.start)
         raise RowProblem(row, column, _at(place, reason)) from error
+    if len(value) > LONGEST:
+        reason = _("has {count:,} characters, more than {limit:,}", count=len(value), limit=LONGEST)
+        raise RowProblem(row, column, _at(place, reason), _("Split it into several rows."))
     if "\0" in value:
         reason = _("holds a NUL character at {position}", position=value.index("\0"))
         raise RowProblem(row, column, _at(place, reason))
@@ -178,11 +183,23 @@ def unpacked(value: Any) -> Any:
     """The list that a JSON text writes, as in a column of a CSV file; any other value as it is."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
-            found = json.loads(value)
-        except ValueError:
+            found = load_json(value)
+        except json.JSONDecodeError:
             return value
         return found if isinstance(found, list) else value
     return value
+
+
+def load_json(text: str) -> Any:
+    """What a JSON text says; NaN, which Python writes for a missing value, is null.
+
+    Raises:
+        json.JSONDecodeError: it is not valid JSON, or nested deeper than can be read.
+    """
+    try:
+        return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
+    except RecursionError:
+        raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
 
 
 def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tags) -> Message:
@@ -294,7 +311,7 @@ def parse_json(text: str, row: int, column: str, place: str) -> Any:
         RowProblem: it is not valid JSON.
     """
     try:
-        return json.loads(text)
-    except ValueError as error:
-        reason = _("is not valid JSON: {reason}", reason=getattr(error, "msg", error))
+        return load_json(text)
+    except json.JSONDecodeError as error:
+        reason = _("is not valid JSON: {reason}", reason=error.msg)
         raise RowProblem(row, column, _at(place, reason)) from error
