@@ -175,7 +175,7 @@ def _add(encoded: EncodedRows, item: Encoded, number: int, config: DataConfig) -
     kept = slice(-limit, None) if config.truncation == "left" else slice(limit)
     labels = array("i", item.labels[kept])
     # The first token is never predicted.
-    trained = sum(label != IGNORED for label in labels[1:])
+    trained = len(labels) - labels.count(IGNORED) - (labels[0] != IGNORED)
     if trained == 0:
         encoded.skipped.append(_untrained(item, number, config))
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,9 @@ class Encoder:
                 _("Use a model that comes with a tokenizer.json."),
             )
         self._tokenizer = tokenizer
-        self._added = set(tokenizer.added_tokens_decoder)
+        self._added = frozenset(tokenizer.added_tokens_decoder)
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
         self._config = config
         self._template: ChatTemplate | None = None
         self._control = ControlTokens(tokenizer)
@@ -97,12 +100,7 @@ class Encoder:
         # The few whose contents hold special tokens take a way of their own.
         plain = [item.text for item in rendered if item.named is None]
         named = [item.named for item in rendered if item.named is not None]
-        batch = (
-            self._tokenizer(plain, add_special_tokens=not templated, return_offsets_mapping=True)
-            if plain
-            else {}
-        )
-        ordinary = zip(batch.get("input_ids", ()), batch.get("offset_mapping", ()), strict=True)
+        ordinary = self._tokenize(plain, add_special_tokens=not templated)
         special = iter(self._control.encode(named) if named else ())
         encoded = []
         for item in rendered:
@@ -115,9 +113,14 @@ class Encoder:
             self._check(rendered, encoded)
         return encoded
 
+    def _tokenize(self, texts: list[str], add_special_tokens: bool) -> Iterator[tuple[list[int], list[Span]]]:
+        # A call of the tokenizer would make masks as well, which nothing here needs and which take as long as the ids.
+        backend = self._tokenizer.backend_tokenizer
+        for encoding in backend.encode_batch(texts, add_special_tokens=add_special_tokens):
+            yield encoding.ids, encoding.offsets
+
     def _labels(self, item: Rendered, ids: list[int], offsets: list[Span]) -> list[int]:
-        trained = trained_tokens(self._spans(item), offsets, [token in self._added for token in ids])
-        return [token if flag else IGNORED for token, flag in zip(ids, trained, strict=True)]
+        return trained_labels(self._spans(item), ids, offsets, self._added)
 
     def _spans(self, item: Rendered) -> list[Span]:
         """The characters that are trained."""
@@ -164,21 +167,34 @@ def encode_conversation(tokenizer: Any, conversation: Conversation, config: Data
     return encoder.encode([encoder.render(conversation)])[0]
 
 
-def trained_tokens(spans: list[Span], offsets: list[Span], special: list[bool]) -> list[bool]:
-    """Which tokens hold a character of a span.
+def trained_labels(
+    spans: list[Span], ids: list[int], offsets: list[Span], special: Container[int]
+) -> list[int]:
+    """The ids of the tokens that hold a character of a span, and -100 for all others.
 
     Args:
         spans: Spans of characters, in order, not overlapping.
-        offsets: For each token the characters it covers.
-        special: Whether the token is a special one, which may cover white space beyond its own text.
+        offsets: For each token the characters it covers, in order; characters of several tokens are covered by each.
+        special: Ids of special tokens, which may cover white space beyond their own text.
     """
-    trained, reached, number = [], 0, 0
-    for (start, stop), alone in zip(offsets, special, strict=True):
+    labels = [IGNORED] * len(ids)
+    for begins, ends in spans:
+        if begins == ends:
+            continue
         # White space that a tokenizer leaves out of the offsets belongs to the token that follows it.
-        start, reached = min(start, reached), max(stop, reached)
-        while number < len(spans) and spans[number][1] <= start:
-            number += 1
-        begins, ends = spans[number] if number < len(spans) else (reached, reached)
-        beyond = alone and (start < begins or stop > ends)
-        trained.append(start < ends and begins < reached and not beyond)
-    return trained
+        first = bisect_right(offsets, begins, key=_stop)
+        last = bisect_left(offsets, ends, key=_stop) + 1
+        while last < len(ids) and offsets[last][0] < ends:
+            last += 1
+        last = min(last, len(ids))
+        if first < last and ids[first] in special:
+            reached = offsets[first - 1][1] if first else 0
+            first += min(offsets[first][0], reached) < begins
+        if first < last and ids[last - 1] in special:
+            last -= offsets[last - 1][1] > ends
+        labels[first:last] = ids[first:last]
+    return labels
+
+
+def _stop(offset: Span) -> int:
+    return offset[1]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.examples import Conversation, PlainText
-from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, trained_tokens
+from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, trained_labels
 from llmtune_kernel.data.template import encode_conversation as encode_configured
 
 WithTemplate = Callable[[str | None], Any]
@@ -319,4 +319,18 @@ def test_offsets_without_white_space_give_the_same_mask(tokenizer: Any) -> None:
 
 def test_a_special_token_that_takes_the_white_space_after_it_is_not_trained() -> None:
     # "<a> x<e>" with the answer " x": the header's token covers the space.
-    assert trained_tokens([(3, 8)], [(0, 4), (4, 5), (5, 8)], [True, False, True]) == [False, True, True]
+    assert trained_labels([(3, 8)], [7, 1, 9], [(0, 4), (4, 5), (5, 8)], {7, 9}) == [IGNORED, 1, 9]
+
+
+def test_a_special_token_after_an_answer_that_takes_its_last_space_is_not_trained() -> None:
+    # "x <e>" with the answer "x ": the end's token covers the space.
+    assert trained_labels([(0, 2)], [1, 9], [(0, 1), (1, 5)], {9}) == [1, IGNORED]
+
+
+def test_all_tokens_of_a_character_are_trained() -> None:
+    assert trained_labels([(1, 2)], [1, 2, 3, 4], [(0, 1), (1, 2), (1, 2), (2, 3)], ()) == [
+        IGNORED,
+        2,
+        3,
+        IGNORED,
+    ]
