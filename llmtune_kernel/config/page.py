@@ -48,7 +48,21 @@ def page() -> str:
                         member["description"],
                     ]
                 parts.append("\n".join(_table(member)))
+                parts += _inner(name, member)
     return "\n\n".join(parts) + "\n"
+
+
+def _inner(name: str, section: Schema) -> Iterator[str]:
+    """A table for each section that is the value of fields."""
+    keys: dict[str, list[str]] = {}
+    tables = {}
+    for key, field in section["properties"].items():
+        for member in field.get("anyOf", ()):
+            if "properties" in member:
+                keys.setdefault(member["title"], []).append(f"`{name}.{key}`")
+                tables[member["title"]] = [f"{member['description']}\n", *_table(member)]
+    for title, table in tables.items():
+        yield f"### A section of {' or '.join(keys[title])}\n\n" + "\n".join(table)
 
 
 def _line(field: Schema) -> str:
