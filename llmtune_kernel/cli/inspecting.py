@@ -54,9 +54,10 @@ def _configuration(options: argparse.Namespace) -> RunConfig:
         values = {"data": {"train": options.source, "template": options.template}}
         values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
-    for split, _number, name in config.data.variables():
-        what = _("{name} is a variable of a notebook, and there is no notebook here.", name=f"${name}")
-        raise UserError(what, f"data.{split}", _("Save it to a file, and name the file."))
+    for variable in config.data.variables():
+        name = f"${variable.name}"
+        what = _("{name} is a variable of a notebook, and there is no notebook here.", name=name)
+        raise UserError(what, f"data.{variable.split}", _("Save it to a file, and name the file."))
     return config
 
 

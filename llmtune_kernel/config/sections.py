@@ -5,6 +5,7 @@ Names are those of transformers, PEFT and TRL. None means "not set"; what then h
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -67,6 +68,24 @@ class ModelConfig(Section):
 
 Split = Literal["train", "eval"]
 SPLITS: tuple[Split, ...] = ("train", "eval")
+
+
+@dataclass(frozen=True)
+class VariableSource:
+    """A source that is a variable: source `number` of a split of the data.
+
+    `name`: without the $. `part`: the split of a `datasets.DatasetDict` that is meant, if one is named.
+    """
+
+    split: Split
+    number: int
+    name: str
+    part: str | None
+
+    @property
+    def key(self) -> str:
+        """What tells its rows from those of other variables and parts."""
+        return f"{self.name}[{self.part}]" if self.part else self.name
 
 
 class DataConfig(Section):
@@ -186,10 +205,10 @@ class DataConfig(Section):
             found.append(source.model_copy(update=meant))
         return found
 
-    def variables(self) -> list[tuple[Split, int, str]]:
-        """Each source that is a variable: its split, its number in the split, and its name without the $."""
+    def variables(self) -> list[VariableSource]:
+        """The sources that are variables."""
         return [
-            (split, number, source.source[1:])
+            VariableSource(split, number, source.source[1:], source.split)
             for split in SPLITS
             for number, source in enumerate(self.sources(split))
             if source.source.startswith("$")

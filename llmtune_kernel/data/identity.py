@@ -30,6 +30,8 @@ def content_hash(value: object) -> str:
     if is_a(value, "datasets", "Dataset"):
         # It has a hash of all that was done to it; to read a row could run a transformation of the user's.
         return str(getattr(found, "_fingerprint", ""))
+    if is_a(value, "datasets", "DatasetDict"):
+        return " ".join(f"{name} {content_hash(split)}" for name, split in found.items())
     digest = blake2b(digest_size=8)
     try:
         for row in _sample(found):

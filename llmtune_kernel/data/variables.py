@@ -55,7 +55,38 @@ def describe_value(value: object) -> VariableInfo | None:
         return VariableInfo("pyarrow.Table", found.num_rows, list(found.column_names))
     if is_a(value, "datasets", "Dataset"):
         return VariableInfo("datasets.Dataset", found.num_rows, list(found.column_names))
+    if is_a(value, "datasets", "DatasetDict") and found:
+        train = found.get("train", next(iter(found.values())))
+        return VariableInfo("datasets.DatasetDict", train.num_rows, list(train.column_names))
     return None
+
+
+def split_of(value: object, split: str | None, label: str) -> object:
+    """A split of a `datasets.DatasetDict`, by default train or its only one; any other value as it is.
+
+    Args:
+        label: What messages call the value.
+
+    Raises:
+        UserError: there is no such split, or it is not clear which is meant.
+    """
+    if not is_a(value, "datasets", "DatasetDict"):
+        if split is not None:
+            raise UserError(
+                _("{label} has no splits.", label=label),
+                label,
+                _("Leave split out, or give a datasets.DatasetDict."),
+            )
+        return value
+    splits: Any = value
+    name = split or ("train" if "train" in splits or len(splits) != 1 else next(iter(splits)))
+    if name not in splits:
+        raise UserError(
+            _("{label} has no split {name!r}.", label=label, name=name),
+            label,
+            _("Name one of its splits: {splits}.", splits=", ".join(splits) or _("none")),
+        )
+    return splits[name]
 
 
 def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> Snapshot:
@@ -139,7 +170,7 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
 
 
 def _advice(value: Any, variable: str) -> str:
-    if is_a(value, "datasets", "DatasetDict") or is_a(value, "datasets", "IterableDatasetDict"):
+    if is_a(value, "datasets", "IterableDatasetDict"):
         splits = list(value)
         return _(
             'Choose a split: data = {variable}["{split}"], then use $data.',

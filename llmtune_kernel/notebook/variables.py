@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.config.sections import SPLITS
+from llmtune_kernel.config.sections import SPLITS, VariableSource
 from llmtune_kernel.data.identity import content_hash
 from llmtune_kernel.data.sources import find_sources
-from llmtune_kernel.data.variables import Snapshot, VariableInfo, describe_value, snapshot_variable
+from llmtune_kernel.data.variables import Snapshot, VariableInfo, describe_value, snapshot_variable, split_of
 from llmtune_kernel.locale import _, either
 from llmtune_kernel.notebook.protocol import Variable
 from llmtune_kernel.runs.launch import WriteData
@@ -31,9 +31,9 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
     for part in SPLITS:
         find_sources(config.data, part, functools.partial(source_before, config), known=known)
     return {
-        name: _writer(look_up(name, namespace, f"data.{split}"), name, f"data.{split}")
-        for split, _number, name in config.data.variables()
-        if not config.resume or name in namespace
+        variable.key: _writer(variable, namespace)
+        for variable in config.data.variables()
+        if not config.resume or variable.name in namespace
     }
 
 
@@ -78,9 +78,11 @@ def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
     return _("Did you mean {names}?", names=either(f"${other}" for other in close)) if close else ""
 
 
-def _writer(value: Any, name: str, where: str) -> WriteData:
+def _writer(variable: VariableSource, namespace: Mapping[str, Any]) -> WriteData:
+    name, where = variable.name, f"data.{variable.split}"
     # An object that was given without a variable has the name of its place.
-    label = where if where == f"data.{name}" else ""
+    label = where if name == variable.split else f"${name}"
+    value = split_of(look_up(name, namespace, where), variable.part, label)
 
     def write(path: Path) -> Snapshot:
         return snapshot_variable(value, path, name, label)

@@ -135,13 +135,14 @@ def _write_data(
     source: RunDirectory | None,
 ) -> None:
     directory.data.mkdir(exist_ok=True)
-    for split, number, wanted in config.data.variables():
+    for wanted in config.data.variables():
+        split, number = wanted.split, wanted.number
         target = directory.snapshot(split, number)
-        if wanted in variables:
+        if wanted.key in variables:
             # Never half a file under the final name, also when a snapshot of before is replaced.
             partial = target.with_suffix(".partial")
             try:
-                written = variables[wanted](partial)
+                written = variables[wanted.key](partial)
                 if source is not None and source.path == directory.path:
                     refuse_other_rows(source, split, number, written.fingerprint, written.rows)
                 partial.replace(target)
@@ -152,7 +153,10 @@ def _write_data(
                 shutil.copyfile(source.data / target.name, target)
         else:
             raise UserError(
-                _("{name} is a variable of a notebook, and there is no notebook here.", name=f"${wanted}"),
+                _(
+                    "{name} is a variable of a notebook, and there is no notebook here.",
+                    name=f"${wanted.name}",
+                ),
                 f"data.{split}",
                 _("Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file."),
             )

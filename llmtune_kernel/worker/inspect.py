@@ -40,14 +40,14 @@ def inspect(
     config = RunConfig.model_validate(job["config"])
     variables: dict[str, str] = job["variables"]
 
-    names = {(split, number): name for split, number, name in config.data.variables()}
+    keys = {(variable.split, variable.number): variable.key for variable in config.data.variables()}
 
     def find(split: Split) -> list[Place]:
         return find_sources(
             config.data,
             split,
             lambda _split, _number: {},
-            snapshot=lambda *place: Path(variables[names[place]]),
+            snapshot=lambda *place: Path(variables[keys[place]]),
         )
 
     def progress(done: int, total: int) -> None:

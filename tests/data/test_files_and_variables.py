@@ -18,7 +18,8 @@ import pytest
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.files import fingerprint_file, read_rows
-from llmtune_kernel.data.variables import describe_value, snapshot_variable
+from llmtune_kernel.data.identity import content_hash
+from llmtune_kernel.data.variables import VariableInfo, describe_value, snapshot_variable, split_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -148,7 +149,6 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         (pd.DataFrame({"text": ["a"], "tools": [{1}]}), ["row 0", "'tools'", "set"]),
         ("rows.json", ["str", "without the $"]),
         ({"a": [1]}, ["dict", "pandas.DataFrame(data)"]),
-        (datasets.DatasetDict(test=datasets.Dataset.from_list(FLAT)), ["DatasetDict", 'data["test"]']),
         (pl.LazyFrame(FLAT), ["LazyFrame", "data.collect()"]),
         (3, ["int", "list of dicts"]),
         (pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), ["two columns named 'a'"]),
@@ -164,7 +164,6 @@ def test_a_frame_read_from_parquet_keeps_its_messages(tmp_path: Path) -> None:
         "read",
         "path",
         "dict",
-        "DatasetDict",
         "LazyFrame",
         "number",
         "twice",
@@ -308,3 +307,19 @@ def test_real_data_sets_survive_a_snapshot(name: str, count: int, tmp_path: Path
     assert len(rows) == count
     snapshot_variable(rows, tmp_path / "x.arrow", "x")
     assert read_rows(tmp_path / "x.arrow") == rows
+
+
+def test_of_a_dataset_dict_the_split_that_is_named_is_taken_or_train() -> None:
+    one, two = (datasets.Dataset.from_list([{"text": text}]) for text in ("one", "two"))
+    both = datasets.DatasetDict(train=one, test=two)
+    assert split_of(both, None, "$x") is one
+    assert split_of(both, "test", "$x") is two
+    assert split_of(datasets.DatasetDict(dev=two), None, "$x") is two
+    assert describe_value(both) == VariableInfo("datasets.DatasetDict", 1, ["text"])
+    assert content_hash(both) != content_hash(datasets.DatasetDict(train=two, test=one))
+    with pytest.raises(UserError, match=r"\$x has no split 'dev'(.|\n)*train, test"):
+        split_of(both, "dev", "$x")
+    with pytest.raises(UserError, match=r"no split 'train'(.|\n)*a, b"):
+        split_of(datasets.DatasetDict(a=one, b=two), None, "$x")
+    with pytest.raises(UserError, match=r"\$x has no splits"):
+        split_of([{"text": "a"}], "test", "$x")

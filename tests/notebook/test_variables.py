@@ -8,6 +8,7 @@ import pytest
 
 from llmtune_kernel import finetune
 from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.notebook.variables import data_writers
 
 ROWS = [{"prompt": "a", "completion": "b"}]
@@ -31,3 +32,15 @@ def test_an_empty_variable_is_called_by_its_name(runs_home: Path, tmp_path: Path
     writers = data_writers(config_from_dict({"data": "$rows"}), {"rows": []})
     with pytest.raises(UserError, match=r"\$rows has no rows"):
         writers["rows"](tmp_path / "rows.arrow")
+
+
+def test_splits_of_one_dataset_dict_may_be_different_sources(tmp_path: Path) -> None:
+    import datasets
+
+    splits = {name: datasets.Dataset.from_list([{"text": name}]) for name in ("train", "test")}
+    given = {"train": "$both", "eval": {"source": "$both", "split": "test"}}
+    writers = data_writers(config_from_dict({"data": given}), {"both": datasets.DatasetDict(splits)})
+    assert list(writers) == ["both", "both[test]"]
+    for key, text in (("both", "train"), ("both[test]", "test")):
+        writers[key](tmp_path / "x.arrow")
+        assert read_rows(tmp_path / "x.arrow") == [{"text": text}]
