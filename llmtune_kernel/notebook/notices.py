@@ -103,7 +103,7 @@ def _few_rows(summary: Mapping[str, Any]) -> Notice | None:
     if rows >= _FEW_ROWS:
         return None
     message = _n(
-        "There are only 1 row to train on: the model will learn them by heart.",
+        "There is only 1 row to train on: the model will learn it by heart.",
         "There are only {count} rows to train on: the model will learn them by heart.",
         rows,
     )

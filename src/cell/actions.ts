@@ -66,7 +66,7 @@ export async function runCell(
 }
 
 /**
- * Load the extension: with the cell of the notebook that does so, or a new one below the active cell, which stays chosen.
+ * Load the extension: with the cell of the notebook that does so, or a new one above the active cell, which stays chosen.
  *
  * @param before - the id of a cell that the new one is to stand above instead.
  */
@@ -78,7 +78,11 @@ export async function loadExtension(
   const chosen = notebook.activeCell;
   if (findLoadCell(notebook) === -1) {
     const at = before === undefined ? -1 : indexOf(notebook, before);
-    insertSources(notebook, [LOAD_EXTENSION], at === -1 ? undefined : at);
+    insertSources(
+      notebook,
+      [LOAD_EXTENSION],
+      at === -1 ? Math.max(notebook.activeCellIndex, 0) : at
+    );
     notebook.activeCellIndex = chosen ? notebook.widgets.indexOf(chosen) : 0;
   }
   const loader = findLoadCell(notebook);
@@ -128,11 +132,15 @@ function indexOf(notebook: Notebook, id: string): number {
   );
 }
 
-/** Insert code cells, by default below the active one, as one step to undo, and choose the last. */
+/**
+ * Insert code cells, by default below the active one, as one step to undo, and choose the last.
+ *
+ * Magics of ours stand below the cell that loads the extension, so that all cells can be run from the top.
+ */
 function insertSources(
   notebook: Notebook,
   sources: string[],
-  at = notebook.activeCellIndex + 1
+  at = placeFor(notebook, sources)
 ): string | null {
   const shared = notebook.model?.sharedModel;
   if (!shared) {
@@ -153,6 +161,13 @@ function insertSources(
   // `scrollToCell` would take the keyboard there, too.
   void notebook.scrollToItem(notebook.activeCellIndex);
   return cells[cells.length - 1].getId();
+}
+
+function placeFor(notebook: Notebook, sources: string[]): number {
+  const loader = sources.some(source => source.startsWith('%%'))
+    ? findLoadCell(notebook)
+    : -1;
+  return Math.max(notebook.activeCellIndex, loader) + 1;
 }
 
 /** In edit mode, JupyterLab would take the keyboard from where the user is to the editor of the cell. */

@@ -370,7 +370,7 @@ export class Rewriter {
   private _root(): INode {
     const { root, problem } = readTree(this._text.text);
     if (!root) {
-      throw new UnreadableError(`Line ${problem.line}: ${problem.message}`);
+      throw new UnreadableError(`Line ${problem.line}: ${problem.cause}`);
     }
     return root;
   }

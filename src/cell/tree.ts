@@ -50,8 +50,22 @@ export interface IEntry {
 export interface IProblem {
   /** Counted from 1. */
   line: number;
-  message: string;
+  cause: Cause;
 }
+
+/**
+ * What is wrong with a text.
+ */
+export type Cause =
+  | 'unclosed'
+  | 'indentation'
+  | 'tab'
+  | 'twice'
+  | 'colon'
+  | 'escape'
+  | 'documents'
+  | 'no keys'
+  | 'other';
 
 /**
  * Read YAML.
@@ -69,36 +83,32 @@ export function readTree(
     });
     const [error] = document.errors;
     if (error) {
-      return failed(text, placeOf(error, document), wordsOf(error));
+      return failed(text, placeOf(error, document), causeOf(error));
     }
     const root = new TreeReader(text, document).read();
     if (root.kind !== 'map' && root.kind !== 'empty') {
-      return failed(
-        text,
-        root.start,
-        'A configuration is made of lines of key: value'
-      );
+      return failed(text, root.start, 'no keys');
     }
     return { root, problem: null };
-  } catch (error) {
+  } catch {
     // Too deep, an alias of itself, or aliases that stand for gigabytes.
-    return failed(text, 0, error instanceof Error ? error.message : '');
+    return failed(text, 0, 'other');
   }
 }
 
 function failed(
   text: string,
   offset: number,
-  message: string
+  cause: Cause
 ): { root: null; problem: IProblem } {
   const line = text.slice(0, offset).split('\n').length;
-  return { root: null, problem: { line, message } };
+  return { root: null, problem: { line, cause } };
 }
 
 /** Where to look: what is never closed is noticed only later. */
 function placeOf(error: YAMLError, document: Document.Parsed): number {
   let [place] = error.pos;
-  if (/^Missing closing|end with a/.test(error.message)) {
+  if (causeOf(error) === 'unclosed') {
     visit(document, {
       Node: (_, node) => {
         const [start, , end] = node.range ?? [0, 0, 0];
@@ -112,11 +122,22 @@ function placeOf(error: YAMLError, document: Document.Parsed): number {
   return place;
 }
 
-function wordsOf(error: YAMLError): string {
-  return error.code === 'MULTIPLE_DOCS'
-    ? 'A second document starts here'
-    : error.message;
+function causeOf({ code, message }: YAMLError): Cause {
+  return /^Missing closing|end with a/.test(message)
+    ? 'unclosed'
+    : (CAUSES[code] ?? 'other');
 }
+
+const CAUSES: { readonly [code: string]: Cause | undefined } = {
+  BAD_INDENT: 'indentation',
+  BLOCK_IN_FLOW: 'indentation',
+  TAB_AS_INDENT: 'tab',
+  DUPLICATE_KEY: 'twice',
+  BLOCK_AS_IMPLICIT_KEY: 'colon',
+  MULTILINE_IMPLICIT_KEY: 'colon',
+  BAD_DQ_ESCAPE: 'escape',
+  MULTIPLE_DOCS: 'documents'
+};
 
 class TreeReader {
   constructor(

@@ -1,3 +1,4 @@
+import { keepPlainKeys } from '../keys';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ChartChoice, IChartSettings } from './figure';
@@ -29,7 +30,7 @@ export class ChartControls {
 
     this.node.className = 'jp-llmtune-chart-toolbar';
     // Arrow keys belong to the slider here, not to the notebook.
-    this.node.dataset.lmSuppressShortcuts = 'true';
+    this.node.addEventListener('keydown', keepPlainKeys);
     this.node.append(
       this._title,
       label(this._logScale, trans.__('Log scale')),

@@ -78,7 +78,10 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     });
 
     for (const command of PALETTE) {
-      palette?.addItem({ command, category, args: { isPalette: true } });
+      // With arguments the palette would not show the keys of a command.
+      const args = { isPalette: true };
+      const isCard = command === CommandIDs.openQuickstart;
+      palette?.addItem({ command, category, ...(isCard ? { args } : {}) });
     }
     launcher?.add({
       command: CommandIDs.openQuickstart,

@@ -8,6 +8,7 @@ import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
+import { keepPlainKeys } from '../keys';
 import React from 'react';
 
 import type { ChartChoice } from '../chart/figure';
@@ -81,8 +82,7 @@ export class RunTab extends ReactWidget {
     this.addClass('jp-llmtune-run');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', options.runs.join(', '));
-    // Arrow keys and letters belong to the view here.
-    this.node.dataset.lmSuppressShortcuts = 'true';
+    this.node.addEventListener('keydown', keepPlainKeys);
     this.node.tabIndex = -1;
   }
 

@@ -113,9 +113,17 @@ describe('actions', () => {
 
   it('loads the extension with a new cell where there is none', async () => {
     await open(['a', 'b'], true);
+    panel.content.activeCellIndex = 1;
     await loadExtension(panel);
     expect(sources(panel)).toEqual(['a', LOAD, 'b']);
-    expect(panel.content.activeCellIndex).toBe(0);
+    expect(panel.content.activeCellIndex).toBe(2);
+  });
+
+  it('inserts no cell above the one that loads the extension', async () => {
+    await open(['a', LOAD, 'b']);
+    insertCell(panel, 'run', 'model: X\n', { load: true });
+    expect(sources(panel).slice(0, 2)).toEqual(['a', LOAD]);
+    expect(sources(panel)[2]).toContain('%%finetune run');
   });
 
   it('takes the keyboard from nobody', async () => {

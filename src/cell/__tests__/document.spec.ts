@@ -481,7 +481,7 @@ describe('a text that cannot be read', () => {
     ['a: 1\n---\nb: 2\n', 2]
   ])('%j says where', (text, line) => {
     const document = new ConfigDocument(text);
-    expect(document.problem?.message).toBeTruthy();
+    expect(document.problem?.cause).toBeTruthy();
     expect(document.problem?.line).toBe(line);
     expect(document.values).toEqual({});
     expect(() => document.edit([{ path: ['model'], value: 'Z' }])).toThrow(

@@ -7,6 +7,7 @@ import React, { useRef } from 'react';
 import { runObstacle } from './deeds';
 import type { ConfigureModel } from './model';
 import { useFormState } from './state';
+import { causeText } from './wording';
 
 /**
  * What can be done with the whole configuration.
@@ -94,7 +95,9 @@ function Unreadable(): JSX.Element {
               problem.line + edited.linesBefore
             )}
           </strong>
-          <div className="jp-llmtune-fault-where">{problem.message}</div>
+          <div className="jp-llmtune-fault-where">
+            {causeText(problem.cause, trans)}
+          </div>
           <div>
             {trans.__('Until it is mended, the form is locked.')}{' '}
             <LineButton line={problem.line} />

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { JSONValue } from '@lumino/coreutils';
 
+import type { Cause } from '../../cell/tree';
 import type { IField } from './fields';
 
 /** What stands for no value, as text. */
@@ -22,6 +23,34 @@ export function textOf(value: JSONValue, trans: TranslationBundle): string {
     : typeof value === 'string'
       ? value
       : JSON.stringify(value);
+}
+
+/** Why a text is no YAML. */
+export function causeText(cause: Cause, trans: TranslationBundle): string {
+  switch (cause) {
+    case 'unclosed':
+      return trans.__('A quote or a bracket is opened and never closed.');
+    case 'indentation':
+      return trans.__('It is indented in another way than what is around it.');
+    case 'tab':
+      return trans.__('It is indented with a tab; use spaces.');
+    case 'twice':
+      return trans.__('A key stands here for the second time.');
+    case 'colon':
+      return trans.__(
+        'A key takes one line, with one colon; put text with a colon in quotes.'
+      );
+    case 'escape':
+      return trans.__(
+        'Between double quotes a backslash has a meaning; use single quotes.'
+      );
+    case 'documents':
+      return trans.__('A second document starts here.');
+    case 'no keys':
+      return trans.__('A configuration is made of lines of key: value.');
+    default:
+      return trans.__('Something here is not valid YAML.');
+  }
 }
 
 /**

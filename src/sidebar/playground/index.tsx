@@ -7,7 +7,7 @@ import type { Message } from '@lumino/messaging';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
-import React, { useEffect, useRef } from 'react';
+import React, { useEffect, useRef, useState } from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
 import { FaultMessage } from '../fault';
@@ -148,12 +148,17 @@ function Columns(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { model, trans } = props;
-  const choices = model.choices;
+  const used = model.columns.map(({ source }) => keyOf(source));
+  const choices = model.choices.filter(choice => !used.includes(keyOf(choice)));
+  // With the arrow keys each model on the way is chosen: only Enter or the button adds one.
+  const isByKey = useRef(false);
+  const [picked, setPicked] = useState('');
   const add = (value: string) => {
     const source = choices.find(choice => keyOf(choice) === value);
     if (source) {
       model.addColumn(source);
     }
+    setPicked('');
   };
   return (
     <>
@@ -173,8 +178,20 @@ function Columns(props: {
         <HTMLSelect
           defaultStyle={false}
           aria-label={trans.__('Add a model')}
-          value=""
-          onChange={event => add(event.target.value)}
+          value={picked}
+          onPointerDown={() => {
+            isByKey.current = false;
+          }}
+          onKeyDown={event => {
+            isByKey.current = true;
+            if (event.key === 'Enter' && picked) {
+              event.preventDefault();
+              add(picked);
+            }
+          }}
+          onChange={({ target }) =>
+            isByKey.current ? setPicked(target.value) : add(target.value)
+          }
         >
           <option value="">
             {model.columns.length === 0
@@ -193,6 +210,7 @@ function Columns(props: {
           ))}
         </HTMLSelect>
       )}
+      {picked && <Button label={trans.__('Add')} onClick={() => add(picked)} />}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ellipsesIcon } from '@jupyterlab/ui-components';
 
+import { keepPlainKeys } from '../../keys';
 import React, { useEffect, useRef } from 'react';
 
 import type { IRunSummary } from '../../kernel/protocol';
@@ -141,9 +142,10 @@ function Grid(props: IProps): JSX.Element {
       role="grid"
       aria-label={trans.__('Runs, newest first')}
       aria-multiselectable="true"
-      // Arrow keys and letters belong to the list here.
-      data-lm-suppress-shortcuts="true"
-      onKeyDown={event => onKeyDown(event, model, actions)}
+      onKeyDown={event => {
+        onKeyDown(event, model, actions);
+        keepPlainKeys(event);
+      }}
     >
       {shown.map(run => (
         <Row
