@@ -166,6 +166,8 @@ test('A variable that is gone and a file that is deleted are said at their field
   await choose(sidebar, '$rows');
   await page.notebook.runCell(1);
   await expect(at.getByText('The variable rows has gone.')).toBeVisible();
+  await expect(at.getByText('There is no variable named')).toBeVisible();
+  await expect(at.getByText('The variable rows has gone.')).toBeHidden();
   await expect(data).toHaveAttribute('aria-invalid', 'true');
   await expect(data).toHaveValue('$rows');
   await screenshot(page, 'variable');

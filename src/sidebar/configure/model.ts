@@ -16,7 +16,7 @@ import { KernelFacts } from './facts';
 import type { IField, Values } from './fields';
 import { fieldsOf, valueOf } from './fields';
 import { Launch } from './launch';
-import { fieldOfProblem, messagesOf } from './messages';
+import { fieldOfFault, fieldOfProblem, messagesOf } from './messages';
 import type { INote } from './picked';
 import { PickedData } from './picked';
 import type { IPlan, IPlanned } from './plan';
@@ -140,11 +140,14 @@ export class ConfigureModel extends Changing {
 
   /** What is wrong with the value of each field, by key. */
   get messages(): { [key: string]: string[] } {
-    const { fields, plan, problems, values } = this;
-    const messages = messagesOf(fields, values, problems, plan?.fault ?? null);
+    const { fields, problems, values } = this;
+    const fault = this.plan?.fault ?? null;
+    const messages = messagesOf(fields, values, problems, fault);
+    // The kernel, which looked at the data, knows better what is wrong with them.
+    const faulty = fault && fieldOfFault(fields, values, fault);
     for (const field of fields) {
       const note = this._noteOn(field);
-      if (note && !note.isAcceptable) {
+      if (note && !note.isAcceptable && field !== faulty) {
         messages[field.key] = [...(messages[field.key] ?? []), note.text];
       }
     }

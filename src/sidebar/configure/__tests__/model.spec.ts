@@ -494,6 +494,23 @@ describe('ConfigureModel', () => {
     expect(await look([{ ...DF, columns: ['text'] }])).toBeUndefined();
   });
 
+  it('says once that a variable has gone, as the kernel says it when it has looked', async () => {
+    await show();
+    choose(1);
+    await planned({ steps: 60, notices: [] });
+    void model.facts.loadVariables();
+    await settle();
+    comm().reply('variables', []);
+    await settle();
+    expect(model.messages['data.train']).toHaveLength(1);
+    await pause(1.1);
+    const { id } = comm().request('inspect');
+    const fault = { what: 'No df.', where: 'data.train: $df', fix: 'Run it.' };
+    comm().receive({ id, type: 'error', error: fault });
+    await settle();
+    expect(model.messages['data.train']).toEqual(['No df. Run it.']);
+  });
+
   it('goes on without a kernel, and asks the next one again', async () => {
     await show();
     choose(1);
