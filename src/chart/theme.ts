@@ -28,7 +28,8 @@ export function readTheme(node: HTMLElement): IChartTheme {
     gradNorm: color('--jp-llmtune-grad-norm-color'),
     text: color('--jp-ui-font-color1'),
     muted: color('--jp-ui-font-color2'),
-    grid: color('--jp-border-color2'),
+    // Not a border: those are as bright as text where contrast is high.
+    grid: color('--jp-layout-color2'),
     background: color('--jp-layout-color1'),
     font: style.fontFamily,
     fontSize: parseFloat(style.fontSize) * 0.9 || 12

@@ -1,6 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
+import type { Locator } from '@playwright/test';
 
+import { THEMES } from './accessibility';
 import { openNotebook } from './notebooks';
 
 const SHOW = `from math import exp, sin
@@ -37,6 +39,24 @@ test.describe('The loss chart', () => {
       /^rgba?\(255, 255, 255/
     );
     await screenshot(page, 'chart-dark');
+  });
+
+  test('has lines behind its curves that are fainter than they are in any theme', async ({
+    page
+  }) => {
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      // The chart is drawn anew when the theme is another.
+      await expect(async () => {
+        const part = chart(page);
+        const from = await colour(part, 'background-color');
+        const grid = await colour(part.locator('.gridlayer path'), 'stroke');
+        const curve = await colour(part.locator('.js-line').last(), 'stroke');
+        expect(distance(grid, from)).toBeLessThan(distance(curve, from) / 2);
+      }).toPass();
+      await screenshot(page, `chart-${theme.replaceAll(' ', '-')}`);
+    }
+    await page.theme.setTheme(THEMES[0]);
   });
 
   test('keeps its rows and the choices of the user when the page is reloaded', async ({
@@ -79,6 +99,21 @@ test.describe('The loss chart', () => {
 
 function chart(page: IJupyterLabPageFixture) {
   return page.locator('.jp-llmtune-chart');
+}
+
+/** Red, green and blue of a part, from 0 to 255. */
+async function colour(part: Locator, property: string): Promise<number[]> {
+  const text = await part
+    .first()
+    .evaluate(
+      (node, property) => getComputedStyle(node).getPropertyValue(property),
+      property
+    );
+  return text.match(/\d+/g)!.slice(0, 3).map(Number);
+}
+
+function distance(one: number[], other: number[]): number {
+  return Math.hypot(...one.map((value, index) => value - other[index]));
 }
 
 async function screenshot(page: IJupyterLabPageFixture, name: string) {
