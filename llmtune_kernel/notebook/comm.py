@@ -118,7 +118,7 @@ class Link:
         try:
             reply, then = self._handle(request)
         except UserError as error:
-            self._refuse(name, error.what, error.where, error.fix)
+            self._send(protocol.ErrorReply(id=name, error=_mistake(error)))
         except Exception as error:
             _log.exception("A request of the page failed.")
             self._refuse(
@@ -240,19 +240,17 @@ class Link:
     def _push_runs(self, watch: RunsWatch, change: RunsChange, over: threading.Event) -> None:
         self._send_runs(change)
         while not over.wait(_WATCH_TICK):
-            try:
-                change = watch.look()
-            except UserError as error:
-                # Said once by the reply to `watch`; a folder that comes back is seen at the next look.
-                _log.debug("%s", error)
-                continue
-            if not over.is_set() and (change.runs or change.removed):
+            before, change = change, watch.look()
+            news = change.runs or change.removed or str(change.fault) != str(before.fault)
+            if news and not over.is_set():
                 self._send_runs(change)
 
     def _send_runs(self, change: RunsChange) -> None:
+        fault = _mistake(change.fault) if change.fault else None
         for start in range(0, max(1, len(change.runs)), _RUNS_A_PUSH):
             runs = change.runs[start : start + _RUNS_A_PUSH]
-            self._send(protocol.RunsPush(runs=runs, removed=change.removed if start == 0 else []))
+            removed = change.removed if start == 0 else []
+            self._send(protocol.RunsPush(runs=runs, removed=removed, fault=fault))
 
     def _questions(self) -> Questions:
         from llmtune_kernel.notebook.asking import Questions
@@ -271,6 +269,10 @@ class Link:
     def _send(self, message: BaseModel) -> None:
         if not self._closed.is_set():
             self._comm.send(message.model_dump(mode="json"))
+
+
+def _mistake(error: UserError) -> protocol.Mistake:
+    return protocol.Mistake(what=error.what, where=error.where, fix=error.fix)
 
 
 def _nothing() -> None:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,7 +28,8 @@ class RunSummary(BaseModel):
     """A run in a list.
 
     Times in Unix seconds; `eta` and `duration`, the time in which it worked, in seconds; `curve` is the loss, 40 values
-    at most. A run can be continued if it `has_checkpoint`, and asked after its end if it `has_result`.
+    at most. A run can be continued if it `has_checkpoint`, asked after its end if it `has_result`, and told to answer
+    its prompts if it `has_prompts`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,6 +47,7 @@ class RunSummary(BaseModel):
     curve: list[float | None] = Field(default_factory=list)
     has_checkpoint: bool = False
     has_result: bool = False
+    has_prompts: bool = False
 
 
 class SummaryReader:
@@ -54,7 +56,6 @@ class SummaryReader:
     def __init__(self, directory: RunDirectory) -> None:
         self.directory = directory
         self._events = _EventsSoFar(directory.events)
-        self._model = ""
 
     def summary(self) -> RunSummary:
         """Where the run stands.
@@ -69,6 +70,7 @@ class SummaryReader:
         events.read()
         meta, said = _read_meta(self.directory)
         worked = events.worked
+        configured = _configured(self.directory)
         return RunSummary(
             name=self.directory.name,
             state=events.state if alive or events.state in TERMINAL else "failed",
@@ -78,22 +80,14 @@ class SummaryReader:
             started=events.began or time.time(),
             duration=worked.until(time.time()) if alive else worked.seconds,
             eta=events.metrics.get("eta") if alive else None,
-            model=self._read_model(),
+            model=configured.model,
             tags=meta.tags,
             note=said or meta.note,
             curve=events.curve(),
             has_checkpoint=self.directory.last_checkpoint() is not None,
             has_result=self.directory.result() is not None,
+            has_prompts=configured.has_prompts,
         )
-
-    def _read_model(self) -> str:
-        """The base model as configured: of resolved.json, or while the run is queued of config.yaml."""
-        if not self._model:
-            resolved = self.directory.read_resolved()
-            if not resolved:
-                return _configured_model(self.directory.config)
-            self._model = resolved["config"]["model"]["name_or_path"]
-        return self._model
 
 
 class _EventsSoFar:
@@ -238,11 +232,24 @@ def _read_meta(directory: RunDirectory) -> tuple[Meta, str]:
         return Meta(), error.what
 
 
-def _configured_model(config: Path) -> str:
+class _Configured(NamedTuple):
+    """What the list tells of a configuration; `model` is the base model."""
+
+    model: str = ""
+    has_prompts: bool = False
+
+
+def _configured(directory: RunDirectory) -> _Configured:
+    """Read from resolved.json, or while the run is queued from config.yaml."""
+    if resolved := directory.read_resolved():
+        values = resolved["config"]
+        prompts = values.get("samples", {}).get("prompts")
+        return _Configured(values["model"]["name_or_path"], bool(prompts))
     try:
-        return read_config(config.read_text(encoding="utf-8")).model.name_or_path
+        config = read_config(directory.config.read_text(encoding="utf-8"))
     except (FileNotFoundError, UnicodeDecodeError, ConfigError):
-        return ""
+        return _Configured()
+    return _Configured(config.model.name_or_path, bool(config.samples.prompts))
 
 
 def _last(lines: bytes, kind: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from llmtune_kernel.config import UserError
 from llmtune_kernel.runs.directory import RunDirectory, find_runs
 from llmtune_kernel.runs.events import TERMINAL
 from llmtune_kernel.runs.listing import RunSummary, SummaryReader, newest_first, try_summary
@@ -13,10 +14,11 @@ _Stamp = tuple[tuple[int, int, int], ...]
 
 
 class RunsChange(NamedTuple):
-    """Runs that are new or have changed, newest first, and names of those that have gone."""
+    """Runs that are new or have changed, newest first, names of those that have gone, and why none could be read."""
 
     runs: list[RunSummary]
     removed: list[str]
+    fault: UserError | None = None
 
 
 class _Seen:
@@ -39,14 +41,14 @@ class RunsWatch:
         self._seen: dict[str, _Seen] = {}
 
     def look(self) -> RunsChange:
-        """What has changed since the last look; at first all runs. A run that goes on changes with the clock.
-
-        Raises:
-            UserError: the runs folder cannot be read.
-        """
+        """What has changed since the last look; at first all runs. A run that goes on changes with the clock."""
+        try:
+            directories = find_runs()
+        except UserError as error:
+            return RunsChange([], [], error)
         present: dict[str, _Seen] = {}
         changed: list[RunSummary] = []
-        for directory in find_runs():
+        for directory in directories:
             stamp = _stamp(directory)
             seen = self._seen.get(directory.name)
             if seen is None or seen.reader.directory.path != directory.path:

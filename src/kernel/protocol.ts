@@ -126,6 +126,8 @@ export interface IRunSummary {
   has_checkpoint: boolean;
   /** Whether it can be asked after its end. */
   has_result: boolean;
+  /** Whether it can be told to answer its prompts. */
+  has_prompts: boolean;
 }
 
 /** What is left out stays as it is. */
@@ -263,6 +265,8 @@ export interface IRunsMessage {
   type: 'runs';
   runs: IRunSummary[];
   removed: string[];
+  /** Why the runs folder cannot be read; null if it can. */
+  fault: IFault | null;
 }
 
 /** The next piece of what a column answers to the request `ask` of this id. */

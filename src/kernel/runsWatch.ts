@@ -39,6 +39,10 @@ export class RunsWatch implements IDisposable {
   add(): IRunList {
     const list = new RunList(this, () => this._remove(list));
     this._lists.add(list);
+    if (this._fault) {
+      // Somebody tries again.
+      this._isAsked = false;
+    }
     void this._ask();
     return list;
   }
@@ -59,7 +63,16 @@ export class RunsWatch implements IDisposable {
       return;
     }
     clearTimeout(this._silence);
-    // The first message after asking has all runs: those that it does not name have gone.
+    this._isAnswered = true;
+    this._fault = message.fault;
+    if (!message.fault) {
+      this._take(message);
+    }
+    this._emit();
+  }
+
+  private _take(message: IRunsMessage): void {
+    // The first runs after asking are all there are: those that are not named have gone.
     const names = new Map(
       this._isFirst ? [] : this._runs.map(run => [run.name, run])
     );
@@ -68,8 +81,6 @@ export class RunsWatch implements IDisposable {
     message.runs.forEach(run => names.set(run.name, run));
     this._runs = [...names.values()].sort(newestFirst);
     this._isReady = true;
-    this._fault = null;
-    this._emit();
   }
 
   private async _ask(): Promise<void> {
@@ -81,10 +92,11 @@ export class RunsWatch implements IDisposable {
       return;
     }
     this._isAsked = true;
+    this._isAnswered = false;
     this._isFirst = true;
     try {
       await link.request('watch', {}, Infinity);
-      if (isWanted() && this._isFirst) {
+      if (isWanted() && !this._isAnswered) {
         this._silence = setTimeout(() => {
           this._isAsked = false;
           void this._ask();
@@ -127,6 +139,7 @@ export class RunsWatch implements IDisposable {
   private _runs: IRunSummary[] = [];
   private _isReady = false;
   private _isAsked = false;
+  private _isAnswered = false;
   private _isFirst = true;
   private _unwatched: Promise<unknown> = Promise.resolve();
   private _fault: IFault | null = null;

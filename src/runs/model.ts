@@ -19,7 +19,6 @@ import { RunChartModel } from './chartModel';
 import type { IClientSource } from './clientSource';
 import { Coalescer } from './coalescer';
 import { Progress } from './progress';
-import { hasPrompts } from './samples';
 import type { RunState } from './wording';
 import { isOver } from './wording';
 
@@ -80,7 +79,7 @@ export class RunModel extends Changing {
 
   /** Whether the configuration has prompts to answer. */
   get hasPrompts(): boolean {
-    return hasPrompts(this.config);
+    return this._summary?.has_prompts ?? false;
   }
 
   /** What is wrong with following or steering the run. */

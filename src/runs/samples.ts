@@ -1,5 +1,3 @@
-import type { JSONObject } from '@lumino/coreutils';
-
 import type { ISample } from '../kernel/protocol';
 
 type Turn = ISample['answers'][number]['prompt'][number];
@@ -43,10 +41,4 @@ export function sideBySide(samples: (readonly ISample[])[]): IComparedSample[] {
     }
   });
   return [...rows.values()];
-}
-
-/** Whether a configuration has prompts to answer. */
-export function hasPrompts(config: JSONObject | null): boolean {
-  const samples = config?.samples as { prompts?: unknown[] } | undefined;
-  return (samples?.prompts?.length ?? 0) > 0;
 }

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IState } from '../kernel/protocol';
+import type { IRunSummary, IState } from '../kernel/protocol';
 
 /**
  * Numbers and states as people read them, in the words of the notebook's own output.
@@ -80,6 +80,14 @@ export function canBeTold(
     save: isSteerable,
     sample: isSteerable
   };
+}
+
+/** Whether a run can be told to answer its prompts. */
+export function canSample({
+  state,
+  has_prompts
+}: Pick<IRunSummary, 'state' | 'has_prompts'>): boolean {
+  return has_prompts && canBeTold(state).sample;
 }
 
 /** Whether a run ended in this state before its time, so that it can be continued. */

@@ -123,15 +123,36 @@ def test_a_watch_that_is_ended_before_it_began_does_not_begin(kernel: Kernel, pa
     assert len(pushed(kernel, page)) == told
 
 
-def test_a_runs_folder_that_cannot_be_read_is_the_answer_to_watch(kernel: Kernel, page: str) -> None:
+def test_a_runs_folder_that_cannot_be_read_is_said_at_once_and_when_it_can_be_again(
+    kernel: Kernel, page: str, write_run: WriteRun
+) -> None:
+    run = finished(write_run)
+
+    def last() -> dict[str, Any]:
+        return (pushed(kernel, page) or [{"runs": [], "fault": None}])[-1]
+
+    no_folder = "os.environ['LLMTUNE_HOME'] = os.path.abspath('file')"
     kernel.run("import os\nhome = os.environ['LLMTUNE_HOME']\nopen('file', 'w').close()")
-    kernel.run("os.environ['LLMTUNE_HOME'] = os.path.abspath('file')")
-    refused = check(kernel.ask(page, "watch", {}), "ErrorReply")
+    kernel.run(no_folder)
+    check(kernel.ask(page, "watch", {}), "DoneReply")
+    kernel.wait(lambda: last()["fault"] is not None)
+    check(last(), "RunsPush")
+    assert "runs folder cannot be read" in last()["fault"]["what"]
+    assert last()["fault"]["where"].endswith("file")
+    assert last()["fault"]["fix"]
+
     kernel.run("os.environ['LLMTUNE_HOME'] = home")
-    assert "runs folder cannot be read" in refused["what"]
-    assert refused["where"].endswith("file")
-    assert refused["fix"]
-    assert pushed(kernel, page) == []
+    kernel.wait(lambda: last()["fault"] is None)
+    assert run.name in listed(kernel, page)
+
+    kernel.run(no_folder)
+    kernel.wait(lambda: last()["fault"] is not None)
+    assert run.name in listed(kernel, page)
+    told = len(pushed(kernel, page))
+    kernel.run("import time\ntime.sleep(2.5)")
+    assert len(pushed(kernel, page)) == told
+    kernel.run("os.environ['LLMTUNE_HOME'] = home")
+    kernel.wait(lambda: last()["fault"] is None)
 
 
 def test_a_run_is_viewed_edited_and_deleted(kernel: Kernel, page: str, write_run: WriteRun) -> None:

@@ -44,6 +44,17 @@ def test_a_run_says_whether_it_can_be_continued_and_asked(runs_home: Path) -> No
     assert (found.has_checkpoint, found.has_result) == (True, True)
 
 
+def test_a_run_says_whether_it_has_prompts_from_the_start_and_as_the_worker_resolved_them(
+    runs_home: Path,
+) -> None:
+    assert summary_of(write_run("asked", config="data: $df\nsamples: Hello?")).has_prompts
+    run = write_run("silent", config="data: $df")
+    assert not summary_of(run).has_prompts
+    config = {"model": {"name_or_path": "some/model"}, "samples": {"prompts": ["Hello?"]}}
+    run.resolved.write_text(json.dumps({"config": config}))
+    assert summary_of(run).has_prompts
+
+
 def test_a_long_run_has_a_curve_of_forty_values_with_both_ends(runs_home: Path) -> None:
     losses = [metrics(step, loss=10 - step / 2000, max_steps=10_000) for step in range(1, 10_001)]
     summary = summary_of(write_run("long", State(state="queued"), *losses))

@@ -79,6 +79,24 @@ def test_a_run_that_becomes_readable_again_is_seen(runs_home: Path) -> None:
     assert watch.look().runs[0].state == "finished"
 
 
+def test_a_runs_folder_that_cannot_be_read_is_told_and_its_runs_are_still_known_after(
+    runs_home: Path,
+) -> None:
+    write_run("kept")
+    watch = RunsWatch()
+    watch.look()
+    away = runs_home.rename(runs_home.with_name("away"))
+    runs_home.write_text("no folder")
+    runs, removed, fault = watch.look()
+    assert (runs, removed) == ([], [])
+    assert fault is not None
+    assert "runs folder cannot be read" in fault.what
+    assert fault.where == str(runs_home)
+    runs_home.unlink()
+    away.rename(runs_home)
+    assert watch.look() == NOTHING
+
+
 def test_only_what_is_written_makes_a_change(runs_home: Path) -> None:
     run = write_run("noted")
     watch = RunsWatch()

@@ -46,7 +46,8 @@ test('A kernel that dies and stays dead is said to be, and what was set outlives
   await page.evaluate(() => {
     void (window as any).jupyterapp.commands.execute('notebook:run-cell');
   });
-  await expect(sidebar.getByText('The kernel died.')).toBeVisible({
+  const banner = sidebar.locator('.jp-llmtune-banner');
+  await expect(banner.getByText('The kernel died.')).toBeVisible({
     timeout: 2 * MINUTE
   });
   // The server forgets it, the sidebar does not.
@@ -88,8 +89,9 @@ for (const [version, advice, code] of [
     await restart(page);
     await page.notebook.runCell(1);
     await page.notebook.runCell(0);
+    const banner = sidebar.locator('.jp-llmtune-banner');
     await expect(
-      sidebar.getByText(`The kernel has jupyterlab-llmtune ${version}`)
+      banner.getByText(`The kernel has jupyterlab-llmtune ${version}`)
     ).toBeVisible();
     await expect(sidebar.getByText(advice)).toBeVisible();
     await expect(sidebar.getByText(code)).toBeVisible();
@@ -137,12 +139,36 @@ for (const [what, folder, sentence] of [
       'os.environ["LLMTUNE_HOME"] = "runs"'
     );
     await page.notebook.runCell(0);
-    if (what === 'read') {
-      await runs.getByRole('button', { name: 'Try again' }).click();
-      await expect(runs.getByText('No runs yet')).toBeVisible();
-    }
+    await expect(runs.getByText('No runs yet')).toBeVisible();
   });
 }
+
+test('A runs folder that breaks under the list is said there at once, until it is whole', async ({
+  page,
+  tmpPath
+}) => {
+  await openNotebook(page, `${tmpPath}/broken.ipynb`, [
+    'import os\nos.environ["LLMTUNE_HOME"] = "runs"',
+    LOAD,
+    'open("runs", "w").close()',
+    'os.remove("runs")'
+  ]);
+  await page.notebook.runCell(0);
+  await page.notebook.runCell(1);
+  await open(page);
+  const runs = page.locator('#jp-llmtune-runs');
+  const fault = runs.getByText('The runs folder cannot be read');
+  await expect(runs.getByText('No runs yet')).toBeVisible();
+  await page.notebook.runCell(2);
+  await expect(fault).toBeVisible();
+  await expect(runs.getByText('No runs yet')).toBeHidden();
+  await runs.getByRole('button', { name: 'Try again' }).click();
+  await expect(fault).toBeVisible();
+  await screenshot(page, 'broken');
+  await page.notebook.runCell(3);
+  await expect(fault).toBeHidden();
+  await expect(runs.getByText('No runs yet')).toBeVisible();
+});
 
 test('A variable that is gone and a file that is deleted are said at their field', async ({
   page,

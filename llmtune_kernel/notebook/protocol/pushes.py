@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmtune_kernel.notebook.protocol.message import Message
+from llmtune_kernel.notebook.protocol.replies import Mistake
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
 
@@ -21,11 +22,12 @@ class EventsPush(Message):
 
 
 class RunsPush(Message):
-    """Runs that are new or have changed, and names of those that have gone."""
+    """Runs that are new or have changed, names of those that have gone, and why the runs folder cannot be read."""
 
     type: Literal["runs"] = "runs"
     runs: list[RunSummary]
     removed: list[str] = Field(default_factory=list)
+    fault: Mistake | None = None
 
 
 class AnswerPush(Message):

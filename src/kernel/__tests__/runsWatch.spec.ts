@@ -20,13 +20,16 @@ function run(name: string, started: number, step = 0): IRunSummary {
     note: '',
     curve: [],
     has_checkpoint: true,
-    has_result: true
+    has_result: true,
+    has_prompts: true
   };
 }
 
 function push(runs: IRunSummary[], removed: string[] = []): IRunsMessage {
-  return { type: 'runs', runs, removed };
+  return { type: 'runs', runs, removed, fault: null };
 }
+
+const FAULT = { what: 'No permission.', where: '/runs', fix: 'chmod' };
 
 describe('a list of runs', () => {
   let kernel: FakeKernel;
@@ -162,15 +165,33 @@ describe('a list of runs', () => {
     expect(count('watch')).toBe(2);
   });
 
-  it('says why the runs folder cannot be read, and asks anew for the next list', async () => {
+  it('says why the runs folder cannot be read until it can be, and keeps its runs', async () => {
     await settle();
-    const error = { what: 'No permission.', where: '/runs', fix: 'chmod' };
-    const { id } = kernel.comm.request('watch');
-    kernel.comm.receive({ id, type: 'error', error });
+    kernel.comm.reply('watch', {});
+    kernel.comm.receive({ ...push([]), fault: FAULT });
+    expect(list.fault).toEqual(FAULT);
+    expect(list.isReady).toBe(false);
+    kernel.comm.receive(push([run('a', 1)]));
+    expect(list.fault).toBeNull();
+    expect(names()).toEqual(['a']);
+    let changes = 0;
+    list.changed.connect(() => changes++);
+    kernel.comm.receive({ ...push([]), fault: FAULT });
+    expect(list.fault).toEqual(FAULT);
+    expect(names()).toEqual(['a']);
+    kernel.comm.receive(push([]));
+    expect(list.fault).toBeNull();
+    expect(names()).toEqual(['a']);
+    expect(changes).toBe(2);
+  });
+
+  it('asks anew for the next list while the runs folder cannot be read', async () => {
     await settle();
-    expect(list.fault).toMatchObject(error);
+    kernel.comm.reply('watch', {});
+    kernel.comm.receive({ ...push([]), fault: FAULT });
     const second = client.watchRuns();
     await watch(run('a', 1));
+    expect(count('watch')).toBe(2);
     expect(second.fault).toBeNull();
     expect(names(second)).toEqual(['a']);
   });

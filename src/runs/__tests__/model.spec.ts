@@ -46,7 +46,8 @@ function summary(state: IRunSummary['state']): IRunSummary {
     note: '',
     curve: [],
     has_checkpoint: true,
-    has_result: true
+    has_result: true,
+    has_prompts: true
   };
 }
 
@@ -278,14 +279,14 @@ describe('RunModel', () => {
 
     it('knows of a worker that died without a word', () => {
       const runs = [summary('failed')];
-      kernel.comm.receive({ type: 'runs', runs, removed: [] });
+      kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
       expect(model.state).toBe('failed');
       push(event('state', { state: 'queued', detail: '' }));
       expect(model.state).toBe('queued');
     });
 
     it('knows that the run was deleted', () => {
-      kernel.comm.receive({ type: 'runs', runs: [], removed: [] });
+      kernel.comm.receive({ type: 'runs', runs: [], removed: [], fault: null });
       expect(model.fault).toMatchObject({
         what: 'The run a is no longer there.'
       });

@@ -6,7 +6,13 @@ import { Menu } from '@lumino/widgets';
 
 import type { IRunSummary } from '../../kernel/protocol';
 import { confirmDelete, confirmStop } from '../../runs/confirm';
-import { canBeTold, canGoOn, isOver, lineToGoOn } from '../../runs/wording';
+import {
+  canBeTold,
+  canGoOn,
+  canSample,
+  isOver,
+  lineToGoOn
+} from '../../runs/wording';
 import type { IKernelClient } from '../../tokens';
 import { askEdit } from './editing';
 import type { RunsModel } from './model';
@@ -113,9 +119,12 @@ export class RunActions {
     );
     add(
       'sample',
-      trans.__('Sample Now'),
+      () =>
+        this._run?.has_prompts
+          ? trans.__('Sample Now')
+          : trans.__('Sample Now (no prompts)'),
       ({ name }) => model.sample(name),
-      ({ state }) => canBeTold(state).sample
+      canSample
     );
     add(
       'continue',

@@ -2,7 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IRunSummary } from '../../kernel/protocol';
-import { canBeTold } from '../../runs/wording';
+import { canBeTold, canSample } from '../../runs/wording';
 import { CommandIDs } from '../../tokens';
 import type { Deeds, IDeed, RunCommandID } from '../deeds';
 import type { RunActions } from './actions';
@@ -78,9 +78,9 @@ export function runDeeds(
       isUnderWay
     ),
     [CommandIDs.sampleRun]: deed(
-      ({ state }) => canBeTold(state).sample,
+      canSample,
       ({ name }) => model.sample(name),
-      isUnderWay
+      trans.__('No run under way has prompts.')
     )
   };
 }

@@ -1,14 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { Changing } from '../../changing';
-import { KernelRequestError } from '../../kernel/error';
 import type {
   IFault,
   IRunCommand,
   IRunEdit,
   IRunSummary
 } from '../../kernel/protocol';
-import { hasPrompts } from '../../runs/samples';
 import type { RunState } from '../../runs/wording';
 import { Wording } from '../../runs/wording';
 import type { IKernelClient, IRunList } from '../../tokens';
@@ -59,7 +57,7 @@ export class RunsModel extends Changing {
 
   /** Whether the runs are as they are now, and are kept so. */
   get isUpToDate(): boolean {
-    return this._list?.isReady ?? false;
+    return (this._list?.isReady && !this._list.fault) ?? false;
   }
 
   /** Newest first. */
@@ -226,20 +224,9 @@ export class RunsModel extends Changing {
     return this._try(client => client.request('control', { run, command }));
   }
 
-  /** Let a run answer its prompts, if it has any: a worker without prompts would stay silent. */
+  /** Let a run answer its prompts. */
   async sample(run: string): Promise<void> {
-    const done = await this._try(async client => {
-      const { config } = await client.request('view', { run });
-      if (!hasPrompts(config)) {
-        throw new KernelRequestError({
-          what: this._trans.__('The run %1 has no prompts to answer.', run),
-          where: 'samples.prompts',
-          fix: this._trans.__('Ask it in the Playground.')
-        });
-      }
-      await client.request('control', { run, command: 'sample' });
-    });
-    if (done) {
+    if (await this.control(run, 'sample')) {
       this._tell(
         this._trans.__('%1 answers its prompts; open it to see them.', run)
       );

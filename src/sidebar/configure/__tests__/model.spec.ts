@@ -549,7 +549,7 @@ describe('ConfigureModel', () => {
   it('gives a cell whose name a run has the next free one before it runs', async () => {
     await show();
     choose(1);
-    const runs = { type: 'runs', removed: [], runs: [SUMMARY] };
+    const runs = { type: 'runs', removed: [], runs: [SUMMARY], fault: null };
     expect(model.launch.nextName).toBeNull();
     comm().receive(runs);
     expect(model.launch.nextName).toBe('run2');

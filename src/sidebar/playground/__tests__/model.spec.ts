@@ -109,7 +109,7 @@ describe('PlaygroundModel', () => {
       run('saved', 'failed', true),
       run('next', 'queued', false)
     ];
-    kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
     await settle();
     expect(model.choices.map(({ name }) => name).sort()).toEqual(
       ['smollm2-135m', 'captain', 'live', 'saved'].sort()

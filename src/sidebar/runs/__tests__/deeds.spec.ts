@@ -39,7 +39,8 @@ function run(
     note: '',
     curve: [],
     has_checkpoint: true,
-    has_result: true
+    has_result: true,
+    has_prompts: true
   };
 }
 
@@ -138,7 +139,7 @@ describe('Commands for runs', () => {
   async function tell(...runs: IRunSummary[]): Promise<void> {
     await settle();
     kernel.comm.reply('watch', {});
-    kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
     await settle();
   }
 
@@ -191,6 +192,23 @@ describe('Commands for runs', () => {
     void commands.execute(CommandIDs.pauseRun);
     await settle();
     expect(paused()).toBe('lively');
+  });
+
+  it('let only a run answer its prompts that has some', async () => {
+    const silent = { ...run('silent', 2, 'training'), has_prompts: false };
+    await show(silent);
+    expect(commands.isEnabled(CommandIDs.sampleRun)).toBe(false);
+    expect(commands.caption(CommandIDs.sampleRun)).toMatch(/prompts/);
+    kernel.comm.receive({
+      type: 'runs',
+      runs: [run('asked', 1, 'training')],
+      removed: [],
+      fault: null
+    });
+    expect(commands.isEnabled(CommandIDs.sampleRun)).toBe(true);
+    void commands.execute(CommandIDs.sampleRun);
+    await settle();
+    expect(kernel.comm.request('control').payload.run).toBe('asked');
   });
 
   it('compare what is selected', async () => {

@@ -34,6 +34,7 @@ function run(
     curve: [],
     has_checkpoint: true,
     has_result: true,
+    has_prompts: true,
     ...more
   };
 }
@@ -68,7 +69,7 @@ describe('RunsModel', () => {
   async function show(runs: IRunSummary[]): Promise<void> {
     await settle();
     kernel.comm.reply('watch', {});
-    kernel.comm.receive({ type: 'runs', runs, removed: [] });
+    kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
     await settle();
   }
 
@@ -168,17 +169,27 @@ describe('RunsModel', () => {
     await connect();
     model.show(client, new Choice());
     await settle();
-    const error = { what: 'No permission.', where: '/runs', fix: '' };
-    const { id } = kernel.comm.request('watch');
-    kernel.comm.receive({ id, type: 'error', error });
+    const fault = { what: 'No permission.', where: '/runs', fix: '' };
+    const gone = { type: 'runs', runs: [], removed: [], fault };
+    kernel.comm.reply('watch', {});
+    kernel.comm.receive(gone);
     await settle();
     expect(model.isUnread).toBe(true);
-    expect(model.fault).toMatchObject(error);
+    expect(model.fault).toMatchObject(fault);
     model.retry();
     await settle();
+    kernel.comm.reply('unwatch', {});
     await show(RUNS);
     expect(model.fault).toBeNull();
     expect(shown()).toHaveLength(4);
+    // Later, too, and what is known stays.
+    kernel.comm.receive(gone);
+    expect(model.isUnread).toBe(true);
+    expect(model.isUpToDate).toBe(false);
+    expect(shown()).toHaveLength(4);
+    kernel.comm.receive({ ...gone, fault: null });
+    expect(model.fault).toBeNull();
+    expect(model.isUpToDate).toBe(true);
   });
 
   it('says what is missing where the kernel half is not loaded', async () => {
@@ -194,19 +205,9 @@ describe('RunsModel', () => {
     expect(model.notice).toBe('Open a notebook with a Python kernel.');
   });
 
-  it('tells a run to answer its prompts only where it has some', async () => {
-    const view = async (prompts: string[]) => {
-      await settle();
-      kernel.comm.reply('view', { config: { samples: { prompts } } });
-      await settle();
-    };
-    const vain = model.sample('poems');
-    await view([]);
-    await vain;
-    expect(kernel.comm.request('control')).toBeUndefined();
-    expect(model.fault).toMatchObject({ where: 'samples.prompts' });
+  it('says where to see what a run answers to its prompts', async () => {
     const asked = model.sample('poems');
-    await view(['Hello?']);
+    await settle();
     kernel.comm.reply('control', {});
     await asked;
     expect(model.fault).toBeNull();
