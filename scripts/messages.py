@@ -2,7 +2,7 @@
 
 python scripts/messages.py        prints, for each language, what is missing, stale or wrong
 
-The texts are those of `_()`, `_n()` and `N_()` in llmtune_kernel.
+The texts are those of `_()`, `_n()` and `N_()` in llmtune_kernel, and what its catalogue says of data sets.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "llmtune_kernel"
+_CATALOGUE = PACKAGE / "data" / "known.json"
 LANGUAGES = ("ja_JP", "ko_KR", "ru_RU", "zh_CN")
 
 # What a user reads of a call: arguments by their place, and by their name.
@@ -114,6 +115,8 @@ def messages(found: Sources | None = None) -> dict[str, str | None]:
                 raise ValueError(f"{path}:{node.lineno}: the text is not a literal")
             one, *many = [text.value for text in wanted if isinstance(text, ast.Constant)]
             texts[one] = many[0] if many else texts.get(one)
+    if found is None:
+        texts |= dict.fromkeys(dataset["good_for"] for dataset in json.loads(_CATALOGUE.read_text("utf-8")))
     return texts
 
 

@@ -133,7 +133,19 @@ def _add_looking(commands: _Commands) -> None:
     parser = _add(
         commands, "inspect", inspect, _("format, sizes and first rows of data, as the trainer sees them")
     )
-    parser.add_argument("source", metavar="FILE.yaml|DATA", help=_("a configuration, or a file of rows"))
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "source",
+        nargs="?",
+        metavar="FILE.yaml|DATA",
+        help=_("a configuration, a file of rows, or a name of the catalogue"),
+    )
+    source.add_argument(
+        "--catalog",
+        nargs="*",
+        metavar="WORD",
+        help=_("list well-known public data sets by task, or those that fit all words"),
+    )
     parser.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
     parser.add_argument(
         "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llmtune_kernel.cli.listing import catalogue
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
@@ -22,11 +23,13 @@ Summary = dict[str, Any]
 
 
 def inspect(options: argparse.Namespace) -> int:
-    """Print format, sizes and first rows of a data set, or of the data of a configuration.
+    """Print format, sizes and first rows of a data set, or of the data of a configuration; or the catalogue.
 
     Raises:
         UserError: any mistake in the configuration, the data or the model's name.
     """
+    if options.catalog is not None:
+        return catalogue(options)
     config = _configuration(options)
     summary = _inspect(config)
     if options.json:

@@ -1,13 +1,17 @@
-"""`llmtune runs`."""
+"""`llmtune runs` and `llmtune inspect --catalog`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 
 from rich.table import Table
+from rich.text import Text
 
 from llmtune_kernel.cli.terminal import console, one_line
+from llmtune_kernel.data.catalogue import catalogue_tables, find_datasets
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.listing import summaries, table
 
@@ -25,4 +29,26 @@ def runs(options: argparse.Namespace) -> int:
     for summary, row in zip(found, rows, strict=True):
         shown.add_row(*map(one_line, row), style=_STYLES.get(summary.state, "cyan"))
     console().print(shown if found else _("No runs yet."))
+    return 0
+
+
+def catalogue(options: argparse.Namespace) -> int:
+    """List the data sets of the catalogue that fit the words of `--catalog`, by task.
+
+    Raises:
+        UserError: there are none.
+    """
+    if options.json:
+        found = find_datasets(options.catalog)
+        text = json.dumps([dataclasses.asdict(one) for one in found], ensure_ascii=False)
+        sys.stdout.write(f"{text}\n")
+        return 0
+    header, tables = catalogue_tables(options.catalog)
+    shown = Table(*header, box=None, pad_edge=False)
+    for title, rows in tables:
+        shown.add_row(Text(title, style="bold"))
+        for row in rows:
+            shown.add_row(*row)
+        shown.add_row()
+    console().print(shown)
     return 0

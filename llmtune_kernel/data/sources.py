@@ -1,4 +1,4 @@
-"""Where the rows of a source are: a variable, files, a name of dataset_info.json, or a data set on a hub.
+"""Where the rows of a source are: a variable, files, a name of dataset_info.json or the catalogue, or a hub.
 
 The kernel imports this file to check sources before a run: pyarrow and datasets are imported where rows are read.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import Row, find_files, fingerprint_file, read_rows
 from llmtune_kernel.data.registered import registered, registered_names
 from llmtune_kernel.locale import _, either
@@ -114,9 +115,11 @@ def find_source(
         meant = registered(name, folder)
         own = source.model_dump(exclude_unset=True, exclude={"source", "format", "columns", "tags"})
         return find_source(meant.model_copy(update=own), dataset_dir)
+    if name in known_datasets():
+        return Place(known_datasets()[name].source(source))
     if _HUB_NAME.fullmatch(name) and not Path(name).parent.exists():
         return Place(source.model_copy(update={"source": f"hf:{name}"}))
-    close = difflib.get_close_matches(name, [*names, *known], n=3)
+    close = difflib.get_close_matches(name, [*names, *known, *known_datasets()], n=3)
     if close:
         raise UserError(
             _("There is no file and no data set {name!r}.", name=name),

@@ -14,6 +14,8 @@ _MISTAKES = (
     N_("argument {name}: {mistake}"),
     N_("the following arguments are required: {names}"),
     N_("unrecognized arguments: {words}"),
+    N_("one of the arguments {names} is required"),
+    N_("not allowed with argument {name}"),
     N_("expected one argument"),
     N_("expected at least one argument"),
     N_("invalid {type} value: {value}"),

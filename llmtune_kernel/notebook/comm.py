@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from llmtune_kernel import __version__
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
 from llmtune_kernel.config.presets import PRESETS
+from llmtune_kernel.data.catalogue import find_datasets, licence, task_title
 from llmtune_kernel.data.registered import registered_names
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.catalogue import model_choices
@@ -173,6 +174,7 @@ class Link:
         | protocol.ValidateRequest
         | protocol.VariablesRequest
         | protocol.RegisteredRequest
+        | protocol.CatalogueRequest
         | protocol.RunsRequest
         | protocol.ModelsRequest
         | protocol.PresetsRequest
@@ -190,6 +192,8 @@ class Link:
                 return protocol.VariablesReply(id=id, payload=list_variables(self._namespace()))
             case protocol.RegisteredRequest(id=id, payload=registry):
                 return protocol.RegisteredReply(id=id, payload=registered_names(Path(registry.dataset_dir)))
+            case protocol.CatalogueRequest(id=id):
+                return protocol.CatalogueReply(id=id, payload=_catalogue())
             case protocol.RunsRequest(id=id):
                 return protocol.RunsReply(id=id, payload=summaries())
             case protocol.ModelsRequest(id=id):
@@ -287,6 +291,20 @@ def _start(target: Callable[..., None], name: str, *arguments: Any) -> threading
     thread = threading.Thread(target=context.run, args=(target, *arguments), name=name, daemon=True)
     thread.start()
     return thread
+
+
+def _catalogue() -> list[protocol.DatasetChoice]:
+    return [
+        protocol.DatasetChoice(
+            name=one.name,
+            hub=one.hub,
+            task=task_title(one),
+            rows=one.rows,
+            licence=licence(one),
+            description=one.good_for,
+        )
+        for one in find_datasets([])
+    ]
 
 
 def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:

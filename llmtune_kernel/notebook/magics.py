@@ -13,7 +13,7 @@ from llmtune_kernel.config import UserError, config_from_dict, read_config
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
-from llmtune_kernel.notebook.listing import runs_bundle
+from llmtune_kernel.notebook.listing import catalogue_bundle, runs_bundle
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_run, read_prompts
 from llmtune_kernel.notebook.starting import show_run, start, wait_for
@@ -90,7 +90,18 @@ def _dataset_options() -> Options:
         "%dataset",
         _("What the trainer sees in a variable or a file: format, token lengths, first rows."),
     )
-    options.add_argument("source", help=_("$variable, or the path of a json, jsonl, csv or parquet file"))
+    source = options.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "source",
+        nargs="?",
+        help=_("$variable, the path of a json, jsonl, csv or parquet file, or a name of the catalogue"),
+    )
+    source.add_argument(
+        "--catalog",
+        nargs="*",
+        metavar="WORD",
+        help=_("list well-known public data sets by task, or those that fit all words"),
+    )
     options.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
     options.add_argument(
         "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
@@ -208,8 +219,11 @@ class FinetuneMagics(Magics):
     @line_magic
     @_polite
     def dataset(self, line: str) -> None:
-        """Look at data: `%dataset SOURCE [--model M] [--template T] [--format F] [--max-length N]`."""
+        """Look at data: `%dataset SOURCE [--model M] …`, or for data: `%dataset --catalog [WORD …]`."""
         options = _dataset_options().read(line)
+        if options.catalog is not None:
+            publish(catalogue_bundle(options.catalog))
+            return
         data = {
             "train": options.source,
             "format": options.format,

@@ -15,6 +15,8 @@ export interface IRequests {
   variables: { payload: INothing; reply: IVariable[] };
   /** The names that dataset_info.json in a folder gives to data sets. */
   registered: { payload: { dataset_dir: string }; reply: string[] };
+  /** The well-known public data sets, those of a task together. */
+  catalogue: { payload: INothing; reply: IDatasetChoice[] };
   runs: { payload: INothing; reply: IRunSummary[] };
   control: { payload: IRunCommand; reply: INothing };
   subscribe: { payload: { run: string; offset: number }; reply: INothing };
@@ -164,6 +166,17 @@ export interface IModelChoice {
   title: string;
   /** In billions. */
   parameters: number | null;
+  licence: string;
+  description: string;
+}
+
+/** A data set of the catalogue; what is for people is in their language. */
+export interface IDatasetChoice {
+  name: string;
+  /** Its id on the Hugging Face Hub. */
+  hub: string;
+  task: string;
+  rows: number | null;
   licence: string;
   description: string;
 }

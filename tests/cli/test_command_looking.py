@@ -55,6 +55,26 @@ def test_sample_answers_each_prompt_with_base_and_run(
     assert [head for head in heads if head in wanted] == wanted
 
 
+def test_inspect_lists_the_catalogue_by_task_and_as_json(tmp_path: Path) -> None:
+    workplace = Workplace(tmp_path)
+    lines = workplace.llmtune("inspect", "--catalog", "maths", "mit").stdout.splitlines()
+    assert lines[0].split()[:3] == ["name", "rows", "licence"]
+    assert [line.split()[0] for line in lines if line.startswith(("gsm8k", "metamath-qa"))] == [
+        "gsm8k",
+        "metamath-qa",
+    ]
+    assert "Reasoning and maths" in {line.strip() for line in lines}
+    (found,) = json.loads(workplace.llmtune("inspect", "--catalog", "gsm8k", "--json").stdout)
+    assert (found["hub"], found["columns"]) == (
+        "openai/gsm8k",
+        {"instruction": "question", "output": "answer"},
+    )
+    none = workplace.llmtune("inspect", "--catalog", "pirates")
+    assert none.returncode == 2
+    assert "No data set of the catalogue fits pirates." in none.stderr
+    assert "one of the arguments FILE.yaml|DATA --catalog is required" in workplace.llmtune("inspect").stderr
+
+
 def test_inspect_marks_trained_tokens_and_keeps_control_characters_from_the_terminal(
     workplace: Workplace,
 ) -> None:

@@ -74,6 +74,23 @@ def test_registered_names_are_those_of_dataset_info(kernel: Kernel, page: str, t
     assert "not valid JSON" in check(kernel.ask(page, "registered", asked), "ErrorReply")["what"]
 
 
+def test_the_catalogue_is_told_by_task_in_the_language_of_the_page(kernel: Kernel, page: str) -> None:
+    found = check(kernel.ask(page, "catalogue", {}), "CatalogueReply")
+    assert len(found) >= 50
+    tasks = [dataset["task"] for dataset in found]
+    assert [task for task, before in zip(tasks, [None, *tasks], strict=False) if task != before] == list(
+        dict.fromkeys(tasks)
+    )
+    assert next(dataset for dataset in found if dataset["name"] == "gsm8k") == {
+        "name": "gsm8k",
+        "hub": "openai/gsm8k",
+        "task": "Reasoning and maths",
+        "rows": 7473,
+        "licence": "mit",
+        "description": "School maths in words with worked answers, quick to train and to check.",
+    }
+
+
 def test_runs_says_where_each_run_stands(kernel: Kernel, page: str, write_run: WriteRun) -> None:
     live, dead = write_run(), write_run()
     live.write(state("training"), metrics(3, loss=1.5))

@@ -37,6 +37,22 @@ def test_a_cell_starts_a_run_and_binds_it(shell: InteractiveShell, tiny_model: s
     assert kept == cell, "the configuration stays as it was written"
 
 
+def test_the_catalogue_is_listed_by_task_and_narrowed_by_words(shell: InteractiveShell) -> None:
+    with capture_output() as captured:
+        shell.run_line_magic("dataset", "--catalog")
+        shell.run_line_magic("dataset", "--catalog tools gated")
+        shell.run_line_magic("dataset", "--catalog tools hermes")
+    whole, gated, narrow = captured.outputs
+    lines = whole.data["text/plain"].splitlines()
+    assert lines[0].split("  ")[0] == "name"
+    assert lines.index("Instructions") < lines.index("Preferences") < lines.index("Plain text")
+    assert "<h4>Preferences</h4><table" in whole.data["text/html"]
+    assert "&lt;tool_call&gt;" in whole.data["text/html"]
+    assert gated.data["text/plain"].splitlines()[-1].startswith("xlam-function-calling-60k")
+    assert narrow.data["text/plain"].splitlines()[2] == "Tool calls"
+    assert len(narrow.data["text/plain"].splitlines()) == 4
+
+
 def test_runs_is_empty_at_first(shell: InteractiveShell) -> None:
     with capture_output() as captured:
         shell.run_line_magic("runs", "")

@@ -124,6 +124,29 @@ test.describe('The form and the cell', () => {
     await expect(form.getByText(/is not valid JSON/)).toBeVisible();
   });
 
+  test('offer public data sets by task, found by what they are for', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await field('Training data').click();
+    const maths = form.getByRole('group', {
+      name: 'On the Hub: Reasoning and maths'
+    });
+    await expect(maths.getByRole('option').first()).toBeVisible();
+    await page.screenshot({ path: 'artefacts/sidebar-catalogue.png' });
+    await field('Training data').fill('maths');
+    await expect(
+      form.getByRole('group', { name: /^On the Hub: / })
+    ).toHaveCount(1);
+    const gsm8k = maths.getByRole('option', { name: /^gsm8k/ });
+    await expect(gsm8k).toHaveText(/7,473 rows, mit$/);
+    await expect(gsm8k).toHaveAttribute('title', /School maths.*\nopenai/);
+    await page.screenshot({ path: 'artefacts/sidebar-catalogue-found.png' });
+    await gsm8k.click();
+    const named = RUN.replace('data: $rows', 'data: gsm8k');
+    await expect.poll(() => source(page, 1)).toBe(named);
+  });
+
   test('part when another cell is chosen: the form then is a draft of its own', async ({
     page
   }) => {

@@ -62,6 +62,17 @@ class ModelChoice(Message):
     description: str
 
 
+class DatasetChoice(Message):
+    """A data set of the catalogue; what is for people is in their language."""
+
+    name: str
+    hub: str = Field(description="Its id on the Hugging Face Hub.")
+    task: str
+    rows: int | None
+    licence: str
+    description: str
+
+
 class Preset(Message):
     """Settings for a purpose; `values` are a part of a configuration."""
 
@@ -206,6 +217,10 @@ class VariablesReply(_Reply):
 
 class RegisteredReply(_Reply):
     payload: list[str]
+
+
+class CatalogueReply(_Reply):
+    payload: list[DatasetChoice]
 
 
 class RunsReply(_Reply):

@@ -145,6 +145,13 @@ class RegisteredRequest(_Request):
     payload: Registry
 
 
+class CatalogueRequest(_Request):
+    """The well-known public data sets, those of a task together."""
+
+    type: Literal["catalogue"]
+    payload: Nothing = Nothing()
+
+
 class RunsRequest(_Request):
     type: Literal["runs"]
     payload: Nothing = Nothing()
@@ -248,6 +255,7 @@ Request = Annotated[
     | ValidateRequest
     | VariablesRequest
     | RegisteredRequest
+    | CatalogueRequest
     | RunsRequest
     | ControlRequest
     | SubscribeRequest

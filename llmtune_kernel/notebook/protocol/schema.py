@@ -21,6 +21,7 @@ from llmtune_kernel.notebook.protocol.pushes import (
 )
 from llmtune_kernel.notebook.protocol.replies import (
     AskReply,
+    CatalogueReply,
     DoneReply,
     EditReply,
     ErrorReply,
@@ -52,6 +53,7 @@ _DEFINITIONS: dict[str, Any] = {
             ValidateReply,
             VariablesReply,
             RegisteredReply,
+            CatalogueReply,
             RunsReply,
             ModelsReply,
             PresetsReply,

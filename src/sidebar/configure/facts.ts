@@ -4,6 +4,7 @@ import type { JSONObject } from '@lumino/coreutils';
 
 import { Changing } from '../../changing';
 import type {
+  IDatasetChoice,
   IFault,
   IModelChoice,
   IPreset,
@@ -127,6 +128,16 @@ export class KernelFacts extends Changing {
     const client = this._client;
     return client?.status.kind === 'ready'
       ? client.request('registered', { dataset_dir: folder })
+      : [];
+  }
+
+  /**
+   * The well-known public data sets, those of a task together.
+   */
+  async knownDatasets(): Promise<readonly IDatasetChoice[]> {
+    const client = this._client;
+    return client?.status.kind === 'ready'
+      ? client.request('catalogue', {})
       : [];
   }
 

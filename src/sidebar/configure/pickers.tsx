@@ -8,7 +8,11 @@ import type { MimeData } from '@lumino/coreutils';
 import React, { useEffect, useRef, useState } from 'react';
 
 import { isObject } from '../../cell/shortForms';
-import type { IModelChoice, IVariable } from '../../kernel/protocol';
+import type {
+  IDatasetChoice,
+  IModelChoice,
+  IVariable
+} from '../../kernel/protocol';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
 import type { IControl, Value } from './typed';
@@ -57,10 +61,14 @@ export function DataPicker(props: IControl): JSX.Element {
   const { trans } = context;
   const [files, setFiles] = useState<readonly string[]>([]);
   const [names, setNames] = useState<readonly string[]>([]);
+  const [datasets, setDatasets] = useState<readonly IDatasetChoice[]>([]);
   const [fault, setFault] = useState('');
   const open = () => {
     void model.facts.loadVariables();
     void dataFiles(props).then(setFiles);
+    model.facts.knownDatasets().then(setDatasets, () => {
+      // The header of the sidebar says how the kernel stands.
+    });
     model.facts.registeredNames(registryOf(props)).then(
       found => {
         setNames(found);
@@ -84,7 +92,8 @@ export function DataPicker(props: IControl): JSX.Element {
       options={[
         ...variableOptions(model.facts.variables ?? [], trans),
         ...fileOptions(files, trans),
-        ...nameOptions(names, trans)
+        ...nameOptions(names, trans),
+        ...datasetOptions(datasets, trans)
       ]}
       read={readSources}
       write={writeSources}
@@ -325,6 +334,27 @@ function nameOptions(
     label: name,
     detail: '',
     group: trans.__('Names of dataset_info.json')
+  }));
+}
+
+/** Public data sets, a group a task. */
+function datasetOptions(
+  datasets: readonly IDatasetChoice[],
+  trans: TranslationBundle
+): IOption[] {
+  return datasets.map(({ name, hub, task, rows, licence, description }) => ({
+    value: name,
+    label: name,
+    detail: [
+      rows === null
+        ? ''
+        : trans._n('%2 row', '%2 rows', rows, rows.toLocaleString()),
+      licence
+    ]
+      .filter(Boolean)
+      .join(', '),
+    group: trans.__('On the Hub: %1', task),
+    description: `${description}\n${hub}`
   }));
 }
 
