@@ -46,9 +46,10 @@ def catalogue(options: argparse.Namespace) -> int:
     header, tables = catalogue_tables(options.catalog)
     shown = Table(*header, box=None, pad_edge=False)
     for title, rows in tables:
+        if shown.row_count:
+            shown.add_row()
         shown.add_row(Text(title, style="bold"))
         for row in rows:
             shown.add_row(*row)
-        shown.add_row()
     console().print(shown)
     return 0

@@ -94,7 +94,8 @@ class DataConfig(Section):
     train: Sources = setting(
         ...,
         "Training data",
-        "A notebook variable as $name, the path of a file, folder or glob, a name of dataset_dir, or a list of these.",
+        "A notebook variable as $name, the path of a file, folder or glob, "
+        "a name of dataset_dir or the catalogue, or a list of these.",
         words=SOURCES,
     )
     eval: Sources | None = setting(

@@ -85,7 +85,9 @@ class SourceConfig(Section):
     """One source of rows."""
 
     source: Source = setting(
-        ..., "Source", "A notebook variable as $name, a file, folder or glob, or a name of dataset_dir."
+        ...,
+        "Source",
+        "A notebook variable as $name, a file, folder or glob, or a name of dataset_dir or the catalogue.",
     )
     subset: str | None = setting(None, "Subset", "Configuration of a data set on a hub.", min_length=1)
     split: str | None = setting(

@@ -1,4 +1,4 @@
-"""Well-known public data sets to choose from: facts of 2026 as their cards gave them; nothing is fetched."""
+"""Well-known public data sets to choose from: facts written down in 2026; nothing is fetched."""
 
 from __future__ import annotations
 
