@@ -6,7 +6,7 @@ import { openNotebook } from './notebooks';
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)]`;
 
-const RUN = `%%finetune long
+const RUN = `%%finetune steered
 data: $rows
 training: {max_steps: 4000}`;
 
