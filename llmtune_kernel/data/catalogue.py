@@ -52,19 +52,16 @@ class KnownDataset:
     columns: dict[RowField, str | None] = field(default_factory=dict)
     gated: bool = False
 
-    def source(self, asked: SourceConfig) -> SourceConfig:
-        """The source that is meant by `asked`, which names it; what `asked` says itself wins."""
-        read = asked.format in (None, "auto", self.format)
-        known = SourceConfig(
-            source=f"hf:{self.hub}", subset=self.subset, split=self.split, format=self.format, tags={}
-        )
-        own = asked.model_dump(exclude_unset=True, exclude_none=True, exclude={"source", "format", "columns"})
-        return known.model_copy(
-            update={
-                **own,
-                "format": self.format if read else asked.format,
-                "columns": {**(self.columns if read else {}), **(asked.columns or {})},
-            }
+    @property
+    def source(self) -> SourceConfig:
+        """Where it is, and how it is read."""
+        return SourceConfig(
+            source=f"hf:{self.hub}",
+            subset=self.subset,
+            split=self.split,
+            format=self.format,
+            columns=self.columns,
+            tags={},
         )
 
 

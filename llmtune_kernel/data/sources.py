@@ -112,11 +112,9 @@ def find_source(
     folder = Path(dataset_dir)
     names = registered_names(folder)
     if name in names:
-        meant = registered(name, folder)
-        own = source.model_dump(exclude_unset=True, exclude={"source", "format", "columns", "tags"})
-        return find_source(meant.model_copy(update=own), dataset_dir)
+        return find_source(_meant(registered(name, folder), source), dataset_dir)
     if name in known_datasets():
-        return Place(known_datasets()[name].source(source))
+        return Place(_meant(known_datasets()[name].source, source))
     if _HUB_NAME.fullmatch(name) and not Path(name).parent.exists():
         return Place(source.model_copy(update={"source": f"hf:{name}"}))
     close = difflib.get_close_matches(name, [*names, *known, *known_datasets()], n=3)
@@ -146,6 +144,18 @@ def fingerprint_files(files: Iterable[Path]) -> str:
     """Hash the content of files; of one file it is that of `fingerprint_file`."""
     hashes = [fingerprint_file(file) for file in files]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _meant(known: SourceConfig, asked: SourceConfig) -> SourceConfig:
+    """The source that `asked` names; what it says itself wins, and columns of another format than asked for go."""
+    own = asked.model_dump(
+        exclude_unset=True, exclude_none=True, exclude={"source", "format", "columns", "tags"}
+    )
+    as_known = asked.format in (None, "auto", known.format) or known.format == "auto"
+    format = known.format if asked.format in (None, "auto") else asked.format
+    columns = {**((known.columns or {}) if as_known else {}), **(asked.columns or {})}
+    update = {**own, "format": format, "columns": columns, "tags": asked.tags or known.tags}
+    return known.model_copy(update=update)
 
 
 def _read_files(files: tuple[Path, ...], limit: int | None) -> list[Row]:

@@ -43,7 +43,7 @@ export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
   const name = () => {
     const { runs } = content.args;
     tab.title.label =
-      runs.length === 1 ? runs[0] : trans.__('Compare %1 runs', runs.length);
+      runs.length === 1 ? runs[0] : trans.__('Compare %1', runs.join(', '));
     tab.title.caption = runs.join(', ');
   };
   name();

@@ -1,5 +1,6 @@
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Contents } from '@jupyterlab/services';
 
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
@@ -61,7 +62,7 @@ export class PerNotebook<T extends IKept> implements IDisposable {
 export namespace PerNotebook {
   export interface IOptions<T> {
     /** Of the kind, as a part of ids. */
-    name: string;
+    name: Kind;
     /** Keeps states when the page is reloaded. */
     store: IStateStore | null;
     create: (panel: NotebookPanel | null) => T;
@@ -72,7 +73,7 @@ export namespace PerNotebook {
 async function keep(
   one: IKept,
   { path, pathChanged }: DocumentRegistry.Context,
-  name: string,
+  name: Kind,
   store: IStateStore
 ): Promise<void> {
   let id = idOf(name, path);
@@ -104,6 +105,28 @@ async function keep(
   save();
 }
 
-function idOf(name: string, path: string): string {
+/**
+ * Forget what was kept of notebooks that are deleted, or of which a new one takes the name.
+ */
+export function forgetDeleted(
+  contents: Pick<Contents.IManager, 'fileChanged'>,
+  store: IStateStore
+): void {
+  contents.fileChanged.connect((_, { type, oldValue, newValue }) => {
+    const gone =
+      type === 'delete' ? oldValue : type === 'new' ? newValue : null;
+    const path = gone?.path;
+    if (path) {
+      KINDS.forEach(kind => void store.remove(idOf(kind, path)));
+    }
+  });
+}
+
+/** What is kept of a notebook. */
+type Kind = (typeof KINDS)[number];
+
+const KINDS = ['draft', 'playground', 'runs'] as const;
+
+export function idOf(name: Kind, path: string): string {
   return `jupyterlab-llmtune:${name}:${path}`;
 }

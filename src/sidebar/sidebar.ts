@@ -17,6 +17,7 @@ import { Widget } from '@lumino/widgets';
 import type { IKernelClients } from '../tokens';
 import type { ISidebarContext } from './context';
 import type { IStateStore } from './store';
+import { forgetDeleted } from './kept';
 import { PageStore } from './store';
 import type { Deeds } from './deeds';
 
@@ -37,6 +38,9 @@ export class Sidebar extends SidePanel implements ISidebarContext {
         window.sessionStorage,
         options.app.serviceManager.serverSettings.baseUrl
       );
+    if (this.state) {
+      forgetDeleted(options.app.serviceManager.contents, this.state);
+    }
     this.translator = options.translator;
     this.trans = options.trans;
     this._loadSettings = options.loadSettings;

@@ -185,6 +185,13 @@ def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
     assert registered("mind", registry).source == "openmind:o/m"
     assert registered("cloud", registry).source == "s3://bucket/rows.jsonl"
     assert registered("asked", registry).num_samples == 1
+    own = SourceConfig(source="mapped", columns={"input": "s", "system": None}, tags={"role": "who"})
+    meant = find_source(own, "data").source
+    assert meant.columns is not None
+    assert [meant.columns[field] for field in ("instruction", "input", "system")] == ["q", "s", None]
+    assert (meant.format, meant.tags) == ("alpaca", {"role": "who"})
+    other = find_source(SourceConfig(source="mapped", format="text", columns={"text": "q"}), "data").source
+    assert (other.format, other.columns) == ("text", {"text": "q"})
     ours = find_source(SourceConfig(source="hub", split="test", num_samples=3), "data").source
     assert (ours.subset, ours.split, ours.num_samples) == ("en", "test", 3)
 

@@ -133,15 +133,28 @@ test('A model is tuned and asked by keyboard alone', async ({
     timeout: 3 * MINUTE
   });
 
+  // From inside the tab of the run.
   await page.keyboard.press('Control+Shift+Y');
+  await expect(page.locator('#jp-llmtune-sidebar')).toBeFocused();
   await tabTo(page, 'Playground Section');
   await page.keyboard.press('Enter');
+  await tabTo(page, 'Add a model');
+  const picked = focused.locator('option:checked');
+  for (let count = 0; count < 100; count++) {
+    await page.keyboard.press('ArrowDown');
+    if (/^run\d*$/.test((await picked.textContent()) ?? '')) {
+      break;
+    }
+  }
+  await page.keyboard.press('Enter');
+  const answers = page.getByRole('region', { name: /^run\d*$/ });
+  await expect(answers).toBeVisible();
   await tabTo(page, 'Message');
   await page.keyboard.type('What is the capital of Spain?');
   await page.keyboard.press('Enter');
-  await expect(page.locator('.jp-llmtune-turn.jp-mod-assistant')).not.toBeEmpty(
-    { timeout: MINUTE }
-  );
+  await expect(
+    answers.locator('.jp-llmtune-turn.jp-mod-assistant')
+  ).not.toBeEmpty({ timeout: MINUTE });
 });
 
 /** How many points the chart in a part of the page has. */

@@ -1,8 +1,10 @@
 import { StateDB } from '@jupyterlab/statedb';
 import { nullTranslator } from '@jupyterlab/translation';
 
+import { Signal } from '@lumino/signaling';
+
 import { openNotebook } from '../../cell/__tests__/notebooks';
-import { PerNotebook } from '../kept';
+import { forgetDeleted, PerNotebook } from '../kept';
 import { PlaygroundModel } from '../playground/model';
 
 const trans = nullTranslator.load('');
@@ -56,6 +58,30 @@ describe('What is kept of each notebook', () => {
     await settle();
     expect(reloaded.of(panel).text).toBe('new');
     panel.dispose();
+  });
+
+  it('is gone with a deleted notebook, and not for a new one of the name', async () => {
+    const contents = { fileChanged: new Signal<any, any>({}) };
+    forgetDeleted(contents, store);
+    for (const type of ['delete', 'new']) {
+      const panel = await openNotebook([]);
+      const { path } = panel.context;
+      const page = load();
+      page.of(panel);
+      await settle();
+      page.of(panel).text = 'Who are';
+      await settle();
+      page.dispose();
+      const change = type === 'new' ? 'newValue' : 'oldValue';
+      contents.fileChanged.emit({ type, [change]: { path } });
+      await settle();
+      const reloaded = load();
+      reloaded.of(panel);
+      await settle();
+      expect(reloaded.of(panel).text).toBe('');
+      reloaded.dispose();
+      panel.dispose();
+    }
   });
 
   it('ends with its notebook', async () => {

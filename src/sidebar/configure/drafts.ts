@@ -2,6 +2,7 @@ import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { Draft } from './draft';
+import { idOf } from '../kept';
 import type { IStateStore } from '../store';
 
 /**
@@ -34,7 +35,7 @@ async function keep(
   context: DocumentRegistry.Context,
   store: IStateStore
 ): Promise<void> {
-  let key = storeKey(context.path);
+  let key = idOf('draft', context.path);
   const text = await store.fetch(key);
   let isKept = typeof text === 'string';
   const save = () => {
@@ -51,7 +52,7 @@ async function keep(
     if (isKept) {
       void store.remove(key);
     }
-    key = storeKey(context.path);
+    key = idOf('draft', context.path);
     save();
   };
   if (draft.isTouched) {
@@ -61,8 +62,4 @@ async function keep(
   }
   draft.changed.connect(save);
   context.pathChanged.connect(move);
-}
-
-function storeKey(path: string): string {
-  return `jupyterlab-llmtune:draft:${path}`;
 }

@@ -28,7 +28,7 @@ export function Runs(props: IProps): JSX.Element {
       {model.fault && <Fault {...props} />}
       {model.notice && model.runs.length > 0 && (
         <p className="jp-llmtune-notice">
-          {trans.__('This list is of before. %1', model.notice)}
+          {trans.__('As last seen: the kernel cannot be asked now.')}
         </p>
       )}
       {model.runs.length > 0 && (
