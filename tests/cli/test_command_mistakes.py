@@ -21,7 +21,10 @@ Done = subprocess.CompletedProcess[str]
         (["train", "run.yaml", "--name", "a b"], ["'a b'"]),
         (["train", "rows.jsonl"], ["rows.jsonl", "data, not a configuration", "data: rows.jsonl"]),
         (["train", "run.yaml", "--set", "data.train=rowz.jsonl"], ["no file rowz.jsonl", "rows.jsonl?"]),
-        (["train", "run.yaml", "--set", "data.train=empty-folder"], ["empty-folder has no file that is read"]),
+        (
+            ["train", "run.yaml", "--set", "data.train=empty-folder"],
+            ["empty-folder has no file that is read"],
+        ),
         (["sample", "first", "Hello?", "--max-new-tokens", "0"], ["max_new_tokens", "of at least 1; got 0"]),
         (["train"], ["There is no configuration", "FILE.yaml"]),
         (["train", "--resume", "nobody"], ["no run named 'nobody'"]),
