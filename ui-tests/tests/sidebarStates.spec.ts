@@ -57,7 +57,7 @@ test.describe('The sidebar', () => {
       sidebar.getByText(/^%pip install jupyterlab-llmtune==\d/)
     ).toBeVisible();
     await sidebar.getByRole('button', { name: 'Load it' }).click();
-    await expect(page.locator('.jp-CodeCell').nth(1)).toContainText(
+    await expect(page.locator('.jp-CodeCell').first()).toContainText(
       '%load_ext llmtune_kernel'
     );
     await expect(sidebar.getByText('Draft, not in a cell yet')).toBeVisible();
