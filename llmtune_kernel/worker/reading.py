@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.encoding import EncodedRows, encode_rows
 from llmtune_kernel.data.formats import Row, recognise
@@ -55,7 +56,7 @@ class SplitRows:
 
 def read_split(
     data: DataConfig,
-    split: str,
+    split: Split,
     places: Sequence[Place],
     tokenizer: Any,
     seed: int,
@@ -71,8 +72,7 @@ def read_split(
         UserError: any mistake in the data.
     """
     read = SplitRows()
-    sources = data.sources("train" if split == "train" else "eval")
-    for source, place in zip(sources, places, strict=True):
+    for source, place in zip(data.sources(split), places, strict=True):
         try:
             _read_source(read, data, split, source, place, tokenizer, seed, on_progress)
         except UserError as error:
@@ -83,7 +83,7 @@ def read_split(
 def _read_source(
     read: SplitRows,
     data: DataConfig,
-    split: str,
+    split: Split,
     source: SourceConfig,
     place: Place,
     tokenizer: Any,
@@ -99,5 +99,5 @@ def _read_source(
     first = len(read.rows)
     read.sources.append(ReadSource(source, meant, found, first, [first + number for number in drawn]))
     read.rows += found.rows
-    several = len(data.sources("train" if split == "train" else "eval")) > 1
+    several = len(data.sources(split)) > 1
     read.encoded.append(encoded, first, source.source if several else "")

@@ -91,8 +91,8 @@ export function DataPicker(props: IControl): JSX.Element {
       control={props}
       options={[
         ...variableOptions(model.facts.variables ?? [], trans),
-        ...fileOptions(files, trans),
-        ...nameOptions(names, trans),
+        ...nameOptions(files, trans.__('Files beside the notebook')),
+        ...nameOptions(names, trans.__('Names of dataset_info.json')),
         ...datasetOptions(datasets, trans)
       ]}
       read={readSources}
@@ -313,28 +313,8 @@ function variableOptions(
   }));
 }
 
-function fileOptions(
-  files: readonly string[],
-  trans: TranslationBundle
-): IOption[] {
-  return files.map(name => ({
-    value: name,
-    label: name,
-    detail: '',
-    group: trans.__('Files beside the notebook')
-  }));
-}
-
-function nameOptions(
-  names: readonly string[],
-  trans: TranslationBundle
-): IOption[] {
-  return names.map(name => ({
-    value: name,
-    label: name,
-    detail: '',
-    group: trans.__('Names of dataset_info.json')
-  }));
+function nameOptions(names: readonly string[], group: string): IOption[] {
+  return names.map(name => ({ value: name, label: name, detail: '', group }));
 }
 
 /** Public data sets, a group a task. */
