@@ -14,8 +14,10 @@ import { Signal } from '@lumino/signaling';
 import type { AccordionPanel } from '@lumino/widgets';
 import { Widget } from '@lumino/widgets';
 
+import { keepFocus } from '../focus';
 import type { IKernelClients } from '../tokens';
 import type { ISidebarContext } from './context';
+import { shareHeight } from './heights';
 import type { IStateStore } from './store';
 import { forgetDeleted } from './kept';
 import { PageStore } from './store';
@@ -49,6 +51,8 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     this.node.tabIndex = -1;
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', this.trans.__('Fine-tuning'));
+    const focus = keepFocus(this.node);
+    this.disposed.connect(() => focus.dispose());
   }
 
   readonly app: JupyterFrontEnd;
@@ -147,7 +151,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     for (let index = FIRST_FOLDED; index < sections.length; index++) {
       accordion.collapse(index);
     }
-    shareHeight(accordion, HEIGHTS);
+    const share = shareHeight(accordion, HEIGHTS);
     // Without a notebook there is nothing to configure; while a kernel restarts, what is on the page stays.
     const show = () =>
       this.content.setHidden(
@@ -156,9 +160,10 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     connection.changed.connect(show);
     show();
     // What the header says comes and goes, and the rest of the height is of the sections.
-    new ResizeObserver(() =>
-      MessageLoop.postMessage(accordion, Widget.ResizeMessage.UnknownSize)
-    ).observe(accordion.node);
+    new ResizeObserver(() => {
+      MessageLoop.sendMessage(accordion, Widget.ResizeMessage.UnknownSize);
+      share();
+    }).observe(accordion.node);
   }
 
   private readonly _loadSettings: Sidebar.IOptions['loadSettings'];
@@ -167,34 +172,6 @@ export class Sidebar extends SidePanel implements ISidebarContext {
   private _sections: Promise<void> | null = null;
   private _isActive = false;
   private readonly _activeChanged = new Signal<this, boolean>(this);
-}
-
-/**
- * Share the height among the sections that are unfolded, as given, or as the user dragged them.
- *
- * @param heights - of each section against the others.
- */
-function shareHeight(accordion: AccordionPanel, heights: number[]): void {
-  const share = () => {
-    accordion.setRelativeSizes(
-      accordion.widgets.map(({ isHidden }, index) =>
-        isHidden ? 0 : heights[index]
-      )
-    );
-  };
-  accordion.expansionToggled.connect(share);
-  accordion.handleMoved.connect(() => {
-    const dragged = accordion.relativeSizes();
-    const unfolded = accordion.widgets.map(({ isHidden }) => !isHidden);
-    const whole = heights.reduce(
-      (sum, height, index) => (unfolded[index] ? sum + height : sum),
-      0
-    );
-    heights = heights.map((height, index) =>
-      unfolded[index] ? dragged[index] * whole : height
-    );
-  });
-  share();
 }
 
 /** The sections from this one on are folded at first. */

@@ -2,7 +2,7 @@ import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 
-import React, { useRef } from 'react';
+import React, { useRef, useState } from 'react';
 
 import { runObstacle } from './deeds';
 import type { ConfigureModel } from './model';
@@ -34,6 +34,7 @@ export function Toolbar(): JSX.Element {
           <button
             type="button"
             className="jp-Button jp-mod-styled jp-mod-accept"
+            data-llmtune-home
             disabled={!model.canRun}
             title={runTitle(model, trans)}
             onClick={() => void model.launch.run()}
@@ -132,7 +133,13 @@ export function LineButton(props: { line: number }): JSX.Element {
 function Presets(): JSX.Element {
   const { context, model, isReadOnly } = useFormState();
   const { trans } = context;
+  const [isOpen, setOpen] = useState(false);
   const saved = Object.entries(model.saved.all);
+  // What is chosen shows in the form, which needs the room.
+  const choose = (apply: () => void) => () => {
+    apply();
+    setOpen(false);
+  };
   const remove = async (name: string) => {
     const title = trans.__('Delete the saved configuration %1?', name);
     if (await confirm(title, trans.__('Delete'), trans)) {
@@ -140,7 +147,10 @@ function Presets(): JSX.Element {
     }
   };
   return (
-    <details>
+    <details
+      open={isOpen}
+      onToggle={event => setOpen(event.currentTarget.open)}
+    >
       <summary>{trans.__('Presets')}</summary>
       <ul className="jp-llmtune-presets">
         {model.facts.presets.map(({ name, title, description, values }) => (
@@ -151,7 +161,7 @@ function Presets(): JSX.Element {
               disabled={isReadOnly}
               title={description}
               aria-description={description}
-              onClick={() => model.apply(values)}
+              onClick={choose(() => model.apply(values))}
             >
               {title}
             </button>
@@ -164,7 +174,7 @@ function Presets(): JSX.Element {
               className="jp-Button jp-mod-styled"
               disabled={!model.edited.canReplace}
               title={`${name}\n\n${text}`}
-              onClick={() => model.edited.replace(text)}
+              onClick={choose(() => model.edited.replace(text))}
             >
               {name}
             </button>

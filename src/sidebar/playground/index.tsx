@@ -99,6 +99,7 @@ function Playground(props: {
       <textarea
         className="jp-mod-styled"
         rows={2}
+        data-llmtune-home
         value={model.text}
         aria-label={trans.__('Message')}
         placeholder={trans.__('Ask something')}

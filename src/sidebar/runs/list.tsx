@@ -212,6 +212,7 @@ const Row = React.memo(function Row(props: IRowProps): JSX.Element {
       aria-label={trans.__('%1, %2', name, new Wording(trans).state(run.state))}
       aria-selected={isSelected}
       tabIndex={tabIndex}
+      data-llmtune-home={isCurrent || undefined}
       onFocus={() => {
         if (!isCurrent) {
           model.current = name;
@@ -291,6 +292,8 @@ function Facts({
           {wording.state(run.state)}
         </span>
         <span>{time}</span>
+      </div>
+      <div className="jp-llmtune-runs-facts">
         <span title={trans.__('Last loss')}>
           {trans.__('loss %1', measure(run.loss))}
         </span>
