@@ -50,6 +50,18 @@ export function removeFromFlow(
   return { start, end: comma, text: '' };
 }
 
+/**
+ * Whether a comment stands in brackets, before or after all that is in them.
+ */
+export function hasInnerComment(
+  text: string,
+  { start, end, entries }: INode
+): boolean {
+  const first = entries[0].start;
+  const last = entryEnd(entries[entries.length - 1]);
+  return /\s#/.test(`${text.slice(start, first)} ${text.slice(last, end)}`);
+}
+
 /** After the comma that follows an item between brackets, if there is one. */
 function commaAfter(text: string, offset: number): number | null {
   const [found] = /^(?:\s|#[^\n]*\n)*,/.exec(text.slice(offset)) ?? [null];

@@ -1,6 +1,6 @@
 import type { JSONValue } from '@lumino/coreutils';
 
-import { intoFlow, removeFromFlow } from './flow';
+import { hasInnerComment, intoFlow, removeFromFlow } from './flow';
 import {
   eolOf,
   indentAt,
@@ -219,12 +219,13 @@ export function nestValue(
 }
 
 /**
- * Whether a section has a comment of its own: lines of it in a block, the rest of the line after brackets.
+ * Whether a section has a comment of its own: lines of it in a block; around its key in brackets, or after them.
  */
 export function hasOwnComment(text: string, entry: IEntry): boolean {
   const { end: last, isFlow } = entry.node;
   if (isFlow) {
-    return /^[ \t]+#/.test(text.slice(last, lineEnd(text, last)));
+    const after = text.slice(last, lineEnd(text, last));
+    return hasInnerComment(text, entry.node) || /^[ \t]+#/.test(after);
   }
   const start = lineEnd(text, entry.valueFrom);
   const depth = indentAt(text, entry.start).length + 1;

@@ -1,6 +1,7 @@
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
+import { hasInnerComment } from './flow';
 import {
   hasOwnComment,
   insertFirstKey,
@@ -304,7 +305,7 @@ export class Rewriter {
       // An empty section is as good as none, and keeps the user's comments in their place.
       const { start, end, isFlow } = container;
       this._splice([
-        isFlow
+        isFlow && !hasInnerComment(this._text.text, container)
           ? { start, end, text: '' }
           : removeEntry(this._text.text, container, 0)
       ]);

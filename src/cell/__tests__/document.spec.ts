@@ -466,6 +466,22 @@ describe('a section between brackets', () => {
       )
     );
   });
+
+  it.each([
+    'training: {\n  # above\n  max_steps: 5\n}\nmodel: X\n',
+    'training: {\n  max_steps: 5, # behind\n}\nmodel: X\n',
+    'training: {\n  max_steps: 5\n  # below\n}\n',
+    'training: { # first\n  max_steps: 5 } # last\n'
+  ])('keeps the comments in it when its only key goes: %j', text => {
+    const comments = text.match(/# \w+/g)!;
+    const after = apply(text, 'training.max_steps', undefined);
+    expect(new ConfigDocument(after).problem).toBeNull();
+    expect(new ConfigDocument(after).expanded.training ?? {}).toEqual({});
+    expect(after.match(/# \w+/g)).toEqual(comments);
+    const again = apply(after, 'training.max_steps', 7);
+    expect(again.match(/# \w+/g)).toEqual(comments);
+    expect(new ConfigDocument(again).get(['training', 'max_steps'])).toBe(7);
+  });
 });
 
 describe('a text that cannot be read', () => {
