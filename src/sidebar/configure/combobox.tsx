@@ -1,8 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { caretDownEmptyIcon } from '@jupyterlab/ui-components';
 
-import React, { useRef, useState } from 'react';
+import React, { useState } from 'react';
 
+import { usePopup } from './popup';
 import type { ITyped } from './typed';
 
 /**
@@ -38,7 +39,7 @@ export function Combobox(props: {
   const [isOpen, setOpen] = useState(false);
   const [isFiltering, setFiltering] = useState(false);
   const [active, setActive] = useState(-1);
-  const list = useRef<HTMLDivElement>(null);
+  const { anchor, list } = usePopup(isOpen);
   const query = isFiltering ? typed.value.toLowerCase() : '';
   const options = props.options.filter(option =>
     [option.value, option.label, option.detail, option.group]
@@ -89,7 +90,7 @@ export function Combobox(props: {
     `${id}__option${options.indexOf(option)}`;
   return (
     <div className="jp-llmtune-combobox">
-      <div className="jp-llmtune-combobox-input">
+      <div ref={anchor} className="jp-llmtune-combobox-input">
         <input
           id={id}
           className="jp-mod-styled"
@@ -147,6 +148,7 @@ export function Combobox(props: {
         role="listbox"
         aria-label={trans.__('Choices')}
         hidden={!isOpen}
+        {...{ popover: 'manual' }}
         onMouseDown={event => event.preventDefault()}
       >
         {isOpen && options.length === 0 && (
