@@ -40,7 +40,7 @@ def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name
     """
     arrays, fields = [], []
     for column, values in columns.items():
-        array = _flat(values) if isinstance(values, list) else values
+        array = flat(values) if isinstance(values, list) else values
         metadata = None
         if array is None:
             try:
@@ -95,7 +95,11 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _flat(values: list[Any]) -> pa.Array | None:
+def flat(values: list[Any]) -> pa.Array | None:
+    """An array of Python values; None if Arrow has no flat type for them."""
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, (list, dict)):
+        return None
     try:
         array = pa.array(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):

@@ -36,9 +36,21 @@ def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
     Raises:
         UserError: no such file, another suffix, content that does not fit the suffix, or no rows.
     """
+    return list(itertools.islice(stream_rows(path), limit))
+
+
+def stream_rows(path: Path | str) -> Iterator[Row]:
+    """The rows of a file as they are read, in order.
+
+    Raises:
+        UserError: while reading, what `read_rows` raises.
+    """
     path = find_file(path)
+    is_empty = True
     try:
-        rows = list(itertools.islice(READERS[_kind(path)](path), limit))
+        for row in READERS[_kind(path)](path):
+            is_empty = False
+            yield row
     except UnicodeDecodeError as error:
         raise UserError(
             _("{name} is not UTF-8 text.", name=path.name), str(path), _("Save it as UTF-8.")
@@ -49,11 +61,10 @@ def read_rows(path: Path | str, limit: int | None = None) -> list[Row]:
             str(path),
             _("Check that the file is whole."),
         ) from error
-    if not rows:
+    if is_empty:
         raise UserError(
             _("{name} has no rows.", name=path.name), str(path), _("Give a file with at least one row.")
         )
-    return rows
 
 
 def find_files(place: str) -> list[Path]:

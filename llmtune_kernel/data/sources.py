@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
-from llmtune_kernel.data.files import Row, find_files, fingerprint_file, read_rows
+from llmtune_kernel.data.files import Row, find_files, fingerprint_file, read_rows, stream_rows
 from llmtune_kernel.data.registered import registered, registered_names
 from llmtune_kernel.locale import _, either
 
@@ -138,6 +139,17 @@ def read_source(place: Place, limit: int | None) -> SourceRows:
     from llmtune_kernel.data import remote
 
     return remote.read_remote(place.source, limit)
+
+
+def stream_source(place: Place) -> Iterator[Row]:
+    """The rows of a source as they are read, numbered as those of `read_source`; those of a hub are read at once.
+
+    Raises:
+        UserError: while reading, what `read_source` raises.
+    """
+    if place.files:
+        return itertools.chain.from_iterable(map(stream_rows, place.files))
+    return iter(read_source(place, None).rows)
 
 
 def fingerprint_files(files: Iterable[Path]) -> str:

@@ -34,6 +34,7 @@ from llmtune_kernel.runs.watching import RunsChange, RunsWatch
 
 if TYPE_CHECKING:
     from llmtune_kernel.notebook.asking import Questions
+    from llmtune_kernel.notebook.tables import Tables
 
 TARGET = "llmtune"
 _TICK = 0.25  # seconds between two pushes of events, so at most four a second
@@ -46,19 +47,21 @@ _IN_ORDER = ("version", "subscribe", "unsubscribe", "watch", "unwatch")
 _log = logging.getLogger(__name__)
 
 Namespace = Callable[[], Mapping[str, Any]]
+Assign = Callable[[str, Any], None]
 Reply = tuple[BaseModel, Callable[[], None]]
 
 
-def register(namespace: Namespace) -> None:
+def register(namespace: Namespace, assign: Assign) -> None:
     """Open a link to each page that connects.
 
     Args:
         namespace: Returns a copy of the notebook's variables.
+        assign: Gives one of them its value.
     """
     from comm import get_comm_manager
 
     def connect(comm: BaseComm, _: dict[str, Any]) -> None:
-        Link(comm, namespace)
+        Link(comm, namespace, assign)
 
     get_comm_manager().register_target(TARGET, connect)
 
@@ -73,9 +76,10 @@ def unregister() -> None:
 class Link:
     """One page: requests come in on any thread, each is answered on a thread of its own."""
 
-    def __init__(self, comm: BaseComm, namespace: Namespace) -> None:
+    def __init__(self, comm: BaseComm, namespace: Namespace, assign: Assign) -> None:
         self._comm = comm
         self._namespace = namespace
+        self._assign = assign
         self._lock = threading.Lock()
         self._readers: dict[str, EventReader] = {}
         self._closed = threading.Event()
@@ -83,6 +87,7 @@ class Link:
         self._unwatched = threading.Event()
         self._follower: threading.Thread | None = None
         self._asked: Questions | None = None
+        self._tables: Tables | None = None
         comm.on_msg(self._on_message)
         comm.on_close(self._on_close)
 
@@ -99,6 +104,8 @@ class Link:
             self._unwatched.set()
             if self._asked is not None:
                 self._asked.close()
+            if self._tables is not None:
+                _start(self._tables.close_all, "llmtune-comm")
 
     def _answer(self, data: dict[str, Any], after: threading.Thread | None = None) -> None:
         if after is not None:
@@ -164,6 +171,8 @@ class Link:
                 return protocol.AskReply(id=id, payload=answers), _nothing
             case protocol.CancelRequest(id=id, payload=unwanted):
                 self._questions().cancel(unwanted.id)
+            case protocol.CloseTableRequest(id=id, payload=closed):
+                self._opened_tables().close(closed.table)
             case _:
                 return self._look_up(request), _nothing
         return protocol.DoneReply(id=id), _nothing
@@ -180,9 +189,13 @@ class Link:
         | protocol.PresetsRequest
         | protocol.InspectRequest
         | protocol.ViewRequest
-        | protocol.OutputsRequest,
+        | protocol.OutputsRequest
+        | protocol.OpenTableRequest
+        | protocol.TablePageRequest
+        | protocol.ColumnSummaryRequest
+        | protocol.SaveTableRequest,
     ) -> BaseModel:
-        """The reply to a request that changes nothing."""
+        """The reply to a request that changes nothing that there is."""
         match request:
             case protocol.SchemaRequest(id=id):
                 return protocol.SchemaReply(id=id, payload=json_schema())
@@ -212,6 +225,16 @@ class Link:
                 from llmtune_kernel.notebook.leftovers import leftovers
 
                 return protocol.OutputsReply(id=id, payload=leftovers(saved.outputs))
+            case protocol.OpenTableRequest(id=id, payload=source):
+                opened = self._opened_tables().open(source, self._namespace())
+                return protocol.OpenTableReply(id=id, payload=opened)
+            case protocol.TablePageRequest(id=id, payload=page):
+                return protocol.TablePageReply(id=id, payload=self._opened_tables().page(page))
+            case protocol.ColumnSummaryRequest(id=id, payload=column):
+                return protocol.ColumnSummaryReply(id=id, payload=self._opened_tables().summarize(column))
+            case protocol.SaveTableRequest(id=id, payload=view):
+                done = self._opened_tables().save(view, self._namespace(), self._assign)
+                return protocol.SaveTableReply(id=id, payload=done)
 
     def _subscribe(self, run: str, reader: EventReader) -> None:
         with self._lock:
@@ -263,6 +286,14 @@ class Link:
             if self._asked is None:
                 self._asked = Questions()
             return self._asked
+
+    def _opened_tables(self) -> Tables:
+        from llmtune_kernel.notebook.tables import Tables
+
+        with self._lock:
+            if self._tables is None:
+                self._tables = Tables()
+            return self._tables
 
     def _say(self, id: str, column: int, text: str) -> None:
         self._send(protocol.AnswerPush(id=id, column=column, text=text))

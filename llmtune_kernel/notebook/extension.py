@@ -22,7 +22,7 @@ def load(ip: InteractiveShell) -> None:
     ip.register_magics(FinetuneMagics)
     ip.input_transformers_cleanup.append(_give_a_body)
     if hasattr(ip, "kernel"):
-        comm.register(lambda: dict(ip.user_ns))
+        comm.register(lambda: dict(ip.user_ns), ip.user_ns.__setitem__)
         presence().hello()
     pool().prepare()
 

@@ -37,6 +37,17 @@ export interface IRequests {
   /** Answered when all columns are done; the text comes before, in pieces. */
   ask: { payload: IQuestion; reply: IAnswer[] };
   cancel: { payload: { id: string }; reply: INothing };
+  /** Open the rows of a source as a table; it is closed with the page at the latest. */
+  open_table: { payload: ITableSource; reply: { table: string } };
+  table_page: { payload: IPageWanted; reply: ITablePage };
+  /** A column in numbers, over the rows that are known by now. */
+  column_summary: {
+    payload: { table: string; column: string; view?: ITableView };
+    reply: IColumnSummary;
+  };
+  /** Answered when all rows are saved. */
+  save_table: { payload: IViewSaved; reply: ISavedView };
+  close_table: { payload: { table: string }; reply: INothing };
 }
 
 export type RequestType = keyof IRequests;
@@ -240,6 +251,95 @@ export interface IQuestion {
 export interface IAnswer {
   column: number;
   text: string;
+}
+
+/** A source as `data.train` has it: text, or a section with split and subset. */
+export interface ITableSource {
+  source: string | JSONObject;
+  /** The folder of dataset_info.json. */
+  dataset_dir: string;
+}
+
+/** A choice of rows; without anything all rows in the order of the source. */
+export interface ITableView {
+  /** Text that a value of a row holds, in any case. */
+  search?: string;
+  /** An SQL expression of DuckDB over the columns. */
+  filter?: string;
+  sort?: { column: string; descending?: boolean }[];
+  /** Numbers of rows that are left out. */
+  excluded?: number[];
+}
+
+/** Rows of a view; what is not known yet within a second is left out. */
+export interface IPageWanted {
+  table: string;
+  first: number;
+  /** At most 1000. */
+  count: number;
+  view?: ITableView;
+}
+
+export type ColumnKind =
+  | 'text'
+  | 'integer'
+  | 'number'
+  | 'boolean'
+  | 'time'
+  | 'json'
+  | 'mixed'
+  | 'other'
+  | 'empty';
+
+/** Some rows of a view as text to show, and how far the table has come. */
+export interface ITablePage {
+  columns: { name: string; kind: ColumnKind }[];
+  /** Of the rows, as the trainer counts them from 0. */
+  numbers: number[];
+  /** Of each row the beginnings of its values, in the order of the columns. */
+  cells: (string | null)[][];
+  /** Rows of the view known so far. */
+  matching: number;
+  /** Rows of the source looked through for them. */
+  seen: number;
+  /** Whether `matching` is final. */
+  is_done: boolean;
+  /** Rows of the source known so far. */
+  rows: number;
+  /** Whether no more rows come. */
+  is_whole: boolean;
+  /** A mistake in the source after its last row. */
+  fault: IFault | null;
+}
+
+/** A column of a view in numbers, over the first `seen` rows of the source. */
+export interface IColumnSummary {
+  kind: ColumnKind;
+  rows: number;
+  nulls: number;
+  /** Estimated. */
+  distinct: number;
+  /** Whether minimum, maximum and mean are of the lengths of texts in characters. */
+  lengths: boolean;
+  /** Text where the column holds times. */
+  minimum: number | string | null;
+  maximum: number | string | null;
+  mean: number | null;
+  /** Values that are there more than once. */
+  frequent: { value: string; rows: number }[];
+  seen: number;
+  is_done: boolean;
+}
+
+/** Save the rows of a view as a variable or a file that is not there yet. */
+export type IViewSaved = { table: string; view?: ITableView } & (
+  { variable: string } | { file: string }
+);
+
+/** How many rows were saved, and what names them in `data.train`. */
+export interface ISavedView {
+  rows: number;
+  source: string;
 }
 
 /** A command for the worker of a run; the last three belong to `sample`. */

@@ -9,6 +9,7 @@ from pydantic import Field
 from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
 from llmtune_kernel.notebook.protocol.message import Message
 from llmtune_kernel.notebook.protocol.requests import Nothing
+from llmtune_kernel.notebook.protocol.tables import Kind, TableId
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
 
@@ -260,6 +261,80 @@ class EditReply(_Reply):
 
 class AskReply(_Reply):
     payload: list[Answer]
+
+
+class TableColumn(Message):
+    """A column and what is known of its values; `empty` has none so far."""
+
+    name: str
+    kind: Kind
+
+
+class TablePage(Message):
+    """Some rows of a view as text to show, and how far the table has come."""
+
+    columns: list[TableColumn]
+    numbers: list[int] = Field(description="Of the rows, as the trainer counts them from 0.")
+    cells: list[list[str | None]] = Field(
+        description="Of each row the beginnings of its values, in the order of the columns."
+    )
+    matching: int = Field(description="Rows of the view known so far.")
+    seen: int = Field(description="Rows of the source looked through for them.")
+    is_done: bool = Field(description="Whether `matching` is final.")
+    rows: int = Field(description="Rows of the source known so far.")
+    is_whole: bool = Field(description="Whether no more rows come.")
+    fault: Mistake | None = Field(description="A mistake in the source after its last row.")
+
+
+class Frequent(Message):
+    value: str
+    rows: int
+
+
+class ColumnSummary(Message):
+    """A column of a view in numbers, over the first `seen` rows of the source.
+
+    Attributes:
+        distinct: Estimated.
+        lengths: Whether minimum, maximum and mean are of the lengths of texts in characters.
+        minimum: Text where the column holds times.
+        frequent: Values that are there more than once.
+    """
+
+    kind: Kind
+    rows: int
+    nulls: int
+    distinct: int
+    lengths: bool
+    minimum: float | str | None
+    maximum: float | str | None
+    mean: float | None
+    frequent: list[Frequent]
+    seen: int
+    is_done: bool
+
+
+class SavedView(Message):
+    """How many rows were saved, and what names them in `data.train`."""
+
+    rows: int
+    source: str
+
+
+class OpenTableReply(_Reply):
+    payload: TableId
+
+
+class TablePageReply(_Reply):
+    payload: TablePage
+
+
+class ColumnSummaryReply(_Reply):
+    payload: ColumnSummary
+
+
+class SaveTableReply(_Reply):
+    payload: SavedView
 
 
 class DoneReply(_Reply):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from llmtune_kernel.notebook.protocol.message import Message
+from llmtune_kernel.notebook.protocol.tables import ColumnWanted, PageWanted, TableId, TableSource, ViewSaved
 from llmtune_kernel.runs.control import COMMAND, Command
 
 
@@ -249,6 +250,37 @@ class CancelRequest(_Request):
     payload: QuestionId
 
 
+class OpenTableRequest(_Request):
+    """Open the rows of a source as a table; it is closed with the page at the latest."""
+
+    type: Literal["open_table"]
+    payload: TableSource
+
+
+class TablePageRequest(_Request):
+    type: Literal["table_page"]
+    payload: PageWanted
+
+
+class ColumnSummaryRequest(_Request):
+    """A column in numbers, over the rows that are known by now."""
+
+    type: Literal["column_summary"]
+    payload: ColumnWanted
+
+
+class SaveTableRequest(_Request):
+    """Answered when all rows are saved."""
+
+    type: Literal["save_table"]
+    payload: ViewSaved
+
+
+class CloseTableRequest(_Request):
+    type: Literal["close_table"]
+    payload: TableId
+
+
 Request = Annotated[
     VersionRequest
     | SchemaRequest
@@ -270,7 +302,12 @@ Request = Annotated[
     | EditRequest
     | DeleteRequest
     | AskRequest
-    | CancelRequest,
+    | CancelRequest
+    | OpenTableRequest
+    | TablePageRequest
+    | ColumnSummaryRequest
+    | SaveTableRequest
+    | CloseTableRequest,
     Field(discriminator="type"),
 ]
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)

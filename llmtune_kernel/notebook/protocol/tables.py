@@ -1,0 +1,69 @@
+"""What page and kernel say of tables of data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.notebook.protocol.message import Message
+
+Kind = Literal["text", "integer", "number", "boolean", "time", "json", "mixed", "other", "empty"]
+
+
+class TableSource(Message):
+    """A source as `data.train` has it: text, or a section with split and subset."""
+
+    source: str | SourceConfig
+    dataset_dir: str = Field(min_length=1, description="The folder of dataset_info.json.")
+
+
+class TableId(Message):
+    """A table that this page has open."""
+
+    table: str
+
+
+class SortKey(Message):
+    column: str
+    descending: bool = False
+
+
+class TableView(Message):
+    """A choice of rows; without anything all rows in the order of the source."""
+
+    search: str = Field(default="", description="Text that a value of a row holds, in any case.")
+    filter: str = Field(default="", description="An SQL expression of DuckDB over the columns.")
+    sort: list[SortKey] = Field(default_factory=list)
+    excluded: list[int] = Field(default_factory=list, description="Numbers of rows that are left out.")
+
+
+class PageWanted(Message):
+    """Rows of a view; what is not known yet within a second is left out."""
+
+    table: str
+    first: int = Field(ge=0)
+    count: int = Field(ge=0, le=1000)
+    view: TableView = TableView()
+
+
+class ColumnWanted(Message):
+    table: str
+    column: str
+    view: TableView = TableView()
+
+
+class ViewSaved(Message):
+    """Save the rows of a view as a variable or a file that is not there yet."""
+
+    table: str
+    view: TableView = TableView()
+    variable: str | None = None
+    file: str | None = Field(default=None, description="Ends with .jsonl, .parquet or .arrow.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ViewSaved:
+        if (self.variable is None) == (self.file is None):
+            raise ValueError("give either variable or file")
+        return self

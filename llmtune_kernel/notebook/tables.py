@@ -1,0 +1,174 @@
+"""The tables of data that a page has open."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import keyword
+import math
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from llmtune_kernel.config import UserError
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.sources import Place, find_source, is_variable
+from llmtune_kernel.data.table import RowTable, Sort, View
+from llmtune_kernel.data.variables import snapshot_variable, split_of
+from llmtune_kernel.locale import _
+from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.variables import look_up
+
+_SHOWN = 300  # characters of a value
+
+
+class Tables:
+    """Opens and closes tables; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._names = map(str, itertools.count(1))
+        self._open: dict[str, tuple[RowTable, ExitStack]] = {}
+        self._is_closed = False
+
+    def open(self, wanted: protocol.TableSource, namespace: Mapping[str, Any]) -> protocol.TableId:
+        """Open the table of a source.
+
+        Raises:
+            UserError: there is no such source, or it has not even a first row.
+        """
+        source = wanted.source
+        source = source if isinstance(source, SourceConfig) else SourceConfig(source=source)
+        with ExitStack() as resources:
+            if is_variable(source):
+                file = (
+                    Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="llmtune-")))
+                    / "rows.arrow"
+                )
+                name = source.source.removeprefix("$")
+                value = split_of(look_up(name, namespace, "data.train"), source.split, source.source)
+                snapshot_variable(value, file, name, source.source)
+                place = Place(source, (file,))
+            else:
+                place = find_source(source, wanted.dataset_dir)
+            table = RowTable(place)
+            resources.callback(table.close)
+            with self._lock:
+                if self._is_closed:
+                    raise UserError(_("The table is closed."))
+                name = next(self._names)
+                self._open[name] = (table, resources.pop_all())
+        return protocol.TableId(table=name)
+
+    def page(self, wanted: protocol.PageWanted) -> protocol.TablePage:
+        """Rows of a view.
+
+        Raises:
+            UserError: the table is closed, or the filter does not fit the rows.
+        """
+        table = self._find(wanted.table)
+        page = table.page(wanted.first, wanted.count, _view(wanted.view))
+        columns = table.columns
+        fault = table.fault
+        return protocol.TablePage(
+            columns=[protocol.TableColumn(name=name, kind=kind) for name, kind in columns.items()],
+            numbers=page.numbers,
+            cells=[[_cell(row.get(name)) for name in columns] for row in page.rows],
+            matching=page.matching,
+            seen=page.seen,
+            is_done=page.is_done,
+            rows=table.rows,
+            is_whole=table.is_done,
+            fault=protocol.Mistake(what=fault.what, where=fault.where, fix=fault.fix) if fault else None,
+        )
+
+    def summarize(self, wanted: protocol.ColumnWanted) -> protocol.ColumnSummary:
+        """A column of a view in numbers.
+
+        Raises:
+            UserError: the table is closed, or the filter does not fit the rows.
+        """
+        from llmtune_kernel.data.table.query import Cancelled
+
+        try:
+            found = self._find(wanted.table).summarize(wanted.column, _view(wanted.view))
+        except Cancelled:
+            raise UserError(_("The table is closed.")) from None
+        values = {
+            **vars(found),
+            "frequent": [{"value": value, "rows": rows} for value, rows in found.frequent],
+        }
+        for name in ("minimum", "maximum", "mean"):
+            if isinstance(values[name], float) and not math.isfinite(values[name]):
+                values[name] = None  # JSON has no such numbers
+        return protocol.ColumnSummary.model_validate(values)
+
+    def save(
+        self,
+        wanted: protocol.ViewSaved,
+        namespace: Mapping[str, Any],
+        assign: Callable[[str, Any], None],
+    ) -> protocol.SavedView:
+        """Save the rows of a view where nothing is yet.
+
+        Args:
+            assign: Gives a variable of the notebook its value.
+
+        Raises:
+            UserError: there is something of that name, or it cannot be written.
+        """
+        table, view = self._find(wanted.table), _view(wanted.view)
+        if wanted.variable is None:
+            file = Path(wanted.file or "")
+            return protocol.SavedView(rows=table.save(file, view), source=str(file))
+        name = wanted.variable.removeprefix("$")
+        _check_name(name, namespace)
+        rows = table.load(view)
+        assign(name, rows)
+        return protocol.SavedView(rows=len(rows), source=f"${name}")
+
+    def close(self, name: str) -> None:
+        """Close a table, if it is open."""
+        with self._lock:
+            _table, resources = self._open.pop(name, (None, ExitStack()))
+        resources.close()
+
+    def close_all(self) -> None:
+        """Close all, and open no more."""
+        self._is_closed = True
+        for name in list(self._open):
+            self.close(name)
+
+    def _find(self, name: str) -> RowTable:
+        with self._lock:
+            if name in self._open:
+                return self._open[name][0]
+        raise UserError(_("The table is closed."), "", _("Open the data again."))
+
+
+def _view(view: protocol.TableView) -> View:
+    sort = tuple(Sort(key.column, key.descending) for key in view.sort)
+    return View(view.search, view.filter, sort, frozenset(view.excluded))
+
+
+def _check_name(name: str, namespace: Mapping[str, Any]) -> None:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise UserError(
+            _("{name!r} is no name of a variable.", name=name), "", _("Use letters, digits and _.")
+        )
+    if name in namespace:
+        raise UserError(_("There is a variable {name} already.", name=name), "", _("Choose another name."))
+
+
+def _cell(value: Any) -> str | None:
+    """The beginning of a value as text."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if len(text) > _SHOWN:
+        text = f"{text[:_SHOWN]}…"
+    # Half of a surrogate pair cannot be sent.
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,129 @@
+"""Tables of data over the comm of a real kernel."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from real_kernel import Kernel
+
+from llmtune_kernel.data.files import read_rows
+from llmtune_kernel.notebook.protocol import protocol_schema
+
+
+@pytest.fixture
+def page(kernel: Kernel) -> str:
+    """A comm as a page opens it."""
+    return kernel.comm_open("llmtune", {"version": "0.1.0"})
+
+
+@pytest.fixture(autouse=True)
+def cache(kernel: Kernel, tmp_path: Path) -> Iterator[None]:
+    """A cache of the test's own."""
+    kernel.run(f"import os\nos.environ['LLMTUNE_CACHE'] = {str(tmp_path / 'cache')!r}")
+    yield
+    kernel.run("del os.environ['LLMTUNE_CACHE']")
+
+
+def check(answer: dict[str, Any], definition: str) -> Any:
+    """The payload of an answer that is what the schema says."""
+    schema = {"$ref": f"#/$defs/{definition}", "$defs": protocol_schema()["$defs"]}
+    Draft202012Validator(schema).validate(answer)
+    return answer.get("payload", answer.get("error"))
+
+
+def opened(kernel: Kernel, page: str, source: str | dict[str, Any]) -> str:
+    answer = kernel.ask(page, "open_table", {"source": source, "dataset_dir": "data"})
+    return str(check(answer, "OpenTableReply")["table"])
+
+
+def rows_of(kernel: Kernel, page: str, table: str, first: int, view: dict[str, Any]) -> Any:
+    """A page of a view when all its rows are known."""
+    while True:
+        wanted = {"table": table, "first": first, "count": 10, "view": view}
+        found = check(kernel.ask(page, "table_page", wanted), "TablePageReply")
+        if found["is_done"]:
+            return found
+        time.sleep(0.05)
+
+
+def refused(kernel: Kernel, page: str, type: str, payload: dict[str, Any]) -> str:
+    return str(check(kernel.ask(page, type, payload), "ErrorReply")["what"])
+
+
+def test_a_variable_is_searched_filtered_and_saved_as_another(kernel: Kernel, page: str) -> None:
+    kernel.run(
+        "rows = [{'text': f'row {n} ' + 'long ' * 100, 'score': n, 'turns': [{'n': n}]} for n in range(300)]"
+    )
+    table = opened(kernel, page, "$rows")
+    first = rows_of(kernel, page, table, 290, {})
+    assert [column["name"] for column in first["columns"]] == ["text", "score", "turns"]
+    assert first["numbers"] == list(range(290, 300))
+    assert (first["matching"], first["rows"], first["is_whole"]) == (300, 300, True)
+    text, score, turns = first["cells"][0]
+    assert text.startswith("row 290 long")
+    assert len(text) == 301
+    assert (score, turns) == ("290", '[{"n": 290}]')
+    view = {
+        "search": "ROW 1",
+        "filter": "score < 15",
+        "sort": [{"column": "score", "descending": True}],
+        "excluded": [13],
+    }
+    found = rows_of(kernel, page, table, 0, view)
+    assert found["numbers"] == [14, 12, 11, 10, 1]
+    saved = check(
+        kernel.ask(page, "save_table", {"table": table, "view": view, "variable": "best"}), "SaveTableReply"
+    )
+    assert saved == {"rows": 5, "source": "$best"}
+    kernel.run("assert best == [rows[n] for n in (14, 12, 11, 10, 1)]")
+    again = {"table": table, "view": view, "variable": "best"}
+    assert "best already" in refused(kernel, page, "save_table", again)
+    assert "no name" in refused(kernel, page, "save_table", {**again, "variable": "two words"})
+    summary = check(
+        kernel.ask(page, "column_summary", {"table": table, "column": "score", "view": view}),
+        "ColumnSummaryReply",
+    )
+    assert (summary["rows"], summary["minimum"], summary["maximum"]) == (5, 1, 14)
+
+
+def test_a_file_is_opened_and_saved_as_another(kernel: Kernel, page: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"text": f"row {n}"}) + "\n" for n in range(2000)))
+    table = opened(kernel, page, {"source": str(path)})
+    view = {"filter": "text LIKE '%99'"}
+    assert rows_of(kernel, page, table, 0, view)["matching"] == 20
+    target = tmp_path / "some.parquet"
+    wanted = {"table": table, "view": view, "file": str(target)}
+    assert check(kernel.ask(page, "save_table", wanted), "SaveTableReply")["source"] == str(target)
+    assert [row["text"] for row in read_rows(target)][:2] == ["row 99", "row 199"]
+    assert "already" in refused(kernel, page, "save_table", wanted)
+
+
+def test_mistakes_are_told_as_such(kernel: Kernel, page: str, tmp_path: Path) -> None:
+    gone = {"source": str(tmp_path / "gone.jsonl"), "dataset_dir": "data"}
+    assert "gone.jsonl" in refused(kernel, page, "open_table", gone)
+    assert "no variable" in refused(kernel, page, "open_table", {"source": "$gone", "dataset_dir": "data"})
+    kernel.run("rows = [{'text': 'a'}]")
+    table = opened(kernel, page, "$rows")
+    view = {"filter": "txt = 'a'"}
+    assert '"txt" not found' in refused(
+        kernel, page, "table_page", {"table": table, "first": 0, "count": 5, "view": view}
+    )
+    kernel.ask(page, "close_table", {"table": table})
+    assert "closed" in refused(kernel, page, "table_page", {"table": table, "first": 0, "count": 5})
+
+
+def test_the_tables_of_a_page_end_with_it(kernel: Kernel, page: str, tmp_path: Path) -> None:
+    kernel.run("rows = [{'text': 'a'}] * 300")
+    table = opened(kernel, page, "$rows")
+    rows_of(kernel, page, table, 0, {"search": "a"})
+    tables = tmp_path / "cache" / "tables"
+    assert list(tables.iterdir())
+    kernel.comm_close(page)
+    kernel.wait(lambda: not list(tables.iterdir()))
