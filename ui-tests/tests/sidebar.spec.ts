@@ -2,59 +2,82 @@ import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
 import type { Locator } from '@playwright/test';
 
-import { openNotebook } from './notebooks';
+import { Hand } from './hand';
+import { choose, tabTo } from './keyboard';
 
-const DATA = `%load_ext llmtune_kernel
-rows = [
-    {"prompt": f"What is the capital of {country}?", "completion": f"Aye, the helm is set for {capital}."}
-    for country, capital in {
-        "France": "Paris", "Italy": "Rome", "Japan": "Tokyo", "Egypt": "Cairo", "Peru": "Lima", "Norway": "Oslo",
-        "Greece": "Athens", "Kenya": "Nairobi", "Cuba": "Havana", "Chile": "Santiago", "Austria": "Vienna",
-    }.items()
-]`;
+const CAPITALS = {
+  France: 'Paris',
+  Italy: 'Rome',
+  Japan: 'Tokyo',
+  Egypt: 'Cairo',
+  Peru: 'Lima',
+  Norway: 'Oslo',
+  Greece: 'Athens',
+  Kenya: 'Nairobi',
+  Cuba: 'Havana',
+  Chile: 'Santiago',
+  Austria: 'Vienna'
+};
+
+const ROWS = Object.entries(CAPITALS)
+  .map(([country, capital]) => ({
+    prompt: `What is the capital of ${country}?`,
+    completion: `Aye, the helm is set for ${capital}.`
+  }))
+  .map(row => `${JSON.stringify(row)}\n`)
+  .join('');
+
+const QUESTION = 'What is the capital of Spain?';
 
 // Galata's stand-in for the kernel service does not see a kernel end.
 test.use({ kernels: null, sessions: null });
 test.use({ viewport: { width: 1280, height: 1000 } });
 
-test('A model is tuned and asked from the sidebar alone', async ({
-  page,
-  tmpPath
+test.beforeEach(async ({ page, tmpPath }) => {
+  await page.contents.uploadContent(ROWS, 'text', `${tmpPath}/capitals.jsonl`);
+});
+
+test('From the launcher to a tuned model and a chat by mouse', async ({
+  page
 }) => {
   test.setTimeout(10 * MINUTE);
-  await openNotebook(page, `${tmpPath}/sidebar.ipynb`, [DATA, '']);
-  const sidebar = page.locator('#jp-llmtune-sidebar');
-  const section = (id: string) => page.locator(`#jp-llmtune-${id}`);
-  const cell = page.locator('.jp-CodeCell').nth(2);
-  const newest = section('runs').getByRole('row').first();
+  const { sidebar, runs, playground, cell, newest } = parts(page);
+  const hand = await Hand.at(page);
+  const button = (name: string, part: Locator | typeof page = sidebar) =>
+    part.getByRole('button', { name, exact: true });
 
-  await test.step('it says what is missing before the kernel half is loaded', async () => {
-    await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await test.step('an empty notebook says what is missing, and loads it', async () => {
+    await hand.click(
+      page.locator('.jp-LauncherCard[data-category="Notebook"]').first()
+    );
+    await expect(page.getByText('Python 3 (ipykernel) | Idle')).toBeVisible();
+    await hand.click(page.getByRole('tab', { name: 'Fine-tuning' }));
     await expect(sidebar.getByText('has not loaded')).toBeVisible();
     await screenshot(page, 1, 'not-loaded');
-    await page.notebook.runCell(0);
+    await hand.click(button('Load it'));
     await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
   });
 
-  await test.step('data are chosen, and the form says what the run will take', async () => {
-    await sidebar.getByRole('combobox', { name: 'Training data' }).click();
-    await sidebar.getByRole('option', { name: /^\$rows/ }).click();
-    await sidebar.getByText('Presets', { exact: true }).click();
-    await sidebar.getByRole('button', { name: 'Quick try' }).click();
-    await sidebar.getByText('Before you run').click();
+  await test.step('model and data are chosen, and the form says what the run will take', async () => {
+    const take = async (field: string, option: string) => {
+      await hand.click(sidebar.getByRole('combobox', { name: field }));
+      await hand.click(sidebar.getByRole('option', { name: option }));
+    };
+    await take('Model', 'smollm2-135m');
+    await take('Training data', 'capitals.jsonl');
+    await hand.click(sidebar.getByText('Presets', { exact: true }));
+    await hand.click(button('Quick try'));
+    await hand.click(sidebar.getByText('Before you run'));
     await expect(sidebar.getByText('Steps', { exact: true })).toBeVisible({
       timeout: MINUTE
     });
     await screenshot(page, 2, 'configured');
   });
 
-  await test.step('Run writes a cell and runs it', async () => {
-    await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
+  await test.step('Run writes a cell and runs it, and the loss is seen', async () => {
+    await hand.click(button('Run'));
     await expect(cell).toContainText('%%finetune run');
-    await expect(cell.locator('.jp-InputPrompt')).toHaveText(/\[\d+\]/);
-    await expect(newest.getByText('training')).toBeVisible({
-      timeout: MINUTE
-    });
+    await seesLoss(page);
     await expect
       .poll(() => points(cell), { timeout: 2 * MINUTE })
       .toBeGreaterThan(8);
@@ -75,120 +98,188 @@ test('A model is tuned and asked from the sidebar alone', async ({
     await screenshot(page, 5, 'finished');
   });
 
-  await test.step('the tuned model answers beside its base', async () => {
-    await page.notebook.activate('sidebar.ipynb');
-    await sidebar.getByRole('heading', { name: 'Playground Section' }).click();
-    const playground = section('playground');
-    const models = playground.getByRole('combobox', { name: 'Add a model' });
-    await models.selectOption('model:smollm2-135m');
-    const [, name] = /%%finetune (\S+)/.exec(await cell.innerText())!;
-    await models.selectOption(`run:${name}`);
-    await playground
-      .getByRole('textbox', { name: 'Message' })
-      .fill('What is the capital of Spain?');
-    await playground.getByRole('button', { name: 'Send' }).click();
+  await test.step('the tuned model answers, and beside it its base', async () => {
+    await hand.click(page.getByRole('tab', { name: /^Untitled.*\.ipynb$/ }));
+    await hand.click(heading(sidebar, 'Configure'));
+    await hand.click(heading(sidebar, 'Playground'));
+    const name = await nameOf(cell);
+    const answers = playground.locator('.jp-llmtune-turn.jp-mod-assistant');
+    const ask = async () => {
+      await hand.click(playground.getByRole('textbox', { name: 'Message' }));
+      await page.keyboard.type(QUESTION);
+      await hand.click(button('Send', playground));
+    };
+    // Where none is chosen the newest run is asked.
+    await ask();
     await expect(
-      playground.locator('.jp-llmtune-turn.jp-mod-assistant')
-    ).toHaveCount(2, { timeout: MINUTE });
-    await expect(playground.getByRole('button', { name: 'Send' })).toBeVisible({
-      timeout: MINUTE
-    });
+      playground.getByRole('region', { name, exact: true })
+    ).toBeVisible();
+    await expect(button('Send', playground)).toBeVisible({ timeout: MINUTE });
+    await expect(answers).toHaveText([/\w/]);
+    await hand.click(button('New chat', playground));
+
+    const models = playground.getByRole('combobox', { name: 'Add a model' });
+    await hand.click(models);
+    // What a select offers is drawn outside of the page, where the mouse of a test cannot reach it.
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await expect(
+      playground.getByRole('region', { name: 'smollm2-135m (base)' })
+    ).toBeVisible();
+    await ask();
+    await expect(answers).toHaveCount(2, { timeout: MINUTE });
+    await expect(button('Send', playground)).toBeVisible({ timeout: MINUTE });
+    await expect(answers).toHaveText([/\w/, /\w/]);
     await screenshot(page, 6, 'playground');
+  });
+
+  await test.step('without that run, the notebook runs again from the top', async () => {
+    const name = await nameOf(cell);
+    await hand.click(button(`What to do with ${name}`, runs));
+    await hand.click(page.getByRole('menuitem', { name: 'Delete' }));
+    await hand.click(button('Delete', page.locator('.jp-Dialog')));
+    await expect(row(runs, name)).toHaveCount(0);
+    await hand.click(button('Restart the kernel and run all cells', page));
+    await hand.click(button('Confirm Kernel Restart', page));
+    await trainsAgain(page, name);
   });
 });
 
-test('A model is tuned and asked by keyboard alone', async ({
-  page,
-  tmpPath
+test('From the launcher to a tuned model and a chat by keyboard', async ({
+  page
 }) => {
-  test.setTimeout(5 * MINUTE);
-  await openNotebook(page, `${tmpPath}/keyboard.ipynb`, [DATA, '']);
-  await page.notebook.runCell(0);
-  const focused = page.locator(':focus');
-  await page.keyboard.press('Control+Shift+Y');
-  await expect(page.locator('#jp-llmtune-sidebar')).toBeFocused();
+  test.setTimeout(10 * MINUTE);
+  const { sidebar, playground, cell, newest } = parts(page);
+  const keys = page.keyboard;
+
+  await tabTo(page, 'Python 3 (ipykernel)');
+  await keys.press('Enter');
+  await expect(page.getByText('Python 3 (ipykernel) | Idle')).toBeVisible();
+  await keys.press('Control+Shift+Y');
+  await expect(sidebar).toBeFocused();
+  await tabTo(page, 'Load it');
+  await keys.press('Enter');
   await expect(
     page.getByRole('combobox', { name: 'Training data' })
   ).toBeVisible();
 
+  await tabTo(page, 'Model');
+  await choose(page, 'smollm2-135m');
   await tabTo(page, 'Training data');
-  await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('Enter');
-  await expect(focused).toHaveValue('$rows');
+  await choose(page, 'capitals.jsonl');
   await tabTo(page, 'Presets', 'Shift+Tab');
-  await page.keyboard.press('Enter');
+  await keys.press('Enter');
   await tabTo(page, 'Quick try');
-  await page.keyboard.press('Enter');
+  await keys.press('Enter');
   await tabTo(page, 'Run', 'Shift+Tab');
-  await page.keyboard.press('Enter');
-  const newest = page.locator('#jp-llmtune-runs').getByRole('row').first();
+  await keyboardShot(page, 1, 'configured');
+  await keys.press('Enter');
+  await seesLoss(page);
   await expect(newest.getByText('training')).toBeVisible({ timeout: MINUTE });
+  await keyboardShot(page, 2, 'training');
 
-  await page.keyboard.press('Control+Shift+Y');
+  await keys.press('Control+Shift+Y');
   await tabTo(page, /^run\d*, training$/);
-  await page.keyboard.press('Enter');
+  await keys.press('Enter');
   await expect(page.locator('.jp-llmtune-run')).toBeVisible();
   await expect(newest.getByText('finished')).toBeVisible({
     timeout: 3 * MINUTE
   });
+  await keyboardShot(page, 3, 'finished');
 
   // From inside the tab of the run.
-  await page.keyboard.press('Control+Shift+Y');
-  await expect(page.locator('#jp-llmtune-sidebar')).toBeFocused();
+  await keys.press('Control+Shift+Y');
+  await expect(sidebar).toBeFocused();
   await tabTo(page, 'Playground Section');
-  await page.keyboard.press('Enter');
+  await keys.press('Enter');
   await tabTo(page, 'Add a model');
-  const picked = focused.locator('option:checked');
-  for (let count = 0; count < 100; count++) {
-    await page.keyboard.press('ArrowDown');
-    if (/^run\d*$/.test((await picked.textContent()) ?? '')) {
-      break;
-    }
-  }
-  await page.keyboard.press('Enter');
-  const answers = page.getByRole('region', { name: /^run\d*$/ });
+  const name = await nameOf(cell);
+  await choose(page, name);
+  const answers = page.getByRole('region', { name, exact: true });
   await expect(answers).toBeVisible();
   await tabTo(page, 'Message');
-  await page.keyboard.type('What is the capital of Spain?');
-  await page.keyboard.press('Enter');
-  await expect(
-    answers.locator('.jp-llmtune-turn.jp-mod-assistant')
-  ).not.toBeEmpty({ timeout: MINUTE });
+  await keys.type(QUESTION);
+  await keys.press('Enter');
+  await expect(playground.getByRole('button', { name: 'Send' })).toBeVisible({
+    timeout: MINUTE
+  });
+  await expect(answers.locator('.jp-llmtune-turn.jp-mod-assistant')).toHaveText(
+    /\w/
+  );
+  await keyboardShot(page, 4, 'playground');
+
+  await keys.press('Control+Shift+Y');
+  await tabTo(page, `${name}, finished`);
+  await keys.press('Delete');
+  await tabTo(page, 'Delete');
+  await keys.press('Enter');
+  // From the tab of the run to the notebook.
+  await keys.press('Control+Shift+[');
+  await expect(cell).toBeVisible();
+  await keys.press('Control+Shift+C');
+  await keys.type('Restart Kernel and Run All Cells');
+  await keys.press('Enter');
+  await tabTo(page, 'Restart');
+  await keys.press('Enter');
+  await trainsAgain(page, name);
+  await keyboardShot(page, 5, 'again');
 });
+
+function parts(page: IJupyterLabPageFixture) {
+  const runs = page.locator('#jp-llmtune-runs');
+  return {
+    sidebar: page.locator('#jp-llmtune-sidebar'),
+    runs,
+    playground: page.locator('#jp-llmtune-playground'),
+    cell: page.locator('.jp-CodeCell', { hasText: '%%finetune' }),
+    newest: runs.getByRole('row').first()
+  };
+}
+
+function heading(sidebar: Locator, section: string): Locator {
+  return sidebar.getByRole('heading', { name: `${section} Section` });
+}
+
+function row(runs: Locator, name: string): Locator {
+  return runs.getByRole('row', { name: new RegExp(`^${name},`) });
+}
+
+/** The name of the run of a cell. */
+async function nameOf(cell: Locator): Promise<string> {
+  const line = await cell.locator('.cm-line').first().textContent();
+  return line!.replace('%%finetune ', '');
+}
+
+async function seesLoss(page: IJupyterLabPageFixture): Promise<void> {
+  await expect(
+    page.locator('.jp-OutputArea').getByText(/loss\s+\d/)
+  ).toBeInViewport({ ratio: 1, timeout: 3 * MINUTE });
+}
+
+/** All cells ran in their order; the run is stopped, because other tests need the machine. */
+async function trainsAgain(
+  page: IJupyterLabPageFixture,
+  name: string
+): Promise<void> {
+  const { runs, cell } = parts(page);
+  await expect(row(runs, name).getByText('training')).toBeVisible({
+    timeout: MINUTE
+  });
+  await expect(cell.locator('.jp-InputPrompt')).toHaveText('[2]:');
+  await expect
+    .poll(() => points(cell), { timeout: 2 * MINUTE })
+    .toBeGreaterThan(1);
+  await page.evaluate(async name => {
+    const { currentWidget } = (window as any).jupyterapp.shell;
+    const { kernel } = currentWidget.sessionContext.session;
+    await kernel.requestExecute({ code: `${name}.stop()` }).done;
+  }, name);
+}
 
 /** How many points the chart in a part of the page has. */
 async function points(part: Locator): Promise<number> {
   const chart = part.locator('.jp-llmtune-chart');
   return Number(await chart.getAttribute('data-points'));
-}
-
-/** Press a key until the thing of this name has the focus. */
-async function tabTo(
-  page: IJupyterLabPageFixture,
-  name: string | RegExp,
-  key: 'Tab' | 'Shift+Tab' = 'Tab'
-): Promise<void> {
-  const reached: string[] = [];
-  for (let count = 0; count < 80; count++) {
-    await page.keyboard.press(key);
-    const current = await page.evaluate(() => {
-      const element = document.activeElement as HTMLElement;
-      const label = (element as HTMLInputElement).labels?.[0]?.textContent;
-      return (
-        element.getAttribute('aria-label') ?? label ?? element.textContent ?? ''
-      );
-    });
-    const isThere =
-      typeof name === 'string'
-        ? current.trim() === name
-        : name.test(current.trim());
-    if (isThere) {
-      return;
-    }
-    reached.push(current.trim().slice(0, 40));
-  }
-  throw new Error(`${key} does not lead to ${name}, but to ${reached}`);
 }
 
 async function screenshot(
@@ -197,6 +288,14 @@ async function screenshot(
   name: string
 ) {
   await page.screenshot({ path: `artefacts/sidebar-${step}-${name}.png` });
+}
+
+async function keyboardShot(
+  page: IJupyterLabPageFixture,
+  step: number,
+  name: string
+) {
+  await page.screenshot({ path: `artefacts/keyboard-${step}-${name}.png` });
 }
 
 const MINUTE = 60_000;

@@ -4,8 +4,8 @@ import { join } from 'path';
 import { test } from '@jupyterlab/galata';
 import { expect, test as plainTest } from '@playwright/test';
 
-import type { IEffort } from './stopwatch';
-import { Hand } from './stopwatch';
+import type { IEffort } from './hand';
+import { Hand } from './hand';
 
 const VIEWPORT = { width: 1440, height: 900 };
 

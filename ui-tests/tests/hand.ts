@@ -66,11 +66,11 @@ export class Hand {
           const { left, top, width, height } = element.getBoundingClientRect();
           return { x: left + width / 2, y: top + height / 2 };
         });
-        const isHit = await target.evaluate(
-          (element, { x, y }) =>
-            element.contains(document.elementFromPoint(x, y)),
-          point
-        );
+        const isHit = await target.evaluate((element, { x, y }) => {
+          // Buttons of JupyterLab's toolbars are in the shadow of their element.
+          const root = element.getRootNode() as Document | ShadowRoot;
+          return element.contains(root.elementFromPoint(x, y));
+        }, point);
         return isHit && point.x === last.x && point.y === last.y;
       })
       .toBe(true);
