@@ -190,6 +190,16 @@ test.describe('The sidebar', () => {
     expect(width).toBeLessThanOrEqual(250);
     expect(tooWide).toEqual([]);
     await expectUncut(sidebar);
+    const carets = sidebar.locator('.jp-HTMLSelect');
+    const areInside = await carets.evaluateAll(selects =>
+      selects.map(select => {
+        const own = select.getBoundingClientRect();
+        const caret = select.querySelector('svg')!.getBoundingClientRect();
+        return caret.top >= own.top && caret.bottom <= own.bottom;
+      })
+    );
+    expect(areInside.length).toBeGreaterThan(1);
+    expect(areInside).not.toContain(false);
   });
 });
 
