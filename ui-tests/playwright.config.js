@@ -16,12 +16,15 @@ const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
 process.env.LLMTUNE_HOME ??= fs.mkdtempSync(
   path.join(os.tmpdir(), 'llmtune-runs-')
 );
+// What this session starts has it, and is known by it.
+process.env.LLMTUNE_TEST_SESSION ??= `${process.pid}-${port}`;
 // Galata's own fixtures read it.
 process.env.TARGET_URL = `http://localhost:${port}`;
 
 module.exports = {
   ...baseConfig,
   testDir: 'tests',
+  globalSetup: require.resolve('./global-setup'),
   // One server and two cores: tests share both.
   workers: 1,
   reporter: [['list']],
