@@ -16,7 +16,7 @@ from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
 from llmtune_kernel.locale import _
-from llmtune_kernel.runs.wording import facts
+from llmtune_kernel.runs.wording import example_title, facts
 from llmtune_kernel.runs.workers import pool
 
 Summary = dict[str, Any]
@@ -31,13 +31,15 @@ def inspect(options: argparse.Namespace) -> int:
     if options.catalog is not None:
         return catalogue(options)
     config = _configuration(options)
-    summary = _inspect(config)
+    of_run = options.source.endswith((".yaml", ".yml"))
+    summary = _inspect(config, for_run=of_run)
     if options.json:
         sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
         return 0
     stdout = console()
     table = Table.grid(padding=(0, 2))
-    for name, value in [*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")]:
+    steps = [(_("optimizer steps"), f"{summary['steps']:,}")] if of_run else []
+    for name, value in [*facts(summary), *steps]:
         table.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
     stdout.print(table)
     coloured = stdout.color_system is not None and not stdout.no_color
@@ -64,7 +66,7 @@ def _configuration(options: argparse.Namespace) -> RunConfig:
     return config
 
 
-def _inspect(config: RunConfig) -> Summary:
+def _inspect(config: RunConfig, for_run: bool) -> Summary:
     found: Summary = {}
     with console(stderr=True).status(_("Loading the tokenizer")) as status:
 
@@ -76,7 +78,13 @@ def _inspect(config: RunConfig) -> Summary:
                     _("Reading row {done:,} of {total:,}", done=answer["done"], total=answer["total"])
                 )
 
-        job = {"job": "inspect", "config": config.model_dump(mode="json"), "variables": {}, "first": 3}
+        job = {
+            "job": "inspect",
+            "config": config.model_dump(mode="json"),
+            "variables": {},
+            "first": 3,
+            "for_run": for_run,
+        }
         pool().call(job, take)
     return found
 
@@ -91,6 +99,6 @@ def _print_example(stdout: Console, example: dict[str, Any], coloured: bool) -> 
             text.append(said, style="green")
         else:
             text.append(f"⟦{said}⟧")
-    stdout.print(Text("\n" + _("row {row}", row=example["row"]), style="bold"))
+    stdout.print(Text("\n" + example_title(example), style="bold"))
     text.rstrip()
     stdout.print(text, soft_wrap=True)

@@ -153,6 +153,12 @@ class DataConfig(Section):
         "Longer examples",
         "right cuts their end, left their start; drop leaves them out; error starts no run.",
     )
+    packing: Literal["auto"] | bool = setting(
+        "auto",
+        "Packing",
+        "Join examples into sequences of max_length, in which attention keeps them apart; auto joins plain text, "
+        "and parts longer texts instead of cutting them.",
+    )
     on_bad_row: Literal["error", "skip"] = setting(
         "error",
         "Bad rows",

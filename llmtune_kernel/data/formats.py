@@ -79,6 +79,8 @@ OPTIONAL = {
         "tools",
     ),
 }
+# Rows of these say of answers which are better or wanted: more than an answer to learn.
+JUDGED = ("preference", "kto")
 CONVERSATIONS = ("alpaca", "messages", "sharegpt", "prompt_completion")
 # Fields whose column may have several names.
 ALIASES = {"messages": ("messages", "conversations"), "label": ("label", "kto_tag")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, Message, PlainText, Preference
@@ -73,7 +74,9 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
             format.column("chosen"),
             _("shares no question with {rejected}", rejected=format.column("rejected")),
         )
-    chosen, rejected = (Conversation(side, tools, context=shared) for side in sides)
+    texts = all(isinstance(format.value(row, field), str) for field in ("prompt", "chosen", "rejected"))
+    plain = texts and len(asked) == 1
+    chosen, rejected = (Conversation(side, tools, context=shared, plain=plain) for side in sides)
     return Preference(chosen, rejected)
 
 
@@ -93,7 +96,7 @@ def _read_kto(row: Row, number: int, format: RowFormat) -> Feedback:
         read = _read_messages(row, number, format)
     # Judged is what was said last: an answer, with the calls of tools that led to it.
     asked = max(place for place, turn in enumerate(read.messages) if turn["role"] == "user")
-    return Feedback(Conversation(read.messages, read.tools, context=asked + 1), desirable)
+    return Feedback(replace(read, context=asked + 1), desirable)
 
 
 def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Message]) -> list[Message]:

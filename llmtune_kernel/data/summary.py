@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from llmtune_kernel.data.encoding import EncodedRows
+from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.formats import Row
-from llmtune_kernel.data.template import IGNORED
 
 BINS = 24
 PROBLEMS = 20
@@ -25,11 +24,12 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         JSON values: `rows`; `columns`; `format`, `format_columns` (those read); `tokens`, `trained_tokens` after
         cutting; `truncated` rows; `lengths` in tokens before cutting: `min`, `median`, `p99` (99 of 100 rows are no
         longer), `max` and a histogram of `counts` between `edges` (one more than counts, the upper one excluded);
-        `preview`: for each of the first rows `row` (from 0) and `spans` of `text`, `trained` or not; how many rows were
-        `skipped` and `dropped`, and the first `problems` of them: `row`, `column`, `message`.
+        `preview`: for each sequence of the first examples `row` (from 0), `side` (`chosen` or `rejected` of a
+        preference, `desirable` or `undesirable` answer, else empty) and `spans` of `text`, `trained` or not; how many
+        rows were `skipped` and `dropped`, and the first `problems` of them: `row`, `column`, `message`.
     """
     columns = dict.fromkeys(column for row in rows for column in row)
-    lengths = encoded.lengths
+    lengths = encoded.lengths.tolist()
     edges, counts = histogram(lengths)
     return {
         "rows": len(rows),
@@ -54,13 +54,18 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
             "counts": counts,
         },
         "preview": [
-            {
-                "row": encoded.numbers[index],
-                "spans": trained_spans(tokenizer, encoded.input_ids[index], encoded.labels[index]),
-            }
-            for index in range(min(first, len(lengths)))
+            shown for place in range(min(first, len(encoded))) for shown in _shown(encoded, place, tokenizer)
         ],
     }
+
+
+def _shown(encoded: EncodedRows, place: int, tokenizer: Any) -> Iterator[dict[str, Any]]:
+    sequences, places = encoded.example(place), encoded.windows.places[place]
+    names = ("", "chosen", "rejected") if len(sequences) == 2 else ("", "desirable", "undesirable")
+    for sequence, number in zip(sequences, places, strict=True):
+        spans = trained_spans(tokenizer, sequence.ids.tolist(), sequence.trained.tolist())
+        side = names[encoded.sequences.sides[number]]
+        yield {"row": int(encoded.numbers[place]), "side": side, "spans": spans}
 
 
 def format_names(encoded: EncodedRows) -> str:
@@ -78,17 +83,17 @@ def histogram(lengths: Sequence[int]) -> tuple[list[int], list[int]]:
     return [low + width * number for number in range(len(counts) + 1)], counts
 
 
-def trained_spans(tokenizer: Any, input_ids: Sequence[int], labels: Sequence[int]) -> list[dict[str, Any]]:
-    """Part the text of a row where training starts or ends; the parts joined are the decoded ids."""
+def trained_spans(tokenizer: Any, input_ids: Sequence[int], trained: Sequence[bool]) -> list[dict[str, Any]]:
+    """Part the text of a sequence where training starts or ends; the parts joined are the decoded ids."""
     text = _decode(tokenizer, input_ids)
     spans, done, end = [], 0, 0
-    for trained, run in groupby(labels, lambda label: label != IGNORED):
+    for learned, run in groupby(trained):
         end += sum(1 for _ in run)
         # Decoded together with what is before it: a run alone may lose a space, or half of a character.
-        before = text if end == len(labels) else _decode(tokenizer, input_ids[:end]).rstrip("\ufffd")
+        before = text if end == len(trained) else _decode(tokenizer, input_ids[:end]).rstrip("\ufffd")
         reached = len(before)
         if reached > done:
-            spans.append({"text": text[done:reached], "trained": trained})
+            spans.append({"text": text[done:reached], "trained": learned})
             done = reached
     return spans
 

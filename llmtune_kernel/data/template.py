@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.locale import _
 
 IGNORED = -100
+
+# Ids of a text, and for each the characters that it covers.
+Tokens = tuple[list[int], list[Span]]
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,10 @@ class Encoder:
         Raises:
             RuntimeError: the ids differ from those of `tokenizer.apply_chat_template`.
         """
+        return self.label(rendered, self.tokenize(rendered))
+
+    def tokenize(self, rendered: Sequence[Rendered]) -> list[Tokens]:
+        """The first part of `encode`, of which the tokenizer does most outside of Python: a thread may run it."""
         if not rendered:
             return []
         # A template writes all special tokens itself.
@@ -100,27 +107,24 @@ class Encoder:
         # The few whose contents hold special tokens take a way of their own.
         plain = [item.text for item in rendered if item.named is None]
         named = [item.named for item in rendered if item.named is not None]
-        ordinary = self._tokenize(plain, add_special_tokens=not templated)
+        # A call of the tokenizer would make masks as well, which nothing here needs and which take as long as the ids.
+        encodings = self._tokenizer.backend_tokenizer.encode_batch(plain, add_special_tokens=not templated)
+        ordinary = ((encoding.ids, encoding.offsets) for encoding in encodings)
         special = iter(self._control.encode(named) if named else ())
+        tokens = [next(ordinary if item.named is None else special) for item in rendered]
+        if templated:
+            self._check(rendered, tokens)
+        return tokens
+
+    def label(self, rendered: Sequence[Rendered], tokens: Sequence[Tokens]) -> list[Encoded]:
+        """The second part of `encode`: from the `tokens` of `rendered` to labels."""
         encoded = []
-        for item in rendered:
-            ids, offsets = next(ordinary if item.named is None else special)
-            labels = self._labels(item, ids, offsets)
-            if not templated:
+        for item, (ids, offsets) in zip(rendered, tokens, strict=True):
+            labels = trained_labels(self._spans(item), ids, offsets, self._added)
+            if item.conversation is None:
                 ids, labels = self._close(ids, labels)
             encoded.append(Encoded(ids, labels))
-        if templated:
-            self._check(rendered, encoded)
         return encoded
-
-    def _tokenize(self, texts: list[str], add_special_tokens: bool) -> Iterator[tuple[list[int], list[Span]]]:
-        # A call of the tokenizer would make masks as well, which nothing here needs and which take as long as the ids.
-        backend = self._tokenizer.backend_tokenizer
-        for encoding in backend.encode_batch(texts, add_special_tokens=add_special_tokens):
-            yield encoding.ids, encoding.offsets
-
-    def _labels(self, item: Rendered, ids: list[int], offsets: list[Span]) -> list[int]:
-        return trained_labels(self._spans(item), ids, offsets, self._added)
 
     def _spans(self, item: Rendered) -> list[Span]:
         """The characters that are trained."""
@@ -132,7 +136,7 @@ class Encoder:
         answers = answers[-1:] if config.mask_history else answers
         return [(each.start, each.end if config.train_on_eos else each.stop) for each in answers]
 
-    def _check(self, rendered: Sequence[Rendered], encoded: Sequence[Encoded]) -> None:
+    def _check(self, rendered: Sequence[Rendered], tokens: Sequence[Tokens]) -> None:
         """Compare one row of a batch with what transformers makes of it: all are made in the same way."""
         checked = next((place for place, item in enumerate(rendered) if item.named is None), None)
         if checked is None:
@@ -142,7 +146,7 @@ class Encoder:
         expected = self._tokenizer.apply_chat_template(
             conversation.messages, tools=conversation.tools, tokenize=True, return_dict=True
         )["input_ids"]
-        if list(expected) != encoded[checked].input_ids:
+        if list(expected) != tokens[checked][0]:
             text = rendered[checked].text[:200]
             raise RuntimeError(f"the tokens of {text!r} are not those of the chat template")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -91,13 +92,13 @@ def packed_mask(
     return result
 
 
-def pack(sequences: list[list[int]], where: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
-    """One packed row of token ids: `input_ids`, `position_ids` (1, tokens) and the `cu_seq_lens` (sequences + 1,)."""
+def pack(sequences: Sequence[Any], where: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+    """One packed row of sequences of ids: `input_ids`, `position_ids` (1, tokens), `cu_seq_lens` (sequences + 1,)."""
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     bounds = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).to(torch.int32).to(where)
     longest = int(lengths.max())
     return {
-        "input_ids": torch.tensor([[token for sequence in sequences for token in sequence]], device=where),
+        "input_ids": torch.cat([torch.as_tensor(ids, dtype=torch.long) for ids in sequences])[None].to(where),
         "position_ids": torch.cat([torch.arange(len(sequence)) for sequence in sequences])[None].to(where),
         "cu_seq_lens_q": bounds,
         "cu_seq_lens_k": bounds,

@@ -16,7 +16,7 @@ from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
 from llmtune_kernel.notebook.looking import Summary, inspect_data, snapshots
 from llmtune_kernel.notebook.publishing import publish
-from llmtune_kernel.runs.wording import facts
+from llmtune_kernel.runs.wording import example_title, facts
 
 _TRAINED = "background:rgba(74,165,100,0.28);border-radius:2px"
 
@@ -26,6 +26,7 @@ def show_inspection(
     namespace: Mapping[str, Any],
     *,
     first: int,
+    for_run: bool,
     bundles: Callable[[Summary], list[dict[str, Any]]],
 ) -> None:
     """Let a worker look at the data of a configuration, then show the `bundles` made of its summary.
@@ -33,6 +34,7 @@ def show_inspection(
     Args:
         namespace: Where `$name` is looked up.
         first: How many rows to render.
+        for_run: Whether the data have to be such as the objective learns from.
 
     Raises:
         UserError: any mistake in the data or the model's name.
@@ -44,6 +46,7 @@ def show_inspection(
             files,
             first,
             lambda done, total: status.say(_("Reading row {done:,} of {total:,}", done=done, total=total)),
+            for_run=for_run,
         )
         shown, *more = bundles(found)
         status.become(shown)
@@ -107,14 +110,14 @@ def _example_html(example: dict[str, Any]) -> str:
         for span in example["spans"]
     )
     return (
-        f'<div style="margin:8px 0"><b>{escape(_("row {row}", row=example["row"]))}</b>'
+        f'<div style="margin:8px 0"><b>{escape(example_title(example))}</b>'
         f'<div style="font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere">{spans}</div></div>'
     )
 
 
 def _example_plain(example: dict[str, Any]) -> str:
     spans = (f"⟦{span['text']}⟧" if span["trained"] else span["text"] for span in example["spans"])
-    return _("row {row}, trained tokens in ⟦⟧:\n{text}", row=example["row"], text="".join(spans))
+    return _("{row}, trained tokens in ⟦⟧:\n{text}", row=example_title(example), text="".join(spans))
 
 
 def _legend() -> str:

@@ -45,12 +45,13 @@ def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspec
             key, lambda cancellation: inspect_data(config, files, wanted.first, cancellation=cancellation)
         )
     speed = measured_speed(config)
-    taken = protocol.Inspection.model_fields.keys() - {"lengths", "seconds", "notices"}
+    taken = protocol.Inspection.model_fields.keys() - {"lengths", "preview", "seconds", "notices"}
     return protocol.Inspection(
         **{name: summary[name] for name in taken},
         lengths=protocol.Lengths(
             **{name: summary["lengths"][name] for name in protocol.Lengths.model_fields}
         ),
+        preview=[protocol.Example(row=one["row"], spans=one["spans"]) for one in summary["preview"]],
         seconds=summary["run_tokens"] / speed if speed else None,
         notices=notices(config, summary),
     )
@@ -76,6 +77,8 @@ def inspect_data(
     files: Mapping[str, str],
     first: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    for_run: bool = True,
     cancellation: Cancellation | None = None,
 ) -> Summary:
     """The summary of the job `inspect`, see `worker/inspect.py`.
@@ -84,6 +87,7 @@ def inspect_data(
         files: From `snapshots`.
         first: How many rows to render.
         on_progress: Told rows done and rows in all.
+        for_run: Whether the data have to be such as the objective learns from.
 
     Raises:
         UserError: any mistake in the data or the model's name.
@@ -102,6 +106,7 @@ def inspect_data(
         "config": config.model_dump(mode="json"),
         "variables": dict(files),
         "first": first,
+        "for_run": for_run,
     }
     pool().call(job, take, cancellation)
     return found

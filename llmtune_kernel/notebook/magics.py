@@ -171,7 +171,7 @@ class FinetuneMagics(Magics):
         if options.dry_run:
             check_launch(config, options.name)
             bundles = functools.partial(dry_run_bundles, config)
-            show_inspection(config, self._namespace, first=1, bundles=bundles)
+            show_inspection(config, self._namespace, first=1, for_run=True, bundles=bundles)
             return
         # A run that goes on as it was has its own copy of the variables, which may have changed since.
         namespace = {} if cell is None or not cell.strip() else self._namespace
@@ -236,7 +236,7 @@ class FinetuneMagics(Magics):
         if options.model:
             values["model"] = options.model
         config = config_from_dict(values, "%dataset")
-        show_inspection(config, self._namespace, first=3, bundles=dataset_bundles)
+        show_inspection(config, self._namespace, first=3, for_run=False, bundles=dataset_bundles)
 
     @property
     def _namespace(self) -> dict[str, Any]:

@@ -66,6 +66,17 @@ def spoken(prompt: Sequence[Message]) -> list[str]:
     return [f"{turn.role}: {turn.content}" for turn in prompt]
 
 
+def example_title(example: dict[str, Any]) -> str:
+    """Which row an example of the job `inspect` is from, and which side of a judgement."""
+    sides = {
+        "chosen": _("row {row}, the chosen answer", row=example["row"]),
+        "rejected": _("row {row}, the rejected answer", row=example["row"]),
+        "desirable": _("row {row}, a wanted answer", row=example["row"]),
+        "undesirable": _("row {row}, an unwanted answer", row=example["row"]),
+    }
+    return sides.get(example["side"]) or _("row {row}", row=example["row"])
+
+
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What the job `inspect` found out about data: names and values."""
     rows, lengths = summary["rows"], summary["lengths"]

@@ -1,84 +1,86 @@
-"""From encoded rows to a batch: packed end to end, or padded where the architecture cannot pack."""
+"""From encoded examples to a batch: packed end to end, or padded where the architecture cannot pack."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.attention import pack
 
-
-class EncodedRow(TypedDict):
-    """One sequence; `labels` holds the token itself where it is trained, else -100."""
-
-    input_ids: list[int]
-    labels: list[int]
+Item = list[TokenSequence]
 
 
-class EncodedDataset(Dataset[EncodedRow]):
-    """Encoded rows, by index."""
+class EncodedDataset(Dataset[Item]):
+    """The sequences of each item, by index.
 
-    def __init__(self, input_ids: Sequence[Any], labels: Sequence[Any], indices: Sequence[int]) -> None:
-        self._input_ids, self._labels, self._indices = input_ids, labels, indices
+    Args:
+        example: The sequences of an example.
+        items: For each item the examples that it joins.
+    """
+
+    def __init__(self, example: Callable[[int], Item], items: Sequence[Sequence[int]]) -> None:
+        self._example, self._items = example, items
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self._items)
 
-    def __getitem__(self, index: int) -> EncodedRow:
-        row = self._indices[index]
-        return {"input_ids": list(self._input_ids[row]), "labels": list(self._labels[row])}
-
-
-def _targets(rows: list[EncodedRow]) -> list[tuple[int, int, int]]:
-    """(row, position, target): the model at `position` is to predict `target`, the label of the next position."""
-    return [
-        (number, position - 1, label)
-        for number, row in enumerate(rows)
-        for position, label in enumerate(row["labels"])
-        if label != -100 and position > 0
-    ]
+    def __getitem__(self, index: int) -> Item:
+        return list(itertools.chain.from_iterable(map(self._example, self._items[index])))
 
 
-def collate_packed(rows: list[EncodedRow]) -> dict[str, Any]:
+def collate_packed(items: list[Item]) -> dict[str, Any]:
     """One row of all tokens, with position ids that begin anew at each sequence.
 
     Returns:
         What `pack` gives, `target_positions` (targets,): where in the row a target is predicted,
         `targets` (targets,): the token ids to predict.
     """
-    starts = [0]
-    for row in rows:
-        starts.append(starts[-1] + len(row["input_ids"]))
-    found = _targets(rows)
+    sequences = list(itertools.chain.from_iterable(items))
+    starts = np.cumsum([0, *(len(sequence.ids) for sequence in sequences)])
     return {
-        **pack([row["input_ids"] for row in rows]),
-        "target_positions": torch.tensor(
-            [starts[row] + position for row, position, _ in found], dtype=torch.long
-        ),
-        "targets": torch.tensor([target for _, _, target in found], dtype=torch.long),
+        **pack([torch.tensor(sequence.ids) for sequence in sequences]),
+        **_targets(sequences, starts),
     }
 
 
-def collate_padded(rows: list[EncodedRow]) -> dict[str, Any]:
-    """Rows padded on the right to the longest.
+def collate_padded(items: list[Item]) -> dict[str, Any]:
+    """Sequences padded on the right to the longest.
 
     Returns:
-        `input_ids` and `attention_mask` (rows, longest); `target_positions` (targets,): positions in the
+        `input_ids` and `attention_mask` (sequences, longest); `target_positions` (targets,): positions in the
         flattened batch; `targets` (targets,).
     """
-    longest = max(len(row["input_ids"]) for row in rows)
+    sequences = list(itertools.chain.from_iterable(items))
+    longest = max(len(sequence.ids) for sequence in sequences)
     # What stands under the attention mask is never seen: any token will do as padding.
-    ids = [row["input_ids"] + [0] * (longest - len(row["input_ids"])) for row in rows]
-    mask = [[1] * len(row["input_ids"]) + [0] * (longest - len(row["input_ids"])) for row in rows]
-    found = _targets(rows)
+    ids = torch.zeros(len(sequences), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
+        mask[row, : len(sequence.ids)] = 1
+    starts = np.arange(len(sequences)) * longest
+    return {"input_ids": ids, "attention_mask": mask, **_targets(sequences, starts)}
+
+
+def _targets(sequences: Sequence[TokenSequence], starts: NDArray[Any]) -> dict[str, torch.Tensor]:
+    """Where a trained token is predicted, one position before its own, and which it is.
+
+    Args:
+        starts: The position in the batch of the first token of each sequence.
+    """
+    positions = [
+        start + np.flatnonzero(sequence.trained[1:])
+        for start, sequence in zip(starts, sequences, strict=False)
+    ]
+    targets = [sequence.ids[1:][sequence.trained[1:]] for sequence in sequences]
     return {
-        "input_ids": torch.tensor(ids),
-        "attention_mask": torch.tensor(mask),
-        "target_positions": torch.tensor(
-            [row * longest + position for row, position, _ in found], dtype=torch.long
-        ),
-        "targets": torch.tensor([target for _, _, target in found], dtype=torch.long),
+        "target_positions": torch.from_numpy(np.concatenate(positions)).long(),
+        "targets": torch.from_numpy(np.concatenate(targets)).long(),
     }

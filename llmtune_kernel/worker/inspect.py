@@ -19,6 +19,7 @@ from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
     prepare_data,
+    refuse_judgements,
     steps_per_epoch,
     total_steps,
 )
@@ -31,7 +32,7 @@ def inspect(
 
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
-            to render.
+            to render; `for_run`: whether the data have to be such as the objective learns from.
         check_cancelled: Called after each batch of rows; may raise to end the job.
 
     Raises:
@@ -58,7 +59,9 @@ def inspect(
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)
     data = prepare_data(config, tokenizer, find, progress)
-    summary = summarise(data.training.rows, data.training.encoded, tokenizer, first=job["first"])
+    if job["for_run"]:
+        refuse_judgements(data)
+    summary = summarise(data.train.split.rows, data.train.split.encoded, tokenizer, first=job["first"])
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
 
 
@@ -66,21 +69,19 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
     `train_rows`, `eval_rows`; `run_tokens`, trained on or read in all epochs; `max_positions` of the model, None if it
     says none; `memory`, `memory_available` in bytes."""
-    rows = len(data.train)
-    steps = total_steps(config, rows)
-    epoch_tokens = sum(len(data.training.encoded.input_ids[row]) for row in data.train)
+    steps = total_steps(config, data)
     model = prepare_for_training(load_skeleton(source), config.method)
     free = free_for_training(device())
     dtype = compute_dtype(config.model)
-    needed = (config, model, *largest_batch(config, data.training.encoded), dtype, free)
+    needed = (config, model, *largest_batch(config, data), dtype, free)
     return {
         "model": config.model.name_or_path,
         "dtype": str(dtype).removeprefix("torch."),
         "gradient_checkpointing": expects_checkpointing(*needed),
         "steps": steps,
-        "train_rows": rows,
-        "eval_rows": len(data.evaluation),
-        "run_tokens": round(epoch_tokens * steps / steps_per_epoch(config, rows)),
+        "train_rows": data.train.rows,
+        "eval_rows": data.evaluation.rows if data.evaluation else 0,
+        "run_tokens": round(sum(data.train.tokens) * steps / steps_per_epoch(config, data)),
         "max_positions": getattr(model.config.get_text_config(), "max_position_embeddings", None),
         "memory": training_bytes(*needed),
         "memory_available": free,

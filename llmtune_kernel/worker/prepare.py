@@ -9,28 +9,64 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.sections import Split
-from llmtune_kernel.data.encoding import EncodedRows, split_rows
-from llmtune_kernel.data.formats import list_problems
+from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.encoding import split_rows
+from llmtune_kernel.data.formats import JUDGED, list_problems
 from llmtune_kernel.data.mixing import mix
+from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.sources import Place
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.worker.reading import OnProgress, SplitRows, read_split
 
 
 @dataclass
-class PreparedData:
-    """What is trained on (`train` of `training`) and, if any, what is evaluated on (`evaluation` of `held_out`).
+class Chosen:
+    """Examples of a split to train or to evaluate on: `sequences`, each the examples that share one.
 
-    `train`, `evaluation`: places in `encoded`, which rows that were left out have none in; in `train` in the order of
-    the mixed sources, and several times where a source is repeated.
+    They are in the order of the mixed sources, and several times where a source is repeated; rows that were left out
+    have none.
     """
 
-    training: SplitRows
-    train: list[int]
-    held_out: SplitRows | None
-    evaluation: list[int]
+    split: SplitRows
+    sequences: list[list[int]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows they are from: a text in pieces is one."""
+        numbers = self.split.encoded.numbers
+        begins = np.concatenate([[True], numbers[1:] != numbers[:-1]])
+        return int(sum(begins[example] for example in itertools.chain(*self.sequences)))
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens of each sequence."""
+        sizes = self.split.encoded.sizes.tolist()
+        return [sum(sizes[example] for example in sequence) for sequence in self.sequences]
+
+    def apart(self) -> Chosen:
+        """The same with every example in a sequence of its own."""
+        return Chosen(self.split, [[example] for example in itertools.chain(*self.sequences)])
+
+
+@dataclass
+class PreparedData:
+    """What is trained on and, if anything is, what is evaluated on."""
+
+    train: Chosen
+    evaluation: Chosen | None
+
+    def apart(self) -> PreparedData:
+        """The same with every example in a sequence of its own, for models that cannot keep joined ones apart."""
+        return PreparedData(self.train.apart(), self.evaluation and self.evaluation.apart())
+
+    def splits(self) -> dict[Split, SplitRows]:
+        """The rows of each split, also where both are from the same sources."""
+        found: dict[Split, SplitRows] = {"train": self.train.split}
+        return found | ({"eval": self.evaluation.split} if self.evaluation else {})
 
 
 def prepare_data(
@@ -50,19 +86,26 @@ def prepare_data(
         return read_split(data, split, find(split), tokenizer, seed, on_progress)
 
     training = read("train")
-    if data.eval is not None:
-        held_out = read("eval")
-        evaluation = list(itertools.chain(*held_out.places()))
-        return PreparedData(training, _mixed(config, training, training.places()), held_out, evaluation)
     if data.eval_fraction > 0:
         train, evaluation = _split(config, training)
-        return PreparedData(training, train, training, evaluation)
-    return PreparedData(training, _mixed(config, training, training.places()), None, [])
+        return PreparedData(_chosen(config, training, train), _chosen(config, training, evaluation))
+    train = _mixed(config, training, training.places())
+    if data.eval is None:
+        return PreparedData(_chosen(config, training, train), None)
+    held_out = read("eval")
+    evaluation = list(itertools.chain(*held_out.places()))
+    return PreparedData(_chosen(config, training, train), _chosen(config, held_out, evaluation))
 
 
 def _mixed(config: RunConfig, training: SplitRows, groups: list[list[int]]) -> list[int]:
     weights = [source.source.weight for source in training.sources]
     return mix(groups, weights, config.data.mix, config.training.seed)
+
+
+def _chosen(config: RunConfig, split: SplitRows, examples: list[int]) -> Chosen:
+    encoded = split.encoded
+    sizes, joined = encoded.sizes.tolist(), encoded.joined.tolist()
+    return Chosen(split, best_fit(examples, sizes, joined, config.data.max_length))
 
 
 def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]]:
@@ -83,6 +126,29 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
             _("Set it to 0, or correct the rows that are left out."),
         )
     return _mixed(config, training, groups), evaluation
+
+
+def refuse_judgements(data: PreparedData) -> None:
+    """Raise UserError if what rows teach is no answer to learn, as supervised fine-tuning would."""
+    for name, split in data.splits().items():
+        for format in split.encoded.formats:
+            if format.name not in JUDGED:
+                continue
+            columns = _("columns read: {columns}", columns=", ".join(format.columns))
+            if format.name == "preference":
+                what = _(
+                    "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
+                )
+                fix = _("Give rows with one answer each.")
+            else:
+                what = _(
+                    "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
+                )
+                fix = _(
+                    "Keep the rows with wanted answers and leave the column {label!r} out.",
+                    label=format.column("label"),
+                )
+            raise UserError(what, f"data.{name}: {columns}", fix)
 
 
 def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
@@ -115,6 +181,16 @@ def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
                 limit=limit,
             )
         )
+    if encoded.parted:
+        said.append(
+            _n(
+                "{where}: {count:,} text is longer than {limit:,} tokens and is trained on in pieces.",
+                "{where}: {count:,} texts are longer than {limit:,} tokens and are trained on in pieces.",
+                encoded.parted,
+                where=where,
+                limit=limit,
+            )
+        )
     if encoded.truncated:
         said.append(
             _n(
@@ -128,21 +204,21 @@ def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
     return said
 
 
-def steps_per_epoch(config: RunConfig, rows: int) -> int:
-    """Optimizer steps of one pass over `rows` training rows on one device."""
-    batches = math.ceil(rows / config.training.per_device_train_batch_size)
+def steps_per_epoch(config: RunConfig, data: PreparedData) -> int:
+    """Optimizer steps of one pass over the training data on one device."""
+    batches = math.ceil(len(data.train.sequences) / config.training.per_device_train_batch_size)
     return max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
 
 
-def total_steps(config: RunConfig, rows: int) -> int:
-    """Optimizer steps of a run over `rows` training rows on one device."""
+def total_steps(config: RunConfig, data: PreparedData) -> int:
+    """Optimizer steps of a run on one device."""
     return config.training.max_steps or math.ceil(
-        config.training.num_train_epochs * steps_per_epoch(config, rows)
+        config.training.num_train_epochs * steps_per_epoch(config, data)
     )
 
 
-def largest_batch(config: RunConfig, encoded: EncodedRows) -> tuple[int, int]:
-    """Tokens, and trained ones among them, of a batch of the longest rows: no batch has more."""
-    longest = heapq.nlargest(config.training.per_device_train_batch_size, map(len, encoded.input_ids))
-    tokens = sum(longest)
+def largest_batch(config: RunConfig, data: PreparedData) -> tuple[int, int]:
+    """Tokens, and trained ones among them, of a batch of the longest sequences: no batch has more."""
+    encoded = data.train.split.encoded
+    tokens = sum(heapq.nlargest(config.training.per_device_train_batch_size, data.train.tokens))
     return tokens, tokens * encoded.trained_tokens // max(encoded.tokens, 1)

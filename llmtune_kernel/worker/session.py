@@ -17,7 +17,6 @@ from transformers import set_seed
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.config.sections import Split
-from llmtune_kernel.data.encoding import EncodedRows
 from llmtune_kernel.data.named_templates import set_template, unknown_control_tokens
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.summary import format_names
@@ -58,9 +57,10 @@ from llmtune_kernel.worker.prepare import (
     changed,
     largest_batch,
     prepare_data,
+    refuse_judgements,
     total_steps,
 )
-from llmtune_kernel.worker.reading import ReadSource, SplitRows
+from llmtune_kernel.worker.reading import ReadSource
 
 _LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
 
@@ -109,6 +109,7 @@ class Session:
         set_template(self._tokenizer, config.data)
         self._loading(_("reading the data"))
         data = prepare_data(config, self._tokenizer, self._find, self._control.check_stop)
+        refuse_judgements(data)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
         self._describe(data)
@@ -116,12 +117,14 @@ class Session:
         set_seed(config.training.seed)
         self._dtype = compute_dtype(config.model)
         packed = self._load(source)
-        self._warn_of_positions(data.training.encoded)
+        if not packed:
+            data = data.apart()
+        self._warn_of_positions(data)
         self._write_resolved(source, data)
         check_space(self._directory, result_bytes(self._model) + checkpoint_bytes(config, self._model))
         self._trainer = self._make_trainer(data, packed)
         if checkpoint:
-            self._go_on_from(checkpoint, total_steps(config, len(data.train)))
+            self._go_on_from(checkpoint, total_steps(config, data))
         self._control.check_stop()
         self._emit(State(state="training"))
         self._trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -136,7 +139,7 @@ class Session:
 
     def _check_rows(self, before: RunDirectory, data: PreparedData) -> None:
         """Refuse other rows than those of before where the run keeps its name; else say that they are others."""
-        for name, split in _splits(data).items():
+        for name, split in data.splits().items():
             for number, source in enumerate(split.sources):
                 rows = (name, number, source.found.fingerprint, source.rows)
                 if before.path == self._directory.path:
@@ -145,11 +148,11 @@ class Session:
                     self._emit(Log(level="warning", message=said))
 
     def _describe(self, data: PreparedData) -> None:
-        encoded = data.training.encoded
+        encoded = data.train.split.encoded
         message = _n(
             "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            len(data.train),
+            data.train.rows,
             format=format_names(encoded),
             tokens=encoded.tokens,
             trained=encoded.trained_tokens,
@@ -164,14 +167,15 @@ class Session:
                 tokens=", ".join(unknown),
             )
             self._emit(Log(level="warning", message=message))
-        for name, split in _splits(data).items():
-            if name == "train" or split is not data.training:
+        for name, split in data.splits().items():
+            if name == "train" or split is not data.train.split:
                 for warning in changed(split.encoded, f"data.{name}", self._config.data.max_length):
                     self._emit(Log(level="warning", message=warning))
 
-    def _warn_of_positions(self, encoded: EncodedRows) -> None:
+    def _warn_of_positions(self, data: PreparedData) -> None:
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        longest = max(map(len, encoded.input_ids))
+        windows = data.train.split.encoded.windows
+        longest = int((windows.stops - windows.starts).max())
         if positions and longest > positions:
             message = _(
                 "The longest row has {longest:,} tokens, but the model was made for at most "
@@ -206,15 +210,15 @@ class Session:
         return packed
 
     def _make_trainer(self, data: PreparedData, packed: bool) -> LLMTrainer:
-        config, encoded, model = self._config, data.training.encoded, self._model
-        train = EncodedDataset(encoded.input_ids, encoded.labels, data.train)
-        evaluation = None
-        if data.held_out:
-            held = data.held_out.encoded
-            evaluation = EncodedDataset(held.input_ids, held.labels, data.evaluation)
+        config, model = self._config, self._model
+        train, evaluation = (
+            EncodedDataset(chosen.split.encoded.example, chosen.sequences) if chosen else None
+            for chosen in (data.train, data.evaluation)
+        )
+        assert train is not None
         where = device()
         arguments = training_arguments(
-            config, self._directory.checkpoints, self._checkpointing(encoded), where.type == "cpu"
+            config, self._directory.checkpoints, self._checkpointing(data), where.type == "cpu"
         )
         trainer = LLMTrainer(
             model,
@@ -244,9 +248,9 @@ class Session:
         )
         return trainer
 
-    def _checkpointing(self, encoded: EncodedRows) -> bool:
+    def _checkpointing(self, data: PreparedData) -> bool:
         training = self._config.training
-        tokens, targets = largest_batch(self._config, encoded)
+        tokens, targets = largest_batch(self._config, data)
         needed = activation_bytes(self._model.config, tokens, targets, self._dtype.itemsize)
         free = free_memory(device())
         wanted = wants_checkpointing(self._config, needed, free)
@@ -302,9 +306,9 @@ class Session:
                     "dropped": len(split.encoded.dropped),
                     "truncated": split.encoded.truncated,
                 }
-                for name, split in _splits(data).items()
+                for name, split in data.splits().items()
             },
-            "format": format_names(data.training.encoded),
+            "format": format_names(data.train.split.encoded),
             "seed": self._config.training.seed,
             "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         }
@@ -467,8 +471,3 @@ def _resolved_source(source: ReadSource) -> dict[str, Any]:
         "rows": source.rows,
         "fingerprint": source.found.fingerprint,
     }
-
-
-def _splits(data: PreparedData) -> dict[str, SplitRows]:
-    """What the data are, by the names of the configuration."""
-    return {"train": data.training, **({"eval": data.held_out} if data.held_out else {})}

@@ -12,11 +12,12 @@ import pytest
 import templates
 
 from llmtune_kernel.config import DataConfig, UserError
-from llmtune_kernel.data.encoding import EncodedRows, split_rows
+from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.encoding import encode_rows as encode_configured
+from llmtune_kernel.data.encoding import split_rows
 from llmtune_kernel.data.files import read_rows
+from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.data.summary import histogram, summarise, trained_spans
-from llmtune_kernel.data.template import IGNORED
 from llmtune_kernel.examples import dataset_path
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -24,6 +25,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 def encode_rows(rows: Any, tokenizer: Any, *, on_progress: Any = None, **settings: Any) -> EncodedRows:
     return encode_configured(rows, tokenizer, DataConfig(train="rows.jsonl", **settings), on_progress)
+
+
+def examples(encoded: EncodedRows) -> list[list[TokenSequence]]:
+    return [encoded.example(place) for place in range(len(encoded))]
 
 
 def pair(question: str, answer: Any) -> dict[str, Any]:
@@ -35,12 +40,11 @@ def test_rows_are_encoded_in_order_and_counted(tokenizer: Any) -> None:
     told: list[tuple[int, int]] = []
     encoded = encode_rows(rows, tokenizer, max_length=4096, on_progress=lambda *seen: told.append(seen))
     assert encoded.formats[0].name == "alpaca"
-    for row, ids, labels in zip(rows, encoded.input_ids, encoded.labels, strict=True):
-        trained = [label for label in labels if label != IGNORED]
-        assert tokenizer.decode(trained) == row["output"] + "<|im_end|>"
-        assert row["instruction"] in tokenizer.decode(list(ids))
-    assert encoded.tokens == sum(encoded.lengths) == sum(map(len, encoded.input_ids))
-    assert encoded.trained_tokens == sum(label != IGNORED for labels in encoded.labels for label in labels)
+    for row, (sequence,) in zip(rows, examples(encoded), strict=True):
+        assert tokenizer.decode(sequence.ids[sequence.trained]) == row["output"] + "<|im_end|>"
+        assert row["instruction"] in tokenizer.decode(sequence.ids)
+    assert encoded.tokens == sum(encoded.lengths) == sum(len(one.ids) for (one,) in examples(encoded))
+    assert encoded.trained_tokens == sum(one.trained.sum() for (one,) in examples(encoded))
     assert encoded.truncated == 0
     assert told[-1] == (600, 600)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
@@ -50,11 +54,14 @@ def test_long_rows_are_cut_on_the_right(tokenizer: Any) -> None:
     rows = [pair("Hi", "word " * 100), pair("Hi", "Hello.")]
     whole = encode_rows(rows, tokenizer, max_length=1000)
     cut = encode_rows(rows, tokenizer, max_length=50)
-    assert list(cut.input_ids[0]) == list(whole.input_ids[0])[:50]
-    assert list(cut.labels[0]) == list(whole.labels[0])[:50]
-    assert cut.input_ids[1] == whole.input_ids[1]
-    assert (cut.truncated, cut.lengths) == (1, whole.lengths)
-    assert cut.tokens == 50 + len(whole.input_ids[1])
+    [before], [after] = whole.example(0), cut.example(0)
+    assert (after.ids.tolist(), after.trained.tolist()) == (
+        before.ids.tolist()[:50],
+        before.trained.tolist()[:50],
+    )
+    assert cut.example(1)[0].ids.tolist() == whole.example(1)[0].ids.tolist()
+    assert (cut.truncated, cut.lengths.tolist()) == (1, whole.lengths.tolist())
+    assert cut.tokens == 50 + len(whole.example(1)[0].ids)
 
 
 def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: Any) -> None:
@@ -72,8 +79,8 @@ def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: An
 def test_bad_rows_may_be_skipped_and_are_kept_account_of(tokenizer: Any) -> None:
     rows = [pair("Hi", ""), pair("Hi", "Hello."), pair("long " * 100, "Hello."), pair("Hi", "Bye.")]
     encoded = encode_rows(rows, tokenizer, max_length=60, on_bad_row="skip")
-    assert encoded.numbers == [1, 3]
-    assert [tokenizer.decode(list(ids)).count("Bye.") for ids in encoded.input_ids] == [0, 1]
+    assert encoded.numbers.tolist() == [1, 3]
+    assert [tokenizer.decode(one.ids).count("Bye.") for (one,) in examples(encoded)] == [0, 1]
     assert [(problem.row, problem.column) for problem in encoded.skipped] == [(0, "output"), (2, "")]
     summary = summarise(rows, encoded, tokenizer)
     assert (summary["rows"], summary["skipped"], summary["dropped"]) == (4, 2, 0)
@@ -94,8 +101,11 @@ def test_cut_on_the_left_the_end_is_kept(tokenizer: Any) -> None:
     rows = [pair("word " * 100, "Hello."), pair("Hi", "Hello.")]
     whole = encode_rows(rows, tokenizer, max_length=1000)
     cut = encode_rows(rows, tokenizer, max_length=50, truncation="left")
-    assert list(cut.input_ids[0]) == list(whole.input_ids[0])[-50:]
-    assert list(cut.labels[0]) == list(whole.labels[0])[-50:]
+    [before], [after] = whole.example(0), cut.example(0)
+    assert (after.ids.tolist(), after.trained.tolist()) == (
+        before.ids.tolist()[-50:],
+        before.trained.tolist()[-50:],
+    )
     assert (cut.truncated, cut.trained_tokens) == (1, whole.trained_tokens)
 
 
@@ -110,7 +120,7 @@ def test_an_answer_that_is_cut_off_on_the_left_is_named(with_template: Callable[
 def test_too_long_rows_are_left_out_or_refused(tokenizer: Any) -> None:
     rows = [pair("Hi", "word " * 100), pair("Hi", "Hello."), pair("Hi", "")]
     encoded = encode_rows(rows, tokenizer, max_length=50, truncation="drop", on_bad_row="skip")
-    assert (encoded.numbers, encoded.truncated) == ([1], 0)
+    assert (encoded.numbers.tolist(), encoded.truncated) == ([1], 0)
     assert ([problem.row for problem in encoded.dropped], len(encoded.skipped)) == ([0], 1)
     with pytest.raises(UserError, match="1 of 3 rows") as caught:
         encode_rows(rows, tokenizer, max_length=50, truncation="error", on_bad_row="skip")
@@ -169,7 +179,7 @@ def test_a_summary_is_json_and_shows_what_is_trained(tokenizer: Any) -> None:
     assert [shown["row"] for shown in summary["preview"]] == [0, 1]
     for shown in summary["preview"]:
         text = "".join(span["text"] for span in shown["spans"])
-        assert text == tokenizer.decode(list(encoded.input_ids[shown["row"]]))
+        assert text == tokenizer.decode(encoded.example(shown["row"])[0].ids)
         assert [span["trained"] for span in shown["spans"]] == [False, True]
         assert shown["spans"][1]["text"].startswith("Hello 🚢")
 
@@ -177,8 +187,8 @@ def test_a_summary_is_json_and_shows_what_is_trained(tokenizer: Any) -> None:
 def test_spans_join_to_the_text_even_if_a_character_is_parted(tokenizer: Any) -> None:
     ids = tokenizer("a 😀 b", add_special_tokens=False)["input_ids"]
     for place in range(len(ids) + 1):
-        labels = [IGNORED] * place + ids[place:]
-        spans = trained_spans(tokenizer, ids, labels)
+        trained = [False] * place + [True] * (len(ids) - place)
+        spans = trained_spans(tokenizer, ids, trained)
         assert "".join(span["text"] for span in spans) == "a 😀 b"
 
 
@@ -211,7 +221,7 @@ def test_real_data_sets_are_trained_on_their_answers(
     rows = read_rows(SHARED / file, limit=100)
     tokenizer = with_template(templates.QWEN3)
     encoded = encode_rows(rows, tokenizer, max_length=8192)
-    for row, labels in zip(rows, encoded.labels, strict=True):
+    for row, (sequence,) in zip(rows, examples(encoded), strict=True):
         said = row["output"] if "output" in row else row["conversations"][-1]["value"]
-        trained = tokenizer.decode([label for label in labels if label != IGNORED])
+        trained = tokenizer.decode(sequence.ids[sequence.trained])
         assert trained.endswith(said.lstrip("\n") + "<|im_end|>")

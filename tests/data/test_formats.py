@@ -180,7 +180,9 @@ BETTER, WORSE = ({"role": "assistant", "content": text} for text in ("better", "
     ],
 )
 def test_every_form_of_a_preference_is_two_answers_to_one_question(row: dict[str, Any]) -> None:
-    chosen, rejected = (Conversation([USER, answer], context=1) for answer in (BETTER, WORSE))
+    # Where there is no chat template, texts can be joined as they are.
+    plain = isinstance(row.get("prompt"), str) and isinstance(row["chosen"], str)
+    chosen, rejected = (Conversation([USER, answer], context=1, plain=plain) for answer in (BETTER, WORSE))
     assert example(row) == Preference(chosen, rejected)
 
 
@@ -195,7 +197,8 @@ def test_every_form_of_a_preference_is_two_answers_to_one_question(row: dict[str
     ],
 )
 def test_a_label_judges_the_last_answer_of_any_conversation(row: dict[str, Any], label: Any) -> None:
-    assert example({**row, "kto_tag": label}) == Feedback(Conversation([USER, ANSWER], context=1), True)
+    judged = Conversation([USER, ANSWER], context=1, plain="prompt" in row)
+    assert example({**row, "kto_tag": label}) == Feedback(judged, True)
     earlier = {"messages": [USER, ANSWER, USER, ANSWER], "label": False}
     assert example(earlier) == Feedback(Conversation([USER, ANSWER, USER, ANSWER], context=3), False)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import AutoModelForCausalLM, get_cosine_schedule_with_warmup, set_seed
 
 from llmtune_kernel.config import FullMethod, LoraMethod, RunConfig, config_from_dict
+from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
@@ -51,12 +53,19 @@ def train(
 ) -> list[Payload]:
     events: list[Payload] = []
     ids, labels = rows()
+
+    def example(number: int) -> list[TokenSequence]:
+        return [TokenSequence(np.array(ids[number], np.int32), np.array(labels[number]) >= 0)]
+
+    def dataset(chosen: list[int]) -> EncodedDataset:
+        return EncodedDataset(example, [[number] for number in chosen])
+
     trainer = LLMTrainer(
         model,
         training_arguments(config, folder, checkpointing=False, on_cpu=True),
         config=config,
-        train=EncodedDataset(ids, labels, range(len(ids))),
-        evaluation=EncodedDataset(ids, labels, held_out) if held_out else None,
+        train=dataset([*range(len(ids))]),
+        evaluation=dataset(held_out) if held_out else None,
         dtype=torch.float32,
         packed=packed,
         emit=events.append,
@@ -68,7 +77,7 @@ def train(
     by_content = {tuple(row): number for number, row in enumerate(ids)}
 
     def note(batch: list[Any]) -> Any:
-        seen.append([by_content[tuple(row["input_ids"])] for row in batch])
+        seen.append([by_content[tuple(sequence.ids)] for (sequence,) in batch])
         return collate(batch)
 
     trainer.data_collator = note

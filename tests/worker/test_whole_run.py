@@ -114,17 +114,19 @@ def test_plain_peft_loads_the_adapter_and_gives_the_losses_of_the_worker(run: Ru
     encoded = encode_rows(read_rows(workplace / "rows.jsonl"), tokenizer, run.config.data)
     nll, targets = 0.0, 0
     with torch.no_grad():
-        for ids, labels in zip(encoded.input_ids, encoded.labels, strict=True):
-            label = torch.tensor([list(labels)])
+        for place in range(len(encoded)):
+            [sequence] = encoded.example(place)
+            ids = torch.tensor([sequence.ids.tolist()])
+            label = torch.where(torch.tensor([sequence.trained.tolist()]), ids, -100)
             count = int((label[:, 1:] != -100).sum())
-            nll += model(input_ids=torch.tensor([list(ids)]), labels=label).loss.item() * count
+            nll += model(input_ids=ids, labels=label).loss.item() * count
             targets += count
     last = [event.payload for event in run.events() if isinstance(event, EvaluationEvent)][-1]
     assert last.step == 9
     assert last.tokens == targets
     assert last.loss == pytest.approx(nll / targets, abs=1e-4)
     with model.disable_adapter(), torch.no_grad():
-        ids = torch.tensor([list(encoded.input_ids[0])])
+        ids = torch.tensor([encoded.example(0)[0].ids.tolist()])
         base = model(input_ids=ids).logits
     with torch.no_grad():
         assert (model(input_ids=ids).logits - base).abs().max() > 0.1  # the adapter does change the model
