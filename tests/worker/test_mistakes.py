@@ -96,6 +96,10 @@ def test_rows_that_are_cut_or_longer_than_the_model_was_made_for_are_warned_of(
 ) -> None:
     long = rows(tmp_path, {"text": "word " * 600}, {"text": "short"})
     assert train_here(data={"train": long, "max_length": 32}) == [
+        "data.train: 1 text is longer than 32 tokens and is trained on in pieces."
+    ]
+    shutil.rmtree(tmp_path / "run")
+    assert train_here(data={"train": long, "max_length": 32, "packing": False}) == [
         "data.train: 1 row is longer than 32 tokens and is cut."
     ]
     shutil.rmtree(tmp_path / "run")

@@ -40,7 +40,7 @@ def inspect(workers: WorkerPool, data: str, model: str) -> dict[str, Any]:
     """What a worker says of the rows of a file."""
     found: list[dict[str, Any]] = []
     config = {"model": {"name_or_path": model}, "data": {"train": data}}
-    job = {"job": "inspect", "config": config, "variables": {}, "first": 1}
+    job = {"job": "inspect", "config": config, "variables": {}, "first": 1, "for_run": True}
     workers.call(job, found.append)
     summary: dict[str, Any] = found[-1]["summary"]
     del summary["memory_available"]  # never twice the same
@@ -162,7 +162,7 @@ def test_a_job_whose_worker_does_not_heed_its_cancellation_ends_with_it(
     process.suspend()
     cancellation = Cancellation()
     threading.Timer(0.5, cancellation.cancel).start()
-    job = {"job": "inspect", "config": {"data": {"train": "rows.jsonl"}}, "variables": {}, "first": 1}
+    job = {"job": "inspect", "config": {"data": {"train": "rows.jsonl"}}, "variables": {}, "first": 1, "for_run": True}
     with pytest.raises(Cancelled):
         waiting.call(job, lambda answer: None, cancellation)
     assert not process.is_running()
