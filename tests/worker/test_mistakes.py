@@ -289,3 +289,27 @@ def test_a_fault_shows_the_end_of_the_log_and_where_it_is(start: Start) -> None:
     assert "Traceback" in run.paths.log.read_text()
     assert run.state == "failed"
     assert not run.paths.control.exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "a", "chosen": "b", "rejected": "c"}, "pairs of a better and a worse answer"),
+        ({"prompt": "a", "completion": "b", "label": True}, "which answers are wanted"),
+    ],
+)
+def test_judged_answers_are_not_learned_as_answers(
+    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said) as mistake:
+        train_here(data=rows(tmp_path, row, row))
+    assert mistake.value.where.startswith("data.train: columns read: ")
+
+
+def test_sources_of_two_kinds_are_refused(train_here: TrainHere, tmp_path: Path) -> None:
+    judged = rows(tmp_path, {"prompt": "a", "chosen": "b", "rejected": "c"})
+    with pytest.raises(
+        UserError, match="Its rows are preference, those of the sources before are"
+    ) as mistake:
+        train_here(data={"train": ["rows.jsonl", judged]})
+    assert mistake.value.where.startswith(f"data.train: {judged}")

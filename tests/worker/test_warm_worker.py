@@ -162,7 +162,13 @@ def test_a_job_whose_worker_does_not_heed_its_cancellation_ends_with_it(
     process.suspend()
     cancellation = Cancellation()
     threading.Timer(0.5, cancellation.cancel).start()
-    job = {"job": "inspect", "config": {"data": {"train": "rows.jsonl"}}, "variables": {}, "first": 1, "for_run": True}
+    job = {
+        "job": "inspect",
+        "config": {"data": {"train": "rows.jsonl"}},
+        "variables": {},
+        "first": 1,
+        "for_run": True,
+    }
     with pytest.raises(Cancelled):
         waiting.call(job, lambda answer: None, cancellation)
     assert not process.is_running()
