@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.config.places import cache_directory
