@@ -27,7 +27,7 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
         _memory(config, summary),
         _skipped(summary),
         _too_long(config, summary),
-        _few_rows(summary),
+        _few_rows(config, summary),
         _batch(config, summary),
         _learning_rate(config),
         _no_evaluation(config, summary),
@@ -95,19 +95,26 @@ def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
         message = _(
             "{share:.0%} of the rows are longer than {length:,} tokens and are cut.", share=share, length=now
         )
+    if not fixes:
+        message = " ".join((message, _("The model reads no more at once: split these rows.")))
     return Notice(message=message, fixes=fixes)
 
 
-def _few_rows(summary: Mapping[str, Any]) -> Notice | None:
-    rows = summary["train_rows"]
+def _few_rows(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
+    rows, data = summary["train_rows"], config.data
     if rows >= _FEW_ROWS:
         return None
+    fixes = []
+    if data.limit is not None and data.limit < _FEW_ROWS:
+        fixes.append(Fix(label=_("Read all rows"), path="data.limit", value=None))
+    if data.eval_fraction > 0 and rows + summary["eval_rows"] >= _FEW_ROWS:
+        fixes.append(Fix(label=_("Set no rows aside"), path="data.eval_fraction", value=0))
     message = _n(
         "There is only 1 row to train on: the model will learn it by heart.",
         "There are only {count} rows to train on: the model will learn them by heart.",
         rows,
     )
-    return Notice(message=message)
+    return Notice(message=message, fixes=fixes)
 
 
 def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:

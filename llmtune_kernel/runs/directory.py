@@ -84,11 +84,9 @@ class RunDirectory:
             directory.data.mkdir()
             directory.checkpoints.mkdir()
         except OSError as error:
-            raise UserError(
-                _("The run directory cannot be written: {reason}.", reason=error.strerror),
-                str(directory.path),
-                _("Work in a folder you can write to, or set LLMTUNE_HOME."),
-            ) from error
+            fix = _no_folder(error) or _("Work in a folder you can write to, or set LLMTUNE_HOME.")
+            what = _("The run directory cannot be written: {reason}.", reason=error.strerror)
+            raise UserError(what, str(directory.path), fix) from error
         return directory
 
     def snapshot(self, split: str, number: int) -> Path:
@@ -284,8 +282,21 @@ def unreadable(path: Path, error: OSError, run: str = "") -> UserError:
         what = _("The run {name!r} cannot be read: {reason}.", name=run, reason=error.strerror)
     else:
         what = _("The runs folder cannot be read: {reason}.", reason=error.strerror)
-    fix = _("Give yourself the right to read it, or set LLMTUNE_HOME to another folder.")
+    if isinstance(error, PermissionError):
+        fix = _("Give yourself the right to read it, or set LLMTUNE_HOME to another folder.")
+    else:
+        other = _("Look at the folder on a terminal, or set LLMTUNE_HOME to another folder.")
+        fix = _no_folder(error) or other
     return UserError(what, str(path), fix)
+
+
+def _no_folder(error: OSError) -> str:
+    """What to do where a file is in the way; empty if that is not what is wrong."""
+    return (
+        _("A file stands where the folder should be: move it, or set LLMTUNE_HOME to another folder.")
+        if isinstance(error, (NotADirectoryError, FileExistsError))
+        else ""
+    )
 
 
 def _started(directory: RunDirectory) -> float:

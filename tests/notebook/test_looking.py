@@ -220,6 +220,7 @@ def test_many_rows_that_are_cut() -> None:
     assert fixes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, truncated=50, lengths={"p99": 1500}, max_positions=1024)
     assert fixes(notice) == []
+    assert notice.message.endswith("The model reads no more at once: split these rows.")
 
 
 def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> None:
@@ -234,7 +235,17 @@ def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> No
 def test_few_rows_and_a_batch_larger_than_they_are() -> None:
     few, batch = told({"training": {"per_device_train_batch_size": 8}}, train_rows=3, rows=3, eval_rows=0)
     assert few.message == "There are only 3 rows to train on: the model will learn them by heart."
+    assert fixes(few) == []
     assert fixes(batch) == [("training.per_device_train_batch_size", 3)]
+
+
+def test_few_rows_of_many_come_with_the_setting_that_gives_more() -> None:
+    limited = {"data": {"train": "rows.jsonl", "limit": 6}}
+    [few] = told(limited, train_rows=6, eval_rows=0)
+    assert fixes(few) == [("data.limit", None)]
+    split = {"data": {"train": "rows.jsonl", "eval_fraction": 0.5}}
+    [few] = told(split, train_rows=6, eval_rows=6)
+    assert fixes(few) == [("data.eval_fraction", 0)]
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,17 @@ def test_a_run_lives_as_long_as_any_process_holds_its_lock(runs_home: Path) -> N
     heir.communicate()
     assert not directory.alive
     os.close(directory.acquire_lock())
+
+
+def test_a_file_in_the_place_of_the_runs_folder_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "runs"
+    place.write_text("not a folder", encoding="utf-8")
+    monkeypatch.setenv("LLMTUNE_HOME", str(place))
+    with pytest.raises(UserError) as mistake:
+        list_runs()
+    assert mistake.value.where == str(place)
+    assert mistake.value.fix.startswith("A file stands where the folder should be")
+    with pytest.raises(UserError, match="A file stands where the folder should be"):
+        RunDirectory.create("first")
