@@ -25,6 +25,7 @@ export namespace CommandIDs {
   export const openRuns = 'llmtune:open-runs';
   export const runConfiguration = 'llmtune:run-configuration';
   export const insertConfiguration = 'llmtune:insert-configuration';
+  export const applyPreset = 'llmtune:apply-preset';
   export const openRun = 'llmtune:open-run';
   export const compareRuns = 'llmtune:compare-runs';
   export const pauseRun = 'llmtune:pause-run';

@@ -48,6 +48,12 @@ export function addDeeds(
     nothing
   );
   add(
+    CommandIDs.applyPreset,
+    trans.__('Apply a Preset…'),
+    trans.__('Choose a preset, or a configuration that you saved'),
+    kernel
+  );
+  add(
     CommandIDs.openRun,
     trans.__('Open the Current Run'),
     trans.__('The current run of the list, or the newest'),

@@ -11,12 +11,13 @@ export interface IDeed {
 }
 
 /** By the id of its command. */
-export type Deeds = Record<
+export type Deeds = Record<ConfigurationCommandID | RunCommandID, IDeed>;
+
+/** Of the commands that do something to the configuration. */
+export type ConfigurationCommandID =
   | typeof CommandIDs.runConfiguration
   | typeof CommandIDs.insertConfiguration
-  | RunCommandID,
-  IDeed
->;
+  | typeof CommandIDs.applyPreset;
 
 /** Of the commands that do something to runs of the list. */
 export type RunCommandID =

@@ -112,6 +112,20 @@ test.describe('The palette, with the sidebar never shown,', () => {
     await expect.poll(() => sources(page)).toHaveLength(3);
     expect((await sources(page))[1]).toMatch(/^%%finetune run/);
   });
+
+  test('applies a preset to the chosen cell', async ({ page, tmpPath }) => {
+    const cell = '%%finetune\ndata: $rows # mine';
+    await openNotebook(page, `${tmpPath}/preset.ipynb`, [LOAD, cell]);
+    await page.notebook.runCell(0);
+    await page.notebook.selectCells(1);
+    await choose(page, 'Apply a Preset');
+    const dialog = page.locator('.jp-Dialog');
+    await dialog.getByRole('combobox').selectOption('Quick try');
+    await dialog.getByRole('button', { name: 'Apply' }).click();
+    await expect
+      .poll(async () => (await sources(page))[1])
+      .toMatch(/train: \$rows # mine[^]*max_steps: 20/);
+  });
 });
 
 async function choose(

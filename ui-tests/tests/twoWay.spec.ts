@@ -217,14 +217,23 @@ test.describe('The form and the cell', () => {
   }) => {
     const { form } = sidebar(page);
     const dialog = page.locator('.jp-Dialog');
+    const name = async (name: string) => {
+      await dialog.getByRole('textbox').fill(name);
+      await dialog.getByRole('button', { name: 'Save' }).click();
+    };
     const save = async () => {
       await form.getByRole('button', { name: 'Save as preset…' }).click();
-      await dialog.getByRole('textbox').fill('mine');
-      await dialog.getByRole('button', { name: 'Ok' }).click();
+      await name('mine');
     };
     await form.locator('summary', { hasText: 'Save and load' }).click();
     await form.locator('summary', { hasText: 'Presets' }).click();
-    await save();
+    await form.getByRole('button', { name: 'Save as preset…' }).click();
+    await name('quick TRY');
+    await expect(dialog.getByRole('alert')).toHaveText(
+      'quick TRY is a preset already. Choose another name.'
+    );
+    await expect(dialog.getByRole('textbox')).toHaveValue('quick TRY');
+    await name('mine');
     const remove = form.getByRole('button', {
       name: 'Delete the saved configuration mine'
     });

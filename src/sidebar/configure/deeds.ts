@@ -2,9 +2,10 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../../tokens';
-import type { Deeds, IDeed } from '../deeds';
+import type { ConfigurationCommandID, Deeds, IDeed } from '../deeds';
 import { sentence } from './messages';
 import type { ConfigureModel } from './model';
+import { chooseNamed, namedConfigurations } from './named';
 
 /**
  * What can be done with the configuration from wherever the user is.
@@ -15,14 +16,15 @@ export function configureDeeds(
   model: ConfigureModel,
   reveal: () => Promise<unknown>,
   trans: TranslationBundle
-): Pick<
-  Deeds,
-  typeof CommandIDs.runConfiguration | typeof CommandIDs.insertConfiguration
-> {
-  const deed = (obstacle: () => string, act: () => Promise<void>): IDeed => ({
+): Pick<Deeds, ConfigurationCommandID> {
+  const deed = (
+    obstacle: () => string,
+    act: () => Promise<void>,
+    needsForm = () => model.edited.cell === null
+  ): IDeed => ({
     obstacle,
     execute: async () => {
-      if (!model.edited.cell) {
+      if (needsForm()) {
         await reveal();
         await model.edited.draft.restored;
         await model.until(() => model.isKnown);
@@ -47,6 +49,16 @@ export function configureDeeds(
           ? trans.__('The configuration is in the chosen cell already.')
           : '',
       () => model.launch.insert()
+    ),
+    [CommandIDs.applyPreset]: deed(
+      () => {
+        const named = namedConfigurations(model);
+        return model.isKnown && !named.some(one => one.isApplicable)
+          ? trans.__('No preset can be applied here.')
+          : '';
+      },
+      () => chooseNamed(model, trans),
+      () => true
     )
   };
 }

@@ -1,11 +1,13 @@
-import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 
 import React, { useRef, useState } from 'react';
 
+import { confirm } from '../asking';
 import { runObstacle } from './deeds';
 import type { ConfigureModel } from './model';
+import type { INamed } from './named';
+import { namedConfigurations, saveNamed } from './named';
 import { useFormState } from './state';
 import { causeText } from './wording';
 
@@ -131,12 +133,11 @@ export function LineButton(props: { line: number }): JSX.Element {
 
 /** Settings for a purpose, and what the user saved. */
 function Presets(): JSX.Element {
-  const { context, model, isReadOnly } = useFormState();
+  const { context, model } = useFormState();
   const { trans } = context;
   const [isOpen, setOpen] = useState(false);
-  const saved = Object.entries(model.saved.all);
   // What is chosen shows in the form, which needs the room.
-  const choose = (apply: () => void) => () => {
+  const choose = ({ apply }: INamed) => {
     apply();
     setOpen(false);
   };
@@ -153,40 +154,32 @@ function Presets(): JSX.Element {
     >
       <summary>{trans.__('Presets')}</summary>
       <ul className="jp-llmtune-presets">
-        {model.facts.presets.map(({ name, title, description, values }) => (
-          <li key={name}>
+        {namedConfigurations(model).map(named => (
+          <li key={`${named.name} ${named.isSaved}`}>
             <button
               type="button"
               className="jp-Button jp-mod-styled"
-              disabled={isReadOnly}
-              title={description}
-              aria-description={description}
-              onClick={choose(() => model.apply(values))}
+              disabled={!named.isApplicable}
+              title={named.description}
+              aria-description={named.description}
+              onClick={() => choose(named)}
             >
-              {title}
+              {named.name}
             </button>
-          </li>
-        ))}
-        {saved.map(([name, text]) => (
-          <li key={`saved ${name}`}>
-            <button
-              type="button"
-              className="jp-Button jp-mod-styled"
-              disabled={!model.edited.canReplace}
-              title={`${name}\n\n${text}`}
-              onClick={choose(() => model.edited.replace(text))}
-            >
-              {name}
-            </button>
-            <button
-              type="button"
-              className="jp-llmtune-icon"
-              aria-label={trans.__('Delete the saved configuration %1', name)}
-              title={trans.__('Delete')}
-              onClick={() => void remove(name)}
-            >
-              <closeIcon.react tag="span" />
-            </button>
+            {named.isSaved && (
+              <button
+                type="button"
+                className="jp-llmtune-icon"
+                aria-label={trans.__(
+                  'Delete the saved configuration %1',
+                  named.name
+                )}
+                title={trans.__('Delete')}
+                onClick={() => void remove(named.name)}
+              >
+                <closeIcon.react tag="span" />
+              </button>
+            )}
           </li>
         ))}
       </ul>
@@ -198,24 +191,6 @@ function Files(): JSX.Element {
   const { context, model } = useFormState();
   const { trans } = context;
   const file = useRef<HTMLInputElement>(null);
-  const save = async () => {
-    const { value } = await InputDialog.getText({
-      title: trans.__('Save the configuration as'),
-      label: trans.__('Name')
-    });
-    const name = value?.trim();
-    if (!name) {
-      return;
-    }
-    const title = trans.__('Replace the saved configuration %1?', name);
-    if (
-      !(name in model.saved.all) ||
-      (await confirm(title, trans.__('Replace'), trans))
-    ) {
-      model.edited.flush();
-      await model.saved.save(name, model.edited.text);
-    }
-  };
   const open = async (files: FileList | null) => {
     const [chosen] = files ?? [];
     if (chosen) {
@@ -230,7 +205,7 @@ function Files(): JSX.Element {
           <button
             type="button"
             className="jp-Button jp-mod-styled"
-            onClick={() => void save()}
+            onClick={() => void saveNamed(model, trans)}
           >
             {trans.__('Save as preset…')}
           </button>
@@ -280,21 +255,6 @@ function runTitle(model: ConfigureModel, trans: TranslationBundle): string {
   return model.edited.cell
     ? trans.__('Run the chosen cell')
     : trans.__('Insert a cell below the active one and run it');
-}
-
-async function confirm(
-  title: string,
-  label: string,
-  trans: TranslationBundle
-): Promise<boolean> {
-  const { button } = await showDialog({
-    title,
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.warnButton({ label })
-    ]
-  });
-  return button.accept;
 }
 
 function fileName(model: ConfigureModel): string {

@@ -87,6 +87,7 @@ describe('Commands for runs', () => {
       deeds ??= {
         [CommandIDs.runConfiguration]: NOTHING,
         [CommandIDs.insertConfiguration]: NOTHING,
+        [CommandIDs.applyPreset]: NOTHING,
         ...runDeeds(model, actions, {
           isCurrent: () => model.client === current,
           isShown: () => true,
