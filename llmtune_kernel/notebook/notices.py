@@ -9,7 +9,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.run import AUTO_LEARNING_RATES
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Fix, Notice
-from llmtune_kernel.runs.wording import size
+from llmtune_kernel.runs.wording import number, size
 
 _FEW_ROWS = 10
 _ROWS_TO_EVALUATE = 100
@@ -137,16 +137,16 @@ def _learning_rate(config: RunConfig) -> Notice | None:
     usual, chosen = AUTO_LEARNING_RATES[config.method.type], config.learning_rate_value
     if usual / 10 <= chosen <= usual * 10:
         return None
-    values = {"rate": chosen, "method": config.method.type, "usual": usual}
-    label = _("Learning rate auto ({usual:g})", usual=usual)
+    values = {"rate": number(chosen), "method": config.method.type, "usual": number(usual)}
+    label = _("Learning rate auto ({usual})", usual=number(usual))
     fix = Fix(label=label, path="training.learning_rate", value="auto")
     if chosen > usual:
         message = _(
-            "The learning rate {rate:g} is high for the method {method}; {usual:g} is usual.", **values
+            "The learning rate {rate} is high for the method {method}; {usual} is usual.", **values
         )
     else:
         message = _(
-            "The learning rate {rate:g} is low for the method {method}; {usual:g} is usual.", **values
+            "The learning rate {rate} is low for the method {method}; {usual} is usual.", **values
         )
     return Notice(message=message, fixes=[fix])
 

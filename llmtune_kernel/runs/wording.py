@@ -29,8 +29,10 @@ def size(count: float) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A measure with `digits` significant digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}g}"
+    """A measure with `digits` significant digits, as `0.0002`, `2e-5` or `12500`; a dash where there is none."""
+    if value is None:
+        return "–"
+    return repr(float(f"{value:.{digits}g}")).removesuffix(".0").replace("e-0", "e-")
 
 
 def clock(moment: float) -> str:

@@ -17,6 +17,7 @@ from transformers import Trainer, TrainingArguments
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
+from llmtune_kernel.runs.wording import number
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.sft import keeps_logits, sft_loss
 
@@ -194,7 +195,7 @@ class LLMTrainer(Trainer):
                 "The training diverged: at step {step} the loss or the weights are not finite.",
                 step=self.state.global_step,
             ),
-            f"training.learning_rate: {self._config.learning_rate_value:g}",
+            f"training.learning_rate: {number(self._config.learning_rate_value)}",
             _("Lower it. Checkpoints saved before are sound."),
         )
 

@@ -1,5 +1,7 @@
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
+import { writeNumber } from '../cell/scalars';
+
 /**
  * A setting that is not the same in all runs.
  */
@@ -39,13 +41,18 @@ function flatten(value: JSONObject, prefix = ''): Map<string, string> {
         found.set(path, text)
       );
     } else {
-      found.set(
-        prefix + key,
-        typeof inner === 'string' ? inner : JSON.stringify(inner)
-      );
+      found.set(prefix + key, textOf(inner as JSONValue));
     }
   }
   return found;
+}
+
+/** As the form writes it. */
+function textOf(value: JSONValue): string {
+  if (typeof value === 'number') {
+    return writeNumber(value);
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function isObject(value: JSONValue | undefined): value is JSONObject {

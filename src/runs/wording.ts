@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { writeNumber } from '../cell/scalars';
 import type { IRunSummary, IState } from '../kernel/protocol';
 
 /**
@@ -116,10 +117,7 @@ export function measure(value: number | null, digits = 4): string {
   if (value === null || !Number.isFinite(value)) {
     return '–';
   }
-  const rounded = Number(value.toPrecision(digits));
-  return rounded !== 0 && Math.abs(rounded) < 1e-4
-    ? rounded.toExponential()
-    : String(rounded);
+  return writeNumber(Number(value.toPrecision(digits)));
 }
 
 /** A whole number with separators of thousands. */

@@ -10,11 +10,11 @@ const user = (content: string) => [{ role: 'user', content }];
 describe('differences of configurations', () => {
   it('are the settings that are not the same in all, with dotted keys', () => {
     const found = differences([
-      { model: { dtype: 'auto' }, training: { learning_rate: 0.0002 } },
+      { model: { dtype: 'auto' }, training: { learning_rate: 0.00002 } },
       { model: { dtype: 'auto' }, training: { learning_rate: 0.001 } }
     ]);
     expect(found).toEqual([
-      { key: 'training.learning_rate', values: ['0.0002', '0.001'] }
+      { key: 'training.learning_rate', values: ['2e-5', '0.001'] }
     ]);
   });
 

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { JSONValue } from '@lumino/coreutils';
 
+import { writeNumber } from '../../cell/scalars';
 import type { Cause } from '../../cell/tree';
 import type { IField } from './fields';
 
@@ -17,6 +18,9 @@ export function defaultOf(field: IField, trans: TranslationBundle): string {
 export function textOf(value: JSONValue, trans: TranslationBundle): string {
   if (typeof value === 'boolean') {
     return value ? trans.__('yes') : trans.__('no');
+  }
+  if (typeof value === 'number') {
+    return writeNumber(value);
   }
   return Array.isArray(value) && value.length === 0
     ? trans.__('none')
