@@ -141,13 +141,9 @@ def _learning_rate(config: RunConfig) -> Notice | None:
     label = _("Learning rate auto ({usual})", usual=number(usual))
     fix = Fix(label=label, path="training.learning_rate", value="auto")
     if chosen > usual:
-        message = _(
-            "The learning rate {rate} is high for the method {method}; {usual} is usual.", **values
-        )
+        message = _("The learning rate {rate} is high for the method {method}; {usual} is usual.", **values)
     else:
-        message = _(
-            "The learning rate {rate} is low for the method {method}; {usual} is usual.", **values
-        )
+        message = _("The learning rate {rate} is low for the method {method}; {usual} is usual.", **values)
     return Notice(message=message, fixes=[fix])
 
 
