@@ -130,22 +130,18 @@ def cut(
     Args:
         sequences: Of the rows that could be encoded; a preference has two, the chosen one first.
         problems: Of the other rows.
-
-    Raises:
-        UserError: rows cannot be trained on or are too long (lists them), or none is left.
     """
     whole = Windows.whole(sequences, sides=2 if format.name == "preference" else 1)
     numbers, lengths = sequences.rows[whole.places[:, 0]], whole.stops.max(axis=1)
     joins, long = packs(config, format), lengths > config.max_length
-    parts = joins and format.name == "text"
+    parts = _parts(config, format)
     too_long = long & (not parts and config.truncation in ("drop", "error"))
-    shorten = _parted if parts else _shortened
-    windows, row = shorten(sequences, whole, config)
+    windows, row = shortened(sequences, whole, format, config)
     keeps = (windows.trained.min(axis=1) > 0) & ~too_long[row]
     used = np.unique(row[keeps])
     lost = np.setdiff1d(np.flatnonzero(~too_long), used)
     untrained = [_untrained(sequences, whole[one : one + 1], numbers[one], config) for one in lost]
-    encoded = EncodedRows(
+    return EncodedRows(
         [format],
         sequences,
         windows[keeps],
@@ -158,13 +154,16 @@ def cut(
         skipped=sorted([*problems, *untrained], key=lambda problem: problem.row),
         dropped=[_too_long(numbers[one], lengths[one], config) for one in np.flatnonzero(too_long)],
     )
+
+
+def refuse_left_out(encoded: EncodedRows, config: DataConfig) -> None:
+    """Raise UserError, listing them, if rows of a source are left out that must not be, or no row is left."""
     refused = encoded.left_out(
         skipped=config.on_bad_row == "error" or not len(encoded),
         dropped=config.truncation == "error" or not len(encoded),
     )
     if refused:
-        raise_problems(refused, len(numbers) + len(problems))
-    return encoded
+        raise_problems(refused, len(encoded.lengths) + len(encoded.left_out()))
 
 
 def packs(config: DataConfig, format: RowFormat) -> bool:
@@ -174,7 +173,18 @@ def packs(config: DataConfig, format: RowFormat) -> bool:
     return format.name == "text" if config.packing == "auto" else config.packing
 
 
-def _shortened(sequences: Sequences, whole: Windows, config: DataConfig) -> tuple[Windows, Numbers]:
+def shortened(
+    sequences: Sequences, whole: Windows, format: RowFormat, config: DataConfig
+) -> tuple[Windows, Numbers]:
+    """What is left of each row, or the pieces of it, and of each which row (by its place) it is from."""
+    return (_parted if _parts(config, format) else _cut)(sequences, whole, config)
+
+
+def _parts(config: DataConfig, format: RowFormat) -> bool:
+    return format.name == "text" and packs(config, format)
+
+
+def _cut(sequences: Sequences, whole: Windows, config: DataConfig) -> tuple[Windows, Numbers]:
     """Each row cut to length, the sides of a preference by the same number of tokens; and which row each is from."""
     lengths, limit = whole.stops, config.max_length
     longest = lengths.max(axis=1, keepdims=True)

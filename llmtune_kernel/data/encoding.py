@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import TemplateProblem
-from llmtune_kernel.data.cutting import EncodedRows, cut
+from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, PlainText, Preference
 from llmtune_kernel.data.formats import JUDGED, Row, RowFormat, recognise
 from llmtune_kernel.data.rows import to_example
@@ -56,11 +56,13 @@ def encode_rows(
     format = format or recognise(rows, config.format, config.columns, tags_from(config.tags))
     batches = list(encode_batches(rows, tokenizer, config, on_progress, format=format, chosen=chosen))
     problems = [problem for batch in batches for problem in batch.problems]
-    return cut(Sequences(batch.sequences for batch in batches), problems, format, config)
+    encoded = cut(Sequences(batch.sequences for batch in batches), problems, format, config)
+    refuse_left_out(encoded, config)
+    return encoded
 
 
 def encode_batches(
-    rows: Sequence[Row],
+    rows: Sequence[Row] | Mapping[int, Row],
     tokenizer: Any,
     config: DataConfig,
     on_progress: OnProgress | None = None,
@@ -132,12 +134,12 @@ class _Begun:
 
 
 def _render(
-    rows: Sequence[Row], batch: Sequence[int], encoder: Encoder, format: RowFormat
+    rows: Sequence[Row] | Mapping[int, Row], batch: Sequence[int], encoder: Encoder, format: RowFormat
 ) -> tuple[list[_Item], list[RowProblem]]:
     items, problems = [], []
     for number in batch:
         try:
-            sides = _sides(to_example(rows[number], number, format))
+            sides = sides_of(to_example(rows[number], number, format))
             items += [_Item(number, side, encoder.render(part)) for side, part in sides]
         except RowProblem as problem:
             problems.append(problem)
@@ -146,7 +148,7 @@ def _render(
     return items, problems
 
 
-def _sides(example: Example) -> list[tuple[int, Conversation | PlainText]]:
+def sides_of(example: Example) -> list[tuple[int, Conversation | PlainText]]:
     """The sequences that a row becomes, each with its side of a judgement."""
     if isinstance(example, Preference):
         return [(CHOSEN, example.chosen), (REJECTED, example.rejected)]

@@ -61,11 +61,16 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
 
 def _shown(encoded: EncodedRows, place: int, tokenizer: Any) -> Iterator[dict[str, Any]]:
     sequences, places = encoded.example(place), encoded.windows.places[place]
-    names = ("", "chosen", "rejected") if len(sequences) == 2 else ("", "desirable", "undesirable")
     for sequence, number in zip(sequences, places, strict=True):
         spans = trained_spans(tokenizer, sequence.ids.tolist(), sequence.trained.tolist())
-        side = names[encoded.sequences.sides[number]]
+        side = side_name(encoded.sequences.sides[number], len(sequences))
         yield {"row": int(encoded.numbers[place]), "side": side, "spans": spans}
+
+
+def side_name(side: int, sides: int) -> str:
+    """What a sequence is to a judgement, of one that has two `sides` or one; empty where nothing is judged."""
+    names = ("", "chosen", "rejected") if sides == 2 else ("", "desirable", "undesirable")
+    return names[side]
 
 
 def format_names(encoded: EncodedRows) -> str:

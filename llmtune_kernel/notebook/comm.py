@@ -192,6 +192,7 @@ class Link:
         | protocol.OutputsRequest
         | protocol.OpenTableRequest
         | protocol.TablePageRequest
+        | protocol.TableRowRequest
         | protocol.ColumnSummaryRequest
         | protocol.SaveTableRequest,
     ) -> BaseModel:
@@ -230,6 +231,8 @@ class Link:
                 return protocol.OpenTableReply(id=id, payload=opened)
             case protocol.TablePageRequest(id=id, payload=page):
                 return protocol.TablePageReply(id=id, payload=self._opened_tables().page(page))
+            case protocol.TableRowRequest(id=id, payload=row):
+                return protocol.TableRowReply(id=id, payload=self._opened_tables().row(row))
             case protocol.ColumnSummaryRequest(id=id, payload=column):
                 return protocol.ColumnSummaryReply(id=id, payload=self._opened_tables().summarize(column))
             case protocol.SaveTableRequest(id=id, payload=view):

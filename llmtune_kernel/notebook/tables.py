@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config import UserError
+from llmtune_kernel.config import UserError, read_config
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.sources import Place, find_source, is_variable
 from llmtune_kernel.data.table import RowTable, Sort, View
@@ -21,8 +21,10 @@ from llmtune_kernel.data.variables import snapshot_variable, split_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.variables import look_up
+from llmtune_kernel.runs.workers import pool
 
 _SHOWN = 300  # characters of a value
+_RECOGNISED = 100  # rows by which a format is recognised
 
 
 class Tables:
@@ -84,6 +86,30 @@ class Tables:
             is_whole=table.is_done,
             fault=protocol.Mistake(what=fault.what, where=fault.where, fix=fault.fix) if fault else None,
         )
+
+    def row(self, wanted: protocol.RowWanted) -> protocol.RowView:
+        """A row through the eyes of the trainer.
+
+        Raises:
+            UserError: the table is closed, there is no such row, or the configuration has a mistake.
+        """
+        table = self._find(wanted.table)
+        row, source = table.row(wanted.number), table.place.source
+        config = read_config(wanted.text).model_copy(update={"resume": None})
+        unsaid = [name for name in ("format", "columns", "tags") if getattr(source, name) is None]
+        source = source.model_copy(update={name: getattr(config.data, name) for name in unsaid})
+        found: dict[str, Any] = {}
+        job = {
+            "job": "row",
+            "config": config.model_dump(mode="json"),
+            "source": source.model_dump(mode="json"),
+            "row": _sendable(row),
+            "number": wanted.number,
+            "others": _sendable(table.some()[:_RECOGNISED]),
+        }
+        pool().call(job, found.update)
+        values = {name: _text(value) for name, value in row.items()}
+        return protocol.RowView(values=values, **found["row"])
 
     def summarize(self, wanted: protocol.ColumnWanted) -> protocol.ColumnSummary:
         """A column of a view in numbers.
@@ -165,10 +191,18 @@ def _check_name(name: str, namespace: Mapping[str, Any]) -> None:
 
 def _cell(value: Any) -> str | None:
     """The beginning of a value as text."""
+    text = _text(value)
+    return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _text(value: Any) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    if len(text) > _SHOWN:
-        text = f"{text[:_SHOWN]}…"
     # Half of a surrogate pair cannot be sent.
     return text.encode("utf-8", "replace").decode()
+
+
+def _sendable(value: Any) -> Any:
+    """`value` as JSON has it."""
+    return json.loads(json.dumps(value, default=str))

@@ -9,7 +9,7 @@ from typing import Any
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.cutting import EncodedRows, cut
+from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.encoding import encode_batches
 from llmtune_kernel.data.encoding_cache import encoded_once, encoding_key
 from llmtune_kernel.data.formats import JUDGED, Row, RowFormat, recognise
@@ -145,5 +145,6 @@ def _read_source(
     if len(data.sources(split)) > 1:
         for problem in encoded.left_out():
             problem.source = source.source
+    refuse_left_out(encoded, data)
     first = len(read.rows)
     read.add(ReadSource(source, meant, found, first, [first + number for number in drawn]), encoded)

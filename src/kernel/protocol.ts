@@ -40,6 +40,8 @@ export interface IRequests {
   /** Open the rows of a source as a table; it is closed with the page at the latest. */
   open_table: { payload: ITableSource; reply: { table: string } };
   table_page: { payload: IPageWanted; reply: ITablePage };
+  /** One row of a table through the eyes of the trainer. */
+  table_row: { payload: IRowWanted; reply: IRowView };
   /** A column in numbers, over the rows that are known by now. */
   column_summary: {
     payload: { table: string; column: string; view?: ITableView };
@@ -310,6 +312,43 @@ export interface ITablePage {
   is_whole: boolean;
   /** A mistake in the source after its last row. */
   fault: IFault | null;
+}
+
+/** A row as the trainer sees it; of the configuration `text` the data are not read, but for how they are. */
+export interface IRowWanted {
+  table: string;
+  number: number;
+  /** A configuration as in a cell. */
+  text: string;
+}
+
+/** The tokens of a row, or of one side of a preference. */
+export interface IRowSide {
+  name: '' | 'chosen' | 'rejected' | 'desirable' | 'undesirable';
+  /** Those with `answers` are learned or judged; the role of a plain text is empty. */
+  turns: { role: string; text: string; answers: boolean }[];
+  /** As the chat template writes it. */
+  text: string;
+  ids: number[];
+  /** The text of each token. */
+  pieces: string[];
+  /** Spans of tokens that are learned. */
+  trained: [number, number][];
+  /** The span of tokens that is left after cutting. */
+  kept: [number, number];
+}
+
+/** A row as it is, and as the trainer sees it. */
+export interface IRowView {
+  /** The whole values of the row as text. */
+  values: { [column: string]: string | null };
+  format: string;
+  /** Why it is left out. */
+  problem: string | null;
+  fix: string;
+  /** Tokens that both sides of a preference have in common at their start. */
+  shared: number;
+  sides: IRowSide[];
 }
 
 /** A column of a view in numbers, over the first `seen` rows of the source. */

@@ -127,3 +127,24 @@ def test_the_tables_of_a_page_end_with_it(kernel: Kernel, page: str, tmp_path: P
     assert list(tables.iterdir())
     kernel.comm_close(page)
     kernel.wait(lambda: not list(tables.iterdir()))
+
+
+def test_a_row_is_shown_as_the_trainer_sees_it(kernel: Kernel, page: str) -> None:
+    kernel.run(
+        "rows = [{'ask': f'What is {n}?', 'say': f'It is {n}.', 'n': n} for n in range(300)] + [{'ask': 'a'}]"
+    )
+    table = opened(kernel, page, "$rows")
+    text = "data:\n  train: $rows\n  columns: {prompt: ask, completion: say}\n  max_length: 64\n"
+    wanted = {"table": table, "number": 299, "text": text}
+    row = check(kernel.ask(page, "table_row", wanted), "TableRowReply")
+    assert row["values"] == {"ask": "What is 299?", "say": "It is 299.", "n": "299"}
+    assert (row["format"], row["problem"]) == ("prompt_completion", None)
+    [side] = row["sides"]
+    learned = "".join("".join(side["pieces"][start:stop]) for start, stop in side["trained"])
+    assert learned == "It is 299.<|im_end|>"
+    assert [turn["text"] for turn in side["turns"]] == ["What is 299?", "It is 299."]
+    bad = check(kernel.ask(page, "table_row", {**wanted, "number": 300}), "TableRowReply")
+    assert bad["problem"] == "row 300: say is missing"
+    assert "no row 301" in refused(kernel, page, "table_row", {**wanted, "number": 301})
+    broken = {**wanted, "text": "data: [\n"}
+    assert refused(kernel, page, "table_row", broken)

@@ -15,6 +15,7 @@ from llmtune_kernel.data.files import Row
 from llmtune_kernel.data.sources import Place, stream_source
 from llmtune_kernel.data.table.conversion import Conversion
 from llmtune_kernel.data.table.view import ALL, View
+from llmtune_kernel.locale import _
 
 if TYPE_CHECKING:
     from llmtune_kernel.data.table.parts import Kind
@@ -54,6 +55,7 @@ class RowTable:
         Raises:
             UserError: there is not even a first row.
         """
+        self.place = place
         self._first, is_whole = _first_rows(place)
         self._conversion = Conversion(place, self._first if is_whole else None)
         self.store = self._conversion.store
@@ -103,6 +105,24 @@ class RowTable:
         found = _without(selection.numbers, view.excluded)
         numbers = found[first : first + count].tolist()
         return Page(numbers, self.store.read(numbers), len(found), seen, is_done)
+
+    def row(self, number: int) -> Row:
+        """A row of the source, once it is known.
+
+        Raises:
+            UserError: there is no such row.
+        """
+        if number < len(self._first):
+            return self._first[number]
+        while number >= self.store.rows and not self.is_done:
+            self.store.wait(number, 1.0)
+        if number >= self.store.rows:
+            raise UserError(_("There is no row {row:,}.", row=number), str(self.place.source.source))
+        return self.store.read([number])[0]
+
+    def some(self) -> list[Row]:
+        """The first rows of the source."""
+        return self._first
 
     def numbers(self, view: View) -> Numbers:
         """The numbers of all rows of a view, in its order, once all are known.

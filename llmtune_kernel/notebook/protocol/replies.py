@@ -263,6 +263,37 @@ class AskReply(_Reply):
     payload: list[Answer]
 
 
+class RowTurn(Message):
+    """A turn of a conversation; `answers` where it is learned or judged. The `role` of a plain text is empty."""
+
+    role: str
+    text: str
+    answers: bool
+
+
+class RowSide(Message):
+    """The tokens of a row, or of one side of a preference."""
+
+    name: Literal["", "chosen", "rejected", "desirable", "undesirable"]
+    turns: list[RowTurn]
+    text: str = Field(description="As the chat template writes it.")
+    ids: list[int]
+    pieces: list[str] = Field(description="The text of each token.")
+    trained: list[tuple[int, int]] = Field(description="Spans of tokens that are learned.")
+    kept: tuple[int, int] = Field(description="The span of tokens that is left after cutting.")
+
+
+class RowView(Message):
+    """A row as it is, and as the trainer sees it."""
+
+    values: dict[str, str | None] = Field(description="The whole values of the row as text.")
+    format: str
+    problem: str | None = Field(description="Why it is left out.")
+    fix: str
+    shared: int = Field(description="Tokens that both sides of a preference have in common at their start.")
+    sides: list[RowSide]
+
+
 class TableColumn(Message):
     """A column and what is known of its values; `empty` has none so far."""
 
@@ -327,6 +358,10 @@ class OpenTableReply(_Reply):
 
 class TablePageReply(_Reply):
     payload: TablePage
+
+
+class TableRowReply(_Reply):
+    payload: RowView
 
 
 class ColumnSummaryReply(_Reply):

@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from llmtune_kernel.notebook.protocol.message import Message
-from llmtune_kernel.notebook.protocol.tables import ColumnWanted, PageWanted, TableId, TableSource, ViewSaved
+from llmtune_kernel.notebook.protocol.tables import (
+    ColumnWanted,
+    PageWanted,
+    RowWanted,
+    TableId,
+    TableSource,
+    ViewSaved,
+)
 from llmtune_kernel.runs.control import COMMAND, Command
 
 
@@ -262,6 +269,13 @@ class TablePageRequest(_Request):
     payload: PageWanted
 
 
+class TableRowRequest(_Request):
+    """One row of a table through the eyes of the trainer."""
+
+    type: Literal["table_row"]
+    payload: RowWanted
+
+
 class ColumnSummaryRequest(_Request):
     """A column in numbers, over the rows that are known by now."""
 
@@ -305,6 +319,7 @@ Request = Annotated[
     | CancelRequest
     | OpenTableRequest
     | TablePageRequest
+    | TableRowRequest
     | ColumnSummaryRequest
     | SaveTableRequest
     | CloseTableRequest,

@@ -48,6 +48,14 @@ class PageWanted(Message):
     view: TableView = TableView()
 
 
+class RowWanted(Message):
+    """A row as the trainer sees it; of the configuration `text` the data are not read, but for how they are."""
+
+    table: str
+    number: int = Field(ge=0)
+    text: str = Field(description="A configuration as in a cell.")
+
+
 class ColumnWanted(Message):
     table: str
     column: str

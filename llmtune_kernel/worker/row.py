@@ -1,0 +1,46 @@
+"""The job `row`: one row of a source through the eyes of the trainer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from llmtune_kernel.config import DataConfig, ModelConfig, RunConfig
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.named_templates import set_template
+from llmtune_kernel.data.row_view import view_row
+from llmtune_kernel.data.turns import tags_from
+from llmtune_kernel.models.loading import load_tokenizer
+from llmtune_kernel.models.sources import find_model
+
+
+def row(
+    job: dict[str, Any], answer: Callable[[dict[str, Any]], None], check_cancelled: Callable[[], None]
+) -> None:
+    """Answer with what `view_row` gives, and the `format` of the rows.
+
+    Args:
+        job: `config`; `source`, where the rows are from (a `SourceConfig`); `row` and its `number`; `others`: some rows
+            of the source, by which the format is recognised.
+        check_cancelled: Called before the row is encoded; may raise to end the job.
+
+    Raises:
+        UserError: any mistake in the model's name, in the template or in the columns.
+    """
+    config, source = RunConfig.model_validate(job["config"]), SourceConfig.model_validate(job["source"])
+    tokenizer = _tokenizer(config.model.model_dump_json(), config.data.model_dump_json())
+    check_cancelled()
+    rows = [*job["others"], job["row"]]
+    format = recognise(rows, source.format or "auto", source.columns, tags_from(source.tags or {}))
+    view = view_row(job["row"], job["number"], format, tokenizer, config.data)
+    answer({"type": "row", "row": {**view, "format": format.name}})
+
+
+@functools.lru_cache(maxsize=2)
+def _tokenizer(model: str, data: str) -> Any:
+    """A tokenizer with its template, kept for the next row."""
+    tokenizer = load_tokenizer(find_model(ModelConfig.model_validate_json(model)))
+    set_template(tokenizer, DataConfig.model_validate_json(data))
+    return tokenizer

@@ -1,0 +1,84 @@
+"""One row as the inspector shows it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llmtune_kernel.config import DataConfig
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.row_view import view_row
+
+
+def view(row: dict[str, Any], tokenizer: Any, number: int = 7, **settings: Any) -> dict[str, Any]:
+    config = DataConfig(train="rows.jsonl", **settings)
+    seen: dict[str, Any] = json.loads(json.dumps(view_row(row, number, recognise([row]), tokenizer, config)))
+    return seen
+
+
+def said(side: dict[str, Any]) -> str:
+    """The text of the tokens that are learned."""
+    return "".join("".join(side["pieces"][start:stop]) for start, stop in side["trained"])
+
+
+def test_a_conversation_is_seen_as_turns_as_text_and_as_tokens(tokenizer: Any) -> None:
+    turns = [("user", "Hi"), ("assistant", "Hello."), ("user", "Bye"), ("assistant", "Farewell.")]
+    row = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    seen = view(row, tokenizer)
+    [side] = seen["sides"]
+    assert (seen["problem"], seen["shared"], side["name"]) == (None, 0, "")
+    assert [(turn["role"], turn["text"]) for turn in side["turns"]] == turns
+    assert [turn["answers"] for turn in side["turns"]] == [False, True, False, True]
+    assert side["text"] == tokenizer.apply_chat_template(row["messages"], tokenize=False)
+    assert "".join(side["pieces"]) == side["text"]
+    assert side["ids"] == tokenizer.apply_chat_template(row["messages"])["input_ids"]
+    assert said(side) == "Hello.<|im_end|>Farewell.<|im_end|>"
+    assert side["kept"] == [0, len(side["ids"])]
+
+
+@pytest.mark.parametrize(("truncation", "kept"), [("right", [0, 50]), ("left", [-50, None])])
+def test_what_is_cut_is_what_the_trainer_cuts(tokenizer: Any, truncation: str, kept: list[int]) -> None:
+    row = {"prompt": "Hi", "completion": "word " * 60}
+    [side] = view(row, tokenizer, max_length=50, truncation=truncation)["sides"]
+    start, stop = side["kept"]
+    settings = {"max_length": 50, "truncation": truncation}
+    encoded = encode_rows([row], tokenizer, DataConfig(train="x", **settings))
+    assert side["ids"][start:stop] == encoded.example(0)[0].ids.tolist() == side["ids"][slice(*kept)]
+
+
+def test_a_row_that_is_left_out_says_why_and_is_shown_as_far_as_it_goes(tokenizer: Any) -> None:
+    seen = view({"prompt": "Hi", "completion": ""}, tokenizer)
+    assert (seen["problem"], seen["sides"]) == ("row 7: completion is empty", [])
+    assert seen["fix"]
+    cut = view({"prompt": "word " * 60, "completion": "Hello."}, tokenizer, max_length=50)
+    assert "is cut off" in cut["problem"]
+    assert said(cut["sides"][0]) == "Hello.<|im_end|>"
+    dropped = view(
+        {"prompt": "word " * 60, "completion": "Hello."}, tokenizer, max_length=50, truncation="drop"
+    )
+    assert "tokens long, more than 50" in dropped["problem"]
+
+
+def test_a_preference_has_two_sides_with_a_shared_beginning(tokenizer: Any) -> None:
+    seen = view({"prompt": "Hi", "chosen": "Hello there.", "rejected": "Hello, go."}, tokenizer)
+    chosen, rejected = seen["sides"]
+    assert (chosen["name"], rejected["name"]) == ("chosen", "rejected")
+    shared = seen["shared"]
+    assert chosen["ids"][:shared] == rejected["ids"][:shared]
+    assert chosen["ids"][shared] != rejected["ids"][shared]
+    assert "".join(chosen["pieces"][:shared]).endswith("assistant\nHello")
+
+
+def test_a_text_and_calls_of_tools_are_turns_too(tokenizer: Any) -> None:
+    [side] = view({"text": "Once upon a time."}, tokenizer, max_length=8)["sides"]
+    assert side["turns"] == [{"role": "", "text": "Once upon a time.", "answers": True}]
+    assert side["kept"] == [0, len(side["ids"])]
+    call = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+    row = {"messages": [{"role": "user", "content": "1?"}, {"role": "assistant", "tool_calls": [call]}]}
+    refused = view(row, tokenizer)  # this template knows no tools
+    assert refused["problem"] is not None
+    assert refused["sides"][0]["ids"] == []
+    assert '"add"' in refused["sides"][0]["turns"][1]["text"]
