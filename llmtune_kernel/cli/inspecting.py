@@ -84,6 +84,7 @@ def _inspect(config: RunConfig, for_run: bool) -> Summary:
             "variables": {},
             "first": 3,
             "for_run": for_run,
+            "statistics": True,
         }
         pool().call(job, take)
     return found

@@ -107,6 +107,7 @@ def inspect_data(
         "variables": dict(files),
         "first": first,
         "for_run": for_run,
+        "statistics": not for_run,
     }
     pool().call(job, take, cancellation)
     return found

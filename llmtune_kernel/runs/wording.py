@@ -114,7 +114,23 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (_("truncated rows"), f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
         *_left_out(summary),
+        *_statistics(summary.get("statistics")),
         (_("model"), summary["model"]),
+    ]
+
+
+def _statistics(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    same, near = found["duplicates"], found["near_duplicates"]
+    pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"]] + [
+        f"{row:,} ≈ {twin:,}" for row, twin in near["rows"]
+    ]
+    twice = _("{same:,} are an earlier row again, {near:,} nearly", same=same["count"], near=near["count"])
+    languages = ", ".join(f"{code} {share:.0%}" for code, share in found["languages"])
+    return [
+        (_("duplicates"), f"{twice} ({', '.join(pairs)})" if pairs else twice),
+        *([(_("languages"), languages)] if languages else []),
     ]
 
 

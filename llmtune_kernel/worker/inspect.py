@@ -10,6 +10,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
+from llmtune_kernel.data.statistics import statistics
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
@@ -32,7 +33,8 @@ def inspect(
 
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
-            to render; `for_run`: whether the data have to be such as the objective learns from.
+            to render; `for_run`: whether the data have to be such as the objective learns from; `statistics`: whether
+            to add those of `data/statistics.py`.
         check_cancelled: Called after each batch of rows; may raise to end the job.
 
     Raises:
@@ -61,7 +63,10 @@ def inspect(
     data = prepare_data(config, tokenizer, find, progress)
     if job["for_run"]:
         refuse_judgements(data)
-    summary = summarise(data.train.split.rows, data.train.split.encoded, tokenizer, first=job["first"])
+    encoded = data.train.split.encoded
+    summary = summarise(data.train.split.rows, encoded, tokenizer, first=job["first"])
+    if job["statistics"]:
+        summary["statistics"] = statistics(encoded, tokenizer)
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
 
 

@@ -14,13 +14,18 @@ import numpy as np
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
 from llmtune_kernel.data.formats import JUDGED, list_problems
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.sources import Place
+from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.worker.reading import OnProgress, SplitRows, read_split
+
+# Rows that are looked at for near duplicates before a run: a second's work.
+_ROWS_COMPARED = 10_000
 
 
 @dataclass
@@ -126,6 +131,36 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
             _("Set it to 0, or correct the rows that are left out."),
         )
     return _mixed(config, training, groups), evaluation
+
+
+def described(data: PreparedData) -> list[str]:
+    """What the training rows are, one sentence for each kind of figure."""
+    encoded = data.train.split.encoded
+    lengths = encoded.lengths
+    again = len(duplicates(encoded))
+    near = len(near_duplicates(encoded, _ROWS_COMPARED)) - len(duplicates(encoded, _ROWS_COMPARED))
+    said = [
+        _n(
+            "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
+            "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
+            data.train.rows,
+            format=format_names(encoded),
+            tokens=encoded.tokens,
+            trained=encoded.trained_tokens,
+            share=encoded.trained_tokens / encoded.tokens,
+        ),
+        _(
+            "Tokens a row: {low:,} to {high:,}, median {median:g}.",
+            low=int(lengths.min()),
+            high=int(lengths.max()),
+            median=float(np.median(lengths)),
+        ),
+    ]
+    if again or near:
+        said.append(
+            _("Of the rows {same:,} are an earlier row again, {near:,} nearly.", same=again, near=near)
+        )
+    return said
 
 
 def refuse_judgements(data: PreparedData) -> None:

@@ -21,7 +21,7 @@ from llmtune_kernel.data.named_templates import set_template, unknown_control_to
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.inference.generation import as_messages, generate
-from llmtune_kernel.locale import _, _n
+from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import compute_dtype, device, load_model, load_tokenizer
@@ -55,6 +55,7 @@ from llmtune_kernel.worker.disk import check_space, no_space
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     changed,
+    described,
     largest_batch,
     prepare_data,
     refuse_judgements,
@@ -148,17 +149,8 @@ class Session:
                     self._emit(Log(level="warning", message=said))
 
     def _describe(self, data: PreparedData) -> None:
-        encoded = data.train.split.encoded
-        message = _n(
-            "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            data.train.rows,
-            format=format_names(encoded),
-            tokens=encoded.tokens,
-            trained=encoded.trained_tokens,
-            share=encoded.trained_tokens / encoded.tokens,
-        )
-        self._emit(Log(message=message))
+        for message in described(data):
+            self._emit(Log(message=message))
         if self._config.data.template and (unknown := unknown_control_tokens(self._tokenizer)):
             message = _(
                 "The chat template {template} writes {tokens}, which are no special tokens of this tokenizer: they are "

@@ -40,7 +40,14 @@ def inspect(workers: WorkerPool, data: str, model: str) -> dict[str, Any]:
     """What a worker says of the rows of a file."""
     found: list[dict[str, Any]] = []
     config = {"model": {"name_or_path": model}, "data": {"train": data}}
-    job = {"job": "inspect", "config": config, "variables": {}, "first": 1, "for_run": True}
+    job = {
+        "job": "inspect",
+        "config": config,
+        "variables": {},
+        "first": 1,
+        "for_run": True,
+        "statistics": False,
+    }
     workers.call(job, found.append)
     summary: dict[str, Any] = found[-1]["summary"]
     del summary["memory_available"]  # never twice the same

@@ -1,0 +1,46 @@
+"""What is worth knowing of encoded rows beyond their lengths: which are there twice, and their languages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.duplicates import duplicates, near_duplicates
+
+_NAMED = 5
+_READ = 300  # rows whose language is told
+_LEAST = 20  # characters by which a language can be told
+_TOLD = 0.02  # share of rows from which on a language is named
+
+
+def statistics(encoded: EncodedRows, tokenizer: Any) -> dict[str, Any]:
+    """What is worth knowing of rows.
+
+    Returns:
+        JSON values: `duplicates` and `near_duplicates` (rows that are nearly an earlier one): `count` and the first
+        `rows`, each with the earlier one; `languages`: code (ISO 639) and share of the rows that are trained on, from a
+        sample; a share under 2% is not named.
+    """
+    same, near = duplicates(encoded), near_duplicates(encoded)
+    near = {row: twin for row, twin in near.items() if row not in same}
+    return {
+        "duplicates": _twins(same),
+        "near_duplicates": _twins(near),
+        "languages": _languages(encoded, tokenizer),
+    }
+
+
+def _twins(twins: dict[int, int]) -> dict[str, Any]:
+    return {"count": len(twins), "rows": [list(pair) for pair in sorted(twins.items())[:_NAMED]]}
+
+
+def _languages(encoded: EncodedRows, tokenizer: Any) -> list[tuple[str, float]]:
+    import py3langid  # type: ignore[import-untyped]
+
+    step = max(len(encoded) // _READ, 1)
+    learned = (encoded.example(place)[0] for place in range(0, len(encoded), step))
+    texts = (tokenizer.decode(one.ids[one.trained], skip_special_tokens=True).strip() for one in learned)
+    found = Counter(py3langid.classify(text)[0] for text in texts if len(text) >= _LEAST)
+    total = found.total()
+    return [(code, rows / total) for code, rows in found.most_common() if rows / total >= _TOLD]

@@ -1,0 +1,116 @@
+"""Duplicates and languages of encoded rows."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmtune_kernel.config import DataConfig
+from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.duplicates import duplicates, near_duplicates
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.data.files import read_rows
+from llmtune_kernel.data.statistics import statistics
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "window",
+    "paper",
+    "garden",
+    "silver",
+    "mountain",
+    "table",
+    "letter",
+    "candle",
+    "winter",
+    "engine",
+    "basket",
+]
+
+
+def encoded(rows: list[dict[str, Any]], tokenizer: Any, **settings: Any) -> EncodedRows:
+    return encode_rows(rows, tokenizer, DataConfig(train="rows.jsonl", on_bad_row="skip", **settings))
+
+
+def random_rows(count: int) -> list[dict[str, Any]]:
+    chance = random.Random(1)
+    return [
+        {"prompt": " ".join(chance.choices(WORDS, k=8)), "completion": " ".join(chance.choices(WORDS, k=40))}
+        for _ in range(count)
+    ]
+
+
+def test_rows_that_are_there_twice_name_the_first(tokenizer: Any) -> None:
+    rows = random_rows(20)
+    rows += [rows[3], rows[11], rows[3]]
+    assert duplicates(encoded(rows, tokenizer)) == {20: 3, 21: 11, 22: 3}
+    # The same answer to another question is another row.
+    other = [*rows[:20], {**rows[3], "prompt": "Something else?"}]
+    assert duplicates(encoded(other, tokenizer)) == {}
+
+
+def test_rows_of_which_a_word_was_changed_are_nearly_the_same_and_rewritten_ones_are_not(
+    tokenizer: Any,
+) -> None:
+    rows = random_rows(400)
+    words = rows[7]["completion"].split()
+    changed = " ".join([*words[:20], "banana", *words[21:]])
+    half = " ".join([*words[:20], *rows[9]["completion"].split()[20:]])
+    rows += [{**rows[7], "completion": changed}, {**rows[7], "completion": half}]
+    assert near_duplicates(encoded(rows, tokenizer)) == {400: 7}
+
+
+def test_what_the_template_writes_into_every_row_makes_no_rows_alike(tokenizer: Any) -> None:
+    system = (
+        "You are a helpful assistant that always answers truthfully, briefly and in the tone of a captain. "
+        * 3
+    )
+    rows = [
+        {**row, "completion": word, "system": system}
+        for row, word in zip(random_rows(14), WORDS, strict=True)
+    ]
+    assert near_duplicates(encoded(rows, tokenizer)) == {}
+
+
+def test_rows_too_short_for_a_run_of_tokens_are_compared_as_a_whole(tokenizer: Any) -> None:
+    rows = [{"text": text} for text in ("a", "b", "c", "d", "a")]
+    assert near_duplicates(encoded(rows, tokenizer)) == {4: 0}
+
+
+def test_a_row_that_was_left_out_is_no_duplicate_and_numbers_stay_right(tokenizer: Any) -> None:
+    rows = random_rows(5)
+    rows = [{"prompt": "Hi", "completion": ""}, *rows, rows[4]]
+    assert duplicates(encoded(rows, tokenizer)) == {6: 5}
+
+
+def test_languages_are_told_by_what_is_learned(tokenizer: Any) -> None:
+    said = {
+        "en": "The lighthouse keeper wrote every evening about the weather and the passing ships.",
+        "de": "Der Leuchtturmwärter schrieb jeden Abend über das Wetter und die vorbeifahrenden Schiffe.",
+        "ru": "Смотритель маяка каждый вечер писал о погоде и проходящих мимо кораблях.",
+    }
+    rows = [
+        {"prompt": "日本語で聞きますが、答えは他の言語です", "completion": said[code]}
+        for code in ("en", "en", "de", "ru")
+    ]
+    found = statistics(encoded(rows, tokenizer), tokenizer)
+    assert dict(found["languages"]) == {"en": 0.5, "de": 0.25, "ru": 0.25}
+    assert found["duplicates"] == {"count": 1, "rows": [[1, 0]]}
+    assert found["near_duplicates"] == {"count": 0, "rows": []}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the demo data sets are not here")
+def test_duplicates_of_a_real_data_set_are_rows_of_equal_texts(tokenizer: Any) -> None:
+    rows = read_rows(SHARED / "alpaca_en_demo.json")
+    twins = duplicates(encoded(rows, tokenizer, max_length=8192))
+    assert twins
+    for row, twin in twins.items():
+        assert {k: str(v).strip() for k, v in rows[row].items()} == {
+            k: str(v).strip() for k, v in rows[twin].items()
+        }
