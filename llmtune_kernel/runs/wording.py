@@ -114,14 +114,15 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (_("truncated rows"), f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
         *_left_out(summary),
-        *_statistics(summary.get("statistics")),
+        *_statistics(summary),
         (_("model"), summary["model"]),
     ]
 
 
-def _statistics(found: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if found is None:
+def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    if "statistics" not in summary:
         return []
+    found = summary["statistics"]
     same, near = found["duplicates"], found["near_duplicates"]
     pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"]] + [
         f"{row:,} ≈ {twin:,}" for row, twin in near["rows"]

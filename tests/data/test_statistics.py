@@ -17,20 +17,8 @@ from llmtune_kernel.data.statistics import statistics
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 WORDS = [
-    "river",
-    "stone",
-    "cloud",
-    "window",
-    "paper",
-    "garden",
-    "silver",
-    "mountain",
-    "table",
-    "letter",
-    "candle",
-    "winter",
-    "engine",
-    "basket",
+    *("river", "stone", "cloud", "window", "paper", "garden", "silver"),
+    *("mountain", "table", "letter", "candle", "winter", "engine", "basket"),
 ]
 
 
