@@ -13,6 +13,8 @@ import {
   TRANSLATION_DOMAIN
 } from '../tokens';
 import { addDeeds } from './commands';
+import type { IDragEvent } from './dragged';
+import { draggedPaths } from './dragged';
 import { Sidebar } from './sidebar';
 
 /**
@@ -61,6 +63,14 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       type: 'Fine-tuning'
     });
     restorer?.add(sidebar, sidebar.id);
+    // The file browser may stand in its place: what is dragged over the tab opens it, to be dropped there.
+    document.addEventListener('lm-dragenter', event => {
+      const tab = (event.target as Element).closest('.lm-TabBar-tab');
+      const isOurs = tab?.getAttribute('data-id') === sidebar.id;
+      if (isOurs && draggedPaths(event as IDragEvent).length > 0) {
+        app.shell.activateById(sidebar.id);
+      }
+    });
 
     app.commands.addCommand(CommandIDs.showSidebar, {
       label: trans.__('Show the Fine-tuning Sidebar'),

@@ -3,9 +3,7 @@ import { FileDialog } from '@jupyterlab/filebrowser';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { MimeData } from '@lumino/coreutils';
-
-import React, { useEffect, useRef, useState } from 'react';
+import React, { useState } from 'react';
 
 import { isObject } from '../../cell/shortForms';
 import type {
@@ -15,6 +13,8 @@ import type {
 } from '../../kernel/protocol';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
+import type { IFileDrop } from './drop';
+import { useFileDrop } from './drop';
 import type { IControl, Value } from './typed';
 import {
   placeholder,
@@ -32,15 +32,19 @@ export function ModelPicker(props: IControl): JSX.Element {
   const { context, model } = props.state;
   const { trans } = context;
   const title = trans.__('Choose the folder of a model, or a GGUF file');
+  // What has no slash may be a name on the Hub.
+  const asPath = (path: string) => (path.includes('/') ? path : `./${path}`);
   const browse = async () => {
     const path = await choosePath(props, {
       title,
       isFile: path => PathExt.extname(path) === '.gguf',
       takesFolders: true
     });
-    // What has no slash may be a name on the Hub.
-    return path === null || path.includes('/') ? path : `./${path}`;
+    return path === null ? null : asPath(path);
   };
+  const drop = useFileDrop(props.isReadOnly, path =>
+    take(props, asPath(pathFor(props, path)))
+  );
   return (
     <Picker
       control={props}
@@ -49,6 +53,7 @@ export function ModelPicker(props: IControl): JSX.Element {
       placeholder={placeholder(props.field, props.state)}
       browse={browse}
       button={{ title, children: trans.__('Folder…') }}
+      drop={drop}
     />
   );
 }
@@ -242,43 +247,6 @@ function isDataFile(path: string): boolean {
   return DATA_FILE.test(path);
 }
 
-/**
- * Take files that are dragged from the file browser.
- */
-function useFileDrop(
-  isReadOnly: boolean,
-  onDrop: (path: string) => void
-): IFileDrop {
-  const node = useRef<HTMLDivElement>(null);
-  const [isOver, setOver] = useState(false);
-  const latest = useRef(onDrop);
-  latest.current = onDrop;
-  useEffect(() => {
-    const element = node.current;
-    if (!element || isReadOnly) {
-      return;
-    }
-    const onEvent = (event: Event) => {
-      const drag = event as IDragEvent;
-      if (!drag.mimeData.hasData(CONTENTS)) {
-        return;
-      }
-      event.preventDefault();
-      event.stopPropagation();
-      setOver(event.type === 'lm-dragenter' || event.type === 'lm-dragover');
-      drag.dropAction = drag.proposedAction;
-      if (event.type === 'lm-drop') {
-        const [path] = drag.mimeData.getData(CONTENTS) as string[];
-        latest.current(path);
-      }
-    };
-    DRAG_EVENTS.forEach(type => element.addEventListener(type, onEvent));
-    return () =>
-      DRAG_EVENTS.forEach(type => element.removeEventListener(type, onEvent));
-  }, [isReadOnly]);
-  return { node, isOver };
-}
-
 function modelOptions(
   models: readonly IModelChoice[],
   trans: TranslationBundle
@@ -358,18 +326,4 @@ function parametersText(
     : trans.__('%1 B', Number(billions.toPrecision(3)));
 }
 
-interface IFileDrop {
-  node: React.RefObject<HTMLDivElement>;
-  isOver: boolean;
-}
-
-/** Of `@lumino/dragdrop`. */
-interface IDragEvent extends Event {
-  readonly mimeData: MimeData;
-  readonly proposedAction: string;
-  dropAction: string;
-}
-
-const CONTENTS = 'application/x-jupyter-icontents';
-const DRAG_EVENTS = ['lm-dragenter', 'lm-dragover', 'lm-dragleave', 'lm-drop'];
 const DATA_FILE = /\.(json|jsonl|csv|txt|parquet|arrow)(\.(gz|zst|bz2))?$/i;
