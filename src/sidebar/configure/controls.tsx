@@ -8,6 +8,8 @@ import React, { useState } from 'react';
 
 import { DataPicker, ModelPicker } from './pickers';
 import type { FieldKind, IField } from './fields';
+import { Names } from './names';
+import { isObject } from './schema';
 import { idOf, useFormState } from './state';
 import type { IControl, ITyped } from './typed';
 import {
@@ -84,6 +86,16 @@ function Yaml(props: IControl): JSX.Element {
   return (
     <Lines {...props} typed={useTyped(props, readYaml, writeYaml)} isYaml />
   );
+}
+
+/** What is no map of names, or is given for things that are not known, stays YAML. */
+function NamesOrYaml(props: IControl): JSX.Element {
+  const { field, value } = props;
+  const isKnown =
+    value === undefined ||
+    (isObject(value) &&
+      Object.keys(value).every(thing => field.choices.includes(thing)));
+  return isKnown ? <Names {...props} /> : <Yaml {...props} />;
 }
 
 function Line(
@@ -271,5 +283,6 @@ export const CONTROLS: {
   checks: control(Checks),
   model: control(ModelPicker),
   data: control(DataPicker),
+  names: control(NamesOrYaml),
   yaml: control(Yaml)
 };

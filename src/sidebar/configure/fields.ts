@@ -28,6 +28,8 @@ export type FieldKind =
   | 'checks'
   | 'model'
   | 'data'
+  /** A name for each of some given things. */
+  | 'names'
   /** Anything else, entered as YAML. */
   | 'yaml';
 
@@ -46,7 +48,7 @@ export interface IField {
   /** Undefined if it has none. */
   readonly fallback: JSONValue | undefined;
   readonly isRequired: boolean;
-  /** Of a choice, and of checks. */
+  /** Of a choice, and of checks; of names, what they are given to. */
   readonly choices: JSONValue[];
   /** What may stand in place of a number or a list, such as `auto`. */
   readonly keywords: string[];
@@ -186,6 +188,8 @@ function kindOf(
       return { kind: 'text', choices: [] };
     case 'array':
       return listKind(part, keywords);
+    case 'object':
+      return mapKind(part);
     default:
       return { kind: 'yaml', choices: [] };
   }
@@ -209,6 +213,15 @@ function listKind(
     return { kind: 'yaml', choices: [] };
   }
   return { kind: keywords.length ? 'words' : 'texts', choices: [] };
+}
+
+function mapKind({ propertyNames }: JSONObject): {
+  kind: FieldKind;
+  choices: JSONValue[];
+} {
+  return isObject(propertyNames) && Array.isArray(propertyNames.enum)
+    ? { kind: 'names', choices: propertyNames.enum }
+    : { kind: 'yaml', choices: [] };
 }
 
 /** Fields that are more than their type says. */

@@ -172,6 +172,14 @@ export class ConfigureModel extends Changing {
     return typeof value === 'string' ? value : '';
   }
 
+  /** The columns of the training data, as far as they are known. */
+  get columns(): readonly string[] {
+    const variable = this.facts.variables?.find(
+      ({ name }) => this.source === `$${name}`
+    );
+    return variable?.columns ?? this.plan?.inspection?.columns ?? [];
+  }
+
   /** What is known of the configuration that is shown; null if nothing is, or if there is nothing to look at. */
   get plan(): IPlan | null {
     return this._client && this._isPlannable

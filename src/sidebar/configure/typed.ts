@@ -1,4 +1,4 @@
-import type { JSONValue } from '@lumino/coreutils';
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
 import type React from 'react';
@@ -117,6 +117,13 @@ export function readWords(text: string, keywords: string[]): Value {
 
 export function writeWords(value: Value): string {
   return Array.isArray(value) ? value.join(', ') : writeText(value);
+}
+
+/** What is renamed, as `instruction: question, output: answer`. */
+export function writeNames(names: JSONObject): string {
+  return Object.entries(names)
+    .map(([thing, name]) => `${thing}: ${writeText(name as Value) || '–'}`)
+    .join(', ');
 }
 
 export function readYaml(text: string): Value {

@@ -63,10 +63,13 @@ describe('fieldsOf', () => {
       'training.gradient_checkpointing': 'choice',
       'samples.prompts': 'texts',
       'samples.system': 'longText',
-      'tracking.report_to': 'checks'
+      'tracking.report_to': 'checks',
+      'data.columns': 'names',
+      'data.tags': 'names'
     });
     const asYaml = Object.keys(kinds).filter(key => kinds[key] === 'yaml');
-    expect(asYaml).toEqual(['data.columns', 'data.tags']);
+    expect(asYaml).toEqual([]);
+    expect(field('data.tags').choices).toContain('assistant');
     expect(field('data.max_length').unit).toBe('tokens');
     expect(field('training.learning_rate')).toMatchObject({
       fallback: 'auto',
