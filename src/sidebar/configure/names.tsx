@@ -20,8 +20,12 @@ export function Names(props: IControl): JSX.Element {
   const known = field.key === COLUMNS ? state.model.columns : [];
   const summary = writeNames(given) || trans.__('none');
   const rename = (thing: string, name: Value) => {
-    const { [thing]: _, ...others } = given;
-    const next = name === undefined ? others : { ...given, [thing]: name };
+    const next = { ...given };
+    if (name === undefined) {
+      delete next[thing];
+    } else {
+      next[thing] = name;
+    }
     onChange(Object.keys(next).length ? next : undefined);
   };
   return (
