@@ -56,7 +56,8 @@ def _configuration(options: argparse.Namespace) -> RunConfig:
         overrides = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
         config = read_file(options.source, overrides)[0]
     else:
-        values = {"data": {"train": options.source, "template": options.template}}
+        # Who looks wants to see all that is wrong.
+        values = {"data": {"train": options.source, "template": options.template, "on_bad_row": "skip"}}
         values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
     for variable in config.data.variables():

@@ -31,6 +31,20 @@ def statistics(encoded: EncodedRows, tokenizer: Any) -> dict[str, Any]:
     }
 
 
+def details(encoded: EncodedRows) -> dict[str, Any]:
+    """What is known of each row, as JSON values.
+
+    Returns:
+        `rows` and `lengths`: numbers of the rows that are used, and their tokens before cutting; `problems`: of the
+        others `row`, `column`, `reason`, `fix`.
+    """
+    return {
+        "rows": list(dict.fromkeys(encoded.numbers.tolist())),
+        "lengths": encoded.lengths.tolist(),
+        "problems": [[one.row, one.column, one.reason, one.fix] for one in encoded.left_out()],
+    }
+
+
 def _twins(twins: dict[int, int]) -> dict[str, Any]:
     return {"count": len(twins), "rows": [list(pair) for pair in sorted(twins.items())[:_NAMED]]}
 

@@ -28,8 +28,8 @@ def show_inspection(
     first: int,
     for_run: bool,
     bundles: Callable[[Summary], list[dict[str, Any]]],
-) -> None:
-    """Let a worker look at the data of a configuration, then show the `bundles` made of its summary.
+) -> Summary:
+    """Let a worker look at the data of a configuration, then show the `bundles` made of its summary; returns that.
 
     Args:
         namespace: Where `$name` is looked up.
@@ -52,6 +52,7 @@ def show_inspection(
         status.become(shown)
     for bundle in more:
         publish(bundle)
+    return found
 
 
 def dataset_bundles(summary: Summary) -> list[dict[str, Any]]:

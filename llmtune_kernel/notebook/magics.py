@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import keyword
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
@@ -19,6 +19,9 @@ from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_r
 from llmtune_kernel.notebook.starting import show_run, start, wait_for
 from llmtune_kernel.runs.launch import check_launch, own_configuration
 from llmtune_kernel.runs.run import Run, ask, attach
+
+if TYPE_CHECKING:
+    from llmtune_kernel.notebook.dataset import Dataset
 
 _EXAMPLE = "\n\n  %%finetune run\n  model: smollm2-135m\n  data: $df"
 
@@ -218,12 +221,12 @@ class FinetuneMagics(Magics):
     @no_var_expand
     @line_magic
     @_polite
-    def dataset(self, line: str) -> None:
+    def dataset(self, line: str) -> Dataset | None:
         """Look at data: `%dataset SOURCE [--model M] …`, or for data: `%dataset --catalog [WORD …]`."""
         options = _dataset_options().read(line)
         if options.catalog is not None:
             publish(catalogue_bundle(options.catalog))
-            return
+            return None
         data = {
             "train": options.source,
             "format": options.format,
@@ -231,12 +234,18 @@ class FinetuneMagics(Magics):
             "max_length": options.max_length,
         }
         values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
+        # Who looks wants to see all that is wrong.
+        values["data"]["on_bad_row"] = "skip"
         if options.source in self._namespace:
             values["data"]["train"] = f"${options.source}"
         if options.model:
             values["model"] = options.model
         config = config_from_dict(values, "%dataset")
-        show_inspection(config, self._namespace, first=3, for_run=False, bundles=dataset_bundles)
+        from llmtune_kernel.notebook.dataset import Dataset
+
+        seen = show_inspection(config, self._namespace, first=3, for_run=False, bundles=dataset_bundles)
+        assert self.shell is not None
+        return Dataset(config, self._namespace, seen).shown(self.shell.execution_count)
 
     @property
     def _namespace(self) -> dict[str, Any]:

@@ -45,19 +45,7 @@ class Tables:
         source = wanted.source
         source = source if isinstance(source, SourceConfig) else SourceConfig(source=source)
         with ExitStack() as resources:
-            if is_variable(source):
-                file = (
-                    Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="llmtune-")))
-                    / "rows.arrow"
-                )
-                name = source.source.removeprefix("$")
-                value = split_of(look_up(name, namespace, "data.train"), source.split, source.source)
-                snapshot_variable(value, file, name, source.source)
-                place = Place(source, (file,))
-            else:
-                place = find_source(source, wanted.dataset_dir)
-            table = RowTable(place)
-            resources.callback(table.close)
+            table = open_table(source, wanted.dataset_dir, namespace, resources)
             with self._lock:
                 if self._is_closed:
                     raise UserError(_("The table is closed."))
@@ -151,7 +139,7 @@ class Tables:
             file = Path(wanted.file or "")
             return protocol.SavedView(rows=table.save(file, view), source=str(file))
         name = wanted.variable.removeprefix("$")
-        _check_name(name, namespace)
+        check_name(name, namespace)
         rows = table.load(view)
         assign(name, rows)
         return protocol.SavedView(rows=len(rows), source=f"${name}")
@@ -180,7 +168,33 @@ def _view(view: protocol.TableView) -> View:
     return View(view.search, view.filter, sort, frozenset(view.excluded))
 
 
-def _check_name(name: str, namespace: Mapping[str, Any]) -> None:
+def open_table(
+    source: SourceConfig, dataset_dir: str, namespace: Mapping[str, Any], resources: ExitStack
+) -> RowTable:
+    """The table of a source, which ends with `resources`.
+
+    Args:
+        namespace: Where `$name` is looked up.
+
+    Raises:
+        UserError: there is no such source, or it has not even a first row.
+    """
+    if is_variable(source):
+        folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="llmtune-"))
+        file = Path(folder) / "rows.arrow"
+        name = source.source.removeprefix("$")
+        value = split_of(look_up(name, namespace, "data.train"), source.split, source.source)
+        snapshot_variable(value, file, name, source.source)
+        place = Place(source, (file,))
+    else:
+        place = find_source(source, dataset_dir)
+    table = RowTable(place)
+    resources.callback(table.close)
+    return table
+
+
+def check_name(name: str, namespace: Mapping[str, Any]) -> None:
+    """Raise UserError if `name` is no name of a variable, or is taken."""
     if not name.isidentifier() or keyword.iskeyword(name):
         raise UserError(
             _("{name!r} is no name of a variable.", name=name), "", _("Use letters, digits and _.")

@@ -10,7 +10,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
-from llmtune_kernel.data.statistics import statistics
+from llmtune_kernel.data.statistics import details, statistics
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
@@ -34,7 +34,7 @@ def inspect(
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
             to render; `for_run`: whether the data have to be such as the objective learns from; `statistics`: whether
-            to add those of `data/statistics.py`.
+            to add what `data/statistics.py` finds.
         check_cancelled: Called after each batch of rows; may raise to end the job.
 
     Raises:
@@ -67,6 +67,7 @@ def inspect(
     summary = summarise(data.train.split.rows, encoded, tokenizer, first=job["first"])
     if job["statistics"]:
         summary["statistics"] = statistics(encoded, tokenizer)
+        summary["details"] = details(encoded)
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
 
 

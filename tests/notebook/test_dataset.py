@@ -1,0 +1,76 @@
+"""What `%dataset` gives to code, in a real kernel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from real_kernel import Kernel
+
+ROWS = [{"prompt": f"Say {n}.", "completion": " ".join(["word"] * n)} for n in range(40)]
+
+
+def succeed(kernel: Kernel, code: str) -> str:
+    """Run a cell that must not fail; returns the id of its request."""
+    cell = kernel.start(code)
+    assert kernel.reply(cell)["content"]["status"] == "ok", kernel.text(cell)
+    return cell
+
+
+def fail(kernel: Kernel, code: str) -> str:
+    """The message with which a cell fails."""
+    cell = kernel.start(code)
+    assert kernel.reply(cell)["content"]["status"] == "error"
+    return kernel.text(cell)
+
+
+@pytest.fixture
+def data(kernel: Kernel, tmp_path: Path, tiny_model: str) -> Path:
+    """A file of rows, and `d`, what %dataset makes of it; row 0 has no answer."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    succeed(kernel, f"d = %dataset {path} --model {tiny_model}")
+    return path
+
+
+def test_rows_lengths_and_problems_are_those_of_the_trainer(kernel: Kernel, data: Path) -> None:
+    succeed(kernel, f"import json; rows = [json.loads(line) for line in open({str(data)!r})]")
+    succeed(kernel, "assert (len(d), d.rows) == (40, rows)")
+    succeed(
+        kernel,
+        "assert d.problems[['row', 'column', 'reason']].values.tolist() == [[0, 'completion', 'is empty']]",
+    )
+    succeed(kernel, "assert d.lengths.index.tolist() == list(range(1, 40))")
+    succeed(kernel, "assert d.lengths.is_monotonic_increasing and d.lengths[39] - d.lengths[29] == 10")
+
+
+def test_rows_are_filtered_split_and_named(kernel: Kernel, data: Path) -> None:
+    succeed(
+        kernel,
+        "long = d.filter('length(completion) > 150').rows; assert [row['prompt'] for row in long] == "
+        "[f'Say {n}.' for n in range(31, 40)]",
+    )
+    succeed(kernel, "rows = d.rows; assert d.filter(lambda row: row['prompt'] == 'Say 7.').rows == [rows[7]]")
+    succeed(kernel, "train, held = d.split(0.25, seed=1); assert (len(train), len(held)) == (30, 10)")
+    succeed(kernel, "assert sorted(map(str, train.rows + held.rows)) == sorted(map(str, rows))")
+    succeed(kernel, "few = d.filter('length(completion) between 1 and 40'); few.to_variable('few_rows')")
+    succeed(
+        kernel, "assert few_rows == few.rows and len(few.lengths) == len(few) == 8 and few.problems.empty"
+    )
+    assert "few_rows already" in fail(kernel, "few.to_variable('few_rows')")
+    assert "No row fits" in fail(kernel, "d.filter(lambda row: False)")
+    assert "complexion" in fail(kernel, "d.filter('complexion = 1')")
+    assert "between 0 and 1" in fail(kernel, "d.split(2)")
+    succeed(kernel, "del few_rows")
+
+
+def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
+    kernel: Kernel, data: Path, tiny_model: str
+) -> None:
+    first = succeed(kernel, f"%dataset {data} --model {tiny_model}")
+    again = succeed(kernel, "d")
+    histogram = "application/vnd.plotly.v1+json"
+    for cell in (first, again):
+        shown = kernel.of(cell, "display_data", "update_display_data", "execute_result")
+        assert sum(histogram in message["content"]["data"] for message in shown) == 1
