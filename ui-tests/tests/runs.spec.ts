@@ -9,7 +9,7 @@ rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)
 const run = (line: string, steps: number, rank: number) => `%%finetune ${line}
 data: $rows
 method: {type: lora, r: ${rank}}
-training: {max_steps: ${steps}}
+training: {max_steps: ${steps}, learning_rate: 1e-3}
 samples: {prompts: ["Count to 3"], max_new_tokens: 8}`;
 
 // Galata's stand-in for the kernel service does not see a kernel end.
@@ -20,7 +20,7 @@ test('Runs are compared, and outlive their kernel', async ({
   page,
   tmpPath
 }) => {
-  test.setTimeout(6 * MINUTE);
+  test.setTimeout(10 * MINUTE);
   await openNotebook(page, `${tmpPath}/runs.ipynb`, [
     LOAD,
     run('first --wait', 4, 8),
@@ -57,11 +57,51 @@ test('Runs are compared, and outlive their kernel', async ({
     await page.theme.setTheme(THEMES[0]);
   });
 
-  await test.step('a kernel restart leaves the run alone, and it can still be stopped', async () => {
+  const row = runs.getByRole('row', { name: /^long/ });
+  const toDo = async (name: string, action: string) => {
+    await runs
+      .getByRole('button', { name: `What to do with ${name}`, exact: true })
+      .click();
+    await page.getByRole('menuitem', { name: action }).click();
+  };
+
+  await test.step('a run is asked at the weights that it has while it trains, and while it is paused', async () => {
     await page.notebook.activate('runs.ipynb');
     await page.notebook.runCell(3);
-    const row = runs.getByRole('row', { name: /^long/ });
     await expect(row.getByText('training')).toBeVisible({ timeout: MINUTE });
+    await page.getByRole('heading', { name: 'Configure Section' }).click();
+    await page.getByRole('heading', { name: 'Playground Section' }).click();
+    const playground = page.locator('#jp-llmtune-playground');
+    await playground.getByText('Sampling', { exact: true }).click();
+    await playground.getByRole('spinbutton', { name: 'Temperature' }).fill('0');
+    await playground.getByText('Sampling', { exact: true }).click();
+    await playground
+      .getByRole('combobox', { name: 'Add a model' })
+      .selectOption('run:long');
+    const message = playground.getByRole('textbox', { name: 'Message' });
+    const answers = playground.locator('.jp-llmtune-turn.jp-mod-assistant');
+    // It has learned its rows, which no other model knows.
+    await expect(row.getByText(/^loss 0\.0/)).toBeVisible({
+      timeout: 2 * MINUTE
+    });
+    await message.fill('Count to 3');
+    await message.press('Enter');
+    await expect(answers).toHaveText(['one, two'], { timeout: MINUTE });
+    await expect(row.getByText('training')).toBeVisible();
+    await page.screenshot({ path: 'artefacts/playground-training.png' });
+
+    await toDo('long', 'Pause');
+    await expect(row.getByText('paused')).toBeVisible({ timeout: MINUTE });
+    await playground.getByRole('button', { name: 'New chat' }).click();
+    await message.fill('Count to 5');
+    await message.press('Enter');
+    await expect(answers).toHaveText(['one, two'], { timeout: MINUTE });
+    await expect(row.getByText('paused')).toBeVisible();
+    await toDo('long', 'Resume');
+    await expect(row.getByText('training')).toBeVisible({ timeout: MINUTE });
+  });
+
+  await test.step('a kernel restart leaves the run alone, and it can still be stopped', async () => {
     await page.evaluate(async () => {
       const { currentWidget } = (window as any).jupyterapp.shell;
       await currentWidget.sessionContext.session.kernel.restart();
@@ -70,8 +110,7 @@ test('Runs are compared, and outlive their kernel', async ({
     await page.notebook.runCell(0);
     await expect(page.getByText('has not loaded')).toHaveCount(0);
     await expect(row.getByText('training')).toBeVisible();
-    await runs.getByRole('button', { name: 'What to do with long' }).click();
-    await page.getByRole('menuitem', { name: 'Stop' }).click();
+    await toDo('long', 'Stop');
     await page
       .locator('.jp-Dialog')
       .getByRole('button', { name: /Stop/ })
@@ -80,9 +119,7 @@ test('Runs are compared, and outlive their kernel', async ({
   });
 
   await test.step('a stopped run is continued from the list', async () => {
-    const row = runs.getByRole('row', { name: /^long/ });
-    await runs.getByRole('button', { name: 'What to do with long' }).click();
-    await page.getByRole('menuitem', { name: 'Train On' }).click();
+    await toDo('long', 'Train On');
     await expect(
       page.locator('.jp-Cell', { hasText: '%finetune --resume long' })
     ).toBeVisible();
@@ -95,6 +132,36 @@ test('Runs are compared, and outlive their kernel', async ({
     await expect(row.getByText('stopped')).toBeVisible({ timeout: MINUTE });
   });
 
+  const dialog = page.locator('.jp-Dialog');
+  const write = async (text: string) => {
+    await dialog.getByRole('textbox').fill(text);
+    await dialog.getByRole('button', { name: 'Save' }).click();
+  };
+
+  await test.step('tags and a note are seen at their run, which is found by them', async () => {
+    await toDo('second', 'Tags');
+    await write('pirate, small');
+    await toDo('second', 'Note');
+    await write('Rank 16 on all rows');
+    const second = runs.getByRole('row', { name: /^second/ });
+    await expect(second.locator('.jp-llmtune-tags > *')).toHaveText([
+      'pirate',
+      'small'
+    ]);
+    await expect(second.getByText('Rank 16 on all rows')).toBeVisible();
+    await page.screenshot({ path: 'artefacts/sidebar-tags.png' });
+    for (const text of ['PIRATE', 'rank 16']) {
+      await runs.getByPlaceholder('Filter runs').fill(text);
+      await expect(runs.getByRole('row', { name: /^first/ })).toHaveCount(0);
+      await expect(second).toBeVisible();
+    }
+    await runs.getByPlaceholder('Filter runs').fill('');
+    await toDo('second', 'Tags');
+    await expect(dialog.getByRole('textbox')).toHaveValue('pirate, small');
+    await write('');
+    await expect(second.locator('.jp-llmtune-tags')).toHaveCount(0);
+  });
+
   await test.step('a tab follows its run to another name, and its configuration becomes a cell of a free one', async () => {
     await runs.getByRole('row', { name: /^first/ }).click();
     await page.notebook.activate('runs.ipynb');
@@ -103,11 +170,11 @@ test('Runs are compared, and outlive their kernel', async ({
     await expect(tab.getByRole('heading', { name: /^first/ })).toBeVisible();
     await runs.getByRole('row', { name: /^first/ }).click();
     await page.keyboard.press('F2');
-    await page.locator('.jp-llmtune-edit-value').fill('run');
-    await page
-      .locator('.jp-Dialog')
-      .getByRole('button', { name: 'Save' })
-      .click();
+    await write('second');
+    await expect(dialog).toContainText('exists already');
+    await expect(dialog.getByLabel('New name')).toHaveValue('second');
+    await write('run');
+    await expect(dialog).toHaveCount(0);
     await expect(tab.getByRole('heading', { name: /^run / })).toBeVisible();
     await expect(
       page.getByRole('tab', { name: 'run', exact: true })
