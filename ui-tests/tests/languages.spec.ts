@@ -1,7 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, galata, test } from '@jupyterlab/galata';
 
-import { openNotebook } from './notebooks';
+import { expectFitting } from './fitting';
+import { openNotebook, widenSidebar } from './notebooks';
 
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}] * 12`;
@@ -103,6 +104,23 @@ for (const [locale, words] of Object.entries(LANGUAGES)) {
       ).toBeVisible();
       await expect(sidebar.getByText(words.runs).first()).toBeVisible();
       await page.screenshot({ path: `artefacts/sidebar-${locale}.png` });
+      await expectFitting(sidebar);
+
+      // As many take it, with all that is folded; 32 pixels are for the icons beside it.
+      await widenSidebar(page, 32 + 300);
+      const folded = '#jp-llmtune-configure details:not([open]) > summary';
+      while ((await page.locator(folded).count()) > 0) {
+        await page.locator(folded).first().click();
+      }
+      await expectFitting(sidebar);
+      await page.screenshot({ path: `artefacts/sidebar-${locale}-open.png` });
+      const titles = sidebar.locator('.lm-AccordionPanel-title');
+      for (const index of [0, 2, 3]) {
+        await titles.nth(index).click();
+      }
+      await expect(sidebar.locator('mark').first()).toBeVisible();
+      await expectFitting(sidebar);
+      await page.screenshot({ path: `artefacts/sidebar-${locale}-others.png` });
       const label = await page.evaluate(() =>
         (window as any).jupyterapp.commands.label('llmtune:insert-cell')
       );

@@ -149,6 +149,7 @@ test('Runs are compared, and outlive their kernel', async ({
       'small'
     ]);
     await expect(second.getByText('Rank 16 on all rows')).toBeVisible();
+    await second.getByText('Rank 16 on all rows').scrollIntoViewIfNeeded();
     await page.screenshot({ path: 'artefacts/sidebar-tags.png' });
     for (const text of ['PIRATE', 'rank 16']) {
       await runs.getByPlaceholder('Filter runs').fill(text);
