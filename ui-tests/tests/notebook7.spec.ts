@@ -6,7 +6,7 @@ import { expect, test } from '@playwright/test';
 const CELL = `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}] * 12`;
 
-test('In Notebook 7 the sidebar stands on the right and writes cells', async ({
+test('In Notebook 7 the sidebar stands on the right, writes cells and runs them', async ({
   page,
   request,
   baseURL
@@ -48,6 +48,22 @@ test('In Notebook 7 the sidebar stands on the right and writes cells', async ({
     '%%finetune run'
   );
   await page.screenshot({ path: 'artefacts/sidebar-notebook7.png' });
+
+  await test.step('a run is started, and its loss is seen', async () => {
+    await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
+    const output = page.locator('.jp-OutputArea').last();
+    await expect(output.getByText(/loss\s+\d/)).toBeVisible({
+      timeout: 120_000
+    });
+    await expect(
+      output.locator('.jp-llmtune-chart .main-svg').first()
+    ).toBeVisible();
+    await page.screenshot({ path: 'artefacts/training-notebook7.png' });
+    await expect(
+      sidebar.getByRole('row', { name: /^run\d*, finished/ }).first()
+    ).toBeVisible({ timeout: 120_000 });
+    await expect(output.locator('.jp-RenderedPlotly')).toBeVisible();
+  });
 
   await test.step('a run is opened below the notebook', async () => {
     writeRun('shown');

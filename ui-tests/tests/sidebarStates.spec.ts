@@ -108,7 +108,11 @@ test.describe('The sidebar', () => {
     await expect(data).toHaveValue('$rows');
   });
 
-  test('keeps a draft for each notebook', async ({ page, tmpPath }) => {
+  test('keeps a draft for each of three notebooks, and runs it in its own kernel', async ({
+    page,
+    tmpPath
+  }) => {
+    test.setTimeout(5 * MINUTE);
     const names = ['one', 'two', 'three'];
     for (const name of names) {
       await openNotebook(page, `${tmpPath}/${name}.ipynb`, [
@@ -126,10 +130,26 @@ test.describe('The sidebar', () => {
         .click();
       await expect(data).toHaveValue(`$${name}`);
     }
+    const cell = page.locator(
+      '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell',
+      { hasText: '%%finetune' }
+    );
     for (const name of ['two', 'one', 'three']) {
       await page.notebook.activate(`${name}.ipynb`);
       await expect(data).toHaveValue(`$${name}`);
+      await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
+      await expect(cell).toContainText(`data: $${name}`);
     }
+    for (const name of names) {
+      await page.notebook.activate(`${name}.ipynb`);
+      await expect(data).toHaveValue(`$${name}`);
+      await expect(cell.getByText('finished')).toBeVisible({
+        timeout: 2 * MINUTE
+      });
+    }
+    const runs = page.locator('#jp-llmtune-runs');
+    await expect(runs.getByRole('row', { name: /finished$/ })).toHaveCount(3);
+    await screenshot(page, 'three-notebooks');
   });
 
   test('has no serious fault of accessibility in any theme', async ({
@@ -203,3 +223,5 @@ async function open(page: IJupyterLabPageFixture) {
 async function screenshot(page: IJupyterLabPageFixture, name: string) {
   await page.screenshot({ path: `artefacts/sidebar-state-${name}.png` });
 }
+
+const MINUTE = 60_000;

@@ -82,7 +82,8 @@ export class Launch extends Changing {
     if (!panel) {
       return null;
     }
-    const name = freeRunName(panel, await runNames(this._client()));
+    const known = await runNames(this._client());
+    const name = this._give(freeRunName(panel, [...known, ...this._given]));
     return panel.isDisposed
       ? null
       : insertCell(panel, name, text, { load: true });
@@ -103,7 +104,7 @@ export class Launch extends Changing {
     if (this._edited.cell?.id === id) {
       const name = this._nextName(known);
       if (name !== null) {
-        this._edited.cell.rename(name);
+        this._edited.cell.rename(this._give(name));
       }
     }
     return id;
@@ -118,11 +119,18 @@ export class Launch extends Changing {
       cell.isEditable &&
       startsAnew(cell.header) &&
       known.includes(name)
-      ? freeRunName(panel, known, name)
+      ? freeRunName(panel, [...known, ...this._given], name)
       : null;
   }
 
+  private _give(name: string): string {
+    this._given.add(name);
+    return name;
+  }
+
   private _runs: IRunList | null = null;
+  /** Names of cells, also of other notebooks: their runs may not be there yet. */
+  private readonly _given = new Set<string>();
   /** Whether a cell is being written. */
   private _isWriting = false;
   /** The ids of the cells that were run and are not done. */
