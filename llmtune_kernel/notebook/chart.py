@@ -24,6 +24,10 @@ class Chart(Protocol):
     widget: ipywidgets.Widget
     curves: Curves
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What the user chose above it."""
+
     def append_train(self, rows: Sequence[Row]) -> None:
         """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
 
@@ -58,6 +62,12 @@ class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
     def widget(self) -> ipywidgets.Widget:
         """The widget to place: itself."""
         return self
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What the user chose above it: `log_scale`, `smoothing`."""
+        choices = {"log_scale": self.log_scale, "smoothing": self.smoothing}
+        return {name: value for name, value in choices.items() if value is not None}
 
     def append_train(self, rows: Sequence[Row]) -> None:
         """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
@@ -119,6 +129,11 @@ class PlotlyChart:
         self.curves = curves
         self.widget = FigureWidget(data=plotly_traces(curves, self.most_points), layout=plotly_layout())
         self._drawn = time.monotonic()
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Nothing that the kernel knows of."""
+        return {}
 
     def append_train(self, rows: Sequence[Row]) -> None:
         """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""

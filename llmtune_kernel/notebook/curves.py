@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -76,3 +77,14 @@ def thinned(count: int, most: int) -> NDArray[np.intp]:
     if count <= most:
         return np.arange(count)
     return np.linspace(0, count - 1, most).round().astype(np.intp)
+
+
+def listed(table: Table, most: int) -> dict[str, list[float | None]]:
+    """The columns of at most `most` rows, as JSON takes them."""
+    rows = thinned(table.count, most)
+    return {name: plain(table.column(name)[rows]) for name in table.columns}
+
+
+def plain(column: NDArray[np.float32]) -> list[float | None]:
+    """Each with as few digits as tell it apart from the other float32; None where it is missing."""
+    return [float(str(value)) if math.isfinite(value) else None for value in column]

@@ -73,7 +73,7 @@ class LiveDisplay:
             curves = Curves()
             curves.train.add(news.train)
             curves.eval.add(news.eval)
-            self._publish_static(curves, update=False)
+            self._publish_static(curves, {}, update=False)
             return
         self._chart: Chart = LossChart(title=self._run.name)
         take_messages_at_once(self._chart.widget)
@@ -88,7 +88,11 @@ class LiveDisplay:
         self._panel.show(self._progress)
         for part, widget in self._panel.outputs.items():
             text = (
-                _("{name} was running when this was saved; %attach {name} shows it.", name=self._run.name)
+                _(
+                    "{name} was running when this output was made. To see how it stands: %load_ext llmtune_kernel, "
+                    "then %attach {name}.",
+                    name=self._run.name,
+                )
                 if part == "panel"
                 else ""
             )
@@ -168,13 +172,17 @@ class LiveDisplay:
         presence().forget(self._on_absent)
         # Outside the context of the cell, as a message of the cell that runs now: programs that run notebooks, like
         # nbconvert, hear no others, and a page finds an output by its display id alone.
-        outputs = contextvars.Context().run(self._publish_static, self._chart.curves, update=True)
+        outputs = contextvars.Context().run(
+            self._publish_static, self._chart.curves, self._chart.chosen, update=True
+        )
         if isinstance(self._chart, LossChart):
             self._chart.send_snapshot(ChartSnapshot(id=self._id, outputs=outputs))
         self._panel.close()
 
-    def _publish_static(self, curves: Curves, *, update: bool) -> dict[str, StaticOutput]:
-        outputs = tagged_outputs(self._progress, curves, self._run.paths, self._id)
+    def _publish_static(
+        self, curves: Curves, chosen: dict[str, Any], *, update: bool
+    ) -> dict[str, StaticOutput]:
+        outputs = tagged_outputs(self._progress, curves, self._run.paths, self._id, chosen)
         for part, output in outputs.items():
             self._publish(part, output.data, update=update)
         return outputs

@@ -1,8 +1,9 @@
-"""The static chart of a run: as a plotly figure for JupyterLab, and as SVG for everything else."""
+"""The static chart of a run: its rows for our labextension, a plotly figure and an SVG for pages without it."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -10,20 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmtune_kernel.locale import _
-from llmtune_kernel.notebook.curves import Curves, smoothed, thinned
+from llmtune_kernel.notebook.curves import Curves, listed, plain, smoothed, thinned
+from llmtune_kernel.runs.wording import learning_rate
 
 _BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
 _GREY = "#8a8a8a"  # readable on a white and on a black page
-_SVG_POINTS = 400
+_OUR_POINTS, _PLOTLY_POINTS, _SVG_POINTS = 2000, 1000, 400
+_PLOTLY_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
 _FEW_STEPS = 8  # so many have each a tick of its own
 _LOWER_TOP = 0.25  # where the lower plot ends, as a share of the height
+
+
+def llmtune_figure(curves: Curves, title: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What the chart of the labextension draws of a run that is over; `chosen` is of the live chart before it."""
+    rows = {"train": listed(curves.train, _OUR_POINTS), "eval": listed(curves.eval, _OUR_POINTS)}
+    return {"title": title, **chosen, **rows}
 
 
 def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
     """Train loss raw and smoothed, evaluation loss, learning rate, gradient norm; `most` points each at most."""
     train, evaluation = curves.train, curves.eval
     kept = thinned(train.count, most)
-    steps = _listed(train.column("step")[kept])
+    steps, rates = plain(train.column("step")[kept]), plain(train.column("learning_rate")[kept])
     loss = train.column("loss")
     eval_kept = thinned(evaluation.count, most)
     mode = "markers" if train.count == 1 else "lines"  # one point alone makes no line
@@ -33,12 +46,12 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
         return {"type": "scatter", "mode": mode, "name": name, "x": x, "y": y, "line": drawn, **more}
 
     return [
-        line(_("Training loss, raw"), steps, _listed(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
-        line(_("Training loss"), steps, _listed(smoothed(loss)[kept]), _BLUE, 2),
+        line(_("Training loss, raw"), steps, plain(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
+        line(_("Training loss"), steps, plain(smoothed(loss)[kept]), _BLUE, 2),
         line(
             _("Evaluation loss"),
-            _listed(evaluation.column("step")[eval_kept]),
-            _listed(evaluation.column("loss")[eval_kept]),
+            plain(evaluation.column("step")[eval_kept]),
+            plain(evaluation.column("loss")[eval_kept]),
             _ORANGE,
             2,
             mode="lines+markers",
@@ -48,16 +61,18 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
         line(
             _("Learning rate"),
             steps,
-            _listed(train.column("learning_rate")[kept]),
+            rates,
             _GREEN,
             1.5,
             yaxis="y3",
+            text=["" if rate is None else learning_rate(rate) for rate in rates],
+            hovertemplate="%{text}",
             showlegend=False,
         ),
         line(
             _("Gradient norm"),
             steps,
-            _listed(train.column("grad_norm")[kept]),
+            plain(train.column("grad_norm")[kept]),
             _GREY,
             1,
             yaxis="y2",
@@ -70,19 +85,23 @@ def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
 def plotly_layout() -> dict[str, Any]:
     """Loss above, learning rate and gradient norm below, as in the live chart; buttons switch the scale of the loss."""
     axis = {"gridcolor": "rgba(138,138,138,0.25)", "zeroline": False, "automargin": True}
-    small = {**axis, "nticks": 4, "rangemode": "tozero"}
+    measured = {**axis, "hoverformat": ".4~g"}
+    small = {**measured, "nticks": 4, "rangemode": "tozero"}
     scale = [
         {"label": label, "method": "relayout", "args": [{"yaxis.type": kind}]}
         for label, kind in ((_("linear"), "linear"), (_("log"), "log"))
     ]
     captions = [(0, "left", _("Learning rate"), _GREEN), (1, "right", _("Gradient norm"), _GREY)]
     return {
-        "height": 360,
-        "margin": {"l": 48, "r": 48, "t": 28, "b": 36},
+        "height": 390,
+        "margin": {"l": 48, "r": 48, "t": 58, "b": 36},  # room for the buttons of plotly above those of ours
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": _GREY},
         "hovermode": "x unified",
+        "hoversubplots": "axis",
+        "hoverlabel": {"namelength": -1},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": _GREY, "activecolor": _BLUE},
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         "annotations": [
             {
@@ -102,11 +121,12 @@ def plotly_layout() -> dict[str, Any]:
             **axis,
             "anchor": "y2",
             "title": {"text": _("Step"), "standoff": 4},
+            "unifiedhovertitle": {"text": f"{_('Step')} %{{x}}"},
             "rangemode": "nonnegative",
         },
-        "yaxis": {**axis, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
+        "yaxis": {**measured, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
         "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
-        "yaxis3": {**small, "overlaying": "y2", "side": "left", "tickformat": ".2~g"},
+        "yaxis3": {**small, "overlaying": "y2", "side": "left", "exponentformat": "e", "minexponent": 0},
         "updatemenus": [
             {
                 "type": "buttons",
@@ -126,15 +146,15 @@ def plotly_layout() -> dict[str, Any]:
     }
 
 
-def plotly_figure(curves: Curves, most: int = 1000) -> dict[str, Any]:
-    """A plotly figure of a run that is over, with at most `most` points a trace."""
+def plotly_figure(curves: Curves) -> dict[str, Any]:
+    """A plotly figure of a run that is over."""
     layout = plotly_layout()
     steps = curves.train.column("step")
     if (
         len(steps) and steps[-1] - steps[0] <= _FEW_STEPS
     ):  # left to itself, plotly sets half steps between them
         layout["xaxis"] |= {"tick0": 0, "dtick": 1}
-    return {"data": plotly_traces(curves, most), "layout": layout}
+    return {"data": plotly_traces(curves, _PLOTLY_POINTS), "layout": layout, "config": _PLOTLY_CONFIG}
 
 
 def svg_chart(curves: Curves, title: str) -> str:
@@ -231,11 +251,6 @@ def histogram_figure(edges: list[float], counts: list[int], label: str) -> dict[
             "yaxis": {"title": {"text": _("rows")}, "gridcolor": "rgba(138,138,138,0.25)"},
         },
     }
-
-
-def _listed(values: NDArray[np.float32]) -> list[float | None]:
-    """As JSON takes them: six digits say all that float32 holds."""
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
 
 
 def _bounds(series: list[NDArray[np.float32]]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from html import escape
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.progress import LogLine, Progress
 from llmtune_kernel.runs.events import Error, Message, Sample
-from llmtune_kernel.runs.wording import clock, duration, number, size, spoken, state_name
+from llmtune_kernel.runs.wording import clock, duration, learning_rate, number, size, spoken, state_name
 
 STATE_COLORS = {
     "queued": "#8a8a8a",
@@ -63,7 +63,7 @@ def measures(progress: Progress) -> list[tuple[str, str]]:
         rows.append((_("eval loss"), value))
     return [
         *rows,
-        (_("learning rate"), number(metrics.learning_rate, 3)),
+        (_("learning rate"), learning_rate(metrics.learning_rate)),
         (_("tokens/s"), f"{metrics.tokens_per_second:,.0f}"),
         (_("memory"), size(metrics.memory)),
     ]

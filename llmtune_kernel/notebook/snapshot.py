@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.curves import Curves
-from llmtune_kernel.notebook.figure import plotly_figure, svg_chart
+from llmtune_kernel.notebook.figure import llmtune_figure, plotly_figure, svg_chart
 from llmtune_kernel.notebook.progress import Progress
 from llmtune_kernel.notebook.protocol import StaticOutput
 from llmtune_kernel.runs.directory import RunDirectory
@@ -16,23 +17,28 @@ from llmtune_kernel.runs.events import Sample
 from llmtune_kernel.runs.wording import duration, number, state_name
 
 Bundle = dict[str, Any]
+_CHART_TYPE = "application/vnd.llmtune.chart+json"
 _NOTHING: Bundle = {"text/html": "<span></span>", "text/plain": ""}
 
 
-def static_outputs(progress: Progress, curves: Curves, directory: RunDirectory) -> dict[str, Bundle]:
-    """For each output of the display what it becomes: `panel`, `chart` and `samples`."""
-    return {
+def tagged_outputs(
+    progress: Progress,
+    curves: Curves,
+    directory: RunDirectory,
+    display: str,
+    chosen: Mapping[str, Any] | None = None,
+) -> dict[str, StaticOutput]:
+    """For each output of the display what it becomes, with what tells the page which output that is.
+
+    Args:
+        display: The id of the display.
+        chosen: What the user chose above the live chart.
+    """
+    bundles = {
         "panel": _panel(progress, directory),
-        "chart": _chart(curves, progress),
+        "chart": _chart(curves, progress, chosen or {}),
         "samples": _samples(progress),
     }
-
-
-def tagged_outputs(
-    progress: Progress, curves: Curves, directory: RunDirectory, display: str
-) -> dict[str, StaticOutput]:
-    """The same with what tells the page which outputs they are; `display` is the id of the display."""
-    bundles = static_outputs(progress, curves, directory)
     return {
         part: StaticOutput(data=bundle, metadata=output_metadata(progress, display, part))
         for part, bundle in bundles.items()
@@ -56,13 +62,14 @@ def _panel(progress: Progress, directory: RunDirectory) -> Bundle:
     return {"text/html": "".join(html), "text/plain": _plain(progress, rows)}
 
 
-def _chart(curves: Curves, progress: Progress) -> Bundle:
+def _chart(curves: Curves, progress: Progress, chosen: Mapping[str, Any]) -> Bundle:
     loss = curves.train.column("loss")
     if not loss.size:
         return _NOTHING
     # A page draws a plotly figure once, whatever takes its place: not while there is more to come.
     figure = {"application/vnd.plotly.v1+json": plotly_figure(curves)} if progress.over else {}
     return {
+        _CHART_TYPE: llmtune_figure(curves, progress.name, chosen),
         **figure,
         "text/html": svg_chart(curves, progress.name),
         "text/plain": _n(

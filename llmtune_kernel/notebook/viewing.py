@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from collections import deque
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.locale import _
-from llmtune_kernel.notebook.curves import Curves, Table, thinned
+from llmtune_kernel.notebook.curves import Curves, listed
 from llmtune_kernel.notebook.protocol import File, RunView
 from llmtune_kernel.runs.directory import RunDirectory, unreadable
 from llmtune_kernel.runs.events import (
@@ -50,8 +49,8 @@ def view_run(directory: RunDirectory) -> RunView:
             config=directory.read_resolved().get("config"),
             directory=str(directory.path),
             files=_files(directory.path),
-            train=_columns(shown.curves.train),
-            eval=_columns(shown.curves.eval),
+            train=listed(shown.curves.train, _ROWS),
+            eval=listed(shown.curves.eval, _ROWS),
             events=shown.events(),
             offset=reader.offset,
         )
@@ -98,16 +97,6 @@ class _Shown:
     def events(self) -> list[Event]:
         kept = [*self._latest.values(), *self._samples, *self._log, *self._session]
         return sorted(kept, key=lambda event: event.seq)
-
-
-def _columns(table: Table) -> dict[str, list[float | None]]:
-    rows = thinned(table.count, _ROWS)
-    return {name: [_shortest(value) for value in table.column(name)[rows]] for name in table.columns}
-
-
-def _shortest(value: float) -> float | None:
-    """The float32 value with as few digits as tell it apart; null where it is missing."""
-    return float(str(value)) if math.isfinite(value) else None
 
 
 def _files(root: Path) -> list[File]:

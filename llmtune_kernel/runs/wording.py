@@ -35,6 +35,14 @@ def number(value: float | None, digits: int = 4) -> str:
     return repr(float(f"{value:.{digits}g}")).removesuffix(".0").replace("e-0", "e-")
 
 
+def learning_rate(value: float) -> str:
+    """As a scientist writes it, with three significant digits at most: `2e-4`."""
+    if not value:
+        return "0"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
 def clock(moment: float) -> str:
     """Unix time as local `14:03:59`."""
     return time.strftime("%H:%M:%S", time.localtime(moment))

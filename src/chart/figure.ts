@@ -6,6 +6,7 @@ import { axis, frame, lossAxis, stepAxis } from './frame';
 import type { ChartData } from './series';
 import { smooth } from './smoothing';
 import type { IChartTheme } from './theme';
+import { LEARNING_RATE_FORMAT, measure } from './wording';
 
 /**
  * What a user can choose about a chart.
@@ -59,6 +60,7 @@ export function traces(
     line: { color: theme.train, width: 2 },
     visible: smoothed
   };
+  const rates = data.train.column('learning_rate');
   return [
     train,
     trend,
@@ -75,8 +77,12 @@ export function traces(
     {
       ...curve,
       x: step,
-      y: data.train.column('learning_rate'),
+      y: rates,
       yaxis: 'y3',
+      // Plotly would write a rate of 0 as 0e+0.
+      hovertemplate: Array.from(rates, rate =>
+        rate === 0 ? '0' : `%{y:${LEARNING_RATE_FORMAT}}`
+      ),
       name: trans.__('Learning rate'),
       line: { color: theme.learningRate, width: 1.5 },
       showlegend: false
@@ -142,7 +148,8 @@ export function layout(
       tickmode: 'auto',
       nticks: 4,
       rangemode: 'tozero',
-      tickformat: '.2~g'
+      exponentformat: 'e',
+      minexponent: 0
     }
   };
 }
@@ -175,7 +182,7 @@ export function summary(data: ChartData, trans: TranslationBundle): string {
     return trans.__('Loss chart: no steps yet.');
   }
   const step = data.train.last('step');
-  const loss = formatted(data.train.last('loss'));
+  const loss = measure(data.train.last('loss'));
   if (data.eval.length === 0) {
     return trans.__('Loss chart: step %1, training loss %2.', step, loss);
   }
@@ -183,12 +190,8 @@ export function summary(data: ChartData, trans: TranslationBundle): string {
     'Loss chart: step %1, training loss %2, evaluation loss %3.',
     step,
     loss,
-    formatted(data.eval.last('loss'))
+    measure(data.eval.last('loss'))
   );
-}
-
-function formatted(value: number): string {
-  return Number.isFinite(value) ? value.toPrecision(4) : '–';
 }
 
 /** Where the lower plot ends, as a share of the height. */

@@ -4,6 +4,7 @@ import type { Layout, LayoutAxis } from 'plotly.js-basic-dist-min';
 
 import type { ChartData } from './series';
 import type { IChartTheme } from './theme';
+import { MEASURE_FORMAT } from './wording';
 
 /**
  * What the layouts of all plots of losses have in common; what the user zoomed is kept.
@@ -20,8 +21,13 @@ export function frame(
     font: { color: theme.text, family: theme.font, size: theme.fontSize },
     paper_bgcolor: TRANSPARENT,
     plot_bgcolor: TRANSPARENT,
-    hoverlabel: { bgcolor: theme.background, font: { color: theme.text } },
+    hoverlabel: {
+      bgcolor: theme.background,
+      font: { color: theme.text },
+      namelength: -1
+    },
     hovermode: 'x unified',
+    hoversubplots: 'axis',
     legend: {
       orientation: 'h',
       x: 0,
@@ -43,7 +49,8 @@ export function axis(theme: IChartTheme): Partial<LayoutAxis> {
     gridcolor: theme.grid,
     linecolor: theme.grid,
     zeroline: false,
-    automargin: true
+    automargin: true,
+    hoverformat: MEASURE_FORMAT
   };
 }
 
@@ -65,9 +72,18 @@ export function stepAxis(
     ...axis(theme),
     title: { text: trans.__('Step'), standoff: 4 },
     rangemode: 'nonnegative',
+    hoverformat: ',d',
+    ...hoverTitle(trans),
     // Left to itself, plotly sets half steps between a few.
     ...(span <= FEW_STEPS ? { tick0: 0, dtick: 1 } : {})
   };
+}
+
+/** What stands above the values of a step; the types do not know it yet. */
+function hoverTitle(trans: TranslationBundle): Partial<LayoutAxis> {
+  return {
+    unifiedhovertitle: { text: `${trans.__('Step')} %{x}` }
+  } as Partial<LayoutAxis>;
 }
 
 /**

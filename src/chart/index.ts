@@ -4,6 +4,9 @@ import type { IChartServices } from './model';
 import { LossChartModel } from './model';
 import { LossChartView } from './view';
 
+export { LossChart } from './lossChart';
+export { RowsChartModel } from './rowsModel';
+
 /**
  * The widget classes, bound to the services of an application.
  */

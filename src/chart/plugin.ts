@@ -1,22 +1,25 @@
 import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { ISnapshotWriter, IUserSettings, TRANSLATION_DOMAIN } from '../tokens';
 import { VERSION } from '../version';
+import { CHART_TYPE, RenderedLossChart } from './rendered';
 
 /**
  * Registers the loss chart; its code is loaded when the first chart shows.
  */
 export const chartPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyterlab-llmtune:chart',
-  description: 'Draws the live loss chart of a fine-tuning run.',
+  description: 'Draws the loss chart of a fine-tuning run.',
   autoStart: true,
-  requires: [IJupyterWidgetRegistry, ISnapshotWriter],
+  requires: [IJupyterWidgetRegistry, IRenderMimeRegistry, ISnapshotWriter],
   optional: [IUserSettings, ITranslator],
   activate: (
     _,
     widgets: IJupyterWidgetRegistry,
+    rendermime: IRenderMimeRegistry,
     snapshots: ISnapshotWriter,
     userSettings: IUserSettings | null,
     translator: ITranslator | null
@@ -33,6 +36,13 @@ export const chartPlugin: JupyterFrontEndPlugin<void> = {
         const { chartWidgets } = await import('./index');
         return chartWidgets({ trans, snapshots, defaults });
       }
+    });
+    rendermime.addFactory({
+      safe: true,
+      mimeTypes: [CHART_TYPE],
+      // Rather than the figure of plotly beside it, which is for pages without us.
+      defaultRank: 1,
+      createRenderer: () => new RenderedLossChart({ defaults, trans })
     });
   }
 };

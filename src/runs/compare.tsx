@@ -3,13 +3,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useRef, useState } from 'react';
 
 import type { ChartChoice } from '../chart/figure';
+import { measure } from '../chart/wording';
 import { FaultMessage } from '../sidebar/fault';
 import { differences } from './differences';
 import type { RunModel } from './model';
 import { colorOf, OverlayChart } from './overlay';
 import { sideBySide } from './samples';
 import { Notice } from './view';
-import { count, measure, Wording } from './wording';
+import { count, Wording } from './wording';
 
 export interface ICompareProps {
   models: readonly RunModel[];

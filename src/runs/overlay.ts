@@ -13,6 +13,7 @@ import { Plot } from '../chart/plot';
 import type { ChartData } from '../chart/series';
 import { smooth } from '../chart/smoothing';
 import { readTheme } from '../chart/theme';
+import { measure } from '../chart/wording';
 
 /**
  * The losses of a run among those of others.
@@ -146,8 +147,7 @@ export function overlayTraces(
 /** What the chart shows last, for those who do not see it. */
 function inWords(curves: readonly ICurve[], trans: TranslationBundle): string {
   const losses = curves.map(({ name, data }) => {
-    const loss = data.train.last('loss');
-    return `${name} ${Number.isFinite(loss) ? loss.toPrecision(4) : '–'}`;
+    return `${name} ${measure(data.train.last('loss'))}`;
   });
   return trans.__('Training losses: %1', losses.join(', '));
 }

@@ -42,9 +42,13 @@ export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
   tab.title.icon = fineTuneIcon;
   const name = () => {
     const { runs } = content.args;
-    tab.title.label =
-      runs.length === 1 ? runs[0] : trans.__('Compare %1', runs.join(', '));
-    tab.title.caption = runs.join(', ');
+    const names = runs.join(', ');
+    const compared = trans.__('Compare %1', names);
+    tab.title.label = runs.length === 1 ? names : compared;
+    tab.title.caption = names;
+    // JupyterLab names the content of every tab of the main area alike.
+    const region = runs.length === 1 ? trans.__('Run %1', names) : compared;
+    content.node.setAttribute('aria-label', region);
   };
   name();
   content.argsChanged.connect(name);
@@ -80,8 +84,6 @@ export class RunTab extends ReactWidget {
     }
     this._source.changed.connect(() => this._argsChanged.emit());
     this.addClass('jp-llmtune-run');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', options.runs.join(', '));
     this.node.addEventListener('keydown', keepPlainKeys);
     this.node.tabIndex = -1;
   }
@@ -165,7 +167,6 @@ export class RunTab extends ReactWidget {
   }
 
   private _onRenamed(): void {
-    this.node.setAttribute('aria-label', this.args.runs.join(', '));
     this._argsChanged.emit();
     this._onChanged();
   }

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useEffect, useRef } from 'react';
 
 import { LossChart } from '../chart/lossChart';
+import { learningRate, measure } from '../chart/wording';
 import { FaultMessage } from '../sidebar/fault';
 import { Failure } from './faults';
 import type { RunModel } from './model';
@@ -13,7 +14,6 @@ import {
   count,
   isOver,
   lineToGoOn,
-  measure,
   size,
   Wording
 } from './wording';
@@ -159,7 +159,7 @@ function State({
             </Measure>
           )}
           <Measure name={trans.__('learning rate')}>
-            {measure(metrics.learning_rate, 3)}
+            {learningRate(metrics.learning_rate)}
           </Measure>
           <Measure name={trans.__('tokens/s')}>
             {count(metrics.tokens_per_second)}

@@ -1,6 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { writeNumber } from '../cell/scalars';
 import type { IRunSummary, IState } from '../kernel/protocol';
 
 /**
@@ -110,14 +109,6 @@ export function size(bytes: number): string {
     return `${(bytes / 1e6).toFixed(0)} MB`;
   }
   return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(0)} kB` : `${bytes} B`;
-}
-
-/** A measure with some significant digits; a dash where there is none. */
-export function measure(value: number | null, digits = 4): string {
-  if (value === null || !Number.isFinite(value)) {
-    return '–';
-  }
-  return writeNumber(Number(value.toPrecision(digits)));
 }
 
 /** A whole number with separators of thousands. */

@@ -1,6 +1,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { IKernelClient } from '../tokens';
+import type { IKernelClient, KernelStatus } from '../tokens';
 import { liveOutputs, replaceOutputs, takeWidgetsAway } from './outputs';
 
 /**
@@ -9,9 +10,10 @@ import { liveOutputs, replaceOutputs, takeWidgetsAway } from './outputs';
  */
 export function followLeftovers(
   panel: NotebookPanel,
-  client: IKernelClient
+  client: IKernelClient,
+  trans: TranslationBundle
 ): void {
-  const look = () => void mend(panel, client);
+  const look = () => void mend(panel, client, trans);
   client.statusChanged.connect(look);
   panel.disposed.connect(() => client.statusChanged.disconnect(look));
   look();
@@ -19,11 +21,13 @@ export function followLeftovers(
 
 async function mend(
   panel: NotebookPanel,
-  client: IKernelClient
+  client: IKernelClient,
+  trans: TranslationBundle
 ): Promise<void> {
   await panel.context.ready;
+  await panel.sessionContext.ready;
   const { kind } = client.status;
-  if (panel.isDisposed || (kind !== 'ready' && kind !== 'not-loaded')) {
+  if (panel.isDisposed || !SETTLED.includes(kind)) {
     return;
   }
   const { model } = panel.context;
@@ -31,7 +35,7 @@ async function mend(
   if (outputs.length === 0) {
     return;
   }
-  if (kind === 'not-loaded') {
+  if (kind !== 'ready') {
     // Our widgets live in kernels that have loaded us.
     takeWidgetsAway(model, outputs);
     return;
@@ -39,11 +43,20 @@ async function mend(
   try {
     const { live, snapshots } = await client.request('outputs', { outputs });
     snapshots.forEach(snapshot => replaceOutputs(model, snapshot));
-    takeWidgetsAway(
-      model,
-      outputs.filter(({ id }) => !live.includes(id))
+    const told = [...live, ...snapshots.map(({ id }) => id)];
+    const gone = outputs.filter(({ id }) => !told.includes(id));
+    takeWidgetsAway(model, gone, run =>
+      trans.__('The run %1 is no longer there.', run)
     );
   } catch {
     // The kernel went meanwhile; the next one is asked again.
   }
 }
+
+/** In these a kernel has our widgets, or has them no more. */
+const SETTLED: KernelStatus['kind'][] = [
+  'ready',
+  'not-loaded',
+  'no-kernel',
+  'dead'
+];

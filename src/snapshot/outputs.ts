@@ -4,6 +4,7 @@ import type { INotebookModel } from '@jupyterlab/notebook';
 import type { IOutputModel } from '@jupyterlab/rendermime';
 
 import type { JSONObject } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
 
 import type { ILiveOutput } from '../kernel/protocol';
 import type { ISnapshot } from '../tokens';
@@ -42,19 +43,29 @@ export function liveOutputs(notebook: INotebookModel): ILiveOutput[] {
 }
 
 /**
- * Let live outputs show their text: no kernel has their widgets any more.
+ * Let live outputs show text: no kernel has their widgets any more.
+ *
+ * @param say - what is to be said about a run instead of what its output says itself.
  */
 export function takeWidgetsAway(
   notebook: INotebookModel,
-  outputs: readonly ILiveOutput[]
+  outputs: readonly ILiveOutput[],
+  say?: (run: string) => string
 ): void {
   const ids = new Set(outputs.map(({ id }) => id));
   rewrite(notebook, (output, tag) => {
-    if (!ids.has(tag.id) || !(WIDGET_VIEW in output.data)) {
+    if (!ids.has(tag.id)) {
       return null;
     }
     const data = { ...output.data } as IMimeBundle;
     delete data[WIDGET_VIEW];
+    if (say && tag.part === 'panel') {
+      delete data['text/html'];
+      data['text/plain'] = say(tag.run);
+    }
+    if (JSONExt.deepEqual(data as JSONObject, output.data as JSONObject)) {
+      return null;
+    }
     return {
       output_type: 'display_data',
       data,

@@ -1,8 +1,9 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IKernelClients, ISnapshotWriter } from '../tokens';
+import { IKernelClients, ISnapshotWriter, TRANSLATION_DOMAIN } from '../tokens';
 import { followLeftovers } from './leftovers';
 import { replaceOutputs } from './outputs';
 
@@ -15,12 +16,19 @@ export const snapshotPlugin: JupyterFrontEndPlugin<ISnapshotWriter> = {
     'Replaces the live outputs of a finished run by a static snapshot.',
   autoStart: true,
   requires: [INotebookTracker, IKernelClients],
+  optional: [ITranslator],
   provides: ISnapshotWriter,
-  activate: (_, notebooks: INotebookTracker, clients: IKernelClients) => {
+  activate: (
+    _,
+    notebooks: INotebookTracker,
+    clients: IKernelClients,
+    translator: ITranslator | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     const follow = (panel: NotebookPanel) => {
       const client = clients.of(panel);
       if (client) {
-        followLeftovers(panel, client);
+        followLeftovers(panel, client, trans);
       }
     };
     notebooks.forEach(follow);

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmtune_kernel.notebook.chart import PlotlyChart
 from llmtune_kernel.notebook.curves import EVAL_COLUMNS, Curves, Table, smoothed, thinned
 from llmtune_kernel.notebook.display import update_interval
-from llmtune_kernel.notebook.figure import histogram_svg, plotly_figure, svg_chart
+from llmtune_kernel.notebook.figure import histogram_svg, llmtune_figure, plotly_figure, svg_chart
 
 
 def curves(count: int) -> Curves:
@@ -62,6 +62,20 @@ def test_static_chart_of_a_long_run_is_bounded() -> None:
     assert all(len(trace["x"]) <= 1000 for trace in figure["data"])
     assert figure["data"][0]["x"][-1] == 10_000
     assert len(svg_chart(made, "run")) < 30_000
+
+
+def test_static_chart_tells_steps_beyond_a_million_apart() -> None:
+    made = Curves()
+    made.train.add([(step, 1.0, 1e-4, None) for step in (1_234_566, 1_234_567)])
+    assert llmtune_figure(made, "run", {})["train"]["step"] == [1_234_566, 1_234_567]
+    assert plotly_figure(made)["data"][0]["x"] == [1_234_566, 1_234_567]
+
+
+def test_static_chart_writes_the_learning_rate_as_the_panel_does() -> None:
+    made = Curves()
+    made.train.add([(1, 2.0, 8.6e-5, None), (2, 2.0, 0, None)])
+    rate = next(trace for trace in plotly_figure(made)["data"] if trace.get("yaxis") == "y3")
+    assert rate["text"] == ["8.6e-5", "0"]
 
 
 @pytest.mark.parametrize(("steps", "tick"), [(1, 1), (4, 1), (500, None)])

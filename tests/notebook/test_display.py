@@ -128,6 +128,8 @@ def test_finished_run_becomes_static_outputs_without_widgets(kernel: Kernel, wri
     assert "4 → 3" in data["panel"]["text/plain"]
     assert data["chart"]["text/html"].startswith("<svg")
     assert len(data["chart"]["application/vnd.plotly.v1+json"]["data"][0]["x"]) == 10
+    rows = data["chart"]["application/vnd.llmtune.chart+json"]["train"]
+    assert rows["loss"] == [4.0, *(round(4.0 - step / 10, 1) for step in range(2, 11))]
     assert "&lt;b&gt;me &amp; you&lt;/b&gt;" in data["samples"]["text/html"]
     assert "<b>me & you</b>" in data["samples"]["text/plain"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmtune_kernel.runs.wording import number
+from llmtune_kernel.runs.wording import learning_rate, number
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ from llmtune_kernel.runs.wording import number
 )
 def test_a_measure_is_written_as_in_a_configuration(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2e-4, "2e-4"), (0.000113456, "1.13e-4"), (0.000086, "8.6e-5"), (0.001, "1e-3"), (0, "0")],
+)
+def test_a_learning_rate_is_written_alike_whatever_it_is(value: float, text: str) -> None:
+    assert learning_rate(value) == text

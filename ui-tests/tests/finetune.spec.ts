@@ -118,7 +118,7 @@ test('A run is started, watched, paused, reloaded, stopped, and stays in the sav
 
 /** What a run shows while it lives. */
 function liveView(page: IJupyterLabPageFixture) {
-  const chart = page.locator('.jp-llmtune-chart');
+  const chart = page.locator('.jp-llmtune-chart.jupyter-widgets');
   return {
     chart,
     samples: page.locator('b').filter({ hasText: /^step \d+$/ }),
@@ -151,8 +151,8 @@ async function grows(view: ReturnType<typeof liveView>, points: number) {
 async function showsSnapshot(page: IJupyterLabPageFixture) {
   const cell = page.locator('.jp-CodeCell').nth(1);
   await expect(cell.getByText('%finetune --resume captain')).toBeVisible();
-  const chart = cell.locator('.jp-RenderedPlotly');
-  await expect(chart.locator('.main-svg, img').first()).toBeVisible();
+  const chart = cell.locator('.jp-llmtune-chart-rendered .main-svg').first();
+  await expect(chart).toBeVisible();
   await expect(
     cell.getByText('What is the capital of Spain?').last()
   ).toBeVisible();

@@ -2,6 +2,7 @@ import { readFileSync } from 'fs';
 import { join } from 'path';
 
 import { expect, test } from '@jupyterlab/galata';
+import type { Locator } from '@playwright/test';
 
 import { openByPath, openNotebook } from './notebooks';
 
@@ -79,7 +80,7 @@ test('A run that ends while its notebook is closed shows its end when the notebo
   await openByPath(page, path);
   const cell = page.locator('.jp-CodeCell').nth(1);
   await expect(cell.getByText('40 of 40')).toBeVisible();
-  await expect(cell.locator('.jp-RenderedPlotly')).toBeVisible();
+  await fillsItsOutput(cell);
   await page.screenshot({ path: 'artefacts/snapshot-away.png' });
 });
 
@@ -101,13 +102,11 @@ test('A live output whose kernel went says how to see the run, then where it sta
     });
 
   await restart();
-  await expect(cell.getByText('%attach left shows it')).toBeVisible();
+  await expect(cell.getByText('then %attach left')).toBeVisible();
   await expect(cell.locator('.jp-llmtune-chart')).toHaveCount(0);
   await page.notebook.runCell(0);
   await expect(cell.getByText('%attach left', { exact: true })).toBeVisible();
   await expect(cell.getByText(/\d+ of 4,000/)).toBeVisible();
-  // JupyterLab would not draw the figure of the end over one of before.
-  await expect(cell.locator('.jp-RenderedPlotly')).toHaveCount(0);
 
   const code = 'import llmtune_kernel; llmtune_kernel.attach("left").stop()';
   await page.evaluate(async code => {
@@ -121,9 +120,44 @@ test('A live output whose kernel went says how to see the run, then where it sta
   await restart();
   await page.notebook.runCell(0);
   await expect(cell.getByText('%finetune --resume left')).toBeVisible();
-  await expect(cell.locator('.jp-RenderedPlotly')).toBeVisible();
+  await fillsItsOutput(cell);
   await page.screenshot({ path: 'artefacts/snapshot-left.png' });
 });
+
+test('A live output whose run was deleted says so', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  const path = `${tmpPath}/gone.ipynb`;
+  await openNotebook(page, path, [SHOW.replace('"chart"', '"panel"')]);
+  await page.notebook.runCell(0);
+  await expect(page.locator('.jp-llmtune-chart')).toHaveCount(1);
+  await page.evaluate(async () => {
+    const { currentWidget } = (window as any).jupyterapp.shell;
+    await currentWidget.sessionContext.session.kernel.restart();
+  });
+  await page.notebook.addCell('code', '%load_ext llmtune_kernel');
+  await page.notebook.runCell(1);
+  const cell = page.locator('.jp-CodeCell').first();
+  await expect(cell.getByText('The run r is no longer there.')).toBeVisible();
+});
+
+/** The chart of a run that is over is as wide as its output, whatever that is. */
+async function fillsItsOutput(cell: Locator): Promise<void> {
+  const page = cell.page();
+  const { width, height } = page.viewportSize()!;
+  for (const change of [0, -300, 0]) {
+    await page.setViewportSize({ width: width + change, height });
+    await expect(async () => {
+      const output = cell.locator('.jp-llmtune-chart-rendered');
+      const plot = output.locator('.main-svg').first();
+      const room = (await output.boundingBox())!.width;
+      expect((await plot.boundingBox())!.width).toBeGreaterThan(room - 40);
+      expect((await plot.boundingBox())!.width).toBeLessThan(room);
+    }).toPass({ timeout: MINUTE });
+  }
+}
 
 /** The last state in the events of a run. */
 function lastState(run: string): string | undefined {

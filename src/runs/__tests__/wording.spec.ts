@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { RunState } from '../wording';
-import { canBeTold, isOver, measure, size, Wording } from '../wording';
+import { canBeTold, isOver, size, Wording } from '../wording';
 
 const wording = new Wording(nullTranslator.load(''));
 
@@ -25,18 +25,6 @@ describe('The wording', () => {
     [1.34e9, '1.3 GB']
   ])('of %d bytes has a unit that fits', (bytes, text) => {
     expect(size(bytes)).toBe(text);
-  });
-
-  it.each([
-    [2.34567, '2.346'],
-    [0.0002, '0.0002'],
-    [0.0000029123, '2.912e-6'],
-    [0, '0'],
-    [1234.5, '1235'],
-    [null, '–'],
-    [NaN, '–']
-  ])('of the measure %p keeps four digits', (value, text) => {
-    expect(measure(value)).toBe(text);
   });
 
   const told = (state: RunState) =>

@@ -4,9 +4,10 @@ import { ellipsesIcon } from '@jupyterlab/ui-components';
 import { keepPlainKeys } from '../../keys';
 import React, { useEffect, useRef } from 'react';
 
+import { measure } from '../../chart/wording';
 import type { IRunSummary } from '../../kernel/protocol';
 import { ProgressBar } from '../../runs/view';
-import { isOver, measure, Wording } from '../../runs/wording';
+import { isOver, Wording } from '../../runs/wording';
 import { FaultMessage } from '../fault';
 import type { RunActions } from './actions';
 import type { RunsModel } from './model';

@@ -146,4 +146,18 @@ describe('takeWidgetsAway', () => {
     replaceOutputs(model, SNAPSHOT);
     expect(saved(model, 0)[0].data).toEqual({ 'text/plain': 'finished' });
   });
+
+  it('says in the panel alone what there is to say, and once', () => {
+    const model = notebook([
+      code([live('run-1', 'panel'), live('run-1', 'chart')])
+    ]);
+    const say = (run: string) => `${run} is gone`;
+    takeWidgetsAway(model, liveOutputs(model), say);
+    const [panel, chart] = saved(model, 0);
+    expect(panel.data).toEqual({ 'text/plain': 'run run-1 is gone' });
+    expect(chart.data).toEqual({ 'text/plain': 'running' });
+    model.dirty = false;
+    takeWidgetsAway(model, liveOutputs(model), say);
+    expect(model.dirty).toBe(false);
+  });
 });
