@@ -6,7 +6,9 @@ import type { Locator } from '@playwright/test';
 
 import { openByPath, openNotebook } from './notebooks';
 
-const SHOW = `%load_ext llmtune_kernel
+const LOAD = '%load_ext llmtune_kernel';
+
+const SHOW = `${LOAD}
 from llmtune_kernel.notebook.chart import LossChart
 from llmtune_kernel.notebook.display import live_displays
 from llmtune_kernel.notebook.protocol import ChartSnapshot, StaticOutput
@@ -21,7 +23,7 @@ const END = `chart.send_snapshot(ChartSnapshot(
     id="r1", outputs={"chart": StaticOutput(data={"text/plain": "the end of r1"}, metadata={"llmtune": {"id": "r1"}})}
 ))`;
 
-const RUN = `%load_ext llmtune_kernel
+const RUN = `${LOAD}
 rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)]`;
 
 const away = (name: string, steps: number) => `%%finetune ${name}
@@ -130,14 +132,14 @@ test('A live output whose run was deleted says so', async ({
 }) => {
   test.setTimeout(5 * MINUTE);
   const path = `${tmpPath}/gone.ipynb`;
-  await openNotebook(page, path, [SHOW.replace('"chart"', '"panel"')]);
+  const cells = [SHOW.replace('"chart"', '"panel"'), LOAD];
+  await openNotebook(page, path, cells);
   await page.notebook.runCell(0);
   await expect(page.locator('.jp-llmtune-chart')).toHaveCount(1);
   await page.evaluate(async () => {
     const { currentWidget } = (window as any).jupyterapp.shell;
     await currentWidget.sessionContext.session.kernel.restart();
   });
-  await page.notebook.addCell('code', '%load_ext llmtune_kernel');
   await page.notebook.runCell(1);
   const cell = page.locator('.jp-CodeCell').first();
   await expect(cell.getByText('The run r is no longer there.')).toBeVisible();
