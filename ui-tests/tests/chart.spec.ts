@@ -41,6 +41,26 @@ test.describe('The loss chart', () => {
     await screenshot(page, 'chart-dark');
   });
 
+  test('says of a step every value, the learning rate as the panel writes it', async ({
+    page
+  }) => {
+    const plot = page.locator('.js-plotly-plot .nsewdrag').first();
+    const { x, y, width } = (await plot.boundingBox())!;
+    const hover = page.locator('.js-plotly-plot .hoverlayer .legend');
+    await expect(async () => {
+      await page.mouse.move(x + width / 4, y + 20);
+      await page.mouse.move(x + width / 2, y + 30, { steps: 3 });
+      await expect(hover).toContainText(/^Step \d{3}/, { timeout: 2000 });
+    }).toPass({ timeout: 60_000 });
+    await expect(hover).toContainText(/Learning rate : \d(\.\d+)?e[-−][45]/);
+    await expect(hover).toContainText(/Gradient norm : \d\.\d+/);
+    const ticks = await page
+      .locator('.js-plotly-plot .y3tick')
+      .allTextContents();
+    expect(ticks).toContain('1e−4');
+    await screenshot(page, 'chart-hover');
+  });
+
   test('has lines behind its curves that are fainter than they are in any theme', async ({
     page
   }) => {

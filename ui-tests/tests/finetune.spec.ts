@@ -118,7 +118,9 @@ test('A run is started, watched, paused, reloaded, stopped, and stays in the sav
 
 /** What a run shows while it lives. */
 function liveView(page: IJupyterLabPageFixture) {
-  const chart = page.locator('.jp-llmtune-chart.jupyter-widgets');
+  const chart = page.locator(
+    '.jp-llmtune-chart:not(.jp-llmtune-chart-rendered > *)'
+  );
   return {
     chart,
     samples: page.locator('b').filter({ hasText: /^step \d+$/ }),

@@ -169,6 +169,7 @@ test('Runs are compared, and outlive their kernel', async ({
     await page.keyboard.press('ControlOrMeta+Alt+o');
     const tab = page.locator('.jp-llmtune-run:visible');
     await expect(tab.getByRole('heading', { name: /^first/ })).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Run first' })).toBeVisible();
     await runs.getByRole('row', { name: /^first/ }).click();
     await page.keyboard.press('F2');
     await write('second');
@@ -177,6 +178,9 @@ test('Runs are compared, and outlive their kernel', async ({
     await write('run');
     await expect(dialog).toHaveCount(0);
     await expect(tab.getByRole('heading', { name: /^run / })).toBeVisible();
+    await expect(
+      page.getByRole('region', { name: 'Run run', exact: true })
+    ).toBeVisible();
     await expect(
       page.getByRole('tab', { name: 'run', exact: true })
     ).toBeVisible();
