@@ -1,0 +1,114 @@
+"""From a configuration and its data to a model that can be trained and its trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from llmtune_kernel.config import LoraMethod, RunConfig
+from llmtune_kernel.locale import _
+from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.attention import PACKED, packing_works
+from llmtune_kernel.models.loading import device, load_model
+from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.runs.events import Log
+from llmtune_kernel.training.collation import EncodedDataset
+from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
+from llmtune_kernel.worker.prepare import Chosen, PreparedData, largest_batch
+from llmtune_kernel.worker.telling import Teller, trained_parameters
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model in training, and what trains it; `dtype` is that of its computations."""
+
+    model: Any
+    tokenizer: Any
+    dtype: torch.dtype
+    trainer: LLMTrainer
+
+    @property
+    def step(self) -> int:
+        """How many steps are done."""
+        return self.trainer.state.global_step
+
+
+def weight_dtype(config: RunConfig, dtype: torch.dtype) -> torch.dtype:
+    """In what the weights are kept; `dtype` is in what is computed.
+
+    All weights of a full fine-tune are trained: they are kept in float32 and multiplied under autocast.
+    """
+    return dtype if isinstance(config.method, LoraMethod) else torch.float32
+
+
+def load_trainable(
+    config: RunConfig, source: ModelSource, dtype: torch.dtype, tell: Teller
+) -> tuple[Any, bool]:
+    """The model, prepared for its method, and whether it can be packed."""
+    model = load_model(source, weight_dtype(config, dtype), config.model.attention)
+    ordinary = model.config._attn_implementation
+    if config.model.attention == "auto" and device().type == "cpu":
+        model.set_attn_implementation(PACKED)
+    packed = packing_works(model)
+    if not packed:
+        model.set_attn_implementation(ordinary)
+        packed = packing_works(model)
+    if not packed:
+        message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
+        tell(Log(message=message))
+    return prepare_for_training(model, config.method), packed
+
+
+def make_trainer(
+    model: Any,
+    data: PreparedData,
+    *,
+    config: RunConfig,
+    checkpoints: Path,
+    dtype: torch.dtype,
+    packed: bool,
+    tell: Teller,
+    at_boundary: AtBoundary,
+) -> LLMTrainer:
+    """The trainer of a model on its data; see `LLMTrainer` for the arguments."""
+    checkpointing = _checkpointing(config, model, data, dtype, tell)
+    trainer = LLMTrainer(
+        model,
+        training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
+        config=config,
+        train=_dataset(data.train),
+        evaluation=_dataset(data.evaluation) if data.evaluation else None,
+        dtype=dtype,
+        packed=packed,
+        emit=tell,
+        at_boundary=at_boundary,
+        checkpoints=checkpoints,
+    )
+    tell(Log(message=trained_parameters(model, dtype)))
+    return trainer
+
+
+def _dataset(chosen: Chosen) -> EncodedDataset:
+    return EncodedDataset(chosen.split.encoded.example, chosen.sequences)
+
+
+def _checkpointing(
+    config: RunConfig, model: Any, data: PreparedData, dtype: torch.dtype, tell: Teller
+) -> bool:
+    """Whether activations are computed anew in the backward pass."""
+    tokens, targets = largest_batch(config, data)
+    needed = activation_bytes(model.config, tokens, targets, dtype.itemsize)
+    free = free_memory(device())
+    wanted = wants_checkpointing(config, needed, free)
+    if wanted and config.training.gradient_checkpointing == "auto":
+        message = _(
+            "Gradient checkpointing is on: activations would take {needed:.1f} GB, {free:.1f} GB are free.",
+            needed=needed / 2**30,
+            free=free / 2**30,
+        )
+        tell(Log(message=message))
+    return wanted

@@ -1,0 +1,67 @@
+"""The file `resolved.json`: everything that is needed to know what was run, and to load its result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from typing import Any
+
+import torch
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.data.summary import format_names
+from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.worker.prepare import PreparedData
+from llmtune_kernel.worker.reading import ReadSource, SplitRows
+
+_LIBRARIES = ("jupyterlab-llmtune", "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets")
+
+
+def write_resolved(
+    directory: RunDirectory,
+    config: RunConfig,
+    source: ModelSource,
+    weights: torch.dtype,
+    data: PreparedData,
+) -> None:
+    """Write it into a run's directory; `weights` is the precision of the base model as loaded."""
+    values = config.model_dump(mode="json")
+    values["training"]["learning_rate"] = config.learning_rate_value
+    resolved = {
+        "config": values,
+        "base": {
+            "name": config.model.name_or_path,
+            "name_or_path": source.name_or_path,
+            "revision": source.revision,
+            "dtype": str(weights).removeprefix("torch."),
+        },
+        "data": {name: _split(split) for name, split in data.splits().items()},
+        "format": format_names(data.train.split.encoded),
+        "seed": config.training.seed,
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+    }
+    partial = directory.resolved.with_suffix(".partial")
+    partial.write_text(json.dumps(resolved, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(directory.resolved)
+
+
+def _split(split: SplitRows) -> dict[str, Any]:
+    return {
+        "sources": [_source(source) for source in split.sources],
+        "rows": len(split.rows),
+        "skipped": len(split.encoded.skipped),
+        "dropped": len(split.encoded.dropped),
+        "truncated": split.encoded.truncated,
+    }
+
+
+def _source(source: ReadSource) -> dict[str, Any]:
+    """What `source_before` of a run that continues this one needs to know."""
+    return {
+        "source": source.source.source,
+        "read": source.read.model_dump(mode="json"),
+        "files": [str(file.expanduser().absolute()) for file in source.found.files],
+        "rows": source.rows,
+        "fingerprint": source.found.fingerprint,
+    }

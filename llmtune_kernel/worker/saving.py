@@ -1,0 +1,94 @@
+"""What a run saves: checkpoints and its result; a full disk holds it until there is space."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.locale import _
+from llmtune_kernel.runs.control import Resume, SampleNow, Save, Stop
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Checkpoint, State
+from llmtune_kernel.worker.answering import Answerer
+from llmtune_kernel.worker.assembling import Training
+from llmtune_kernel.worker.control import ControlServer
+from llmtune_kernel.worker.disk import no_space
+from llmtune_kernel.worker.telling import Teller
+
+
+class Saver:
+    """Saves what is trained; `answerer` goes on working while there is no space."""
+
+    def __init__(
+        self,
+        training: Training,
+        config: RunConfig,
+        directory: RunDirectory,
+        *,
+        control: ControlServer,
+        answerer: Answerer,
+        tell: Teller,
+    ) -> None:
+        self._training, self._directory = training, directory
+        self._control, self._answerer, self._tell = control, answerer, tell
+        self._tuned = isinstance(config.method, LoraMethod)
+        self._saved_step = -1
+
+    def checkpoint(self, *, again: bool = False) -> None:
+        """Save a checkpoint, unless that of this step is saved and not asked for `again`."""
+        if again:
+            self._saved_step = -1
+        self._hold_without_space(self._write_checkpoint)
+
+    def result(self, *, stopped: bool) -> None:
+        """Save the adapter or the model with its tokenizer, and a checkpoint to continue from where it is small."""
+        self._hold_without_space(lambda: self._write_result(stopped))
+
+    def _hold_without_space(self, write: Callable[[], None]) -> None:
+        """Write; where there is no space left, hold, and try again when told to resume.
+
+        Raises:
+            UserError: told to stop, and there still is no space.
+        """
+        where, state, order = str(self._directory.path), self._tell.state, None
+        while True:
+            try:
+                write()
+                break
+            except Exception as error:
+                if not no_space(error):
+                    raise
+                if isinstance(order, Stop):
+                    what = _("There was no space left to save the run.")
+                    fix = _("Free some, then continue the run or start it anew.")
+                    raise UserError(what, where, fix) from None
+            self._tell(
+                State(state="paused", detail=_("no space left on {where}; free some and resume", where=where))
+            )
+            while not isinstance(order := self._control.next(wait=3600), Resume | Save | Stop):
+                if isinstance(order, SampleNow):
+                    self._answerer.answer(order)
+            self._tell(state)
+        if isinstance(order, Stop):
+            self._control.order(order)
+
+    def _write_checkpoint(self) -> None:
+        if self._training.step != self._saved_step:
+            self._training.trainer.save_checkpoint()
+            self._saved_step = self._training.step
+
+    def _write_result(self, stopped: bool) -> None:
+        if self._tuned and not stopped:
+            self._write_checkpoint()
+        self._training.trainer.check_finite()
+        target = self._directory.adapter if self._tuned else self._directory.model
+        partial = target.with_suffix(".partial")
+        try:
+            self._training.model.save_pretrained(partial)
+            self._training.tokenizer.save_pretrained(partial)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._tell(Checkpoint(step=self._training.step, path=target.name, kind="result"))
