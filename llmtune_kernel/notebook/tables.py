@@ -137,12 +137,12 @@ class Tables:
         table, view = self._find(wanted.table), _view(wanted.view)
         if wanted.variable is None:
             file = Path(wanted.file or "")
-            return protocol.SavedView(rows=table.save(file, view), source=str(file))
+            return protocol.SavedView(rows=table.save(file, view), source=_read_as(table, str(file)))
         name = wanted.variable.removeprefix("$")
         check_name(name, namespace)
         rows = table.load(view)
         assign(name, rows)
-        return protocol.SavedView(rows=len(rows), source=f"${name}")
+        return protocol.SavedView(rows=len(rows), source=_read_as(table, f"${name}"))
 
     def close(self, name: str) -> None:
         """Close a table, if it is open."""
@@ -161,6 +161,13 @@ class Tables:
             if name in self._open:
                 return self._open[name][0]
         raise UserError(_("The table is closed."), "", _("Open the data again."))
+
+
+def _read_as(table: RowTable, name: str) -> str | dict[str, Any]:
+    """The source `name` whose rows are read as those of a table are."""
+    settings = table.place.source.model_dump(include={"format", "columns", "tags"}, exclude_none=True)
+    said = {key: value for key, value in settings.items() if value not in ("auto", {})}
+    return {"source": name, **said} if said else name
 
 
 def _view(view: protocol.TableView) -> View:

@@ -375,10 +375,10 @@ export type IViewSaved = { table: string; view?: ITableView } & (
   { variable: string } | { file: string }
 );
 
-/** How many rows were saved, and what names them in `data.train`. */
+/** How many rows were saved, and what names them in `data.train`: text, or a section that says how they are read. */
 export interface ISavedView {
   rows: number;
-  source: string;
+  source: string | JSONObject;
 }
 
 /** A command for the worker of a run; the last three belong to `sample`. */

@@ -105,6 +105,21 @@ def test_a_file_is_opened_and_saved_as_another(kernel: Kernel, page: str, tmp_pa
     assert "already" in refused(kernel, page, "save_table", wanted)
 
 
+def test_what_is_saved_of_a_registered_name_is_read_as_the_name_says(
+    kernel: Kernel, page: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.json").write_text(json.dumps([{"ask": "a", "say": "b"}, {"ask": "c", "say": "d"}]))
+    columns = {"prompt": "ask", "response": "say"}
+    registry = {"mine": {"file_name": "rows.json", "columns": columns}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(registry))
+    asked = {"source": "mine", "dataset_dir": str(tmp_path)}
+    table = check(kernel.ask(page, "open_table", asked), "OpenTableReply")["table"]
+    wanted = {"table": table, "view": {"search": "c"}, "variable": "registered_rows"}
+    saved = check(kernel.ask(page, "save_table", wanted), "SaveTableReply")["source"]
+    assert saved["source"] == "$registered_rows"
+    assert (saved["columns"]["instruction"], saved["columns"]["output"]) == ("ask", "say")
+
+
 def test_mistakes_are_told_as_such(kernel: Kernel, page: str, tmp_path: Path) -> None:
     gone = {"source": str(tmp_path / "gone.jsonl"), "dataset_dir": "data"}
     assert "gone.jsonl" in refused(kernel, page, "open_table", gone)

@@ -346,10 +346,10 @@ class ColumnSummary(Message):
 
 
 class SavedView(Message):
-    """How many rows were saved, and what names them in `data.train`."""
+    """How many rows were saved, and what names them in `data.train`: text, or a section that says how they are read."""
 
     rows: int
-    source: str
+    source: str | dict[str, Any]
 
 
 class OpenTableReply(_Reply):

@@ -1,0 +1,239 @@
+import { Changing } from '../changing';
+import { KernelRequestError } from '../kernel/error';
+import type {
+  IFault,
+  IRequests,
+  ITablePage,
+  ITableSource,
+  ITableView,
+  RequestType
+} from '../kernel/protocol';
+
+/**
+ * Asks the kernel; what it cannot answer is a rejection.
+ */
+export type Ask = <T extends RequestType>(
+  type: T,
+  payload: IRequests[T]['payload']
+) => Promise<IRequests[T]['reply']>;
+
+/** How far a table and a view of it have come. */
+export type TableState = Omit<ITablePage, 'numbers' | 'cells'>;
+
+/**
+ * The rows of a view of a source: a page is asked for when one of its cells is looked at, the last looked at first.
+ *
+ * It changes when there are more rows, other columns or another view.
+ */
+export class TablePages extends Changing {
+  constructor(ask: Ask, source: ITableSource, view: ITableView) {
+    super();
+    this._ask = ask;
+    this._view = view;
+    void this._open(source);
+  }
+
+  /** Null before the first answer of a view. */
+  get state(): TableState | null {
+    return this._state;
+  }
+
+  /** How requests name the table; null until it is open. */
+  get table(): string | null {
+    return this._table;
+  }
+
+  /** Why the rows cannot be shown. */
+  get fault(): IFault | null {
+    return this._fault;
+  }
+
+  get view(): Readonly<ITableView> {
+    return this._view;
+  }
+
+  set view(view: ITableView) {
+    this._view = view;
+    this._turn++;
+    this._pages.clear();
+    this._asked.clear();
+    this._wanted = [];
+    this._fault = this._table === null ? this._fault : null;
+    this.emit();
+    this._want(0);
+  }
+
+  /** Whether anybody sees it: only then it asks how far the table has come. */
+  set isShown(isShown: boolean) {
+    this._isShown = isShown;
+    this._poll();
+  }
+
+  /** The number in the source of a row of the view; undefined until it is known. */
+  number(row: number): number | undefined {
+    return this._page(row)?.numbers[row % PAGE_ROWS];
+  }
+
+  /** The beginning of a value; undefined until it is known. */
+  cell(row: number, column: number): string | null | undefined {
+    return this._page(row)?.cells[row % PAGE_ROWS]?.[column];
+  }
+
+  protected onDispose(): void {
+    window.clearTimeout(this._timer);
+    this._close(this._table);
+  }
+
+  private async _open(source: ITableSource): Promise<void> {
+    try {
+      const { table } = await this._ask('open_table', source);
+      if (this.isDisposed) {
+        this._close(table);
+        return;
+      }
+      this._table = table;
+      this._want(0);
+    } catch (error) {
+      this._fail(error);
+    }
+  }
+
+  private _close(table: string | null): void {
+    if (table !== null) {
+      this._ask('close_table', { table }).catch(() => undefined);
+    }
+  }
+
+  private _page(row: number): ITablePage | undefined {
+    const index = Math.floor(row / PAGE_ROWS);
+    const page = this._pages.get(index);
+    const known = (this._state?.matching ?? 0) - index * PAGE_ROWS;
+    if (!page || page.numbers.length < Math.min(PAGE_ROWS, known)) {
+      this._want(index);
+    }
+    return page;
+  }
+
+  /** Ask for a page next. */
+  private _want(index: number): void {
+    if (!this._asked.has(index)) {
+      const others = this._wanted.filter(other => other !== index);
+      this._wanted = [index, ...others].slice(0, MOST_WANTED);
+      this._next();
+    }
+  }
+
+  private _next(): void {
+    while (this._table !== null && this._asked.size < AT_ONCE && !this._fault) {
+      const index = this._wanted.shift();
+      if (index === undefined) {
+        return;
+      }
+      this._asked.add(index);
+      void this._fetch(index, this._turn);
+    }
+  }
+
+  private async _fetch(index: number, turn: number): Promise<void> {
+    const page = await this._request(index * PAGE_ROWS, PAGE_ROWS, turn);
+    if (turn !== this._turn) {
+      return;
+    }
+    this._asked.delete(index);
+    if (page) {
+      this._pages.delete(index);
+      this._pages.set(index, page);
+      const [oldest] = this._pages.keys();
+      if (this._pages.size > MOST_PAGES) {
+        this._pages.delete(oldest);
+      }
+      this._lookAhead(index, page.matching);
+      this._learn(page);
+    }
+    this._next();
+  }
+
+  /** Who scrolls on finds the neighbours of a page there. */
+  private _lookAhead(index: number, matching: number): void {
+    const isWanted = index === this._ahead;
+    this._ahead = index + 1;
+    const isThere = this._pages.has(index + 1) || this._asked.has(index + 1);
+    if (!isWanted && !isThere && (index + 1) * PAGE_ROWS < matching) {
+      this._wanted.push(index + 1);
+    }
+  }
+
+  /** Some rows of the view; null if there is another view, or a fault. */
+  private async _request(
+    first: number,
+    count: number,
+    turn: number
+  ): Promise<ITablePage | null> {
+    const { _table: table, _view: view } = this;
+    try {
+      const wanted = { table: table!, first, count, view };
+      const page = await this._ask('table_page', wanted);
+      return turn === this._turn && !this.isDisposed ? page : null;
+    } catch (error) {
+      if (turn === this._turn) {
+        this._fail(error);
+      }
+      return null;
+    }
+  }
+
+  private _learn(page: ITablePage): void {
+    const { numbers: _numbers, cells: _cells, ...state } = page;
+    this._state = state;
+    this.emit();
+    this._poll();
+  }
+
+  /** While rows come, ask how many there are. */
+  private _poll(): void {
+    window.clearTimeout(this._timer);
+    const isComing =
+      this._state && !(this._state.is_done && this._state.is_whole);
+    if (this._isShown && isComing && !this._fault && !this.isDisposed) {
+      this._timer = window.setTimeout(async () => {
+        const page = await this._request(0, 0, this._turn);
+        if (page) {
+          this._learn(page);
+        }
+      }, POLL);
+    }
+  }
+
+  private _fail(error: unknown): void {
+    if (!this.isDisposed) {
+      this._fault =
+        error instanceof KernelRequestError
+          ? error
+          : { what: String(error), where: '', fix: '' };
+      this.emit();
+    }
+  }
+
+  private readonly _ask: Ask;
+  private readonly _pages = new Map<number, ITablePage>();
+  /** Pages on their way. */
+  private readonly _asked = new Set<number>();
+  private _wanted: number[] = [];
+  private _ahead = -1;
+  private _table: string | null = null;
+  private _state: TableState | null = null;
+  private _fault: IFault | null = null;
+  private _view: ITableView;
+  /** Counts the views: an answer to an older one is of no use. */
+  private _turn = 0;
+  private _isShown = false;
+  private _timer?: number;
+}
+
+const PAGE_ROWS = 100;
+const AT_ONCE = 2;
+const MOST_WANTED = 4;
+const MOST_PAGES = 50;
+
+/** In milliseconds. */
+const POLL = 400;
