@@ -1,5 +1,6 @@
 import { chartPlugin } from './chart/plugin';
 import { commandsPlugin } from './commands/plugin';
+import { inspectorPlugin } from './inspector/plugin';
 import { kernelPlugin } from './kernel/plugin';
 import { runsPlugin } from './runs/plugin';
 import { settingsPlugin } from './settings';
@@ -11,6 +12,7 @@ export * from './tokens';
 export default [
   chartPlugin,
   commandsPlugin,
+  inspectorPlugin,
   kernelPlugin,
   runsPlugin,
   settingsPlugin,

@@ -23,6 +23,7 @@ export namespace CommandIDs {
   export const insertCell = 'llmtune:insert-cell';
   export const showSidebar = 'llmtune:show-sidebar';
   export const openRuns = 'llmtune:open-runs';
+  export const inspectData = 'llmtune:inspect-data';
   export const runConfiguration = 'llmtune:run-configuration';
   export const insertConfiguration = 'llmtune:insert-configuration';
   export const applyPreset = 'llmtune:apply-preset';

@@ -87,12 +87,24 @@ export class RowGrid extends DataGrid {
     node.setAttribute('aria-label', trans.__('Rows of the data'));
   }
 
+  /** Give a column the room of its first values. */
   private _onChanged(): void {
-    const columns = this._pages.state?.columns ?? [];
-    for (; this._sized < columns.length; this._sized++) {
-      const { kind } = columns[this._sized];
-      this.resizeColumn('body', this._sized, WIDTHS[kind] ?? WIDE);
-    }
+    const { state } = this._pages;
+    const rows = Math.min(state?.matching ?? 0, MEASURED);
+    state?.columns.forEach(({ name }, column) => {
+      if (
+        !this._sized.has(column) &&
+        this._pages.cell(0, column) !== undefined
+      ) {
+        this._sized.add(column);
+        const texts = Array.from({ length: rows }, (_, row) =>
+          shown(this._pages.cell(row, column))
+        );
+        const longest = Math.max(...[name, ...texts].map(text => text.length));
+        const width = LETTER * longest + PADDING;
+        this.resizeColumn('body', column, Math.min(width, WIDEST));
+      }
+    });
   }
 
   /** Take colours and font of the theme. */
@@ -143,8 +155,8 @@ export class RowGrid extends DataGrid {
 
   private readonly _pages: TablePages;
   private _theme: MutationObserver | null = null;
-  /** How many columns have got their width. */
-  private _sized = 0;
+  /** The columns that have got their width. */
+  private readonly _sized = new Set<number>();
 }
 
 export namespace RowGrid {
@@ -194,11 +206,9 @@ function translucent(color: string, share: number): string {
 
 /** In pixels. */
 const BORDER = 6;
-const WIDE = 360;
-const WIDTHS: { [kind in ColumnKind]?: number } = {
-  integer: 100,
-  number: 100,
-  boolean: 80,
-  time: 170,
-  empty: 80
-};
+const LETTER = 8;
+const PADDING = 64;
+const WIDEST = 400;
+
+/** In rows. */
+const MEASURED = 50;

@@ -55,8 +55,9 @@ export class TablePages extends Changing {
   set view(view: ITableView) {
     this._view = view;
     this._turn++;
-    this._pages.clear();
+    this._isStale = true;
     this._asked.clear();
+    this._ahead.clear();
     this._wanted = [];
     this._fault = this._table === null ? this._fault : null;
     this.emit();
@@ -77,6 +78,27 @@ export class TablePages extends Changing {
   /** The beginning of a value; undefined until it is known. */
   cell(row: number, column: number): string | null | undefined {
     return this._page(row)?.cells[row % PAGE_ROWS]?.[column];
+  }
+
+  /** The numbers in the source of rows of the view; those that are not known yet are asked for. */
+  async numbers(rows: number[]): Promise<number[]> {
+    const numbers: number[] = [];
+    let page: ITablePage | null | undefined;
+    let last = -1;
+    for (const row of rows) {
+      const index = Math.floor(row / PAGE_ROWS);
+      if (index !== last) {
+        last = index;
+        page =
+          this._pages.get(index) ??
+          (await this._request(index * PAGE_ROWS, PAGE_ROWS, this._turn));
+      }
+      const number = page?.numbers[row % PAGE_ROWS];
+      if (number !== undefined) {
+        numbers.push(number);
+      }
+    }
+    return numbers;
   }
 
   protected onDispose(): void {
@@ -108,8 +130,11 @@ export class TablePages extends Changing {
     const index = Math.floor(row / PAGE_ROWS);
     const page = this._pages.get(index);
     const known = (this._state?.matching ?? 0) - index * PAGE_ROWS;
-    if (!page || page.numbers.length < Math.min(PAGE_ROWS, known)) {
+    const isWhole = page && page.numbers.length >= Math.min(PAGE_ROWS, known);
+    if (!isWhole && !this._isStale) {
       this._want(index);
+    } else if (this._ahead.delete(index)) {
+      this._lookAhead(index);
     }
     return page;
   }
@@ -141,25 +166,32 @@ export class TablePages extends Changing {
     }
     this._asked.delete(index);
     if (page) {
+      if (this._isStale) {
+        this._isStale = false;
+        this._pages.clear();
+      }
       this._pages.delete(index);
       this._pages.set(index, page);
       const [oldest] = this._pages.keys();
       if (this._pages.size > MOST_PAGES) {
         this._pages.delete(oldest);
       }
-      this._lookAhead(index, page.matching);
       this._learn(page);
+      if (!this._ahead.has(index)) {
+        this._lookAhead(index);
+      }
     }
     this._next();
   }
 
-  /** Who scrolls on finds the neighbours of a page there. */
-  private _lookAhead(index: number, matching: number): void {
-    const isWanted = index === this._ahead;
-    this._ahead = index + 1;
-    const isThere = this._pages.has(index + 1) || this._asked.has(index + 1);
-    if (!isWanted && !isThere && (index + 1) * PAGE_ROWS < matching) {
-      this._wanted.push(index + 1);
+  /** Who scrolls on finds the next page there: it is asked for once this one is looked at. */
+  private _lookAhead(index: number): void {
+    const next = index + 1;
+    const isThere = this._pages.has(next) || this._asked.has(next);
+    if (!isThere && next * PAGE_ROWS < (this._state?.matching ?? 0)) {
+      this._ahead.add(next);
+      this._wanted.push(next);
+      this._next();
     }
   }
 
@@ -183,8 +215,7 @@ export class TablePages extends Changing {
   }
 
   private _learn(page: ITablePage): void {
-    const { numbers: _numbers, cells: _cells, ...state } = page;
-    this._state = state;
+    this._state = page;
     this.emit();
     this._poll();
   }
@@ -216,10 +247,13 @@ export class TablePages extends Changing {
 
   private readonly _ask: Ask;
   private readonly _pages = new Map<number, ITablePage>();
+  /** Whether the pages are those of the view before, until the first of this one comes. */
+  private _isStale = false;
   /** Pages on their way. */
   private readonly _asked = new Set<number>();
   private _wanted: number[] = [];
-  private _ahead = -1;
+  /** Pages that nobody has looked at yet. */
+  private readonly _ahead = new Set<number>();
   private _table: string | null = null;
   private _state: TableState | null = null;
   private _fault: IFault | null = null;

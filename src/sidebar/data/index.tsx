@@ -7,6 +7,8 @@ import React from 'react';
 import { insertCodeCell } from '../../cell/actions';
 import { quoted } from '../../cell/source';
 import type { IInspection } from '../../kernel/protocol';
+import { CommandIDs } from '../../tokens';
+import { valueOf } from '../configure/fields';
 import type { ConfigureModel } from '../configure/model';
 import type { ISidebarContext } from '../context';
 import { FaultMessage } from '../fault';
@@ -52,6 +54,13 @@ function Data(props: {
       </p>
     );
   }
+  const openRows = () => {
+    const folder = valueOf(model.values, ['data', 'dataset_dir']);
+    return context.app.commands.execute(CommandIDs.inspectData, {
+      source,
+      dataset_dir: typeof folder === 'string' && folder ? folder : 'data'
+    });
+  };
   const inspect = () => {
     const panel = context.notebooks.currentWidget;
     if (panel) {
@@ -77,6 +86,13 @@ function Data(props: {
           </p>
         )
       )}
+      <button
+        type="button"
+        className="jp-Button jp-mod-styled"
+        onClick={() => void openRows()}
+      >
+        {trans.__('Inspect…')}
+      </button>
       <button
         type="button"
         className="jp-Button jp-mod-styled"

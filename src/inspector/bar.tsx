@@ -1,0 +1,176 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import React from 'react';
+
+import { FaultMessage } from '../sidebar/fault';
+import type { InspectorModel } from './model';
+
+/**
+ * Above the rows: search, filter, and what can be done with the rows that are left.
+ */
+export function Bar(props: Bar.IProps): JSX.Element {
+  const { exclude, model, saveFile, saveVariable, trans } = props;
+  const excluded = model.view.excluded?.length ?? 0;
+  const fault = model.filterFault;
+  return (
+    <div className="jp-llmtune-inspector-bar">
+      <div className="jp-llmtune-inspector-tools">
+        <Search model={model} trans={trans} />
+        <Filter model={model} trans={trans} />
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          disabled={model.chosenRow === null}
+          title={trans.__('The selected rows; key Delete')}
+          onClick={exclude}
+        >
+          {trans.__('Leave Out')}
+        </button>
+        {excluded > 0 && (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => model.look({ excluded: [] })}
+          >
+            {trans.__('Bring Back %1', excluded.toLocaleString())}
+          </button>
+        )}
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          disabled={!model.canSave}
+          onClick={saveVariable}
+        >
+          {trans.__('Save as Variable…')}
+        </button>
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          disabled={!model.canSave}
+          onClick={saveFile}
+        >
+          {trans.__('Save as File…')}
+        </button>
+      </div>
+      {fault && <FaultMessage fault={{ ...fault, where: '' }} />}
+      {model.fault && <FaultMessage fault={model.fault} />}
+      {model.message && <p role="status">{model.message}</p>}
+      <p className="jp-llmtune-hint" role="status">
+        {progress(model, trans)}
+      </p>
+    </div>
+  );
+}
+
+export namespace Bar {
+  export interface IProps {
+    model: InspectorModel;
+    trans: TranslationBundle;
+    /** Leave out the selected rows. */
+    exclude: () => void;
+    saveVariable: () => void;
+    saveFile: () => void;
+  }
+}
+
+/** Looks as soon as typing pauses. */
+function Search(props: {
+  model: InspectorModel;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { model, trans } = props;
+  const [text, setText] = React.useState(model.view.search ?? '');
+  React.useEffect(() => {
+    if (text === (model.view.search ?? '')) {
+      return;
+    }
+    const timer = window.setTimeout(() => model.look({ search: text }), PAUSE);
+    return () => window.clearTimeout(timer);
+  }, [text]);
+  return (
+    <input
+      type="search"
+      className="jp-mod-styled"
+      value={text}
+      aria-label={trans.__('Search')}
+      placeholder={trans.__('Search in all columns')}
+      onChange={event => setText(event.target.value)}
+    />
+  );
+}
+
+/** Takes a condition on Enter, or when the user goes elsewhere. */
+function Filter(props: {
+  model: InspectorModel;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { model, trans } = props;
+  const [text, setText] = React.useState(model.view.filter ?? '');
+  const apply = () => {
+    if (text !== (model.view.filter ?? '')) {
+      model.look({ filter: text });
+    }
+  };
+  return (
+    <input
+      type="text"
+      className="jp-mod-styled jp-llmtune-inspector-filter"
+      value={text}
+      spellCheck={false}
+      aria-label={trans.__('Filter')}
+      aria-invalid={model.filterFault !== null}
+      placeholder={trans.__('SQL condition, such as %1', example(model))}
+      title={trans.__(
+        'A condition of DuckDB SQL over the columns; %1 is the number of a row',
+        '_row'
+      )}
+      onChange={event => setText(event.target.value)}
+      onBlur={apply}
+      onKeyDown={event => {
+        if (event.key === 'Enter') {
+          apply();
+        }
+      }}
+    />
+  );
+}
+
+/** A condition that fits the rows. */
+function example(model: InspectorModel): string {
+  const columns = model.pages?.state?.columns ?? [];
+  const number = columns.find(
+    ({ kind }) => kind === 'integer' || kind === 'number'
+  );
+  const name = (number ?? columns[0])?.name ?? 'text';
+  const quoted = /^[a-z_][a-z0-9_]*$/i.test(name)
+    ? name
+    : `"${name.replace(/"/g, '""')}"`;
+  return number ? `${quoted} > 10` : `length(${quoted}) > 100`;
+}
+
+/** How many rows there are, and whether there may be more. */
+function progress(model: InspectorModel, trans: TranslationBundle): string {
+  const { pages } = model;
+  const state = pages?.state;
+  if (!pages || pages.fault) {
+    return '';
+  }
+  if (!state) {
+    return trans.__('Opening the data…');
+  }
+  const [matching, rows] = [state.matching, state.rows].map(n =>
+    n.toLocaleString()
+  );
+  const shown =
+    state.matching === state.rows
+      ? trans.__('%1 rows', rows)
+      : trans.__('%1 of %2 rows', matching, rows);
+  return !state.is_whole
+    ? trans.__('%1, reading on…', shown)
+    : !state.is_done
+      ? trans.__('%1, searching on…', shown)
+      : shown;
+}
+
+/** In milliseconds. */
+const PAUSE = 300;

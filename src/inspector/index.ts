@@ -1,0 +1,2 @@
+export type { IInspectorArgs } from './tab';
+export { createInspectorTab, InspectorTab } from './tab';

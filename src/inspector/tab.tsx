@@ -1,0 +1,278 @@
+import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { UseSignal } from '@jupyterlab/ui-components';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { JSONObject } from '@lumino/coreutils';
+import { UUID } from '@lumino/coreutils';
+import type { Message } from '@lumino/messaging';
+import { MessageLoop } from '@lumino/messaging';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+import { Panel, SplitPanel, Widget } from '@lumino/widgets';
+
+import React from 'react';
+
+import { fineTuneIcon } from '../icons';
+import { keepPlainKeys } from '../keys';
+import type { ITableSource, ITableView } from '../kernel/protocol';
+import { NotebookClient } from '../runs/clientSource';
+import type { IKernelClients } from '../tokens';
+import { Bar } from './bar';
+import { RowGrid } from './grid';
+import { InspectorModel } from './model';
+import type { TablePages } from './pages';
+import { saveRows, useInCell } from './saving';
+import { ColumnStrip } from './strip';
+
+/**
+ * What a tab shows; enough to open it again.
+ */
+export interface IInspectorArgs extends ITableSource {
+  /** Path of the notebook whose kernel reads the data. */
+  notebook: string;
+}
+
+/**
+ * A tab of the main area with the rows of a source.
+ */
+export function createInspectorTab(
+  options: InspectorTab.IOptions
+): MainAreaWidget<InspectorTab> {
+  const content = new InspectorTab(options);
+  const tab = new MainAreaWidget({ content });
+  const name = nameOf(options.source);
+  tab.id = `jp-llmtune-data-${UUID.uuid4()}`;
+  tab.title.icon = fineTuneIcon;
+  tab.title.label = options.trans.__('Data: %1', name.split('/').pop()!);
+  tab.title.caption = name;
+  tab.title.closable = true;
+  tab.toolbar.hide();
+  return tab;
+}
+
+/**
+ * The content of such a tab: search and filter, the rows, and a column in numbers.
+ */
+export class InspectorTab extends Panel {
+  constructor(options: InspectorTab.IOptions) {
+    super();
+    const { trans } = options;
+    this._options = options;
+    this._client = new NotebookClient(
+      options.notebook,
+      options.notebooks,
+      options.clients
+    );
+    this._client.changed.connect(() => this._argsChanged.emit());
+    const { source, dataset_dir } = options;
+    this.model = new InspectorModel({
+      source: { source, dataset_dir },
+      client: this._client,
+      trans
+    });
+    this.addClass('jp-llmtune-inspector');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', nameOf(source));
+    this.node.addEventListener('keydown', keepPlainKeys);
+    this.node.tabIndex = -1;
+    this._split.addClass('jp-llmtune-inspector-split');
+    this._row.className = 'jp-llmtune-inspector-row';
+    this._row.setAttribute('aria-live', 'polite');
+    this.node.append(this._row);
+    this.addWidget(this._createBar());
+    this._split.addWidget(this._createStrip());
+    this.addWidget(this._split);
+    this.model.pagesChanged.connect(this._onPages, this);
+    this.model.changed.connect(this._onChanged, this);
+    this._onPages();
+  }
+
+  readonly model: InspectorModel;
+
+  get args(): IInspectorArgs {
+    const { source, dataset_dir } = this._options;
+    return { source, dataset_dir, notebook: this._client.path };
+  }
+
+  /** Emitted when the notebook was renamed. */
+  get argsChanged(): ISignal<this, void> {
+    return this._argsChanged;
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) {
+      this._resized.disconnect();
+      this.model.dispose();
+      this._client.dispose();
+      super.dispose();
+    }
+  }
+
+  protected onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.model.isShown = true;
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.model.isShown = this.isVisible;
+  }
+
+  protected onBeforeHide(message: Message): void {
+    super.onBeforeHide(message);
+    this.model.isShown = false;
+  }
+
+  protected onBeforeDetach(message: Message): void {
+    super.onBeforeDetach(message);
+    this.model.isShown = false;
+  }
+
+  private _createBar(): Widget {
+    const { model } = this;
+    const { trans } = this._options;
+    const bar = ReactWidget.create(
+      <UseSignal signal={model.changed}>
+        {() => (
+          <Bar
+            model={model}
+            trans={trans}
+            exclude={() => this._exclude()}
+            saveVariable={() => this._save('variable')}
+            saveFile={() => this._save('file')}
+          />
+        )}
+      </UseSignal>
+    );
+    this._resized.observe(bar.node);
+    return bar;
+  }
+
+  private _createStrip(): Widget {
+    const { model } = this;
+    const strip = ReactWidget.create(
+      <UseSignal signal={model.changed}>
+        {() => <ColumnStrip model={model} trans={this._options.trans} />}
+      </UseSignal>
+    );
+    strip.addClass('jp-llmtune-inspector-strip');
+    SplitPanel.setStretch(strip, 0);
+    return strip;
+  }
+
+  private _onPages(): void {
+    const { pages } = this.model;
+    const hadFocus = this._grid?.node.contains(document.activeElement);
+    this._grid?.dispose();
+    this._grid = null;
+    if (!pages) {
+      return;
+    }
+    const grid = new RowGrid({
+      pages,
+      trans: this._options.trans,
+      onColumn: index => {
+        const { name } = pages.state!.columns[index];
+        this.model.column = name;
+        this.model.sort(name);
+      }
+    });
+    grid.node.addEventListener('keydown', event => {
+      if (event.key === 'Delete') {
+        this._exclude();
+      }
+    });
+    grid.selectionModel!.changed.connect(this._onSelected, this);
+    this._grid = grid;
+    this._split.insertWidget(0, grid);
+    SplitPanel.setStretch(grid, 1);
+    this._split.setRelativeSizes([4, 1]);
+    if (hadFocus) {
+      grid.viewport.node.focus();
+    }
+  }
+
+  /** Other rows begin at the top; where rows were only left out, the user stays. */
+  private _onChanged(): void {
+    const { view } = this.model;
+    if (view === this._view) {
+      // The page of the selected row may have come.
+      this._onSelected();
+      return;
+    }
+    const isOther = (['search', 'filter', 'sort'] as const).some(
+      key => view[key] !== this._view[key]
+    );
+    this._view = view;
+    this._grid?.selectionModel?.clear();
+    if (isOther) {
+      this._grid?.scrollToRow(0);
+    }
+  }
+
+  /** Tell in words which row is chosen: the grid is painted. */
+  private _onSelected(): void {
+    const { pages } = this.model;
+    const selection = this._grid?.selectionModel;
+    if (!pages || !selection) {
+      return;
+    }
+    const row = selection.cursorRow;
+    const isChosen = !selection.isEmpty && row >= 0;
+    const number = isChosen ? pages.number(row) : undefined;
+    this.model.chosenRow = number ?? null;
+    this._row.textContent =
+      number === undefined ? '' : this._inWords(pages, row, number);
+  }
+
+  private _inWords(pages: TablePages, row: number, number: number): string {
+    const cells = pages.state!.columns.map(
+      ({ name }, column) => `${name}: ${pages.cell(row, column) ?? ''}`
+    );
+    return [this._options.trans.__('Row %1', number), ...cells].join('; ');
+  }
+
+  private _exclude(): void {
+    void this.model.exclude(this._grid?.selectedRows ?? []);
+  }
+
+  private _save(kind: 'variable' | 'file'): void {
+    const { trans, show } = this._options;
+    void saveRows(this.model, kind, trans, source => {
+      const { panel } = this._client;
+      if (panel) {
+        show(panel);
+        useInCell(panel, this.model.source, source);
+      }
+    });
+  }
+
+  private readonly _options: InspectorTab.IOptions;
+  private readonly _client: NotebookClient;
+  private readonly _split = new SplitPanel({ spacing: 4 });
+  private readonly _row = document.createElement('div');
+  /** The rows get the room that the bar leaves. */
+  private readonly _resized = new ResizeObserver(() =>
+    MessageLoop.postMessage(this._split, Widget.ResizeMessage.UnknownSize)
+  );
+  private _grid: RowGrid | null = null;
+  private _view: ITableView = {};
+  private readonly _argsChanged = new Signal<this, void>(this);
+}
+
+export namespace InspectorTab {
+  export interface IOptions extends IInspectorArgs {
+    clients: IKernelClients;
+    notebooks: INotebookTracker;
+    trans: TranslationBundle;
+    /** Bring a notebook to the front. */
+    show: (panel: NotebookPanel) => void;
+  }
+}
+
+function nameOf(source: ITableSource['source']): string {
+  return typeof source === 'string'
+    ? source
+    : String((source as JSONObject).source);
+}

@@ -1,0 +1,177 @@
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import { expect, test } from '@jupyterlab/galata';
+
+import { expectAccessible, THEMES } from './accessibility';
+import { openNotebook } from './notebooks';
+
+const ROWS = 1_000_000;
+
+const WRITE = `%load_ext llmtune_kernel
+with open("million.jsonl", "w") as file:
+    for n in range(${ROWS}):
+        file.write('{"prompt": "Count to %d", "completion": "one, two", "score": %d}\\n' % (n, n % 1000))`;
+
+const RUN = `%%finetune counting
+# mine
+data: million.jsonl
+training: {max_steps: 1}`;
+
+const MINUTE = 60_000;
+
+test.use({ viewport: { width: 1280, height: 800 } });
+
+test('A million rows are looked through, searched, filtered, and some of them trained on', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  await openNotebook(page, `${tmpPath}/data.ipynb`, [WRITE, RUN]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const section = page.locator('#jp-llmtune-data');
+  await page.getByRole('heading', { name: 'Data Section' }).click();
+  const inspect = section.getByRole('button', { name: 'Inspect…' });
+  await inspect.click();
+  const tab = page.locator('.jp-llmtune-inspector');
+  const grid = tab.getByRole('application', { name: 'Rows of the data' });
+  const chosen = tab.locator('.jp-llmtune-inspector-row');
+
+  await test.step('the first rows are there before all are read', async () => {
+    await expect(
+      page.getByRole('tab', { name: 'Data: million.jsonl' })
+    ).toBeVisible();
+    await expect(tab.getByText(/^[\d,]+ rows/)).toBeVisible();
+    await clickRow(page, 3);
+    await expect(chosen).toHaveText(
+      'Row 3; prompt: Count to 3; completion: one, two; score: 3'
+    );
+    await expect(tab.getByText('1,000,000 rows', { exact: true })).toBeVisible({
+      timeout: 2 * MINUTE
+    });
+    await page.screenshot({ path: 'artefacts/inspector.png' });
+  });
+
+  await test.step('row 900,000 is there when it is scrolled to', async () => {
+    await scrollTo(page, 900_000);
+    await clickRow(page, 0);
+    await expect(chosen).toContainText('Row 900000; prompt: Count to 900000');
+    await page.screenshot({ path: 'artefacts/inspector-far.png' });
+  });
+
+  await test.step('keys go through the rows', async () => {
+    await grid.focus();
+    await page.keyboard.press('ArrowDown');
+    await expect(chosen).toContainText('Row 900001;');
+    await page.keyboard.press('PageUp');
+    await expect(chosen).not.toContainText('Row 900001;');
+  });
+
+  await test.step('a search finds text in any column', async () => {
+    await tab.getByRole('searchbox', { name: 'Search' }).fill('TO 77777');
+    await expect(tab.getByText('11 of 1,000,000 rows')).toBeVisible();
+    await clickRow(page, 1);
+    await expect(chosen).toContainText('Row 777770; prompt: Count to 777770');
+    await page.screenshot({ path: 'artefacts/inspector-search.png' });
+    await tab.getByRole('searchbox', { name: 'Search' }).fill('');
+    await expect(
+      tab.getByText('1,000,000 rows', { exact: true })
+    ).toBeVisible();
+  });
+
+  await test.step('a mistake in a filter is told at its box', async () => {
+    const filter = tab.getByRole('textbox', { name: 'Filter' });
+    await filter.fill('scroe = 7');
+    await filter.press('Enter');
+    await expect(tab.getByRole('alert')).toContainText('"scroe" not found');
+    await expect(tab.getByRole('alert')).toContainText('"score"');
+    await page.screenshot({ path: 'artefacts/inspector-mistake.png' });
+    await filter.fill('score = 7 AND _row > 10000');
+    await filter.press('Enter');
+    await expect(tab.getByText('990 of 1,000,000 rows')).toBeVisible();
+    await expect(tab.getByRole('alert')).toHaveCount(0);
+  });
+
+  await test.step('rows are sorted and left out', async () => {
+    await tab.getByRole('combobox', { name: 'Column' }).selectOption('prompt');
+    await tab
+      .getByRole('combobox', { name: 'Order' })
+      .selectOption('descending');
+    await clickRow(page, 0);
+    await expect(chosen).toContainText('Row 999007;');
+    await page.keyboard.press('Delete');
+    await expect(tab.getByText('989 of 1,000,000 rows')).toBeVisible();
+    await clickRow(page, 0);
+    await expect(chosen).toContainText('Row 998007;');
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      await page.screenshot({ path: `artefacts/inspector-${theme}.png` });
+      await expectAccessible(page, '.jp-llmtune-inspector');
+    }
+    await page.theme.setTheme(THEMES[0]);
+  });
+
+  await test.step('what is left is saved as a variable, and the cell trains on it', async () => {
+    await tab.getByRole('button', { name: 'Save as Variable…' }).click();
+    const dialog = page.locator('.jp-Dialog');
+    await dialog.getByRole('textbox').fill('sevens');
+    await page.screenshot({ path: 'artefacts/inspector-save.png' });
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect(dialog).toContainText('Saved 989 rows as $sevens');
+    await dialog.getByRole('button', { name: 'Use in the Cell' }).click();
+    await expect
+      .poll(() => source(page, 1))
+      .toBe(RUN.replace('million.jsonl', '$sevens'));
+    await page.notebook.addCell('code', 'len(sevens), sevens[0]["score"]');
+    await page.notebook.runCell(2);
+    await expect(page.getByText('(989, 7)')).toBeVisible();
+  });
+
+  await test.step('a name that is taken is asked for again', async () => {
+    await page.getByRole('tab', { name: 'Data: million.jsonl' }).click();
+    await tab.getByRole('button', { name: 'Save as Variable…' }).click();
+    const dialog = page.locator('.jp-Dialog');
+    await dialog.getByRole('textbox').fill('sevens');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await expect(dialog).toContainText('There is a variable sevens already.');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+  });
+
+  await test.step('the tab is there again after the page is reloaded', async () => {
+    await page.notebook.activate('data.ipynb');
+    await page.notebook.save();
+    await page.reload({ waitForIsReady: false });
+    await page.getByRole('tab', { name: 'Data: million.jsonl' }).click();
+    await expect(tab.getByText('1,000,000 rows', { exact: true })).toBeVisible({
+      timeout: MINUTE
+    });
+  });
+});
+
+/** Click on a row by its place among those that are seen. */
+async function clickRow(
+  page: IJupyterLabPageFixture,
+  place: number
+): Promise<void> {
+  await page
+    .locator('.jp-llmtune-grid .lm-DataGrid-viewport')
+    .click({ position: { x: 200, y: 26 + 24 * place + 12 } });
+}
+
+/** As the scroll bar does. */
+async function scrollTo(
+  page: IJupyterLabPageFixture,
+  row: number
+): Promise<void> {
+  await page.evaluate(row => {
+    const { content } = (window as any).jupyterapp.shell.currentWidget;
+    content._grid.scrollTo(0, row * 24);
+  }, row);
+}
+
+function source(page: IJupyterLabPageFixture, cell: number): Promise<string> {
+  return page.evaluate(cell => {
+    const { shell } = (window as any).jupyterapp;
+    return shell.currentWidget.content.widgets[cell].model.sharedModel.source;
+  }, cell);
+}
