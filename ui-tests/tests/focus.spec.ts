@@ -59,8 +59,8 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
     await expect(button('Run')).toBeFocused();
   });
 
+  const row = (name: string) => runs.getByRole('row', { name });
   await test.step('runs are no longer selected, and one is deleted', async () => {
-    const row = (name: string) => runs.getByRole('row', { name });
     await runs.getByRole('checkbox', { name: 'Select kept-b' }).check();
     await press('Select none');
     await expect(row('kept-b')).toBeFocused();
@@ -69,6 +69,25 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
     await dialog.getByRole('button', { name: /Delete|trash/ }).press('Enter');
     await expect(row('kept-b')).toHaveCount(0);
     await expect(row('kept-a')).toBeFocused();
+  });
+
+  await test.step('a run gets a tag and another name from its menu', async () => {
+    const menu = page.getByRole('menu');
+    await page.keyboard.press('Shift+F10');
+    await expect(menu).toBeVisible();
+    await page.keyboard.press('Escape');
+    await expect(row('kept-a')).toBeFocused();
+    await button('What to do with kept-a').press('Enter');
+    await expect(menu).toBeVisible();
+    await page.keyboard.press('t');
+    await page.keyboard.type('by-key');
+    await page.keyboard.press('Enter');
+    await expect(row('kept-a').getByText('by-key')).toBeVisible();
+    await expect(button('What to do with kept-a')).toBeFocused();
+    await row('kept-a').press('F2');
+    await page.keyboard.type('kept-d');
+    await page.keyboard.press('Enter');
+    await expect(row('kept-d')).toBeFocused();
   });
 
   const playground = page.locator('#jp-llmtune-playground');

@@ -1,9 +1,12 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import React from 'react';
 
 import type { IInspection } from '../../kernel/protocol';
+import { count, Wording } from '../../runs/wording';
 import { FaultMessage } from '../fault';
 import { useFormState } from './state';
-import { durationText, sizeText } from './wording';
+import { sizeText } from './wording';
 
 /**
  * What a run would take, and what to know before it.
@@ -13,7 +16,7 @@ export function BeforeRun(): JSX.Element {
   const { trans } = context;
   const { plan } = model;
   const notices = plan?.isOld ? 0 : (plan?.inspection?.notices.length ?? 0);
-  const count = notices + (plan?.fault ? 1 : 0);
+  const toTell = notices + (plan?.fault ? 1 : 0);
   return (
     <section
       className="jp-llmtune-before"
@@ -26,9 +29,9 @@ export function BeforeRun(): JSX.Element {
           <span className="jp-llmtune-count" role="status">
             <Short />
           </span>
-          {count > 0 && (
+          {toTell > 0 && (
             <span className="jp-llmtune-count jp-mod-wrong">
-              {trans._n('%1 notice', '%1 notices', count)}
+              {trans._n('%1 notice', '%1 notices', toTell)}
             </span>
           )}
         </summary>
@@ -73,8 +76,8 @@ function Short(): JSX.Element {
   return (
     <>
       {[
-        trans._n('%1 step', '%1 steps', steps),
-        seconds === null ? '' : durationText(seconds, trans),
+        trans._n('%2 step', '%2 steps', steps, count(steps)),
+        seconds === null ? '' : timeText(seconds, trans),
         sizeText(memory, trans)
       ]
         .filter(Boolean)
@@ -124,7 +127,6 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
   const { trans } = useFormState().context;
   const { inspection } = props;
   const { seconds, memory, memory_available: available } = inspection;
-  const count = (value: number) => value.toLocaleString();
   const pairs: [string, string, boolean?][] = [
     [
       trans.__('Rows'),
@@ -149,7 +151,7 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
       trans.__('Time'),
       seconds === null
         ? trans.__('not yet measured for this model here')
-        : trans.__('about %1', durationText(seconds, trans))
+        : trans.__('about %1', timeText(seconds, trans))
     ],
     [
       trans.__('Memory'),
@@ -171,4 +173,9 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
       ))}
     </dl>
   );
+}
+
+/** What takes no time takes a second. */
+function timeText(seconds: number, trans: TranslationBundle): string {
+  return new Wording(trans).duration(Math.max(1, seconds));
 }

@@ -58,26 +58,6 @@ export function causeText(cause: Cause, trans: TranslationBundle): string {
 }
 
 /**
- * @param seconds - of a duration.
- */
-export function durationText(
-  seconds: number,
-  trans: TranslationBundle
-): string {
-  const whole = Math.max(1, Math.round(seconds));
-  if (whole < 60) {
-    return trans.__('%1 s', whole);
-  }
-  return whole < 3600
-    ? trans.__('%1 min %2 s', Math.floor(whole / 60), whole % 60)
-    : trans.__(
-        '%1 h %2 min',
-        Math.floor(whole / 3600),
-        Math.floor((whole % 3600) / 60)
-      );
-}
-
-/**
  * @param bytes - of memory.
  */
 export function sizeText(bytes: number, trans: TranslationBundle): string {
