@@ -73,18 +73,21 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
 
   await test.step('a run gets a tag and another name from its menu', async () => {
     const menu = page.getByRole('menu');
+    const value = page.locator('.jp-llmtune-edit-value');
     await page.keyboard.press('Shift+F10');
     await expect(menu).toBeVisible();
     await page.keyboard.press('Escape');
     await expect(row('kept-a')).toBeFocused();
     await button('What to do with kept-a').press('Enter');
     await expect(menu).toBeVisible();
-    await page.keyboard.press('t');
+    await page.getByRole('menuitem', { name: 'Tags…' }).press('Enter');
+    await expect(value).toBeFocused();
     await page.keyboard.type('by-key');
     await page.keyboard.press('Enter');
     await expect(row('kept-a').getByText('by-key')).toBeVisible();
     await expect(button('What to do with kept-a')).toBeFocused();
     await row('kept-a').press('F2');
+    await expect(value).toBeFocused();
     await page.keyboard.type('kept-d');
     await page.keyboard.press('Enter');
     await expect(row('kept-d')).toBeFocused();
