@@ -23,7 +23,7 @@ from llmtune_kernel.data.sources import Place, is_variable
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.locale import _
 
-_FORMAT = 1  # of the parts; another one is not read
+_FORMAT = 2  # of the parts; another one is not read
 _KEPT_BYTES = 8 << 30
 _ABANDONED_SECONDS = 24 * 3600
 _DONE = "done.json"

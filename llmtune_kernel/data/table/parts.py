@@ -27,8 +27,8 @@ NUMBER = "n"
 _FIRST_ROWS = 256  # soon there, to be shown
 _MOST_ROWS = 1 << 17
 _PART_BYTES = 1 << 24
-_GROUP_ROWS = 1024
-_GROUP_BYTES = 1 << 20  # what is read to show one row
+_GROUP_ROWS = 512
+_GROUP_BYTES = 1 << 19  # what is read to show one row
 
 _json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _ascii_json = json.JSONEncoder(default=str).encode
