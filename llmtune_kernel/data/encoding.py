@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -41,20 +42,18 @@ def encode_rows(
     on_progress: OnProgress | None = None,
     *,
     format: RowFormat | None = None,
-    chosen: Sequence[int] | None = None,
 ) -> EncodedRows:
     """Encode `rows` and cut them to length.
 
     Args:
         format: Of the rows; None recognises it.
-        chosen: The numbers of the rows to encode, in order; None takes all.
         on_progress: Told rows done and rows in all after each batch; may raise to interrupt.
 
     Raises:
         UserError: the format is unclear, rows cannot be trained on (lists them), or none is left.
     """
     format = format or recognise(rows, config.format, config.columns, tags_from(config.tags))
-    batches = list(encode_batches(rows, tokenizer, config, on_progress, format=format, chosen=chosen))
+    batches = list(encode_batches(enumerate(rows), len(rows), tokenizer, config, format, on_progress))
     problems = [problem for batch in batches for problem in batch.problems]
     encoded = cut(Sequences(batch.sequences for batch in batches), problems, format, config)
     refuse_left_out(encoded, config)
@@ -62,39 +61,44 @@ def encode_rows(
 
 
 def encode_batches(
-    rows: Sequence[Row] | Mapping[int, Row],
+    rows: Iterable[tuple[int, Row]],
+    count: int,
     tokenizer: Any,
     config: DataConfig,
-    on_progress: OnProgress | None = None,
-    *,
     format: RowFormat,
-    chosen: Sequence[int] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[Batch]:
-    """Encode `rows` whole, in order; arguments as of `encode_rows`.
+    """Encode rows whole, as they come.
 
     A preference has two sequences, the chosen one first; every other row has one.
+
+    Args:
+        rows: Each with its number.
+        count: How many there are.
+        on_progress: As of `encode_rows`.
     """
     if format.name in JUDGED:  # what is asked is not judged
         config = config.model_copy(update={"train_on_prompt": False})
     encoder = Encoder(tokenizer, config)
-    chosen = range(len(rows)) if chosen is None else chosen
+    rows = iter(rows)
 
     def finish(begun: _Begun) -> Batch:
         tokens = begun.tokens()
         if on_progress is not None:
-            on_progress(begun.done, len(chosen))
+            on_progress(begun.done, count)
         return _label(encoder, begun, tokens)
 
     # While the tokenizer, outside of Python and on all cores, works on a batch, the next one is rendered.
     with ThreadPoolExecutor(1, "llmtune-tokenizer") as thread:
         waiting: _Begun | None = None
-        for start in range(0, len(chosen), BATCH_ROWS):
-            batch = chosen[start : start + BATCH_ROWS]
-            items, problems = _render(rows, batch, encoder, format)
+        done = 0
+        while batch := list(itertools.islice(rows, BATCH_ROWS)):
+            items, problems = _render(batch, encoder, format)
             tokens = thread.submit(encoder.tokenize, [item.rendered for item in items])
             if waiting is not None:
                 yield finish(waiting)
-            waiting = _Begun(items, problems, tokens.result, start + len(batch))
+            done += len(batch)
+            waiting = _Begun(items, problems, tokens.result, done)
         if waiting is not None:
             yield finish(waiting)
 
@@ -134,12 +138,12 @@ class _Begun:
 
 
 def _render(
-    rows: Sequence[Row] | Mapping[int, Row], batch: Sequence[int], encoder: Encoder, format: RowFormat
+    batch: Sequence[tuple[int, Row]], encoder: Encoder, format: RowFormat
 ) -> tuple[list[_Item], list[RowProblem]]:
     items, problems = [], []
-    for number in batch:
+    for number, row in batch:
         try:
-            sides = sides_of(to_example(rows[number], number, format))
+            sides = sides_of(to_example(row, number, format))
             items += [_Item(number, side, encoder.render(part)) for side, part in sides]
         except RowProblem as problem:
             problems.append(problem)

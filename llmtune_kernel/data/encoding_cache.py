@@ -14,7 +14,8 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,49 +27,67 @@ from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.data.encoding import Batch
 from llmtune_kernel.data.formats import RowFormat
 from llmtune_kernel.data.sequences import SCHEMA, Sequences
-from llmtune_kernel.data.turns import RowProblem
+from llmtune_kernel.data.turns import RowProblem, Tags
 from llmtune_kernel.locale.language import language
 
 # Bytes that all files may take together; those used longest ago go first.
 LARGEST = 10 * 2**30
 
-_PROBLEMS = b"llmtune.problems"
+_PROBLEMS, _SURVEY = b"llmtune.problems", b"llmtune.survey"
 _log = logging.getLogger(__name__)
 
-Found = tuple[Sequences, list[RowProblem]]
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of the rows of a source once all were looked at: how many they are, of which columns and format."""
+
+    rows: int
+    columns: list[str]
+    format: RowFormat
 
 
-def encoded_once(key: str, encode: Callable[[], Iterator[Batch]]) -> Found:
-    """The sequences, and what is wrong with other rows, that were kept under `key`; else those that `encode` makes.
+@dataclass(frozen=True)
+class Encoding:
+    """The encoded rows of a source: the sequences of those that can be trained on, what is wrong with the others."""
+
+    survey: Survey
+    sequences: Sequences
+    problems: list[RowProblem]
+
+
+def encoded_once(
+    key: str, survey: Callable[[], Survey], encode: Callable[[Survey], Iterator[Batch]]
+) -> Encoding:
+    """What was kept under `key`, for which no row is read; else what `survey` finds and `encode` makes.
 
     Raises:
-        Exception: what `encode` raises; nothing is kept then.
+        Exception: what `survey` and `encode` raise; nothing is kept then.
     """
     file = cache_directory() / "encoded" / f"{key}.arrow"
     with contextlib.suppress(OSError, pa.ArrowException):  # not there, or not whole: it is made anew
         found = _read(file)
         os.utime(file)
         return found
+    known = survey()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, encode)
+        _write(file, known, encode(known))
         found = _read(file)
     except OSError as error:
         _log.info("encoded rows are not kept in %s: %s", file.parent, error)
-        batches = list(encode())
-        return Sequences(one.sequences for one in batches), [p for one in batches for p in one.problems]
+        batches = list(encode(known))
+        problems = [problem for one in batches for problem in one.problems]
+        return Encoding(known, Sequences(one.sequences for one in batches), problems)
     _make_room(file)
     return found
 
 
-def encoding_key(
-    fingerprint: str, chosen: Sequence[int], format: RowFormat, tokenizer: Any, config: DataConfig
-) -> str:
+def encoding_key(fingerprint: str, reading: Mapping[str, object], tokenizer: Any, config: DataConfig) -> str:
     """A name for encoded rows: the same only where all is the same that they are made from.
 
     Args:
         fingerprint: Of the content of the source.
-        chosen: The numbers of the rows that are encoded.
+        reading: How it is read: format, columns, tags, and which of its rows.
         tokenizer: With its chat template.
     """
     backend = tokenizer.backend_tokenizer
@@ -77,8 +96,7 @@ def encoding_key(
     template = tokenizer.chat_template
     parts = (
         fingerprint,
-        len(chosen) if isinstance(chosen, range) else list(chosen),
-        (format.name, sorted(format.fields.items()), repr(format.tags)),
+        sorted(reading.items()),
         backend.to_str(),
         (template, sorted((name, str(token)) for name, token in tokenizer.special_tokens_map.items())),
         # Some templates write the date of today.
@@ -99,11 +117,12 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _write(file: Path, encode: Callable[[], Iterator[Batch]]) -> None:
+def _write(file: Path, survey: Survey, encoded: Iterator[Batch]) -> None:
+    schema = SCHEMA.with_metadata({_SURVEY: json.dumps(asdict(survey))})
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as partial:
         try:
-            with pa.ipc.new_file(partial, SCHEMA) as writer:
-                for batch in encode():
+            with pa.ipc.new_file(partial, schema) as writer:
+                for batch in encoded:
                     problems = [(one.row, one.column, one.reason, one.fix) for one in batch.problems]
                     writer.write_batch(batch.sequences, {_PROBLEMS: json.dumps(problems)})
             os.replace(partial.name, file)
@@ -111,14 +130,18 @@ def _write(file: Path, encode: Callable[[], Iterator[Batch]]) -> None:
             Path(partial.name).unlink(missing_ok=True)
 
 
-def _read(file: Path) -> Found:
+def _read(file: Path) -> Encoding:
     reader = pa.ipc.open_file(pa.memory_map(str(file)))
     batches, problems = [], []
     for number in range(reader.num_record_batches):
         batch, metadata = reader.get_batch_with_custom_metadata(number)
         batches.append(batch)
         problems += [RowProblem(*one) for one in json.loads(metadata[_PROBLEMS])]
-    return Sequences(batches), problems
+    known = json.loads(reader.schema.metadata[_SURVEY])
+    format = known.pop("format")
+    tags = format.pop("tags")
+    read = RowFormat(**format, tags=Tags(**tags) if tags else None)
+    return Encoding(Survey(**known, format=read), Sequences(batches), problems)
 
 
 def _make_room(kept: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
@@ -90,11 +90,46 @@ FIELDS: tuple[str, ...] = get_args(RowField)
 COLUMNS = frozenset(name for field in FIELDS for name in ALIASES.get(field, (field,)))
 
 
+@dataclass(frozen=True)
+class Shapes:
+    """What many rows look like.
+
+    `count`: how many they are; `columns`: all of them; `numbers`, `rows`: the first row of each shape, by which columns
+    have a value, and of which kind.
+    """
+
+    count: int
+    columns: list[str]
+    numbers: list[int]
+    rows: list[Row]
+
+
+def shapes_of(rows: Iterable[Row]) -> Shapes:
+    """Look through rows once."""
+    columns: dict[str, None] = {}
+    found: dict[object, tuple[int, Row]] = {}
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        if not columns.keys() >= row.keys():
+            columns.update(dict.fromkeys(row))
+        shape = tuple((column, _kind_of(value)) for column, value in row.items() if value is not None)
+        if shape not in found:
+            found[shape] = (count - 1, row)
+    return Shapes(
+        count, list(columns), [number for number, _ in found.values()], [row for _, row in found.values()]
+    )
+
+
+def _kind_of(value: Any) -> object:
+    return type(value), frozenset(keys_of_turns(value))
+
+
 def recognise(
     rows: Sequence[Row],
     format: str = "auto",
     columns: Mapping[Any, str | None] | None = None,
     tags: Tags | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.
 
@@ -102,6 +137,7 @@ def recognise(
         columns: For fields of the format the column that holds them, where its name is another; None for a field that
             is not to be read.
         tags: How turns are written, where that is not OpenAI's or ShareGPT's form.
+        numbers: Of the rows; None counts them from 0.
 
     Raises:
         UserError: no format fits, several do, rows differ, or columns that are needed are missing.
@@ -110,7 +146,8 @@ def recognise(
     for row in rows:
         present.update(dict.fromkeys(column for column, value in row.items() if value is not None))
     found = _Columns(present, columns or {}, tags)
-    name = _recognise_all(rows, found) if format == "auto" else format
+    numbers = range(len(rows)) if numbers is None else numbers
+    name = _recognise_all(rows, found, numbers) if format == "auto" else format
     missing = [found.name_of(field) for field in REQUIRED[name] if field not in found.of]
     if missing:
         raise UserError(
@@ -232,7 +269,7 @@ class _Columns:
         return label is not None and (told or isinstance(label, bool))
 
 
-def _recognise_all(rows: Sequence[Row], columns: _Columns) -> str:
+def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int]) -> str:
     known: dict[tuple[object, ...], list[str]] = {}
     found = []
     for row in rows:
@@ -248,7 +285,7 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns) -> str:
             _("columns found: {columns}", columns=", ".join(present)),
             _("Say which one is meant, for example format: {first}.", first=several[0]),
         )
-    first = next((number for number, names in enumerate(found) if names), None)
+    first = next((place for place, names in enumerate(found) if names), None)
     if first is None:
         raise UserError(
             _("The rows fit no format."),
@@ -261,13 +298,13 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns) -> str:
             ),
         )
     name = found[first][0]
-    for number, (row, names) in enumerate(zip(rows, found, strict=True)):
+    for number, row, names in zip(numbers, rows, found, strict=True):
         if name in names or (not names and columns.has_part(row, name)):
             continue
         if names:
             what = _(
                 "The rows are of mixed formats: row {first} is {name}, row {number} is {other}.",
-                first=first,
+                first=numbers[first],
                 name=name,
                 number=number,
                 other=names[0],
@@ -275,7 +312,7 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns) -> str:
         else:
             what = _(
                 "The rows are of mixed formats: row {first} is {name}, row {number} is no format; it has {shape}.",
-                first=first,
+                first=numbers[first],
                 name=name,
                 number=number,
                 shape=_shape(row),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.files import find_file, fingerprint_file, read_rows
-from llmtune_kernel.data.sources import SourceRows
+from llmtune_kernel.data.files import Row, find_file, fingerprint_file
+from llmtune_kernel.data.sources import FileRows, SourceRows
 from llmtune_kernel.locale import _
 
 
@@ -23,17 +25,27 @@ def read_remote(source: SourceConfig, limit: int | None) -> SourceRows:
     """
     if "://" in source.source:
         file = _download(source.source)
-        return SourceRows(read_rows(file, limit), (file,), fingerprint_file(file))
+        return SourceRows(FileRows((file,), limit), (file,), fingerprint_file(file))
     hub, _colon, name = source.source.partition(":")
     data = {"hf": _hugging_face, "modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
     if limit is not None and limit < len(data):
         data = data.select(range(limit))
-    rows = [dict(row) for row in data]
-    if not rows:
+    if not len(data):
         raise UserError(
             _("{name} has no rows.", name=name), source.source, _("Choose another split or subset.")
         )
-    return SourceRows(rows, (), str(getattr(data, "_fingerprint", "")) or name)
+    # A data set that says no fingerprint has none: it is read, and never taken for another.
+    return SourceRows(_Table(data), (), str(getattr(data, "_fingerprint", "")) or uuid.uuid4().hex)
+
+
+class _Table:
+    """The rows of a `datasets.Dataset`, which lie in files that are mapped into memory."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[Row]:
+        return (dict(row) for row in self._data)
 
 
 def _hugging_face(name: str, source: SourceConfig) -> Any:

@@ -31,7 +31,7 @@ def view_row(row: Row, number: int, format: RowFormat, tokenizer: Any, config: D
     Raises:
         UserError: conversations cannot be written with this tokenizer.
     """
-    batches = list(encode_batches({number: row}, tokenizer, config, format=format, chosen=[number]))
+    batches = list(encode_batches([(number, row)], 1, tokenizer, config, format))
     sequences = Sequences(batch.sequences for batch in batches)
     left_out = cut(sequences, [p for batch in batches for p in batch.problems], format, config).left_out()
     try:

@@ -19,13 +19,14 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
-from llmtune_kernel.data.files import Row, find_files, fingerprint_file, read_rows, stream_rows
+from llmtune_kernel.data.files import Row, find_files, fingerprint_file, stream_rows
 from llmtune_kernel.data.registered import registered, registered_names
 from llmtune_kernel.locale import _, either
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _ADDRESS = re.compile(r"\w+://")
 HUBS = ("hf", "modelscope", "openmind")
+_KEPT_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,31 @@ class Place:
     files: tuple[Path, ...] = ()
 
 
+class FileRows:
+    """At most `limit` rows of files, read where they are iterated over.
+
+    Those of small files are kept; larger ones are read again each time, a row after the other, so that they need not
+    fit into memory.
+    """
+
+    def __init__(self, files: tuple[Path, ...], limit: int | None) -> None:
+        self._files, self._limit = files, limit
+        self._kept: list[Row] | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        if self._kept is None and sum(file.stat().st_size for file in self._files) <= _KEPT_BYTES:
+            self._kept = list(self._read())
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[Row]:
+        return itertools.islice(itertools.chain.from_iterable(map(stream_rows, self._files)), self._limit)
+
+
 @dataclass(frozen=True)
 class SourceRows:
-    """The rows of a source, the files they are from, and a hash of their content."""
+    """The rows of a source, which may be iterated over again, the files they are from, and a hash of their content."""
 
-    rows: list[Row]
+    rows: Iterable[Row]
     files: tuple[Path, ...]
     fingerprint: str
 
@@ -129,13 +150,13 @@ def find_source(
 
 
 def read_source(place: Place, limit: int | None) -> SourceRows:
-    """Read at most `limit` rows of a source.
+    """At most `limit` rows of a source; those of files are read where they are iterated over.
 
     Raises:
-        UserError: they cannot be read, or there are none.
+        UserError: they cannot be read, or there are none; of files also while they are read.
     """
     if place.files:
-        return SourceRows(_read_files(place.files, limit), place.files, fingerprint_files(place.files))
+        return SourceRows(FileRows(place.files, limit), place.files, fingerprint_files(place.files))
     from llmtune_kernel.data import remote
 
     return remote.read_remote(place.source, limit)
@@ -168,13 +189,3 @@ def _meant(known: SourceConfig, asked: SourceConfig) -> SourceConfig:
     columns = {**((known.columns or {}) if as_known else {}), **(asked.columns or {})}
     update = {**own, "format": format, "columns": columns, "tags": asked.tags or known.tags}
     return known.model_copy(update=update)
-
-
-def _read_files(files: tuple[Path, ...], limit: int | None) -> list[Row]:
-    rows: list[Row] = []
-    for file in files:
-        left = None if limit is None else limit - len(rows)
-        if left == 0:
-            break
-        rows += read_rows(file, left)
-    return rows

@@ -8,16 +8,18 @@ from itertools import groupby
 from typing import Any
 
 from llmtune_kernel.data.cutting import EncodedRows
-from llmtune_kernel.data.formats import Row
 
 BINS = 24
 PROBLEMS = 20
 
 
-def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: int = 3) -> dict[str, Any]:
+def summarise(
+    encoded: EncodedRows, tokenizer: Any, rows: int, columns: Sequence[str], first: int = 3
+) -> dict[str, Any]:
     """Describe encoded rows.
 
     Args:
+        rows, columns: How many rows the source has, and which columns.
         first: How many rows from the start to render.
 
     Returns:
@@ -28,11 +30,10 @@ def summarise(rows: Sequence[Row], encoded: EncodedRows, tokenizer: Any, first: 
         preference, `desirable` or `undesirable` answer, else empty) and `spans` of `text`, `trained` or not; how many
         rows were `skipped` and `dropped`, and the first `problems` of them: `row`, `column`, `message`.
     """
-    columns = dict.fromkeys(column for row in rows for column in row)
     lengths = encoded.lengths.tolist()
     edges, counts = histogram(lengths)
     return {
-        "rows": len(rows),
+        "rows": rows,
         "columns": list(columns),
         "format": format_names(encoded),
         "format_columns": list(dict.fromkeys(column for one in encoded.formats for column in one.columns)),

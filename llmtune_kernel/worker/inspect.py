@@ -63,8 +63,8 @@ def inspect(
     data = prepare_data(config, tokenizer, find, progress)
     if job["for_run"]:
         refuse_judgements(data)
-    encoded = data.train.split.encoded
-    summary = summarise(data.train.split.rows, encoded, tokenizer, first=job["first"])
+    split, encoded = data.train.split, data.train.split.encoded
+    summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
     if job["statistics"]:
         summary["statistics"] = statistics(encoded, tokenizer)
         summary["details"] = details(encoded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,9 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
-from llmtune_kernel.data.encoding import encode_batches
-from llmtune_kernel.data.encoding_cache import encoded_once, encoding_key
-from llmtune_kernel.data.formats import JUDGED, Row, RowFormat, recognise
+from llmtune_kernel.data.encoding import Batch, encode_batches
+from llmtune_kernel.data.encoding_cache import Survey, encoded_once, encoding_key
+from llmtune_kernel.data.formats import JUDGED, RowFormat, recognise, shapes_of
 from llmtune_kernel.data.mixing import draw
 from llmtune_kernel.data.sources import Place, SourceRows, read_source
 from llmtune_kernel.data.turns import tags_from
@@ -32,13 +32,14 @@ class ReadSource:
     source: SourceConfig
     read: SourceConfig
     found: SourceRows
+    survey: Survey
     first: int
     chosen: list[int]
 
     @property
     def rows(self) -> int:
         """How many rows it has."""
-        return len(self.found.rows)
+        return self.survey.rows
 
 
 @dataclass
@@ -46,8 +47,17 @@ class SplitRows:
     """The rows of a split, those of its sources one after the other, read and encoded."""
 
     sources: list[ReadSource] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
     _encoded: EncodedRows | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(source.rows for source in self.sources)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of all sources, each once."""
+        return list(dict.fromkeys(column for source in self.sources for column in source.survey.columns))
 
     @property
     def encoded(self) -> EncodedRows:
@@ -62,7 +72,6 @@ class SplitRows:
             UserError: its rows cannot be trained on together with those before.
         """
         self.sources.append(source)
-        self.rows += source.found.rows
         if self._encoded is None:
             self._encoded = encoded
             return
@@ -130,21 +139,33 @@ def _read_source(
     seed: int,
     on_progress: OnProgress,
 ) -> None:
-    found = read_source(place, data.limit if split == "train" else None)
-    meant = place.source
-    format = recognise(found.rows, meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
-    drawn = draw(len(found.rows), meant.num_samples, seed)
-    # A row that is drawn several times is encoded once.
-    unique = list(dict.fromkeys(drawn)) if meant.num_samples else range(len(found.rows))
-    key = encoding_key(found.fingerprint, unique, format, tokenizer, data)
-    sequences, problems = encoded_once(
-        key,
-        lambda: encode_batches(found.rows, tokenizer, data, on_progress, format=format, chosen=unique),
-    )
-    encoded = cut(sequences, problems, format, data)
+    limit = data.limit if split == "train" else None
+    found, meant = read_source(place, limit), place.source
+    reading = {
+        "format": meant.format or "auto",
+        "columns": meant.columns,
+        "tags": meant.tags,
+        "limit": limit,
+        "drawn": None if meant.num_samples is None else (meant.num_samples, seed),
+    }
+
+    def survey() -> Survey:
+        shapes = shapes_of(found.rows)
+        asked = (meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
+        return Survey(shapes.count, shapes.columns, recognise(shapes.rows, *asked, shapes.numbers))
+
+    def encode(known: Survey) -> Iterator[Batch]:
+        # A row that is drawn several times is encoded once.
+        wanted = set(draw(known.rows, meant.num_samples, seed))
+        rows = ((number, row) for number, row in enumerate(found.rows) if number in wanted)
+        return encode_batches(rows, len(wanted), tokenizer, data, known.format, on_progress)
+
+    kept = encoded_once(encoding_key(found.fingerprint, reading, tokenizer, data), survey, encode)
+    encoded = cut(kept.sequences, kept.problems, kept.survey.format, data)
     if len(data.sources(split)) > 1:
         for problem in encoded.left_out():
             problem.source = source.source
     refuse_left_out(encoded, data)
-    first = len(read.rows)
-    read.add(ReadSource(source, meant, found, first, [first + number for number in drawn]), encoded)
+    first = read.rows
+    drawn = [first + number for number in draw(kept.survey.rows, meant.num_samples, seed)]
+    read.add(ReadSource(source, meant, found, kept.survey, first, drawn), encoded)

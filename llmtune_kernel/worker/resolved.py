@@ -49,7 +49,7 @@ def write_resolved(
 def _split(split: SplitRows) -> dict[str, Any]:
     return {
         "sources": [_source(source) for source in split.sources],
-        "rows": len(split.rows),
+        "rows": split.rows,
         "skipped": len(split.encoded.skipped),
         "dropped": len(split.encoded.dropped),
         "truncated": split.encoded.truncated,

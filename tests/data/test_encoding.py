@@ -82,7 +82,7 @@ def test_bad_rows_may_be_skipped_and_are_kept_account_of(tokenizer: Any) -> None
     assert encoded.numbers.tolist() == [1, 3]
     assert [tokenizer.decode(one.ids).count("Bye.") for (one,) in examples(encoded)] == [0, 1]
     assert [(problem.row, problem.column) for problem in encoded.skipped] == [(0, "output"), (2, "")]
-    summary = summarise(rows, encoded, tokenizer)
+    summary = summarise(encoded, tokenizer, len(rows), ["instruction", "output"])
     assert (summary["rows"], summary["skipped"], summary["dropped"]) == (4, 2, 0)
     assert summary["problems"][0]["message"] == "row 0: output is empty"
     assert [shown["row"] for shown in summary["preview"]] == [1, 3]
@@ -168,7 +168,9 @@ def test_another_seed_splits_otherwise_and_one_row_cannot_be_split() -> None:
 def test_a_summary_is_json_and_shows_what_is_trained(tokenizer: Any) -> None:
     rows = [pair("Hi 😀", f"Hello 🚢{number}. " * 5) for number in range(5)]
     encoded = encode_rows(rows, tokenizer, max_length=45)
-    summary = json.loads(json.dumps(summarise(rows, encoded, tokenizer, first=2)))
+    summary = json.loads(
+        json.dumps(summarise(encoded, tokenizer, len(rows), ["instruction", "output"], first=2))
+    )
     assert (summary["rows"], summary["columns"], summary["format"]) == (
         5,
         ["instruction", "output"],

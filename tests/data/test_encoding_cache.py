@@ -13,8 +13,8 @@ import templates
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data import encoding_cache
 from llmtune_kernel.data.encoding import encode_batches
-from llmtune_kernel.data.encoding_cache import Found, encoded_once, encoding_key
-from llmtune_kernel.data.formats import RowFormat, recognise
+from llmtune_kernel.data.encoding_cache import Encoding, Survey, encoded_once, encoding_key
+from llmtune_kernel.data.formats import recognise
 
 ROWS: list[dict[str, Any]] = [{"prompt": f"Say {n}.", "completion": "word " * n} for n in range(600)]
 
@@ -25,30 +25,34 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "encoded"
 
 
-def encode(tokenizer: Any, key: str = "key", seen: list[int] | None = None) -> Found:
+def encode(tokenizer: Any, key: str = "key", progress: Any = None) -> Encoding:
     config = DataConfig(train="rows.jsonl")
-    progress = None if seen is None else lambda done, total: seen.append(done)
     return encoded_once(
-        key, lambda: encode_batches(ROWS, tokenizer, config, progress, format=recognise(ROWS))
+        key,
+        lambda: Survey(len(ROWS), ["prompt", "completion"], recognise(ROWS)),
+        lambda known: encode_batches(enumerate(ROWS), known.rows, tokenizer, config, known.format, progress),
     )
 
 
 def test_encoded_again_nothing_is_tokenized_and_all_is_the_same(tokenizer: Any, cache: Path) -> None:
     seen: list[int] = []
-    sequences, problems = encode(tokenizer, seen=seen)
+
+    def note(done: int, total: int) -> None:
+        seen.append(done)
+
+    first = encode(tokenizer, progress=note)
     assert (seen, len(list(cache.iterdir()))) == ([256, 512, 600], 1)
-    again, again_problems = encode(tokenizer, seen=seen)
+    again = encode(tokenizer, progress=note)
     assert seen == [256, 512, 600]
-    assert (
-        [str(one) for one in problems]
-        == [str(one) for one in again_problems]
-        == ["row 0: completion is empty"]
-    )
-    assert len(again) == len(sequences) == 599
+    assert again.survey == first.survey
+    told = [[str(problem) for problem in one.problems] for one in (first, again)]
+    assert told == [["row 0: completion is empty"]] * 2
+    kept, sequences = again.sequences, first.sequences
+    assert len(kept) == len(sequences) == 599
     for place in range(0, 599, 37):
-        assert again[place].ids.tolist() == sequences[place].ids.tolist()
-        assert again[place].trained.tolist() == sequences[place].trained.tolist()
-    assert again.trained_tokens.tolist() == [again[place].trained[1:].sum() for place in range(len(again))]
+        assert kept[place].ids.tolist() == sequences[place].ids.tolist()
+        assert kept[place].trained.tolist() == sequences[place].trained.tolist()
+    assert kept.trained_tokens.tolist() == [kept[place].trained[1:].sum() for place in range(len(kept))]
 
 
 def test_an_interrupted_encoding_leaves_nothing(tokenizer: Any, cache: Path) -> None:
@@ -56,10 +60,7 @@ def test_an_interrupted_encoding_leaves_nothing(tokenizer: Any, cache: Path) -> 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        encoded_once(
-            "key",
-            lambda: encode_batches(ROWS, tokenizer, DataConfig(train="x"), stop, format=recognise(ROWS)),
-        )
+        encode(tokenizer, progress=stop)
     assert list(cache.iterdir()) == []
 
 
@@ -67,7 +68,7 @@ def test_a_damaged_file_is_made_anew(tokenizer: Any, cache: Path) -> None:
     encode(tokenizer)
     [file] = cache.iterdir()
     file.write_bytes(file.read_bytes()[:5000])
-    assert len(encode(tokenizer)[0]) == 599
+    assert len(encode(tokenizer).sequences) == 599
     assert file.stat().st_size > 5000
 
 
@@ -76,8 +77,8 @@ def test_where_nothing_can_be_written_rows_are_encoded_all_the_same(
 ) -> None:
     cache.parent.write_text("a file where the folder should be")
     caplog.set_level("INFO")
-    sequences, problems = encode(tokenizer)
-    assert (len(sequences), len(problems)) == (599, 1)
+    made = encode(tokenizer)
+    assert (len(made.sequences), len(made.problems)) == (599, 1)
     assert "are not kept" in caplog.text
 
 
@@ -97,16 +98,10 @@ def test_files_used_longest_ago_make_room(
 def test_each_thing_that_tokens_depend_on_makes_another_key(
     tokenizer: Any, with_template: Callable[[str | None], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    format, config = recognise(ROWS), DataConfig(train="rows.jsonl")
+    config = DataConfig(train="rows.jsonl")
 
     def key(**changed: Any) -> str:
-        given = {
-            "fingerprint": "a",
-            "chosen": range(600),
-            "format": format,
-            "tokenizer": tokenizer,
-            "config": config,
-        }
+        given = {"fingerprint": "a", "reading": {"limit": 5}, "tokenizer": tokenizer, "config": config}
         return encoding_key(**(given | changed))
 
     smaller = with_template(templates.GEMMA)
@@ -115,9 +110,7 @@ def test_each_thing_that_tokens_depend_on_makes_another_key(
     keys = [
         key(),
         key(fingerprint="b"),
-        key(chosen=range(599)),
-        key(chosen=[5, 7]),
-        key(format=RowFormat("prompt_completion", {"prompt": "completion", "completion": "prompt"})),
+        key(reading={"limit": 6}),
         key(tokenizer=smaller),
         key(tokenizer=bigger),
         *(
@@ -131,14 +124,9 @@ def test_each_thing_that_tokens_depend_on_makes_another_key(
 
 
 def test_what_comes_after_the_tokenizer_makes_no_other_key(tokenizer: Any) -> None:
-    format, config = recognise(ROWS), DataConfig(train="rows.jsonl")
+    config = DataConfig(train="rows.jsonl")
+    later = (("max_length", 64), ("truncation", "left"), ("on_bad_row", "skip"), ("packing", True))
     keys = {
-        encoding_key("a", range(600), format, tokenizer, config.model_copy(update={name: value}))
-        for name, value in (
-            ("max_length", 64),
-            ("truncation", "left"),
-            ("on_bad_row", "skip"),
-            ("packing", True),
-        )
+        encoding_key("a", {}, tokenizer, config.model_copy(update={name: value})) for name, value in later
     }
-    assert keys == {encoding_key("a", range(600), format, tokenizer, config)}
+    assert keys == {encoding_key("a", {}, tokenizer, config)}

@@ -11,7 +11,7 @@ import pytest
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference
 from llmtune_kernel.data.files import read_rows
-from llmtune_kernel.data.formats import RowFormat, raise_problems, recognise
+from llmtune_kernel.data.formats import RowFormat, raise_problems, recognise, shapes_of
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.turns import ROLES, RowProblem, Tags
 
@@ -360,3 +360,20 @@ def test_every_row_of_real_data_sets_is_read(file: str, name: str) -> None:
     assert found.name == name
     for number, row in enumerate(rows):
         to_example(row, number, found)
+
+
+def test_the_shapes_of_rows_are_recognised_as_all_rows_are_with_the_numbers_of_the_rows() -> None:
+    rows = [{"prompt": "Q", "completion": "A", "note": None} for _ in range(50)]
+    rows[7] = {"prompt": "Q", "completion": None, "note": None}
+    shapes = shapes_of(rows)
+    assert (shapes.count, shapes.columns, shapes.numbers) == (50, ["prompt", "completion", "note"], [0, 7])
+    assert recognise(shapes.rows, numbers=shapes.numbers) == recognise(rows)
+    mixed = [*rows, {"text": "Once."}, {"prompt": "Q", "completion": "A"}]
+    shapes = shapes_of(mixed)
+    told = []
+    for given in ((mixed, None), (shapes.rows, shapes.numbers)):
+        with pytest.raises(UserError) as caught:
+            recognise(given[0], numbers=given[1])
+        told.append((caught.value.what, caught.value.where))
+    assert told[0] == told[1]
+    assert "row 50 is text" in told[0][0]

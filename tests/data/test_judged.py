@@ -91,7 +91,7 @@ def test_prompt_and_answers_are_joined_where_there_is_no_chat_template(
 
 
 def test_a_summary_shows_each_side(tokenizer: Any) -> None:
-    summary = summarise([preference()], encode_rows([preference()], tokenizer, config()), tokenizer)
+    summary = summarise(encode_rows([preference()], tokenizer, config()), tokenizer, 1, ["prompt"])
     assert [(shown["row"], shown["side"]) for shown in summary["preview"]] == [(0, "chosen"), (0, "rejected")]
     answers = [
         "".join(span["text"] for span in shown["spans"] if span["trained"]) for shown in summary["preview"]

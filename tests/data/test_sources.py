@@ -16,6 +16,7 @@ import pytest
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data import sources
 from llmtune_kernel.data.files import find_files, read_rows
 from llmtune_kernel.data.formats import recognise
 from llmtune_kernel.data.registered import registered
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rows_of(source: str, limit: int | None = None, **more: Any) -> list[dict[str, Any]]:
-    return read_source(find_source(SourceConfig(source=source, **more), "data"), limit).rows
+    return list(read_source(find_source(SourceConfig(source=source, **more), "data"), limit).rows)
 
 
 def test_packed_files_are_read_as_what_they_hold(folder: Path) -> None:
@@ -171,7 +172,7 @@ def test_a_registered_name_is_read_as_its_entry_says(
     name: str, format: str, columns: list[str], registry: Path
 ) -> None:
     place = find_source(SourceConfig(source=name), "data")
-    rows = read_source(place, None).rows
+    rows = list(read_source(place, None).rows)
     meant = place.source
     found = recognise(rows, meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
     assert (found.name, found.columns) == (format, columns)
@@ -320,3 +321,17 @@ def test_a_data_set_that_the_hub_does_not_have_is_told_by_name(
         UserError, match=r"data set no-one/nothing cannot be loaded(.|\n)*HF_HUB_OFFLINE is set"
     ):
         rows_of("no-one/nothing")
+
+
+def test_large_files_are_read_again_row_by_row_and_small_ones_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "many.jsonl").write_text("".join(json.dumps({"text": f"row {n}"}) + "\n" for n in range(500)))
+    place = find_source(SourceConfig(source="many.jsonl"), "data")
+    small = read_source(place, 300).rows
+    assert next(iter(small)) is next(iter(small))
+    monkeypatch.setattr(sources, "_KEPT_BYTES", 1000)
+    large = read_source(place, 300).rows
+    assert next(iter(large)) is not next(iter(large))
+    assert list(large) == list(large) == list(small)
+    assert len(list(large)) == 300

@@ -125,7 +125,7 @@ def test_files_of_a_folder_are_counted_through(tmp_path: Path, open_table: Open)
         write_lines(folder / f"{part}.jsonl", numbered(400)[number * 200 :])
     table = whole(open_table(folder))
     place = find_source(SourceConfig(source=str(folder)), "data")
-    assert table.load() == read_source(place, None).rows
+    assert table.load() == list(read_source(place, None).rows)
     assert found(table, View(filter="_row = 250")) == [250]
 
 
