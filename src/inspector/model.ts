@@ -158,6 +158,26 @@ export class InspectorModel extends Changing {
     return !fault && !!state?.is_done && state.is_whole && state.matching > 0;
   }
 
+  /** Read the source anew, which may have changed; a kernel that is ready again knows nothing of older tables. */
+  reload(): void {
+    const client = this._client;
+    this._summary = null;
+    this._pages?.dispose();
+    this._pages = null;
+    if (client?.status.kind === 'ready') {
+      const pages = new TablePages(
+        (type, payload) => client.request(type, payload, { timeout: Infinity }),
+        this.source,
+        this._view
+      );
+      pages.isShown = this._isShown;
+      pages.changed.connect(this._onPages, this);
+      this._pages = pages;
+    }
+    this._pagesChanged.emit();
+    this.emit();
+  }
+
   set isShown(isShown: boolean) {
     this._isShown = isShown;
     if (this._pages) {
@@ -174,30 +194,11 @@ export class InspectorModel extends Changing {
   private _connect(): void {
     const { client } = this._options.client;
     if (client !== this._client) {
-      this._client?.statusChanged.disconnect(this._onStatus, this);
+      this._client?.statusChanged.disconnect(this.reload, this);
       this._client = client;
-      this._client?.statusChanged.connect(this._onStatus, this);
+      this._client?.statusChanged.connect(this.reload, this);
     }
-    this._onStatus();
-  }
-
-  /** A kernel that is ready again knows nothing of older tables. */
-  private _onStatus(): void {
-    const client = this._client;
-    this._pages?.dispose();
-    this._pages = null;
-    if (client?.status.kind === 'ready') {
-      const pages = new TablePages(
-        (type, payload) => client.request(type, payload, { timeout: Infinity }),
-        this.source,
-        this._view
-      );
-      pages.isShown = this._isShown;
-      pages.changed.connect(this._onPages, this);
-      this._pages = pages;
-    }
-    this._pagesChanged.emit();
-    this.emit();
+    this.reload();
   }
 
   private _onPages(): void {

@@ -70,6 +70,8 @@ export const inspectorPlugin: JupyterFrontEndPlugin<void> = {
         const open = tracker.find(tab =>
           JSONExt.deepEqual(asJSON(tab.content.args), asJSON(wanted))
         );
+        // The data may be others by now.
+        open?.content.model.reload();
         const tab = open ?? (await create(wanted));
         tab.toggleClass('jp-mod-below', area === 'down');
         if (!tab.isAttached) {

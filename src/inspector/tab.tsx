@@ -42,6 +42,8 @@ export function createInspectorTab(
   const content = new InspectorTab(options);
   const tab = new MainAreaWidget({ content });
   const name = nameOf(options.source);
+  // JupyterLab would call it the content of the main area.
+  content.node.setAttribute('aria-label', name);
   tab.id = `jp-llmtune-data-${UUID.uuid4()}`;
   tab.title.icon = fineTuneIcon;
   tab.title.label = options.trans.__('Data: %1', name.split('/').pop()!);
@@ -73,7 +75,6 @@ export class InspectorTab extends Panel {
     });
     this.addClass('jp-llmtune-inspector');
     this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', nameOf(source));
     this.node.addEventListener('keydown', keepPlainKeys);
     this.node.tabIndex = -1;
     this._split.addClass('jp-llmtune-inspector-split');

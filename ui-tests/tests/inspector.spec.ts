@@ -141,10 +141,36 @@ test('A million rows are looked through, searched, filtered, and some of them tr
     await page.notebook.activate('data.ipynb');
     await page.notebook.save();
     await page.reload({ waitForIsReady: false });
-    await page.getByRole('tab', { name: 'Data: million.jsonl' }).click();
-    await expect(tab.getByText('1,000,000 rows', { exact: true })).toBeVisible({
-      timeout: MINUTE
-    });
+    // JupyterLab brings back which tab was in front last of all.
+    await expect(async () => {
+      await page.getByRole('tab', { name: 'Data: million.jsonl' }).click();
+      await expect(
+        tab.getByText('1,000,000 rows', { exact: true })
+      ).toBeVisible({ timeout: 3_000 });
+    }).toPass({ timeout: MINUTE });
+  });
+
+  await test.step('a variable that has changed is read anew when it is inspected again', async () => {
+    const inspectRows = (count: number) =>
+      page.evaluate(async count => {
+        const { commands, shell } = (window as any).jupyterapp;
+        const panel = [...shell.widgets('main')].find(
+          widget => widget.title.label === 'data.ipynb'
+        );
+        const { kernel } = panel.sessionContext.session;
+        const code = `few = [{"text": "a"}] * ${count}`;
+        await kernel.requestExecute({ code }).done;
+        await commands.execute('llmtune:inspect-data', {
+          source: '$few',
+          notebook: panel.context.path
+        });
+      }, count);
+    const few = page.getByRole('region', { name: '$few' });
+    await inspectRows(3);
+    await expect(few.getByText('3 rows', { exact: true })).toBeVisible();
+    await inspectRows(5);
+    await expect(few.getByText('5 rows', { exact: true })).toBeVisible();
+    await expect(page.getByRole('tab', { name: 'Data: $few' })).toHaveCount(1);
   });
 });
 
