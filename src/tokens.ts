@@ -177,3 +177,26 @@ export const IKernelClients = new Token<IKernelClients>(
   'jupyterlab-llmtune:IKernelClients',
   'Talks to the kernel half of jupyterlab-llmtune, in each open notebook.'
 );
+
+/**
+ * A configuration as YAML, while the text cannot be read as it was before.
+ */
+export interface IShownConfiguration {
+  /** The notebook that it is of. */
+  readonly panel: NotebookPanel | null;
+  readonly readable: { readonly text: string };
+  readonly changed: ISignal<IShownConfiguration, void>;
+}
+
+/**
+ * The form of the sidebar.
+ */
+export interface IConfigurationForm {
+  /** The configuration that the form shows, also while the sidebar is not shown. */
+  load(): Promise<IShownConfiguration>;
+}
+
+export const IConfigurationForm = new Token<IConfigurationForm>(
+  'jupyterlab-llmtune:IConfigurationForm',
+  'Tells the configuration that the form of the sidebar shows.'
+);

@@ -10,7 +10,7 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import Windows, cut, shortened
 from llmtune_kernel.data.encoding import encode_batches, sides_of
 from llmtune_kernel.data.examples import Conversation, PlainText
-from llmtune_kernel.data.formats import Row, RowFormat
+from llmtune_kernel.data.formats import JUDGED, Row, RowFormat
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import Sequences
 from llmtune_kernel.data.summary import side_name
@@ -47,7 +47,7 @@ def view_row(row: Row, number: int, format: RowFormat, tokenizer: Any, config: D
         seen.append(
             {
                 "name": side_name(side, len(sides)),
-                "turns": _turns(example),
+                "turns": _turns(example, format, config),
                 "text": tokenizer.decode(ids),
                 "ids": ids,
                 "pieces": [tokenizer.decode([token]) for token in ids],
@@ -72,16 +72,22 @@ def _kept(sequences: Sequences, format: RowFormat, config: DataConfig) -> list[l
     return [list(kept) for kept in zip(*ends, strict=True)]
 
 
-def _turns(example: Conversation | PlainText) -> list[dict[str, Any]]:
+def _turns(example: Conversation | PlainText, format: RowFormat, config: DataConfig) -> list[dict[str, Any]]:
     if isinstance(example, PlainText):
         return [{"role": "", "text": example.text, "answers": True}]
+    messages = example.messages
+    answers = [
+        number
+        for number, turn in enumerate(messages)
+        if turn["role"] == "assistant" and number >= example.context
+    ]
+    if config.train_on_prompt and format.name not in JUDGED:
+        answers = list(range(len(messages)))
+    elif config.mask_history:
+        answers = answers[-1:]
     return [
-        {
-            "role": turn["role"],
-            "text": _said(turn),
-            "answers": turn["role"] == "assistant" and number >= example.context,
-        }
-        for number, turn in enumerate(example.messages)
+        {"role": turn["role"], "text": _said(turn), "answers": number in answers}
+        for number, turn in enumerate(messages)
     ]
 
 

@@ -97,7 +97,7 @@ class Tables:
         }
         pool().call(job, found.update)
         values = {name: _text(value) for name, value in row.items()}
-        return protocol.RowView(values=values, **found["row"])
+        return protocol.RowView(values=values, model=config.model.name_or_path, **found["row"])
 
     def summarize(self, wanted: protocol.ColumnWanted) -> protocol.ColumnSummary:
         """A column of a view in numbers.

@@ -343,6 +343,8 @@ export interface IRowView {
   /** The whole values of the row as text. */
   values: { [column: string]: string | null };
   format: string;
+  /** Whose tokenizer it is. */
+  model: string;
   /** Why it is left out. */
   problem: string | null;
   fix: string;

@@ -20,10 +20,12 @@ export function Parts(props: {
   id: string;
   label: string;
   parts: IPart[];
+  /** The one that is shown at first; by default the first one. */
+  first?: string;
   onShow: (id: string) => void;
 }): JSX.Element {
   const { parts } = props;
-  const [shown, setShown] = useState(parts[0].id);
+  const [shown, setShown] = useState(props.first ?? parts[0].id);
   const show = (index: number) => {
     const { id } = parts[(index + parts.length) % parts.length];
     setShown(id);

@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { fineTuneIcon } from '../icons';
 import {
   CommandIDs,
+  IConfigurationForm,
   IKernelClients,
   IUserSettings,
   TRANSLATION_DOMAIN
@@ -20,10 +21,11 @@ import { Sidebar } from './sidebar';
 /**
  * The sidebar; its sections are loaded when it is first shown.
  */
-export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
+export const sidebarPlugin: JupyterFrontEndPlugin<IConfigurationForm> = {
   id: 'jupyterlab-llmtune:sidebar',
   description: 'Configures, follows and steers fine-tuning runs in a sidebar.',
   autoStart: true,
+  provides: IConfigurationForm,
   requires: [IKernelClients, INotebookTracker],
   optional: [
     IDefaultFileBrowser,
@@ -93,8 +95,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       clients,
       notebooks,
       deeds: () => sidebar.deeds,
-      load: () => sidebar.load(),
+      load: async () => (await sidebar.load()).deeds,
       trans
     });
+    return { load: async () => (await sidebar.load()).configuration };
   }
 };

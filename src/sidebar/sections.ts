@@ -1,7 +1,7 @@
 import type { Widget } from '@lumino/widgets';
 
 import { CellTracker } from '../cell/tracker';
-import type { IKernelClient } from '../tokens';
+import type { IKernelClient, IShownConfiguration } from '../tokens';
 import { CommandIDs } from '../tokens';
 import { ConfigureSection } from './configure';
 import { configureDeeds } from './configure/deeds';
@@ -14,13 +14,14 @@ import { PlaygroundSection } from './playground';
 import { RunsSection } from './runs';
 
 /**
- * The parts of the sidebar: what stands above, the sections of the accordion, and what can be done there from elsewhere.
+ * The parts of the sidebar: what stands above, the sections of the accordion, and what is of use elsewhere.
  */
 export function createSections(context: ISidebarContext): {
   connection: Connection;
   header: Widget;
   sections: Widget[];
   deeds: Deeds;
+  configuration: IShownConfiguration;
 } {
   const connection = new Connection(context);
   const cells = new CellTracker(context.notebooks);
@@ -49,7 +50,8 @@ export function createSections(context: ISidebarContext): {
     ...runs.deeds
   };
   const header = new Header(context, connection);
-  return { connection, header, sections, deeds };
+  const configuration = configure.model.edited;
+  return { connection, header, sections, deeds, configuration };
 }
 
 /** The path of the notebook that a client belongs to. */

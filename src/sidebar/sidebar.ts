@@ -15,7 +15,7 @@ import type { AccordionPanel } from '@lumino/widgets';
 import { Widget } from '@lumino/widgets';
 
 import { keepFocus } from '../focus';
-import type { IKernelClients } from '../tokens';
+import type { IKernelClients, IShownConfiguration } from '../tokens';
 import type { ISidebarContext } from './context';
 import { shareHeight } from './heights';
 import type { IStateStore } from './store';
@@ -77,14 +77,14 @@ export class Sidebar extends SidePanel implements ISidebarContext {
 
   /** What can be done from elsewhere; null until the sections are loaded. */
   get deeds(): Deeds | null {
-    return this._deeds;
+    return this._loaded?.deeds ?? null;
   }
 
   /** Load the sections, without showing them. */
-  async load(): Promise<Deeds> {
+  async load(): Promise<Sidebar.ILoaded> {
     this._sections ??= this._load();
     await this._sections;
-    return this._deeds!;
+    return this._loaded!;
   }
 
   /** Once the sidebar is shown, unfold a section and give it the keyboard. */
@@ -141,8 +141,8 @@ export class Sidebar extends SidePanel implements ISidebarContext {
     if (this.isDisposed) {
       return;
     }
-    const { connection, header, sections, deeds } = createSections(this);
-    this._deeds = deeds;
+    const { connection, header, sections, ...loaded } = createSections(this);
+    this._loaded = loaded;
     this.header.addWidget(header);
     for (const section of sections) {
       this.addWidget(section);
@@ -168,7 +168,7 @@ export class Sidebar extends SidePanel implements ISidebarContext {
 
   private readonly _loadSettings: Sidebar.IOptions['loadSettings'];
   private _settings: ISettingRegistry.ISettings | null = null;
-  private _deeds: Deeds | null = null;
+  private _loaded: Sidebar.ILoaded | null = null;
   private _sections: Promise<void> | null = null;
   private _isActive = false;
   private readonly _activeChanged = new Signal<this, boolean>(this);
@@ -181,6 +181,12 @@ const FIRST_FOLDED = 2;
 const HEIGHTS = [4, 1.5, 4, 2];
 
 export namespace Sidebar {
+  /** What is of use elsewhere. */
+  export interface ILoaded {
+    deeds: Deeds;
+    configuration: IShownConfiguration;
+  }
+
   export interface IOptions {
     app: JupyterFrontEnd;
     clients: IKernelClients;

@@ -39,6 +39,24 @@ def test_a_conversation_is_seen_as_turns_as_text_and_as_tokens(tokenizer: Any) -
     assert side["kept"] == [0, len(side["ids"])]
 
 
+@pytest.mark.parametrize(
+    ("settings", "learned"),
+    [
+        ({}, [False, True, False, True]),
+        ({"mask_history": True}, [False, False, False, True]),
+        ({"train_on_prompt": True}, [True, True, True, True]),
+    ],
+)
+def test_the_turns_that_are_learned_are_those_of_the_settings(
+    tokenizer: Any, settings: dict[str, Any], learned: list[bool]
+) -> None:
+    turns = [("user", "Hi"), ("assistant", "Hello."), ("user", "Bye"), ("assistant", "Farewell.")]
+    row = {"messages": [{"role": role, "content": text} for role, text in turns]}
+    [side] = view(row, tokenizer, **settings)["sides"]
+    assert [turn["answers"] for turn in side["turns"]] == learned
+    assert ["Hi" in said(side), "Hello." in said(side), "Bye" in said(side), "Farewell." in said(side)] == learned
+
+
 @pytest.mark.parametrize(("truncation", "kept"), [("right", [0, 50]), ("left", [-50, None])])
 def test_what_is_cut_is_what_the_trainer_cuts(tokenizer: Any, truncation: str, kept: list[int]) -> None:
     row = {"prompt": "Hi", "completion": "word " * 60}

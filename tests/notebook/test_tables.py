@@ -154,6 +154,7 @@ def test_a_row_is_shown_as_the_trainer_sees_it(kernel: Kernel, page: str) -> Non
     row = check(kernel.ask(page, "table_row", wanted), "TableRowReply")
     assert row["values"] == {"ask": "What is 299?", "say": "It is 299.", "n": "299"}
     assert (row["format"], row["problem"]) == ("prompt_completion", None)
+    assert row["model"] == "smollm2-135m"
     [side] = row["sides"]
     learned = "".join("".join(side["pieces"][start:stop]) for start, stop in side["trained"])
     assert learned == "It is 299.<|im_end|>"

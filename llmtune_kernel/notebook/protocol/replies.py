@@ -288,6 +288,7 @@ class RowView(Message):
 
     values: dict[str, str | None] = Field(description="The whole values of the row as text.")
     format: str
+    model: str = Field(description="Whose tokenizer it is.")
     problem: str | None = Field(description="Why it is left out.")
     fix: str
     shared: int = Field(description="Tokens that both sides of a preference have in common at their start.")

@@ -1,0 +1,80 @@
+import type { JSONValue } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
+
+import { ConfigDocument } from '../cell/document';
+import { Changing } from '../changing';
+import type { ITableSource } from '../kernel/protocol';
+import type { IShownConfiguration } from '../tokens';
+
+/**
+ * The configuration that the sidebar shows for a notebook, with a source as its training data.
+ *
+ * While the sidebar shows that of another notebook it stays; before it has shown any, all is at its default.
+ */
+export class ConfiguredText extends Changing {
+  /**
+   * @param path - tells the path of the notebook.
+   */
+  constructor(
+    source: ITableSource['source'],
+    path: () => string,
+    configuration: Promise<IShownConfiguration> | null
+  ) {
+    super();
+    this._source = source;
+    this._path = path;
+    this._text = withSource('', source);
+    void configuration?.then(shown => {
+      if (!this.isDisposed) {
+        shown.changed.connect(this._onChanged, this);
+        this._onChanged(shown);
+      }
+    });
+  }
+
+  get text(): string {
+    return this._text;
+  }
+
+  private _onChanged(shown: IShownConfiguration): void {
+    if (shown.panel?.context.path !== this._path()) {
+      return;
+    }
+    const text = withSource(shown.readable.text, this._source);
+    if (text !== this._text) {
+      this._text = text;
+      this.emit();
+    }
+  }
+
+  private readonly _source: ITableSource['source'];
+  private readonly _path: () => string;
+  private _text: string;
+}
+
+/**
+ * The text with a source as its training data; how other data are to be read does not hold for it.
+ */
+export function withSource(
+  text: string,
+  source: ITableSource['source']
+): string {
+  const document = new ConfigDocument(text);
+  const train = document.get(['data', 'train']);
+  const sources = Array.isArray(train) ? train : [train];
+  if (sources.some(one => JSONExt.deepEqual(one ?? null, source))) {
+    return text;
+  }
+  const changes: { [key: string]: JSONValue | undefined } = { train: source };
+  for (const key of ['columns', 'format', 'tags']) {
+    if (document.has(['data', key])) {
+      changes[key] = undefined;
+    }
+  }
+  return document.apply(
+    Object.entries(changes).map(([key, value]) => ({
+      path: ['data', key],
+      value
+    }))
+  );
+}

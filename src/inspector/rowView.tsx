@@ -1,0 +1,256 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  caretDownIcon,
+  caretUpIcon,
+  closeIcon
+} from '@jupyterlab/ui-components';
+import type { LabIcon } from '@jupyterlab/ui-components';
+
+import React, { useMemo, useState } from 'react';
+
+import type { IRowSide, IRowView } from '../kernel/protocol';
+import { Parts } from '../runs/parts';
+import { FaultMessage } from '../sidebar/fault';
+import type { RowViewModel } from './rowViewModel';
+import { tokensOf } from './tokens';
+import { Counts, Rendered, Tokens } from './tokenView';
+import { sharedTurns, Turns } from './turns';
+
+/**
+ * The chosen row through the eyes of the trainer.
+ */
+export function RowView(props: RowView.IProps): JSX.Element | null {
+  const { model, trans } = props;
+  const { fault, number, view } = model;
+  const [shown, setShown] = useState('turns');
+  if (number === null) {
+    return null;
+  }
+  return (
+    <div className="jp-llmtune-row" aria-busy={model.isOld}>
+      <header>
+        <h2>{trans.__('Row %1', number)}</h2>
+        <span>{view?.format}</span>
+        <div className="jp-llmtune-buttons">
+          <Icon
+            icon={caretUpIcon}
+            label={trans.__('Previous row')}
+            onClick={() => props.onStep(-1)}
+          />
+          <Icon
+            icon={caretDownIcon}
+            label={trans.__('Next row')}
+            onClick={() => props.onStep(1)}
+          />
+          <Icon
+            icon={closeIcon}
+            label={trans.__('Close the row')}
+            onClick={props.onClose}
+          />
+        </div>
+      </header>
+      {fault && <FaultMessage fault={fault} />}
+      {!fault && !view && <p role="status">{trans.__('Reading the row…')}</p>}
+      {view && (
+        <>
+          {view.problem !== null && (
+            <FaultMessage
+              fault={{
+                what: trans.__('Left out: %1', view.problem),
+                where: '',
+                fix: view.fix
+              }}
+            />
+          )}
+          {view.sides.length > 0 && (
+            <Sides
+              id={props.id}
+              view={view}
+              first={shown}
+              onShow={setShown}
+              trans={trans}
+            />
+          )}
+          <Values view={view} trans={trans} />
+          <p className="jp-llmtune-hint">
+            {trans.__('With the tokenizer of %1', view.model)}
+          </p>
+        </>
+      )}
+    </div>
+  );
+}
+
+export namespace RowView {
+  export interface IProps {
+    /** Unique on the page. */
+    id: string;
+    model: RowViewModel;
+    trans: TranslationBundle;
+    /** Go so many rows on. */
+    onStep: (rows: number) => void;
+    onClose: () => void;
+  }
+}
+
+/** The row, or the two sides of a preference side by side, in three ways. */
+function Sides(props: {
+  id: string;
+  view: IRowView;
+  first: string;
+  onShow: (id: string) => void;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { trans } = props;
+  const { shared, sides } = props.view;
+  const [isUnfolded, setUnfolded] = useState(false);
+  const [showsIds, setShowsIds] = useState(false);
+  const all = useMemo(() => sides.map(tokensOf), [sides]);
+  const folded = isUnfolded ? 0 : shared;
+  const left = useMemo(
+    () => all.map(tokens => tokens.slice(folded)),
+    [all, folded]
+  );
+  const turns =
+    sides.length === 2 ? sharedTurns(sides[0].turns, sides[1].turns) : 0;
+  const isJudged = sides[0].name !== '';
+  const inColumns = (
+    content: (side: IRowSide, index: number) => JSX.Element
+  ) => (
+    <div className="jp-llmtune-sides">
+      {sides.map((side, index) => (
+        <section key={side.name} aria-label={sideName(side, trans)}>
+          {side.name !== '' && <h3>{sideName(side, trans)}</h3>}
+          <Counts tokens={all[index]} isJudged={isJudged} trans={trans} />
+          {content(side, index)}
+        </section>
+      ))}
+    </div>
+  );
+  const fold = (
+    <button
+      type="button"
+      className="jp-Button jp-mod-styled"
+      aria-expanded={isUnfolded}
+      onClick={() => setUnfolded(!isUnfolded)}
+    >
+      {isUnfolded
+        ? trans.__('Fold the shared beginning')
+        : trans.__('Unfold the shared beginning')}
+    </button>
+  );
+  return (
+    <Parts
+      id={props.id}
+      label={trans.__('Ways to see the row')}
+      first={props.first}
+      onShow={props.onShow}
+      parts={[
+        {
+          id: 'turns',
+          label: trans.__('Conversation'),
+          content: () => (
+            <>
+              {turns > 0 && fold}
+              {inColumns((side, index) => (
+                <Turns
+                  turns={side.turns}
+                  others={sides[1 - index]?.turns ?? null}
+                  folded={isUnfolded ? 0 : turns}
+                  isJudged={isJudged}
+                  trans={trans}
+                />
+              ))}
+            </>
+          )
+        },
+        {
+          id: 'template',
+          label: trans.__('Template'),
+          content: () => (
+            <>
+              {shared > 0 && fold}
+              {inColumns((_, index) => (
+                <Rendered tokens={left[index]} />
+              ))}
+            </>
+          )
+        },
+        {
+          id: 'tokens',
+          label: trans.__('Tokens'),
+          content: () => (
+            <>
+              <label>
+                <input
+                  type="checkbox"
+                  checked={showsIds}
+                  onChange={event => setShowsIds(event.target.checked)}
+                />
+                {trans.__('Show the ids')}
+              </label>
+              {shared > 0 && fold}
+              {inColumns((_, index) => (
+                <Tokens tokens={left[index]} showsIds={showsIds} />
+              ))}
+            </>
+          )
+        }
+      ]}
+    />
+  );
+}
+
+/** The row as it is. */
+function Values(props: {
+  view: IRowView;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { view, trans } = props;
+  return (
+    <details open={view.sides.length === 0 || undefined}>
+      <summary>{trans.__('Values of the row')}</summary>
+      <dl>
+        {Object.entries(view.values).map(([column, value]) => (
+          <React.Fragment key={column}>
+            <dt>{column}</dt>
+            <dd>{value ?? <i>null</i>}</dd>
+          </React.Fragment>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
+function Icon(props: {
+  icon: LabIcon;
+  label: string;
+  onClick: () => void;
+}): JSX.Element {
+  return (
+    <button
+      type="button"
+      className="jp-llmtune-icon"
+      aria-label={props.label}
+      title={props.label}
+      onClick={props.onClick}
+    >
+      <props.icon.react tag="span" />
+    </button>
+  );
+}
+
+function sideName({ name }: IRowSide, trans: TranslationBundle): string {
+  switch (name) {
+    case '':
+      return trans.__('Row');
+    case 'chosen':
+      return trans.__('Chosen');
+    case 'rejected':
+      return trans.__('Rejected');
+    case 'desirable':
+      return trans.__('Desirable');
+    case 'undesirable':
+      return trans.__('Undesirable');
+  }
+}

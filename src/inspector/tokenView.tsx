@@ -1,0 +1,89 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import React from 'react';
+
+import type { ISpan, IToken } from './tokens';
+import { countsOf, spansOf, visible } from './tokens';
+
+/**
+ * How many tokens there are; the words look as such tokens do.
+ */
+export function Counts(props: {
+  tokens: readonly IToken[];
+  /** Whether the tokens are those of an answer that is judged. */
+  isJudged: boolean;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { isJudged, trans } = props;
+  const counts = countsOf(props.tokens);
+  const learned = counts.learned.toLocaleString();
+  return (
+    <p className="jp-llmtune-row-counts">
+      <span>{trans.__('%1 tokens', counts.tokens.toLocaleString())}</span>
+      <mark>
+        {isJudged
+          ? trans.__('%1 judged', learned)
+          : trans.__('%1 learned', learned)}
+      </mark>
+      {counts.cut > 0 ? (
+        <s>{trans.__('%1 cut', counts.cut.toLocaleString())}</s>
+      ) : (
+        <span>{trans.__('%1 cut', 0)}</span>
+      )}
+    </p>
+  );
+}
+
+/**
+ * The text as the chat template writes it.
+ */
+export function Rendered(props: { tokens: readonly IToken[] }): JSX.Element {
+  return (
+    <div className="jp-llmtune-rendered">
+      {spansOf(props.tokens).map((span, index) => {
+        const Tag = tagOf(span);
+        return (
+          <Tag key={index} className={classOf(span)}>
+            {span.text}
+          </Tag>
+        );
+      })}
+    </div>
+  );
+}
+
+/**
+ * Each token by itself. There can be thousands: each is one element, and its id is an attribute of it.
+ */
+export const Tokens = React.memo(function Tokens(props: {
+  tokens: readonly IToken[];
+  showsIds: boolean;
+}): JSX.Element {
+  return (
+    <div className="jp-llmtune-tokens" data-ids={props.showsIds || undefined}>
+      {props.tokens.map((token, index) => {
+        const Tag = tagOf(token);
+        return (
+          <React.Fragment key={index}>
+            <Tag
+              className={classOf(token)}
+              title={String(token.id)}
+              data-id={token.id}
+            >
+              {visible(token.text) || '�'}
+            </Tag>
+            {token.text.endsWith('\n') && <br />}
+          </React.Fragment>
+        );
+      })}
+    </div>
+  );
+});
+
+function tagOf({ isCut, isLearned }: ISpan): 'mark' | 's' | 'span' {
+  return isCut ? 's' : isLearned ? 'mark' : 'span';
+}
+
+function classOf({ isCut, isLearned }: ISpan): string | undefined {
+  return isCut && isLearned ? 'jp-mod-learned' : undefined;
+}

@@ -1,0 +1,114 @@
+import type { IRowSide } from '../kernel/protocol';
+
+/**
+ * A token as it stands in the text.
+ */
+export interface IToken {
+  id: number;
+  /** Of tokens that write a character together the last one has it; the others are empty. */
+  text: string;
+  isLearned: boolean;
+  isCut: boolean;
+}
+
+/**
+ * Text whose tokens are alike.
+ */
+export type ISpan = Omit<IToken, 'id'>;
+
+export function tokensOf(side: IRowSide): IToken[] {
+  const [start, stop] = side.kept;
+  const learned = new Set<number>();
+  for (const [from, to] of side.trained) {
+    for (let index = from; index < to; index++) {
+      learned.add(index);
+    }
+  }
+  return inPlace(side.text, side.pieces).map((text, index) => ({
+    id: side.ids[index],
+    text,
+    isLearned: learned.has(index),
+    isCut: index < start || index >= stop
+  }));
+}
+
+export function spansOf(tokens: readonly IToken[]): ISpan[] {
+  const spans: ISpan[] = [];
+  for (const { isCut, isLearned, text } of tokens) {
+    const last = spans[spans.length - 1];
+    if (last?.isCut === isCut && last.isLearned === isLearned) {
+      last.text += text;
+    } else {
+      spans.push({ text, isCut, isLearned });
+    }
+  }
+  return spans;
+}
+
+export interface ITokenCounts {
+  tokens: number;
+  /** Without those that are cut. */
+  learned: number;
+  cut: number;
+}
+
+export function countsOf(tokens: readonly IToken[]): ITokenCounts {
+  return {
+    tokens: tokens.length,
+    learned: tokens.filter(token => token.isLearned && !token.isCut).length,
+    cut: tokens.filter(token => token.isCut).length
+  };
+}
+
+/**
+ * Text with signs for what is not seen: blanks, and characters that show nothing or turn the direction of others.
+ */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, character => {
+    const code = character.charCodeAt(0).toString(16).toUpperCase();
+    return SIGNS[character] ?? `U+${code.padStart(4, '0')}`;
+  });
+}
+
+const SIGNS: { [character: string]: string } = {
+  ' ': '·',
+  '\n': '⏎',
+  '\t': '⇥'
+};
+
+const UNSEEN =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u0020\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g;
+
+/**
+ * What each token is in the whole text: decoded alone, some lose the blank before them, and some are part of a character.
+ */
+function inPlace(text: string, pieces: readonly string[]): string[] {
+  const found: string[] = [];
+  let at = 0;
+  let waiting = 0;
+  for (const piece of pieces) {
+    const place = piece.includes(PART) ? -1 : text.indexOf(piece, at);
+    if (place < 0 || place - at > 1 + 2 * waiting) {
+      found.push('');
+      waiting += piece.length;
+      continue;
+    }
+    const before = text.slice(at, place);
+    if (waiting > 0) {
+      found[found.length - 1] = before;
+      found.push(piece);
+    } else {
+      found.push(before + piece);
+    }
+    at = place + piece.length;
+    waiting = 0;
+  }
+  if (waiting > 0) {
+    found[found.length - 1] = text.slice(at);
+  }
+  return found;
+}
+
+/** What stands for a part of a character. */
+const PART = '\ufffd';
