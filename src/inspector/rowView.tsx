@@ -119,7 +119,7 @@ function Sides(props: {
   ) => (
     <div className="jp-llmtune-sides">
       {sides.map((side, index) => (
-        <section key={side.name} aria-label={sideName(side, trans)}>
+        <section key={side.name} aria-label={sideName(side, trans) || undefined}>
           {side.name !== '' && <h3>{sideName(side, trans)}</h3>}
           <Counts tokens={all[index]} isJudged={isJudged} trans={trans} />
           {content(side, index)}
@@ -243,7 +243,7 @@ function Icon(props: {
 function sideName({ name }: IRowSide, trans: TranslationBundle): string {
   switch (name) {
     case '':
-      return trans.__('Row');
+      return '';
     case 'chosen':
       return trans.__('Chosen');
     case 'rejected':
