@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -61,6 +62,21 @@ def view_row(row: Row, number: int, format: RowFormat, tokenizer: Any, config: D
         "shared": _shared(*encoded) if len(encoded) == 2 else 0,
         "sides": seen,
     }
+
+
+def first_left_out(
+    rows: Mapping[int, Row], format: RowFormat, tokenizer: Any, config: DataConfig
+) -> int | None:
+    """The number of the first of `rows`, in their order, that is left out; None if none is.
+
+    Raises:
+        UserError: conversations cannot be written with this tokenizer.
+    """
+    batches = list(encode_batches(rows, tokenizer, config, format=format, chosen=list(rows)))
+    problems = [problem for batch in batches for problem in batch.problems]
+    encoded = cut(Sequences(batch.sequences for batch in batches), problems, format, config)
+    left_out = {problem.row for problem in encoded.left_out()}
+    return next((number for number in rows if number in left_out), None)
 
 
 def _kept(sequences: Sequences, format: RowFormat, config: DataConfig) -> list[list[int]]:

@@ -193,6 +193,7 @@ class Link:
         | protocol.OpenTableRequest
         | protocol.TablePageRequest
         | protocol.TableRowRequest
+        | protocol.TableProblemRequest
         | protocol.ColumnSummaryRequest
         | protocol.SaveTableRequest,
     ) -> BaseModel:
@@ -233,6 +234,8 @@ class Link:
                 return protocol.TablePageReply(id=id, payload=self._opened_tables().page(page))
             case protocol.TableRowRequest(id=id, payload=row):
                 return protocol.TableRowReply(id=id, payload=self._opened_tables().row(row))
+            case protocol.TableProblemRequest(id=id, payload=sought):
+                return protocol.TableProblemReply(id=id, payload=self._opened_tables().find_problem(sought))
             case protocol.ColumnSummaryRequest(id=id, payload=column):
                 return protocol.ColumnSummaryReply(id=id, payload=self._opened_tables().summarize(column))
             case protocol.SaveTableRequest(id=id, payload=view):

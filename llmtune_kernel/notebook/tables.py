@@ -25,6 +25,7 @@ from llmtune_kernel.runs.workers import pool
 
 _SHOWN = 300  # characters of a value
 _RECOGNISED = 100  # rows by which a format is recognised
+_LOOKED_THROUGH = 1000  # rows at once for a problem
 
 
 class Tables:
@@ -82,22 +83,33 @@ class Tables:
             UserError: the table is closed, there is no such row, or the configuration has a mistake.
         """
         table = self._find(wanted.table)
-        row, source = table.row(wanted.number), table.place.source
-        config = read_config(wanted.text).model_copy(update={"resume": None})
-        unsaid = [name for name in ("format", "columns", "tags") if getattr(source, name) is None]
-        source = source.model_copy(update={name: getattr(config.data, name) for name in unsaid})
+        row = table.row(wanted.number)
+        job, model = _job(table, wanted.text)
         found: dict[str, Any] = {}
-        job = {
-            "job": "row",
-            "config": config.model_dump(mode="json"),
-            "source": source.model_dump(mode="json"),
-            "row": _sendable(row),
-            "number": wanted.number,
-            "others": _sendable(table.some()[:_RECOGNISED]),
-        }
-        pool().call(job, found.update)
+        pool().call({**job, "job": "row", "row": _sendable(row), "number": wanted.number}, found.update)
         values = {name: _text(value) for name, value in row.items()}
-        return protocol.RowView(values=values, model=config.model.name_or_path, **found["row"])
+        return protocol.RowView(values=values, model=model, **found["row"])
+
+    def find_problem(self, wanted: protocol.ProblemWanted) -> protocol.ProblemFound:
+        """Look through some rows of a view for one that cannot be trained on.
+
+        Raises:
+            UserError: the table is closed, the filter does not fit the rows, or the configuration has a mistake.
+        """
+        table = self._find(wanted.table)
+        page = table.page(wanted.first, _LOOKED_THROUGH, _view(wanted.view))
+        found: dict[str, Any] = {"number": None}
+        if page.rows:
+            job, _model = _job(table, wanted.text)
+            rows = {"numbers": page.numbers, "rows": _sendable(page.rows)}
+            pool().call({**job, "job": "problem", **rows}, found.update)
+        number, end = found["number"], wanted.first + len(page.numbers)
+        place = None if number is None else wanted.first + page.numbers.index(number)
+        return protocol.ProblemFound(
+            place=place,
+            next=end if place is None else place + 1,
+            is_done=page.is_done and end >= page.matching,
+        )
 
     def summarize(self, wanted: protocol.ColumnWanted) -> protocol.ColumnSummary:
         """A column of a view in numbers.
@@ -168,6 +180,24 @@ def _read_as(table: RowTable, name: str) -> str | dict[str, Any]:
     settings = table.place.source.model_dump(include={"format", "columns", "tags"}, exclude_none=True)
     said = {key: value for key, value in settings.items() if value not in ("auto", {})}
     return {"source": name, **said} if said else name
+
+
+def _job(table: RowTable, text: str) -> tuple[dict[str, Any], str]:
+    """What a worker needs to look at rows of a table with the configuration `text`, and the name of its model.
+
+    Raises:
+        UserError: the configuration has a mistake.
+    """
+    config = read_config(text).model_copy(update={"resume": None})
+    source = table.place.source
+    unsaid = [name for name in ("format", "columns", "tags") if getattr(source, name) is None]
+    source = source.model_copy(update={name: getattr(config.data, name) for name in unsaid})
+    job = {
+        "config": config.model_dump(mode="json"),
+        "source": source.model_dump(mode="json"),
+        "others": _sendable(table.some()[:_RECOGNISED]),
+    }
+    return job, config.model.name_or_path
 
 
 def _view(view: protocol.TableView) -> View:

@@ -1,4 +1,4 @@
-"""The job `row`: one row of a source through the eyes of the trainer."""
+"""The jobs `row` and `problem`: one row of a source through the eyes of the trainer, and the next that is left out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from llmtune_kernel.config import DataConfig, ModelConfig, RunConfig
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.formats import Row, RowFormat, recognise
 from llmtune_kernel.data.named_templates import set_template
-from llmtune_kernel.data.row_view import view_row
+from llmtune_kernel.data.row_view import first_left_out, view_row
 from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.models.loading import load_tokenizer
 from llmtune_kernel.models.sources import find_model
@@ -29,13 +29,36 @@ def row(
     Raises:
         UserError: any mistake in the model's name, in the template or in the columns.
     """
+    tokenizer, format, config = _prepared(job, [*job["others"], job["row"]])
+    check_cancelled()
+    view = view_row(job["row"], job["number"], format, tokenizer, config)
+    answer({"type": "row", "row": {**view, "format": format.name}})
+
+
+def find_problem(
+    job: dict[str, Any], answer: Callable[[dict[str, Any]], None], check_cancelled: Callable[[], None]
+) -> None:
+    """Answer with the `number` of the first row that is left out, None if none is.
+
+    Args:
+        job: As of `row`, but with `rows` and their `numbers`, in the order in which they are looked through.
+        check_cancelled: Called before the rows are encoded; may raise to end the job.
+
+    Raises:
+        UserError: any mistake in the model's name, in the template or in the columns.
+    """
+    tokenizer, format, config = _prepared(job, job["others"] or job["rows"])
+    check_cancelled()
+    rows = dict(zip(job["numbers"], job["rows"], strict=True))
+    answer({"type": "problem", "number": first_left_out(rows, format, tokenizer, config)})
+
+
+def _prepared(job: dict[str, Any], rows: list[Row]) -> tuple[Any, RowFormat, DataConfig]:
+    """What rows are encoded with: the tokenizer, their format, which `rows` show, and the settings."""
     config, source = RunConfig.model_validate(job["config"]), SourceConfig.model_validate(job["source"])
     tokenizer = _tokenizer(config.model.model_dump_json(), config.data.model_dump_json())
-    check_cancelled()
-    rows = [*job["others"], job["row"]]
     format = recognise(rows, source.format or "auto", source.columns, tags_from(source.tags or {}))
-    view = view_row(job["row"], job["number"], format, tokenizer, config.data)
-    answer({"type": "row", "row": {**view, "format": format.name}})
+    return tokenizer, format, config.data
 
 
 @functools.lru_cache(maxsize=2)

@@ -42,6 +42,7 @@ export interface IRequests {
   table_page: { payload: IPageWanted; reply: ITablePage };
   /** One row of a table through the eyes of the trainer. */
   table_row: { payload: IRowWanted; reply: IRowView };
+  table_problem: { payload: IProblemWanted; reply: IProblemFound };
   /** A column in numbers, over the rows that are known by now. */
   column_summary: {
     payload: { table: string; column: string; view?: ITableView };
@@ -320,6 +321,26 @@ export interface IRowWanted {
   number: number;
   /** A configuration as in a cell. */
   text: string;
+}
+
+/** The next row of a view that cannot be trained on; so many rows are looked through as take a moment. */
+export interface IProblemWanted {
+  table: string;
+  /** The place in the view of the first row to look at. */
+  first: number;
+  view?: ITableView;
+  /** A configuration as in a cell. */
+  text: string;
+}
+
+/** How far a view was looked through for a row that cannot be trained on. */
+export interface IProblemFound {
+  /** Its place in the view. */
+  place: number | null;
+  /** The place from which to look on. */
+  next: number;
+  /** Whether no rows come after that. */
+  is_done: boolean;
 }
 
 /** The tokens of a row, or of one side of a preference. */

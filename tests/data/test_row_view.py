@@ -10,7 +10,7 @@ import pytest
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.data.formats import recognise
-from llmtune_kernel.data.row_view import view_row
+from llmtune_kernel.data.row_view import first_left_out, view_row
 
 
 def view(row: dict[str, Any], tokenizer: Any, number: int = 7, **settings: Any) -> dict[str, Any]:
@@ -54,7 +54,12 @@ def test_the_turns_that_are_learned_are_those_of_the_settings(
     row = {"messages": [{"role": role, "content": text} for role, text in turns]}
     [side] = view(row, tokenizer, **settings)["sides"]
     assert [turn["answers"] for turn in side["turns"]] == learned
-    assert ["Hi" in said(side), "Hello." in said(side), "Bye" in said(side), "Farewell." in said(side)] == learned
+    assert [
+        "Hi" in said(side),
+        "Hello." in said(side),
+        "Bye" in said(side),
+        "Farewell." in said(side),
+    ] == learned
 
 
 @pytest.mark.parametrize(("truncation", "kept"), [("right", [0, 50]), ("left", [-50, None])])
@@ -100,3 +105,14 @@ def test_a_text_and_calls_of_tools_are_turns_too(tokenizer: Any) -> None:
     assert refused["problem"] is not None
     assert refused["sides"][0]["ids"] == []
     assert '"add"' in refused["sides"][0]["turns"][1]["text"]
+
+
+def test_the_first_row_that_is_left_out_is_the_first_in_the_order_given(tokenizer: Any) -> None:
+    rows = {number: {"prompt": "Hi", "completion": "Yes."} for number in range(10)}
+    config = DataConfig(train="rows.jsonl", max_length=50)
+    format = recognise(list(rows.values()))
+    assert first_left_out(rows, format, tokenizer, config) is None
+    rows[3] = {"prompt": "Hi", "completion": ""}
+    rows[7] = {"prompt": "word " * 60, "completion": "Yes."}
+    assert first_left_out(rows, format, tokenizer, config) == 3
+    assert first_left_out(dict(reversed(rows.items())), format, tokenizer, config) == 7

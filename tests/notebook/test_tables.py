@@ -164,3 +164,28 @@ def test_a_row_is_shown_as_the_trainer_sees_it(kernel: Kernel, page: str) -> Non
     assert "no row 301" in refused(kernel, page, "table_row", {**wanted, "number": 301})
     broken = {**wanted, "text": "data: [\n"}
     assert refused(kernel, page, "table_row", broken)
+
+
+def test_the_next_row_that_is_left_out_is_found_in_the_order_of_the_view(kernel: Kernel, page: str) -> None:
+    kernel.run(
+        "rows = [{'prompt': f'What is {n}?', 'completion': '' if n in (5, 1200) else 'It.'} for n in range(1500)]"
+    )
+    table = opened(kernel, page, "$rows")
+    wanted = {"table": table, "text": "data: $rows"}
+
+    def found(first: int, **view: Any) -> list[int]:
+        places = []
+        for _ in range(10):
+            asked = {**wanted, "first": first, "view": view}
+            answer = check(kernel.ask(page, "table_problem", asked), "TableProblemReply")
+            first = answer["next"]
+            if answer["place"] is not None:
+                places.append(answer["place"])
+            elif answer["is_done"]:
+                return places
+        raise AssertionError(places)
+
+    assert found(0) == [5, 1200]
+    assert found(6) == [1200]
+    assert found(0, filter="_row >= 1000", sort=[{"column": "prompt", "descending": True}]) == [299]
+    assert found(0, excluded=[0, 5]) == [1198]

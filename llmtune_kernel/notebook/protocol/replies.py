@@ -295,6 +295,14 @@ class RowView(Message):
     sides: list[RowSide]
 
 
+class ProblemFound(Message):
+    """How far a view was looked through for a row that cannot be trained on."""
+
+    place: int | None = Field(description="Its place in the view.")
+    next: int = Field(description="The place from which to look on.")
+    is_done: bool = Field(description="Whether no rows come after that.")
+
+
 class TableColumn(Message):
     """A column and what is known of its values; `empty` has none so far."""
 
@@ -363,6 +371,10 @@ class TablePageReply(_Reply):
 
 class TableRowReply(_Reply):
     payload: RowView
+
+
+class TableProblemReply(_Reply):
+    payload: ProblemFound
 
 
 class ColumnSummaryReply(_Reply):

@@ -10,6 +10,7 @@ from llmtune_kernel.notebook.protocol.message import Message
 from llmtune_kernel.notebook.protocol.tables import (
     ColumnWanted,
     PageWanted,
+    ProblemWanted,
     RowWanted,
     TableId,
     TableSource,
@@ -276,6 +277,13 @@ class TableRowRequest(_Request):
     payload: RowWanted
 
 
+class TableProblemRequest(_Request):
+    """Look for the next row of a view that cannot be trained on."""
+
+    type: Literal["table_problem"]
+    payload: ProblemWanted
+
+
 class ColumnSummaryRequest(_Request):
     """A column in numbers, over the rows that are known by now."""
 
@@ -320,6 +328,7 @@ Request = Annotated[
     | OpenTableRequest
     | TablePageRequest
     | TableRowRequest
+    | TableProblemRequest
     | ColumnSummaryRequest
     | SaveTableRequest
     | CloseTableRequest,

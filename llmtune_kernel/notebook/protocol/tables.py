@@ -56,6 +56,15 @@ class RowWanted(Message):
     text: str = Field(description="A configuration as in a cell.")
 
 
+class ProblemWanted(Message):
+    """The next row of a view that cannot be trained on; so many rows are looked through as take a moment."""
+
+    table: str
+    first: int = Field(ge=0, description="The place in the view of the first row to look at.")
+    view: TableView = TableView()
+    text: str = Field(description="A configuration as in a cell.")
+
+
 class ColumnWanted(Message):
     table: str
     column: str
