@@ -60,6 +60,27 @@ export class RowGrid extends DataGrid {
     return [...rows].filter(row => row < this.rowCount('body'));
   }
 
+  /** The row at which the keyboard is; -1 if there is none. */
+  get cursorRow(): number {
+    return this.selectionModel!.cursorRow;
+  }
+
+  /** Select a row, if there is one, and show it. */
+  choose(row: number): void {
+    if (row >= 0 && row < this.rowCount('body')) {
+      this.selectionModel!.select({
+        r1: row,
+        r2: row,
+        c1: 0,
+        c2: this.columnCount('body') - 1,
+        cursorRow: row,
+        cursorColumn: Math.max(this.selectionModel!.cursorColumn, 0),
+        clear: 'all'
+      });
+      this.scrollToRow(row);
+    }
+  }
+
   dispose(): void {
     if (!this.isDisposed) {
       this._pages.changed.disconnect(this._onChanged, this);

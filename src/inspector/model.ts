@@ -7,6 +7,8 @@ import { Changing } from '../changing';
 import type {
   IColumnSummary,
   IFault,
+  IProblemFound,
+  IRowView,
   ISavedView,
   ITableSource,
   ITableView
@@ -137,6 +139,31 @@ export class InspectorModel extends Changing {
   /** Of the column, as far as the rows are known. */
   get summary(): IColumnSummary | null {
     return this._summary;
+  }
+
+  /**
+   * A row of the source through the eyes of the trainer.
+   *
+   * @param text - the configuration.
+   * @throws KernelRequestError
+   */
+  async viewRow(number: number, text: string): Promise<IRowView> {
+    const wanted = { table: this._pages!.table!, number, text };
+    return this._client!.request('table_row', wanted, { timeout: Infinity });
+  }
+
+  /**
+   * Look through some rows that are shown for one that is left out.
+   *
+   * @param first - the place of the first of them.
+   * @throws KernelRequestError
+   */
+  async findProblem(first: number, text: string): Promise<IProblemFound> {
+    const table = this._pages!.table!;
+    const wanted = { table, first, view: this._view, text };
+    return this._client!.request('table_problem', wanted, {
+      timeout: Infinity
+    });
   }
 
   /**

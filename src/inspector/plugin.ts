@@ -3,12 +3,18 @@ import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { InputDialog, WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
-import { CommandIDs, IKernelClients, TRANSLATION_DOMAIN } from '../tokens';
+import {
+  CommandIDs,
+  IConfigurationForm,
+  IKernelClients,
+  TRANSLATION_DOMAIN
+} from '../tokens';
 import type { IInspectorArgs, InspectorTab } from './tab';
 
 /**
@@ -19,13 +25,21 @@ export const inspectorPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows the rows of data sets in tabs of the main area.',
   autoStart: true,
   requires: [IKernelClients, INotebookTracker],
-  optional: [ILabShell, ILayoutRestorer, ITranslator],
+  optional: [
+    IConfigurationForm,
+    ILabShell,
+    ILayoutRestorer,
+    IStateDB,
+    ITranslator
+  ],
   activate: (
     app,
     clients: IKernelClients,
     notebooks: INotebookTracker,
+    form: IConfigurationForm | null,
     labShell: ILabShell | null,
     restorer: ILayoutRestorer | null,
+    store: IStateDB | null,
     translator: ITranslator | null
   ) => {
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
@@ -108,6 +122,8 @@ export const inspectorPlugin: JupyterFrontEndPlugin<void> = {
         clients,
         notebooks,
         trans,
+        configuration: form?.load() ?? null,
+        store,
         show: panel => app.shell.activateById(panel.id)
       });
       await tracker.add(tab);

@@ -11,6 +11,7 @@ import React, { useMemo, useState } from 'react';
 import type { IRowSide, IRowView } from '../kernel/protocol';
 import { Parts } from '../runs/parts';
 import { FaultMessage } from '../sidebar/fault';
+import type { ProblemSearch } from './problemSearch';
 import type { RowViewModel } from './rowViewModel';
 import { tokensOf } from './tokens';
 import { Counts, Rendered, Tokens } from './tokenView';
@@ -20,7 +21,7 @@ import { sharedTurns, Turns } from './turns';
  * The chosen row through the eyes of the trainer.
  */
 export function RowView(props: RowView.IProps): JSX.Element | null {
-  const { model, trans } = props;
+  const { model, search, trans } = props;
   const { fault, number, view } = model;
   const [shown, setShown] = useState('turns');
   if (number === null) {
@@ -42,6 +43,14 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
             label={trans.__('Next row')}
             onClick={() => props.onStep(1)}
           />
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={trans.__('The next row that is left out')}
+            onClick={search.seen === null ? props.onFind : () => search.stop()}
+          >
+            {search.seen === null ? trans.__('Next Problem') : trans.__('Stop')}
+          </button>
           <Icon
             icon={closeIcon}
             label={trans.__('Close the row')}
@@ -49,6 +58,12 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
           />
         </div>
       </header>
+      <p className="jp-llmtune-hint" role="status">
+        {search.seen !== null &&
+          trans.__('Looked through %1 rows…', search.seen.toLocaleString())}
+        {search.isInVain && trans.__('No row after this one is left out.')}
+      </p>
+      {search.fault && <FaultMessage fault={search.fault} />}
       {fault && <FaultMessage fault={fault} />}
       {!fault && !view && <p role="status">{trans.__('Reading the row…')}</p>}
       {view && (
@@ -86,9 +101,12 @@ export namespace RowView {
     /** Unique on the page. */
     id: string;
     model: RowViewModel;
+    search: ProblemSearch;
     trans: TranslationBundle;
     /** Go so many rows on. */
     onStep: (rows: number) => void;
+    /** Go to the next row that is left out. */
+    onFind: () => void;
     onClose: () => void;
   }
 }
@@ -119,7 +137,10 @@ function Sides(props: {
   ) => (
     <div className="jp-llmtune-sides">
       {sides.map((side, index) => (
-        <section key={side.name} aria-label={sideName(side, trans) || undefined}>
+        <section
+          key={side.name}
+          aria-label={sideName(side, trans) || undefined}
+        >
           {side.name !== '' && <h3>{sideName(side, trans)}</h3>}
           <Counts tokens={all[index]} isJudged={isJudged} trans={trans} />
           {content(side, index)}
@@ -201,6 +222,9 @@ function Sides(props: {
   );
 }
 
+/** As JSON has it. */
+const NULL = 'null';
+
 /** The row as it is. */
 function Values(props: {
   view: IRowView;
@@ -214,7 +238,7 @@ function Values(props: {
         {Object.entries(view.values).map(([column, value]) => (
           <React.Fragment key={column}>
             <dt>{column}</dt>
-            <dd>{value ?? <i>null</i>}</dd>
+            <dd>{value ?? <i>{NULL}</i>}</dd>
           </React.Fragment>
         ))}
       </dl>

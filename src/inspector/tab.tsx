@@ -17,11 +17,15 @@ import { fineTuneIcon } from '../icons';
 import { keepPlainKeys } from '../keys';
 import type { ITableSource, ITableView } from '../kernel/protocol';
 import { NotebookClient } from '../runs/clientSource';
-import type { IKernelClients } from '../tokens';
+import type { IStateStore } from '../sidebar/store';
+import type { IKernelClients, IShownConfiguration } from '../tokens';
 import { Bar } from './bar';
+import { Beside } from './beside';
+import { ConfiguredText } from './configured';
 import { RowGrid } from './grid';
 import { InspectorModel } from './model';
 import type { TablePages } from './pages';
+import { RowPane } from './rowPane';
 import { saveRows, useInCell } from './saving';
 import { ColumnStrip } from './strip';
 
@@ -83,7 +87,15 @@ export class InspectorTab extends Panel {
     this.node.append(this._row);
     this.addWidget(this._createBar());
     this._split.addWidget(this._createStrip());
-    this.addWidget(this._split);
+    this._configuration = new ConfiguredText(
+      source,
+      () => this._client.path,
+      options.configuration
+    );
+    this._pane = this._createPane();
+    this._body = new Beside(this._split, this._pane, options.store);
+    this._body.addClass('jp-llmtune-inspector-body');
+    this.addWidget(this._body);
     this.model.pagesChanged.connect(this._onPages, this);
     this.model.changed.connect(this._onChanged, this);
     this._onPages();
@@ -105,6 +117,7 @@ export class InspectorTab extends Panel {
     if (!this.isDisposed) {
       this._resized.disconnect();
       this.model.dispose();
+      this._configuration.dispose();
       this._client.dispose();
       super.dispose();
     }
@@ -112,22 +125,27 @@ export class InspectorTab extends Panel {
 
   protected onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this.model.isShown = true;
+    this._setShown(true);
   }
 
   protected onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
-    this.model.isShown = this.isVisible;
+    this._setShown(this.isVisible);
   }
 
   protected onBeforeHide(message: Message): void {
     super.onBeforeHide(message);
-    this.model.isShown = false;
+    this._setShown(false);
   }
 
   protected onBeforeDetach(message: Message): void {
     super.onBeforeDetach(message);
-    this.model.isShown = false;
+    this._setShown(false);
+  }
+
+  private _setShown(isShown: boolean): void {
+    this.model.isShown = isShown;
+    this._pane.isShown = isShown;
   }
 
   private _createBar(): Widget {
@@ -160,6 +178,20 @@ export class InspectorTab extends Panel {
     strip.addClass('jp-llmtune-inspector-strip');
     SplitPanel.setStretch(strip, 0);
     return strip;
+  }
+
+  private _createPane(): RowPane {
+    return new RowPane({
+      rows: this.model,
+      configuration: this._configuration,
+      cursor: () => this._grid?.cursorRow ?? -1,
+      choose: place => this._grid?.choose(place),
+      onClose: () => {
+        this._grid?.selectionModel?.clear();
+        this._grid?.viewport.node.focus();
+      },
+      trans: this._options.trans
+    });
   }
 
   private _onPages(): void {
@@ -222,9 +254,22 @@ export class InspectorTab extends Panel {
     const row = selection.cursorRow;
     const isChosen = !selection.isEmpty && row >= 0;
     const number = isChosen ? pages.number(row) : undefined;
-    this.model.chosenRow = number ?? null;
     this._row.textContent =
       number === undefined ? '' : this._inWords(pages, row, number);
+    // While the page of a row is on its way, the one before it stays.
+    if (!isChosen || number !== undefined) {
+      this.model.chosenRow = number ?? null;
+      this._showPane();
+    }
+  }
+
+  private _showPane(): void {
+    const isOpen = this.model.chosenRow !== null;
+    if (isOpen !== this._body.isOpen) {
+      this._body.isOpen = isOpen;
+      // The grid has another height now.
+      requestAnimationFrame(() => this._grid?.scrollToCursor());
+    }
   }
 
   private _inWords(pages: TablePages, row: number, number: number): string {
@@ -252,10 +297,13 @@ export class InspectorTab extends Panel {
   private readonly _options: InspectorTab.IOptions;
   private readonly _client: NotebookClient;
   private readonly _split = new SplitPanel({ spacing: 4 });
+  private readonly _configuration: ConfiguredText;
+  private readonly _pane: RowPane;
+  private readonly _body: Beside;
   private readonly _row = document.createElement('div');
   /** The rows get the room that the bar leaves. */
   private readonly _resized = new ResizeObserver(() =>
-    MessageLoop.postMessage(this._split, Widget.ResizeMessage.UnknownSize)
+    MessageLoop.postMessage(this._body, Widget.ResizeMessage.UnknownSize)
   );
   private _grid: RowGrid | null = null;
   private _view: ITableView = {};
@@ -267,6 +315,10 @@ export namespace InspectorTab {
     clients: IKernelClients;
     notebooks: INotebookTracker;
     trans: TranslationBundle;
+    /** What the sidebar configures; null where there is no sidebar. */
+    configuration: Promise<IShownConfiguration> | null;
+    /** Keeps how the room is parted. */
+    store: IStateStore | null;
     /** Bring a notebook to the front. */
     show: (panel: NotebookPanel) => void;
   }

@@ -1,5 +1,6 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
+import type { Locator } from '@playwright/test';
 
 import { expectAccessible, THEMES } from './accessibility';
 import { openNotebook } from './notebooks';
@@ -15,6 +16,34 @@ const RUN = `%%finetune counting
 # mine
 data: million.jsonl
 training: {max_steps: 1}`;
+
+const WRITE_ROWS = `%load_ext llmtune_kernel
+rows = [
+    {
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Who are you?\\nSay it."},
+            {"role": "assistant", "content": f"I am {n}."},
+        ]
+    }
+    for n in range(1500)
+]
+rows[4]["messages"][2]["content"] = "So many words, " * 2500
+rows[1200]["messages"][2]["content"] = ""`;
+
+const RUN_ROWS = `%%finetune seeing
+data:
+  train: $rows
+  max_length: 20000`;
+
+const WRITE_PAIRS = `%load_ext llmtune_kernel
+pairs = [
+    {
+        "prompt": "What is\\nthe capital of France?",
+        "chosen": "It is Paris, of course.",
+        "rejected": "It is Lyon, of course.",
+    }
+] * 8`;
 
 const MINUTE = 60_000;
 
@@ -173,6 +202,145 @@ test('A million rows are looked through, searched, filtered, and some of them tr
     await expect(page.getByRole('tab', { name: 'Data: $few' })).toHaveCount(1);
   });
 });
+
+test('A row is seen as a conversation, as the template writes it and token by token', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(5 * MINUTE);
+  await openNotebook(page, `${tmpPath}/row.ipynb`, [WRITE_ROWS, RUN_ROWS]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  const tab = await openData(page);
+  const grid = tab.getByRole('application', { name: 'Rows of the data' });
+  const pane = tab.locator('.jp-llmtune-row');
+
+  await test.step('the answers that are learned are marked', async () => {
+    await clickRow(page, 0);
+    await expect(pane.getByRole('heading', { name: 'Row 0' })).toBeVisible();
+    await expect(pane.locator('.jp-llmtune-said')).toHaveText(
+      [
+        'SystemBe kind.',
+        'UserWho are you?\nSay it.',
+        'AssistantlearnedI am 0.'
+      ],
+      { timeout: MINUTE }
+    );
+    await expect(pane).toContainText('With the tokenizer of smollm2-135m');
+    await page.screenshot({ path: 'artefacts/row-conversation.png' });
+  });
+
+  await test.step('the arrow keys go to other rows', async () => {
+    await grid.focus();
+    await page.keyboard.press('ArrowDown');
+    await expect(pane).toContainText('I am 1.');
+    await pane.getByRole('button', { name: 'Next row' }).click();
+    await expect(pane).toContainText('I am 2.');
+    await pane.getByRole('button', { name: 'Previous row' }).click();
+    await expect(pane).toContainText('I am 1.');
+  });
+
+  await test.step('the template and the tokens show what is learned', async () => {
+    await pane.getByRole('tab', { name: 'Template' }).click();
+    await expect(pane.locator('.jp-llmtune-rendered mark')).toHaveText(
+      'I am 1.<|im_end|>'
+    );
+    await page.screenshot({ path: 'artefacts/row-template.png' });
+    await page.keyboard.press('ArrowRight');
+    await expect(pane.locator('.jp-llmtune-tokens mark').last()).toHaveText(
+      '<|im_end|>'
+    );
+    await pane.getByRole('checkbox', { name: 'Show the ids' }).check();
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      await page.screenshot({ path: `artefacts/row-tokens-${theme}.png` });
+      await expectAccessible(page, '.jp-llmtune-inspector');
+    }
+    await page.theme.setTheme(THEMES[0]);
+  });
+
+  await test.step('what is too long is cut as the form says', async () => {
+    await expect(pane.locator('s')).toHaveCount(0);
+    const length = page
+      .locator('#jp-llmtune-configure')
+      .getByRole('spinbutton', { name: 'Maximum length' });
+    await length.fill('16');
+    await expect(pane.locator('.jp-llmtune-tokens s').first()).toBeVisible();
+    await expect(pane.getByRole('alert')).toContainText('Left out: row 1');
+    await page.screenshot({ path: 'artefacts/row-cut.png' });
+    await length.fill('20000');
+    await expect(pane.locator('s')).toHaveCount(0);
+  });
+
+  await test.step('a row of thousands of tokens is shown at once', async () => {
+    await clickRow(page, 4);
+    await expect(pane.locator('.jp-llmtune-tokens > *').nth(8000)).toBeAttached(
+      { timeout: MINUTE }
+    );
+    await page.screenshot({ path: 'artefacts/row-long.png' });
+  });
+
+  await test.step('the next row that is left out is found', async () => {
+    await pane.getByRole('button', { name: 'Next Problem' }).click();
+    await expect(pane.getByRole('alert')).toContainText('row 1200');
+    await expect(pane.getByText('Values of the row')).toBeVisible();
+    await page.screenshot({ path: 'artefacts/row-problem.png' });
+    await pane.getByRole('button', { name: 'Next Problem' }).click();
+    await expect(pane).toContainText('No row after this one is left out.');
+  });
+
+  await test.step('Escape closes it', async () => {
+    await pane.getByRole('button', { name: 'Next Problem' }).focus();
+    await page.keyboard.press('Escape');
+    await expect(pane).toBeHidden();
+    await expect(grid).toBeFocused();
+  });
+});
+
+test('The two answers of a preference stand side by side', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const run = '%%finetune choosing\ndata: $pairs\nobjective: dpo';
+  await openNotebook(page, `${tmpPath}/pairs.ipynb`, [WRITE_PAIRS, run]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  const tab = await openData(page);
+  await clickRow(page, 0);
+  const pane = tab.locator('.jp-llmtune-row');
+  const chosen = pane.getByRole('region', { name: 'Chosen' });
+  const rejected = pane.getByRole('region', { name: 'Rejected' });
+  await expect(chosen.locator('em')).toHaveText(['Paris'], { timeout: MINUTE });
+  await expect(rejected.locator('em')).toHaveText(['Lyon']);
+  await expect(chosen).not.toContainText('the capital of France?');
+  for (const theme of THEMES) {
+    await page.theme.setTheme(theme);
+    await page.screenshot({ path: `artefacts/pairs-${theme}.png` });
+    await expectAccessible(page, '.jp-llmtune-inspector');
+  }
+  await page.theme.setTheme(THEMES[0]);
+  await pane.getByRole('button', { name: 'Unfold' }).click();
+  await expect(chosen).toContainText('the capital of France?');
+  await pane.getByRole('tab', { name: 'Tokens' }).click();
+  await pane.getByRole('button', { name: 'Fold' }).click();
+  await expect(chosen.locator('.jp-llmtune-tokens')).toHaveText(/^·Paris/);
+  await page.setViewportSize({ width: 760, height: 700 });
+  await page.screenshot({ path: 'artefacts/pairs-narrow.png' });
+});
+
+/** Open the rows of the data of the configuration. */
+async function openData(page: IJupyterLabPageFixture): Promise<Locator> {
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await page.getByRole('heading', { name: 'Data Section' }).click();
+  await page
+    .locator('#jp-llmtune-data')
+    .getByRole('button', { name: 'Inspect…' })
+    .click();
+  const tab = page.locator('.jp-llmtune-inspector');
+  await expect(tab.getByText(/^[\d,]+ rows$/)).toBeVisible({ timeout: MINUTE });
+  return tab;
+}
 
 /** Click on a row by its place among those that are seen. */
 async function clickRow(

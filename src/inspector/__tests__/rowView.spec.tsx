@@ -8,6 +8,7 @@ import type { Root } from 'react-dom/client';
 import { createRoot } from 'react-dom/client';
 
 import type { IRowSide, IRowView } from '../../kernel/protocol';
+import { ProblemSearch } from '../problemSearch';
 import { RowView } from '../rowView';
 import { RowViewModel } from '../rowViewModel';
 
@@ -39,23 +40,29 @@ describe('The pane of a row', () => {
   let host: HTMLElement;
   let root: Root;
   let model: RowViewModel;
+  let search: ProblemSearch;
 
   async function show(view: IRowView): Promise<void> {
     const rows = {
       chosenRow: 7,
       pages: { table: '1' },
       changed: new Signal<object, void>({}),
-      viewRow: async () => view
+      chosenRowChanged: new Signal<object, number>({}),
+      viewRow: async () => view,
+      findProblem: () => new Promise<never>(() => undefined)
     };
     const configuration = { text: 'data: a', changed: rows.changed };
     model = new RowViewModel({ rows, configuration });
+    search = new ProblemSearch({ rows, configuration });
     const draw = () =>
       root.render(
         <RowView
           id="row"
           model={model}
+          search={search}
           trans={nullTranslator.load('')}
           onStep={() => undefined}
+          onFind={() => undefined}
           onClose={() => undefined}
         />
       );
@@ -85,6 +92,7 @@ describe('The pane of a row', () => {
     act(() => root.unmount());
     host.remove();
     model.dispose();
+    search.dispose();
   });
 
   it('shows the turns, and which of them are learned', async () => {
