@@ -261,14 +261,17 @@ test('A row is seen as a conversation, as the template writes it and token by to
 
   await test.step('what is too long is cut as the form says', async () => {
     await expect(pane.locator('s')).toHaveCount(0);
-    const length = page
-      .locator('#jp-llmtune-configure')
-      .getByRole('spinbutton', { name: 'Maximum length' });
+    await page
+      .getByRole('searchbox', { name: 'Search the settings' })
+      .fill('maximum length');
+    const length = page.getByRole('textbox', { name: /^Maximum length/ });
     await length.fill('16');
+    await length.press('Enter');
     await expect(pane.locator('.jp-llmtune-tokens s').first()).toBeVisible();
     await expect(pane.getByRole('alert')).toContainText('Left out: row 1');
     await page.screenshot({ path: 'artefacts/row-cut.png' });
     await length.fill('20000');
+    await length.press('Enter');
     await expect(pane.locator('s')).toHaveCount(0);
   });
 
@@ -302,7 +305,7 @@ test('The two answers of a preference stand side by side', async ({
   tmpPath
 }) => {
   test.setTimeout(3 * MINUTE);
-  const run = '%%finetune choosing\ndata: $pairs\nobjective: dpo';
+  const run = '%%finetune choosing\ndata: $pairs';
   await openNotebook(page, `${tmpPath}/pairs.ipynb`, [WRITE_PAIRS, run]);
   await page.notebook.runCell(0);
   await page.notebook.selectCells(1);
