@@ -72,7 +72,7 @@ def first_left_out(
     Raises:
         UserError: conversations cannot be written with this tokenizer.
     """
-    batches = list(encode_batches(rows.items(), tokenizer, config, format=format))
+    batches = list(encode_batches(rows.items(), len(rows), tokenizer, config, format))
     problems = [problem for batch in batches for problem in batch.problems]
     encoded = cut(Sequences(batch.sequences for batch in batches), problems, format, config)
     left_out = {problem.row for problem in encoded.left_out()}
