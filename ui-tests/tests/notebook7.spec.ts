@@ -62,7 +62,7 @@ test('In Notebook 7 the sidebar stands on the right, writes cells and runs them'
     await expect(
       sidebar.getByRole('row', { name: /^run\d*, finished/ }).first()
     ).toBeVisible({ timeout: 120_000 });
-    await expect(output.locator('.jp-RenderedPlotly')).toBeVisible();
+    await expect(output.locator('.jp-llmtune-chart-rendered')).toBeVisible();
   });
 
   await test.step('a run is opened below the notebook', async () => {
