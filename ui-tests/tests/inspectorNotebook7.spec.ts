@@ -30,6 +30,10 @@ test('In Notebook 7 data are looked through below the notebook', async ({
   });
   expect(saved.ok()).toBe(true);
   await page.goto(`${baseURL}/notebooks/inspected.ipynb`);
+  // What is run before the kernel answers would be lost.
+  await expect(
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+  ).toBeVisible({ timeout: 60_000 });
   await page.locator('.jp-Cell').first().click();
   await page.keyboard.press('Shift+Enter');
   await expect(page.getByText('[1]:')).toBeVisible({ timeout: 60_000 });
