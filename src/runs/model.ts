@@ -19,6 +19,7 @@ import { RunChartModel } from './chartModel';
 import type { IClientSource } from './clientSource';
 import { Coalescer } from './coalescer';
 import { Progress } from './progress';
+import { findSame } from './renamed';
 import type { RunState } from './wording';
 import { isOver } from './wording';
 
@@ -115,6 +116,11 @@ export class RunModel extends Changing {
     return this._client?.status.kind === 'ready';
   }
 
+  /** Whether the run was deleted. */
+  get isGone(): boolean {
+    return this._isGone;
+  }
+
   /** The command that was sent and has not shown an effect yet. */
   get asked(): IRunCommand['command'] | null {
     return this._asked;
@@ -134,6 +140,8 @@ export class RunModel extends Changing {
     if (isWatched && this._client) {
       this._list = this._client.watchRuns();
       this._list.changed.connect(this._onList, this);
+      // A list that others watch already says nothing until it changes.
+      this._onList(this._list);
     }
   }
 
@@ -292,13 +300,16 @@ export class RunModel extends Changing {
 
   private _onList(list: IRunList): void {
     const summary = list.runs.find(({ name }) => name === this.run);
-    const heir = summary ? null : this._findRenamed(list);
-    if (heir) {
-      this._follow(heir);
+    const heir = summary ? null : findSame(list.runs, this._summary);
+    // After a deletion a run of that name is a new one.
+    const successor = heir ?? (this._isGone ? summary : null);
+    if (successor) {
+      this._follow(successor);
     } else if (summary) {
       this._summary = summary;
       this._isLost = this._hasDied(summary);
     } else if (list.isReady && this._view) {
+      this._isGone = true;
       this._fault = {
         what: this._trans.__('The run %1 is no longer there.', this.run),
         where: this._view.directory,
@@ -308,20 +319,12 @@ export class RunModel extends Changing {
     this._redraw.touch();
   }
 
-  /** This run under another name: a run keeps the moment of its start. */
-  private _findRenamed(list: IRunList): IRunSummary | undefined {
-    const before = this._summary;
-    return list.runs.find(
-      ({ started, model }) =>
-        started === before?.started && model === before.model
-    );
-  }
-
-  /** Show the same run under its new name. */
+  /** Show the run that this one has become. */
   private _follow(summary: IRunSummary): void {
     this._run = summary.name;
     this._summary = summary;
     this._fault = null;
+    this._isGone = false;
     this._subscription?.dispose();
     this._subscription = null;
     this._loading = null;
@@ -350,6 +353,7 @@ export class RunModel extends Changing {
   private _isWatched = false;
   private _progress: Progress;
   private _isLost = false;
+  private _isGone = false;
   private _view: IRunView | null = null;
   private _summary: IRunSummary | null = null;
   private _fault: IFault | null = null;

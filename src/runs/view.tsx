@@ -274,7 +274,7 @@ function Buttons(props: IRunViewProps): JSX.Element {
           type="button"
           className="jp-Button jp-mod-styled"
           title={caption}
-          disabled={!isEnabled || !model.isConnected}
+          disabled={!isEnabled || !model.isConnected || model.isGone}
           onClick={() => void act()}
         >
           {label}

@@ -290,6 +290,31 @@ describe('RunModel', () => {
       expect(model.fault).toMatchObject({
         what: 'The run a is no longer there.'
       });
+      expect(model.isGone).toBe(true);
+    });
+
+    it('shows a new run that takes the name of a deleted one', async () => {
+      kernel.comm.receive({ type: 'runs', runs: [], removed: ['a'] });
+      const runs = [{ ...summary('training'), started: 7 }];
+      kernel.comm.receive({ type: 'runs', runs, removed: [] });
+      expect(model.fault).toBeNull();
+      expect(model.isGone).toBe(false);
+      await load();
+      expect(kernel.comm.request('subscribe').payload.run).toBe('a');
+    });
+
+    it.each([
+      ['deleted', []],
+      ['renamed', [{ ...summary('finished'), name: 'b' }]]
+    ])('knows that the run was %s while others looked', async (what, runs) => {
+      const others = client.watchRuns();
+      model.isWatched = false;
+      kernel.comm.receive({ type: 'runs', runs, removed: ['a'], fault: null });
+      expect(model.fault).toBeNull();
+      model.isWatched = true;
+      expect(model.isGone).toBe(what === 'deleted');
+      expect(model.run).toBe(what === 'deleted' ? 'a' : 'b');
+      others.dispose();
     });
 
     it('follows its run to another name', async () => {
