@@ -1,9 +1,13 @@
-import type { IFault } from '../../kernel/protocol';
+import type { IFault, IRunSummary } from '../../kernel/protocol';
+import type { RunIdentity } from '../../runs/renamed';
+import { findSame } from '../../runs/renamed';
 
 /** A model that can be asked: a run, or a base model by its name. */
 export interface ISource {
   kind: 'run' | 'model';
   name: string;
+  /** Of a run that was seen in the list. */
+  identity?: RunIdentity;
 }
 
 /** One side of the comparison: a model and its own conversation. */
@@ -28,6 +32,24 @@ export interface ITurn {
 
 export function isRun(source: ISource): boolean {
   return source.kind === 'run';
+}
+
+export function asSource({ name, started, model }: IRunSummary): ISource {
+  return { kind: 'run', name, identity: { started, model } };
+}
+
+/** A model under the name that it has now. */
+export function followed(
+  source: ISource,
+  runs: readonly IRunSummary[]
+): ISource {
+  const named = runs.filter(({ name }) => name === source.name);
+  // A copied run has the identity of the other: the name comes first.
+  const run =
+    findSame(named, source.identity ?? null) ??
+    findSame(runs, source.identity ?? null) ??
+    named[0];
+  return isRun(source) && run ? asSource(run) : source;
 }
 
 /** A column that waits for its answer to a question. */

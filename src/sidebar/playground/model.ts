@@ -10,8 +10,10 @@ import type { IKept } from '../kept';
 import type { IColumn, ISource } from './conversation';
 import {
   asMessages,
+  asSource,
   asked,
   finished,
+  followed,
   isRun,
   said,
   settled,
@@ -76,7 +78,7 @@ export class PlaygroundModel extends Changing implements IKept {
     ]);
     return [
       ...[...models].map((name): ISource => ({ kind: 'model', name })),
-      ...runs.map((run): ISource => ({ kind: 'run', name: run.name }))
+      ...runs.map(asSource)
     ];
   }
 
@@ -118,8 +120,8 @@ export class PlaygroundModel extends Changing implements IKept {
   watch(): void {
     if (!this._list && this._client) {
       this._list = this._client.watchRuns();
-      this._list.changed.connect(this.emit, this);
-      this.emit();
+      this._list.changed.connect(this._onList, this);
+      this._onList();
     }
   }
 
@@ -197,6 +199,16 @@ export class PlaygroundModel extends Changing implements IKept {
       this._breakOff(this._asking);
     }
     this._end();
+  }
+
+  /** Runs go on in their columns under the names that they have now. */
+  private _onList(): void {
+    const runs = this._list?.runs ?? [];
+    this._columns = this._columns.map(column => ({
+      ...column,
+      source: followed(column.source, runs)
+    }));
+    this.emit();
   }
 
   private async _ask(text: string, ids: readonly number[]): Promise<void> {

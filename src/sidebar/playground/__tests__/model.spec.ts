@@ -117,6 +117,68 @@ describe('PlaygroundModel', () => {
     expect([...model.silent].sort()).toEqual(['broken', 'short']);
   });
 
+  describe('with a run that gets another name', () => {
+    const listed = (name: string, started = 7) => ({
+      name,
+      state: 'finished',
+      has_result: true,
+      started,
+      model: 'smollm2-135m'
+    });
+
+    function list(runs: unknown[], removed: string[] = []): void {
+      kernel.comm.receive({ type: 'runs', runs, removed, fault: null });
+    }
+
+    async function watch(): Promise<void> {
+      model.watch();
+      await settle();
+      kernel.comm.reply('watch', {});
+    }
+
+    const names = () => model.columns.map(({ source }) => source.name);
+
+    beforeEach(async () => {
+      model.addColumn(BASE);
+      model.addColumn(RUN);
+      await watch();
+      list([listed('captain'), listed('other', 8)]);
+    });
+
+    it('goes on with it in its column, whatever takes the old name', async () => {
+      const sending = send('Hello?');
+      await answer('Hi.');
+      await answer('Ahoy.');
+      await sending;
+      list([listed('admiral'), listed('captain', 9)]);
+      expect(names()).toEqual(['smollm2-135m', 'admiral']);
+      expect(contents(1)).toEqual(['Hello?', 'Ahoy.']);
+      expect(asCell(model.columns, model.settings)).toContain('admiral');
+      const again = send('Who are you?');
+      await answer('A model.');
+      await answer('An admiral.');
+      await again;
+      expect(questions().pop().payload.columns).toEqual([{ run: 'admiral' }]);
+    });
+
+    it('finds it again after a reload, and when others watched meanwhile', async () => {
+      const { state } = model;
+      const others = client.watchRuns();
+      model.dispose();
+      list([listed('admiral')], ['captain']);
+      model = new PlaygroundModel(client, trans);
+      model.restore(state);
+      model.watch();
+      expect(names()).toEqual(['smollm2-135m', 'admiral']);
+      others.dispose();
+    });
+
+    it('keeps the column of a run that is gone', () => {
+      list([], ['captain']);
+      expect(names()).toEqual(['smollm2-135m', 'captain']);
+    });
+  });
+
   it('shows an answer as it comes, and keeps what came before a stop', async () => {
     model.addColumn(RUN);
     const sending = send('Sing');
