@@ -47,7 +47,7 @@ export class RunsModel extends Changing {
     if (wasWatching) {
       this.watch();
     }
-    this.emit();
+    this._act();
   }
 
   /** Whether the runs have come. */
@@ -83,6 +83,7 @@ export class RunsModel extends Changing {
 
   set filter(filter: string) {
     this._choice.filter = filter;
+    this._act();
   }
 
   /** Names of the selected runs that are shown, newest first. */
@@ -119,7 +120,7 @@ export class RunsModel extends Changing {
 
   set current(name: string | null) {
     this._choice.current = name;
-    this.emit();
+    this._act();
   }
 
   /** Why the list is not there, or what went wrong with the last command. */
@@ -176,12 +177,12 @@ export class RunsModel extends Changing {
     this._fault = null;
     this.unwatch();
     this.watch();
-    this.emit();
+    this._act();
   }
 
   dismiss(): void {
     this._fault = null;
-    this.emit();
+    this._act();
   }
 
   toggle(name: string): void {
@@ -190,7 +191,7 @@ export class RunsModel extends Changing {
       selected.add(name);
     }
     this._choice.current = this._choice.anchor = name;
-    this.emit();
+    this._act();
   }
 
   /** Select all shown runs from the one that was toggled last to this one. */
@@ -203,17 +204,17 @@ export class RunsModel extends Changing {
       this._choice.selected.add(between);
     }
     this._choice.current = name;
-    this.emit();
+    this._act();
   }
 
   selectAll(): void {
     this.shown.forEach(({ name }) => this._choice.selected.add(name));
-    this.emit();
+    this._act();
   }
 
   selectNone(): void {
     this._choice.selected.clear();
-    this.emit();
+    this._act();
   }
 
   /** @returns whether the worker took it. */
@@ -249,7 +250,7 @@ export class RunsModel extends Changing {
       this._choice.current = edited.name;
     }
     this._runs = this._runs.map(run => (run.name === edit.run ? edited : run));
-    this.emit();
+    this._act();
   }
 
   async delete(runs: string[]): Promise<void> {
@@ -259,7 +260,12 @@ export class RunsModel extends Changing {
       this._runs = this._runs.filter(({ name }) => !runs.includes(name));
       this._choice.current =
         this.shown[Math.min(at, this.shown.length - 1)]?.name ?? null;
-      this._tell(this._trans.__('Deleted: %1', runs.join(', ')));
+      this._tell(
+        this._trans.__(
+          'Moved to the folder .trash of the runs folder: %1',
+          runs.join(', ')
+        )
+      );
     }
   }
 
@@ -270,6 +276,7 @@ export class RunsModel extends Changing {
       return false;
     }
     this._fault = null;
+    this._act();
     try {
       await action(this._client);
       return true;
@@ -310,6 +317,15 @@ export class RunsModel extends Changing {
   private _tell(news: string): void {
     this._news = news;
     this._isNewsOfCommand = true;
+    this.emit();
+  }
+
+  /** Something is done: what came of the command before is no news any more. */
+  private _act(): void {
+    if (this._isNewsOfCommand) {
+      this._news = '';
+      this._isNewsOfCommand = false;
+    }
     this.emit();
   }
 

@@ -262,6 +262,45 @@ describe('RunsModel', () => {
     expect(model.current).toBe('chat');
     expect(model.selected).toEqual([]);
   });
+
+  describe('after runs were deleted', () => {
+    beforeEach(async () => {
+      const deleted = model.delete(['support', 'old']);
+      await settle();
+      kernel.comm.reply('delete', {});
+      await deleted;
+    });
+
+    it('tells where they are, although the list goes without them', () => {
+      const runs = [{ ...RUNS[0], step: 11 }];
+      const removed = ['support', 'old'];
+      kernel.comm.receive({ type: 'runs', runs, removed, fault: null });
+      expect(model.news).toContain('.trash');
+      expect(model.news).toContain('support, old');
+      expect(model.isNewsOfCommand).toBe(true);
+    });
+
+    it.each<[string, () => unknown]>([
+      ['another run is chosen', () => (model.current = 'poems')],
+      ['a run is selected', () => model.toggle('poems')],
+      ['runs are filtered', () => (model.filter = 'poems')],
+      ['a run is steered', () => void model.control('poems', 'pause')],
+      [
+        'a run comes to another state',
+        () =>
+          kernel.comm.receive({
+            type: 'runs',
+            runs: [{ ...RUNS[0], state: 'paused' }],
+            removed: [],
+            fault: null
+          })
+      ]
+    ])('tells so no more when %s', (_, act) => {
+      act();
+      expect(model.news).not.toContain('.trash');
+      expect(model.isNewsOfCommand).toBe(false);
+    });
+  });
 });
 
 describe('A sparkline', () => {
