@@ -69,13 +69,16 @@ def delete_runs(directories: Sequence[RunDirectory]) -> list[Path]:
 
 
 def _rename(directory: RunDirectory, name: str) -> RunDirectory:
-    root = directory.path.parent
     check_name(name)
-    RunDirectory.refuse_used(name, root)
+    target = directory.path.with_name(name)
+    if os.path.exists(target):  # False where that cannot be told: then renaming fails too
+        raise UserError(
+            _("A run named {name!r} exists already.", name=name), str(target), _("Choose another name.")
+        )
     with ExitStack() as locks:
         _hold(directory, locks, N_("The run {name!r} is running; only a run that is over can be renamed."))
-        directory.path.rename(root / name)
-    return RunDirectory(root / name)
+        directory.path.rename(target)
+    return RunDirectory(target)
 
 
 def _hold(directory: RunDirectory, locks: ExitStack, refusal: str) -> None:

@@ -36,6 +36,17 @@ def test_a_name_that_is_not_usable_or_used_changes_nothing(runs_home: Path, name
     assert sorted(directory.name for directory in list_runs()) == ["run-1", "taken"]
 
 
+@pytest.mark.parametrize("is_live", [False, True])
+def test_for_a_used_name_another_name_is_the_only_advice(runs_home: Path, is_live: bool) -> None:
+    run, taken = write_run("run-1"), write_run("taken")
+    lock = taken.acquire_lock() if is_live else None
+    with pytest.raises(UserError, match="exists already") as refused:
+        edit_run(run, name="taken")
+    if lock is not None:
+        os.close(lock)
+    assert refused.value.fix == "Choose another name."
+
+
 def test_a_live_run_can_be_tagged_but_neither_renamed_nor_deleted(runs_home: Path) -> None:
     run, over = write_run("live"), write_run("over")
     lock = run.acquire_lock()
