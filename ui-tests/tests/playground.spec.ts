@@ -104,6 +104,44 @@ test('Four models answer side by side, token by token, until they are stopped', 
   });
 });
 
+test('What is asked stays in view in a narrow sidebar, and the sampling settings come into view', async ({
+  page,
+  tmpPath
+}) => {
+  await page.setViewportSize({ width: 1280, height: 600 });
+  await openNotebook(page, `${tmpPath}/narrow.ipynb`, [LOAD]);
+  await page.notebook.runCell(0);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await widenSidebar(page, 280);
+  for (const section of ['Configure', 'Playground']) {
+    await page.getByRole('heading', { name: `${section} Section` }).click();
+  }
+  const playground = page.locator('#jp-llmtune-playground');
+  const box = playground.getByRole('textbox', { name: 'Message' });
+  const models = playground.getByRole('combobox', { name: 'Add a model' });
+  await models.selectOption('model:smollm2-135m');
+  await box.fill('Row, row, row your boat.\n'.repeat(30));
+  await box.press('Enter');
+  const turns = playground.locator('.jp-llmtune-turns');
+  await expect
+    .poll(async () => (await turns.boundingBox())!.height)
+    .toBeGreaterThan(300);
+  const stop = playground.getByRole('button', { name: 'Stop' });
+  await expect(box).toBeInViewport({ ratio: 1 });
+  await expect(stop).toBeInViewport({ ratio: 1 });
+  await playground.evaluate(node => (node.scrollTop = 0));
+  await expect(stop).toBeInViewport({ ratio: 1 });
+  await page.screenshot({ path: 'artefacts/playground-narrow.png' });
+  await stop.click();
+  // Unlike a click, it does not bring the line into view first.
+  await playground
+    .getByText('Sampling', { exact: true })
+    .dispatchEvent('click');
+  const system = playground.getByRole('textbox', { name: 'System prompt' });
+  await expect(system).toBeInViewport();
+  await page.screenshot({ path: 'artefacts/playground-narrow-sampling.png' });
+});
+
 /** Watch how long the answer of each column is; the function that it returns tells all lengths that were seen. */
 async function watchLengths(page: IJupyterLabPageFixture) {
   await page.evaluate(() => {

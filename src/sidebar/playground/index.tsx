@@ -95,49 +95,51 @@ function Playground(props: {
   return (
     <div className="jp-llmtune-playground-body">
       <Columns model={model} trans={trans} />
-      {model.fault && <FaultMessage fault={model.fault} />}
-      <textarea
-        className="jp-mod-styled"
-        rows={2}
-        data-llmtune-home
-        value={model.text}
-        aria-label={trans.__('Message')}
-        placeholder={trans.__('Ask something')}
-        onChange={event => {
-          model.text = event.target.value;
-        }}
-        onKeyDown={event => {
-          if (
-            event.key === 'Enter' &&
-            !event.shiftKey &&
-            !event.nativeEvent.isComposing
-          ) {
-            event.preventDefault();
-            void model.send();
-          }
-        }}
-      />
-      <div className="jp-llmtune-buttons">
-        {model.isAnswering ? (
-          <Button label={trans.__('Stop')} onClick={() => model.stop()} />
-        ) : (
+      <div className="jp-llmtune-ask">
+        {model.fault && <FaultMessage fault={model.fault} />}
+        <textarea
+          className="jp-mod-styled"
+          rows={2}
+          data-llmtune-home
+          value={model.text}
+          aria-label={trans.__('Message')}
+          placeholder={trans.__('Ask something')}
+          onChange={event => {
+            model.text = event.target.value;
+          }}
+          onKeyDown={event => {
+            if (
+              event.key === 'Enter' &&
+              !event.shiftKey &&
+              !event.nativeEvent.isComposing
+            ) {
+              event.preventDefault();
+              void model.send();
+            }
+          }}
+        />
+        <div className="jp-llmtune-buttons">
+          {model.isAnswering ? (
+            <Button label={trans.__('Stop')} onClick={() => model.stop()} />
+          ) : (
+            <Button
+              label={trans.__('Send')}
+              isMain
+              isDisabled={!model.text.trim()}
+              onClick={() => void model.send()}
+            />
+          )}
           <Button
-            label={trans.__('Send')}
-            isMain
-            isDisabled={!model.text.trim()}
-            onClick={() => void model.send()}
+            label={trans.__('New chat')}
+            isDisabled={!hasTurns}
+            onClick={() => model.clear()}
           />
-        )}
-        <Button
-          label={trans.__('New chat')}
-          isDisabled={!hasTurns}
-          onClick={() => model.clear()}
-        />
-        <Button
-          label={trans.__('Copy as cell')}
-          isDisabled={!hasTurns || !context.notebooks.currentWidget}
-          onClick={copy}
-        />
+          <Button
+            label={trans.__('Copy as cell')}
+            isDisabled={!hasTurns || !context.notebooks.currentWidget}
+            onClick={copy}
+          />
+        </div>
       </div>
       <Sampling model={model} trans={trans} />
     </div>

@@ -31,7 +31,13 @@ export function Sampling(props: {
     />
   );
   return (
-    <details>
+    <details
+      onToggle={({ currentTarget }) => {
+        if (currentTarget.open) {
+          currentTarget.scrollIntoView?.({ block: 'nearest' });
+        }
+      }}
+    >
       <summary>{trans.__('Sampling')}</summary>
       <div className="jp-llmtune-sampling">
         {number('temperature', trans.__('Temperature'), {
