@@ -1,4 +1,5 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IKernelClient, KernelStatus } from '../tokens';
@@ -14,8 +15,19 @@ export function followLeftovers(
   trans: TranslationBundle
 ): void {
   const look = () => void mend(panel, client, trans);
+  const { sessionContext } = panel;
+  const part = (_: unknown, status: Kernel.Status) => {
+    const { model } = panel.context;
+    if (RESTARTING.includes(status) && model) {
+      takeWidgetsAway(model, liveOutputs(model));
+    }
+  };
   client.statusChanged.connect(look);
-  panel.disposed.connect(() => client.statusChanged.disconnect(look));
+  sessionContext.statusChanged.connect(part);
+  panel.disposed.connect(() => {
+    client.statusChanged.disconnect(look);
+    sessionContext.statusChanged.disconnect(part);
+  });
   look();
 }
 
@@ -52,6 +64,9 @@ async function mend(
     // The kernel went meanwhile; the next one is asked again.
   }
 }
+
+/** From here on a kernel has no widgets, though it takes a while until it can say so. */
+const RESTARTING: Kernel.Status[] = ['restarting', 'autorestarting'];
 
 /** In these a kernel has our widgets, or has them no more. */
 const SETTLED: KernelStatus['kind'][] = [
