@@ -108,18 +108,29 @@ function failed(
 /** Where to look: what is never closed is noticed only later. */
 function placeOf(error: YAMLError, document: Document.Parsed): number {
   let [place] = error.pos;
+  const isQuote = error.message.startsWith('Missing closing');
   if (causeOf(error) === 'unclosed') {
     visit(document, {
       Node: (_, node) => {
         const [start, , end] = node.range ?? [0, 0, 0];
-        const isOpened = isScalar(node) || (isCollection(node) && node.flow);
-        if (isOpened && start <= error.pos[0] && error.pos[0] <= end) {
+        const isOpen = isQuote ? isScalar(node) : isOpenFlow(node);
+        if (isOpen && start < error.pos[0] && error.pos[0] <= end) {
           place = start;
         }
       }
     });
   }
   return place;
+}
+
+function isOpenFlow(node: Node): boolean {
+  const { end } = (node.srcToken ?? {}) as Partial<CST.FlowCollection>;
+  const closing = isSeq(node) ? 'flow-seq-end' : 'flow-map-end';
+  return (
+    isCollection(node) &&
+    node.flow === true &&
+    !end?.some(({ type }) => type === closing)
+  );
 }
 
 function causeOf({ code, message }: YAMLError): Cause {

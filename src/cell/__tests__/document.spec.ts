@@ -488,6 +488,11 @@ describe('a text that cannot be read', () => {
   it.each([
     ['model: X\ndata: $df\nmodel: Y\n', 3],
     ['model: "X\ndata: $df\n', 1],
+    ['model: [X\ndata: $df\n', 1],
+    ['model: [X\n\n# text\ntraining:\n  max_steps: 3\n', 1],
+    ['model: X\nsamples: {prompts: [a]\ndata: $df\n', 2],
+    ['samples: {\n  every: 2,\n  prompts: [a]\ndata: $df\n', 1],
+    ['samples: {prompts: [\n  "a"\ndata: $df\n', 1],
     ['model: X\n  data: $df\n', 1],
     ['model: X\n\ttraining: 1\n', 2],
     ['just words\n', 1],
