@@ -65,7 +65,7 @@ export function configureDeeds(
 
 /** Why the configuration cannot be run, as far as is known; empty if it can. */
 export function runObstacle(
-  { edited, obstacle, source }: ConfigureModel,
+  { edited, mistakes, source }: ConfigureModel,
   trans: TranslationBundle
 ): string {
   if (edited.document.problem) {
@@ -74,7 +74,6 @@ export function runObstacle(
   if (!source) {
     return trans.__('Choose the training data.');
   }
-  return obstacle
-    ? [obstacle.key, sentence(obstacle)].filter(Boolean).join(': ')
-    : '';
+  const [first] = mistakes;
+  return first ? [first.key, sentence(first)].filter(Boolean).join(': ') : '';
 }

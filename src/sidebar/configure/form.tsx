@@ -9,7 +9,7 @@ import type {
   ValidatorType
 } from '@rjsf/utils';
 
-import React, { useMemo } from 'react';
+import React, { useEffect, useMemo } from 'react';
 
 import { CONTROLS } from './controls';
 import type { FieldKind, IField } from './fields';
@@ -57,6 +57,13 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
   const { id, label, rawDescription, children, uiSchema } = props;
   const state = useFormState();
   const field = state.fields[uiSchema?.['ui:key']];
+  const isSought = field !== undefined && field.key === state.sought;
+  useEffect(() => {
+    if (isSought) {
+      reach(document.getElementById(id));
+      state.found();
+    }
+  }, [isSought]);
   if (!field) {
     return children;
   }
@@ -137,6 +144,13 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Show a control, and focus it, or the first of a group. */
+function reach(control: HTMLElement | null): void {
+  control?.scrollIntoView({ block: 'center' });
+  const first = control?.querySelector<HTMLElement>('input, select, textarea');
+  (first ?? control)?.focus();
 }
 
 function ObjectFieldTemplate(props: ObjectFieldTemplateProps): JSX.Element {

@@ -1,7 +1,7 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
 
-import React, { useState } from 'react';
+import React, { useEffect, useState } from 'react';
 
 import type { CellTracker } from '../../cell/tracker';
 import type { ISidebarContext } from '../context';
@@ -12,11 +12,11 @@ import { isChanged } from './fields';
 import { Fields } from './form';
 import type { IGroup } from './groups';
 import { groupsOf, search } from './groups';
-import { sentence } from './messages';
 import { ConfigureModel } from './model';
+import type { IFormState } from './state';
 import { FormState, useFormState } from './state';
 import { BeforeRun } from './strip';
-import { LineButton, Toolbar } from './toolbar';
+import { Toolbar } from './toolbar';
 import type { ILine } from './yamlText';
 import { YamlText } from './yamlText';
 
@@ -67,7 +67,13 @@ function Configure(props: {
   const [query, setQuery] = useState('');
   const [isText, setText] = useState(false);
   const [line, setLine] = useState<ILine | null>(null);
-  const state = {
+  const [sought, setSought] = useState<string | null>(null);
+  const showText = (isShown: boolean, number?: number) => {
+    edited.flush();
+    setText(isShown);
+    setLine(number === undefined ? null : { number });
+  };
+  const state: IFormState = {
     context,
     model,
     fields: Object.fromEntries(model.fields.map(field => [field.key, field])),
@@ -75,11 +81,19 @@ function Configure(props: {
     messages: model.messages,
     isReadOnly: !edited.isEditable,
     isText,
-    showText: (isShown: boolean, number?: number) => {
-      edited.flush();
-      setText(isShown);
-      setLine(number === undefined ? null : { number });
-    }
+    showText,
+    sought,
+    seek: problem => {
+      const field = model.shownField(problem);
+      if (problem.line !== null && (isText || !field)) {
+        showText(true, problem.line + edited.linesBefore);
+      } else if (field) {
+        showText(false);
+        setQuery('');
+        setSought(field.key);
+      }
+    },
+    found: () => setSought(null)
   };
   return (
     <FormState.Provider value={state}>
@@ -99,7 +113,7 @@ function Configure(props: {
   );
 }
 
-/** What is wrong with the whole, and how far it is checked. */
+/** Whether the whole can be edited, and how far it is checked. */
 function State(): JSX.Element {
   const { context, model } = useFormState();
   const { trans } = context;
@@ -114,20 +128,6 @@ function State(): JSX.Element {
         <div className="jp-llmtune-help">
           {trans.__('It is checked when the kernel is ready again.')}
         </div>
-      )}
-      {!problem && model.otherProblems.length > 0 && (
-        <ul className="jp-llmtune-problems">
-          {model.otherProblems.map(found => (
-            <li key={`${found.line} ${found.key} ${found.message}`}>
-              {found.line !== null && (
-                <>
-                  <LineButton line={found.line} />:{' '}
-                </>
-              )}
-              {found.key && <code>{found.key}</code>} {sentence(found)}
-            </li>
-          ))}
-        </ul>
       )}
     </div>
   );
@@ -180,9 +180,15 @@ function Form(props: {
 /** A section, folded; with its fields only while it is open. */
 function Section(props: { group: IGroup; isSearched: boolean }): JSX.Element {
   const { group, isSearched } = props;
-  const { context, values, messages } = useFormState();
+  const { context, values, messages, sought } = useFormState();
   const { trans } = context;
   const [isOpen, setOpen] = useState(false);
+  const isSought = group.fields.some(({ key }) => key === sought);
+  useEffect(() => {
+    if (isSought) {
+      setOpen(true);
+    }
+  }, [isSought]);
   const count = (test: (field: IField) => boolean) =>
     group.fields.filter(test).length;
   const wrong = count(field => (messages[field.key] ?? []).length > 0);

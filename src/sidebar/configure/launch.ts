@@ -25,6 +25,13 @@ export class Launch extends Changing {
     return this._nextName(this._runs?.runs.map(({ name }) => name) ?? []);
   }
 
+  /** How many runs have finished; null before that is known. */
+  get finished(): number | null {
+    return this._runs?.isReady
+      ? this._runs.runs.filter(({ state }) => state === 'finished').length
+      : null;
+  }
+
   protected onDispose(): void {
     this.watch(false);
   }

@@ -9,28 +9,18 @@ export function sentence({ message, hint }: IConfigurationProblem): string {
 
 /**
  * What is wrong with the value of each field, by key.
- *
- * @param problems - of the configuration.
- * @param fault - of its data.
  */
 export function messagesOf(
   fields: IField[],
-  values: Values,
-  problems: readonly IConfigurationProblem[],
-  fault: IFault | null
+  problems: readonly IConfigurationProblem[]
 ): { [key: string]: string[] } {
   const messages: { [key: string]: string[] } = {};
-  const say = (field: IField | undefined, message: string) => {
-    if (field) {
-      messages[field.key] = [...(messages[field.key] ?? []), message];
-    }
-  };
   for (const problem of problems) {
-    say(fieldOfProblem(fields, problem.key), sentence(problem));
-  }
-  if (fault) {
-    const message = [fault.what, fault.fix].filter(Boolean).join(' ');
-    say(fieldOfFault(fields, values, fault), message);
+    const field = fieldOfProblem(fields, problem.key);
+    if (field) {
+      const others = messages[field.key] ?? [];
+      messages[field.key] = [...others, sentence(problem)];
+    }
   }
   return messages;
 }

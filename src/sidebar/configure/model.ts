@@ -43,7 +43,7 @@ export class ConfigureModel extends Changing {
     this.edited = new EditedConfiguration(cells, context.state);
     this.saved = new SavedConfigurations(context);
     this.launch = new Launch(this.edited, () => this._client);
-    this.launch.changed.connect(this.emit, this);
+    this.launch.changed.connect(this._onRuns, this);
     this._check.changed.connect(this._onChecked, this);
     this.edited.changed.connect(this._onEdited, this);
     this.facts.changed.connect(this._onFacts, this);
@@ -134,24 +134,24 @@ export class ConfigureModel extends Changing {
 
   /** The problems that are of no field that is shown. */
   get otherProblems(): IConfigurationProblem[] {
-    const shown = this.applicableFields;
-    return this.problems.filter(({ key }) => !fieldOfProblem(shown, key));
+    return this.problems.filter(problem => !this.shownField(problem));
+  }
+
+  /** The field, of those to show, that a problem is about. */
+  shownField({ key }: IConfigurationProblem): IField | undefined {
+    return fieldOfProblem(this.applicableFields, key);
+  }
+
+  /** What keeps it from running, as far as is known: in the text, then in what the text names. */
+  get mistakes(): readonly IConfigurationProblem[] {
+    return this._isReady
+      ? [...this._textMistakes, ...this._notFound]
+      : this._textMistakes;
   }
 
   /** What is wrong with the value of each field, by key. */
   get messages(): { [key: string]: string[] } {
-    const { fields, problems, values } = this;
-    const fault = this.plan?.fault ?? null;
-    const messages = messagesOf(fields, values, problems, fault);
-    // The kernel, which looked at the data, knows better what is wrong with them.
-    const faulty = fault && fieldOfFault(fields, values, fault);
-    for (const field of fields) {
-      const note = this._noteOn(field);
-      if (note && !note.isAcceptable && field !== faulty) {
-        messages[field.key] = [...(messages[field.key] ?? []), note.text];
-      }
-    }
-    return messages;
+    return messagesOf(this.fields, [...this.problems, ...this._notFound]);
   }
 
   /** What is worth knowing of a field, though nothing is wrong; null if nothing is. */
@@ -189,12 +189,12 @@ export class ConfigureModel extends Changing {
 
   /** Whether there is something to run, and nothing is wrong as far as is known. */
   get canRun(): boolean {
-    return this.edited.panel !== null && this._isPlannable;
+    return this.canLook && this.mistakes.length === 0;
   }
 
-  /** The problem that keeps it from running; null if none does. */
-  get obstacle(): IConfigurationProblem | null {
-    return this.checkState === 'waiting' ? null : (this.problems[0] ?? null);
+  /** Whether there is something to look at: what was not found may be there now. */
+  get canLook(): boolean {
+    return this.edited.panel !== null && this._isPlannable;
   }
 
   /**
@@ -249,8 +249,29 @@ export class ConfigureModel extends Changing {
     return (
       this.edited.document.problem === null &&
       this.source !== '' &&
-      this.obstacle === null
+      this._textMistakes.length === 0
     );
+  }
+
+  private get _textMistakes(): readonly IConfigurationProblem[] {
+    return this.checkState === 'waiting' ? [] : this.problems;
+  }
+
+  /** Fields that name what is not there, or cannot be used. */
+  private get _notFound(): IConfigurationProblem[] {
+    const { fields, values } = this;
+    const fault = this.plan?.fault ?? null;
+    const faulty = fault && fieldOfFault(fields, values, fault);
+    return fields.flatMap(field => {
+      const note = this._noteOn(field);
+      const gone = note && !note.isAcceptable ? note.text : '';
+      // The kernel, which looked at the data, knows better what is wrong with them.
+      const message =
+        fault && field === faulty
+          ? [fault.what, fault.fix].filter(Boolean).join(' ')
+          : gone;
+      return message ? [{ line: null, key: field.key, message, hint: '' }] : [];
+    });
   }
 
   private get _planned(): IPlanned {
@@ -317,6 +338,19 @@ export class ConfigureModel extends Changing {
     }
   }
 
+  /** A run that has finished tells how fast its model is here. */
+  private _onRuns(): void {
+    const { finished } = this.launch;
+    const isMore =
+      finished !== null && this._finished !== null && finished > this._finished;
+    this._finished = finished;
+    const isUnmeasured = this.plan?.inspection?.seconds === null;
+    if (isMore && isUnmeasured && this.checkState === 'checked') {
+      void this.computePlan();
+    }
+    this.emit();
+  }
+
   /** A new draft begins as the settings say. */
   private _begin(): void {
     const { schema, presets } = this.facts;
@@ -373,6 +407,8 @@ export class ConfigureModel extends Changing {
   private readonly _left = new LeftVariants();
   private readonly _views = new Set<object>();
   private _isShown = false;
+  /** How many runs had finished. */
+  private _finished: number | null = null;
 }
 
 export namespace ConfigureModel {

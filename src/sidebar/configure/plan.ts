@@ -52,11 +52,11 @@ export class RunPlan extends Changing {
     };
   }
 
-  /** Compute when nothing else is asked for a while. */
+  /** Compute when nothing else is asked for a while; what was at fault may be mended by now. */
   computeSoon(client: IKernelClient, planned: IPlanned): void {
     this.cancel();
     const found = this._found.get(client)?.get(planned.place);
-    if (!found || !isSame(found.planned, planned)) {
+    if (!found || found.fault || !isSame(found.planned, planned)) {
       this._timer = window.setTimeout(
         () => void this.compute(client, planned),
         PAUSE

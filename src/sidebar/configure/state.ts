@@ -1,5 +1,6 @@
 import React from 'react';
 
+import type { IConfigurationProblem } from '../../kernel/protocol';
 import type { ISidebarContext } from '../context';
 import type { IField, Values } from './fields';
 import type { ConfigureModel } from './model';
@@ -20,6 +21,12 @@ export interface IFormState {
   isText: boolean;
   /** Show the text, at a line if one is given, or the fields again. */
   showText: (isShown: boolean, line?: number) => void;
+  /** The key of the field that is to be focused; null if none is. */
+  sought: string | null;
+  /** Bring the place of a problem into view: its field, or else its line. */
+  seek: (problem: IConfigurationProblem) => void;
+  /** What was sought is focused. */
+  found: () => void;
 }
 
 /** rjsf draws anew only what its own data changes; the rest reaches the fields by this way. */

@@ -43,14 +43,40 @@ export function BeforeRun(): JSX.Element {
         <button
           type="button"
           className="jp-Button jp-mod-styled"
-          disabled={!model.canRun || (plan?.isComputing ?? false)}
+          disabled={!model.canLook || (plan?.isComputing ?? false)}
           title={trans.__('Counts tokens, steps and memory without training')}
           onClick={() => void model.computePlan()}
         >
           {trans.__('Check now')}
         </button>
       </details>
+      <Mistakes />
     </section>
+  );
+}
+
+/** Why it cannot run, though it can be read and has data. */
+function Mistakes(): JSX.Element {
+  const { context, model, seek } = useFormState();
+  const { edited, mistakes, source } = model;
+  const isSaid = edited.document.problem || !source;
+  return (
+    <div role="status">
+      {!isSaid && mistakes.length > 0 && (
+        <button
+          type="button"
+          className="jp-llmtune-line jp-mod-wrong"
+          title={context.trans.__('Go to the first')}
+          onClick={() => seek(mistakes[0])}
+        >
+          {context.trans._n(
+            '%1 mistake in the configuration',
+            '%1 mistakes in the configuration',
+            mistakes.length
+          )}
+        </button>
+      )}
+    </div>
   );
 }
 

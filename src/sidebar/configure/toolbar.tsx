@@ -5,6 +5,7 @@ import React, { useRef, useState } from 'react';
 
 import { confirm } from '../asking';
 import { runObstacle } from './deeds';
+import { sentence } from './messages';
 import type { ConfigureModel } from './model';
 import type { INamed } from './named';
 import { namedConfigurations, saveNamed } from './named';
@@ -75,6 +76,7 @@ export function Toolbar(): JSX.Element {
           </button>
         </div>
         <Unreadable />
+        <Problems />
       </div>
       <Presets />
       <Files />
@@ -106,6 +108,30 @@ function Unreadable(): JSX.Element {
             <LineButton line={problem.line} />
           </div>
         </div>
+      )}
+    </div>
+  );
+}
+
+/** What is wrong and stands at no field: always in view. */
+function Problems(): JSX.Element {
+  const { model, isText } = useFormState();
+  const problems = isText ? model.problems : model.otherProblems;
+  return (
+    <div role="status" aria-live="polite">
+      {!model.edited.document.problem && problems.length > 0 && (
+        <ul className="jp-llmtune-problems">
+          {problems.map(found => (
+            <li key={`${found.line} ${found.key} ${found.message}`}>
+              {found.line !== null && (
+                <>
+                  <LineButton line={found.line} />:{' '}
+                </>
+              )}
+              {found.key && <code>{found.key}</code>} {sentence(found)}
+            </li>
+          ))}
+        </ul>
       )}
     </div>
   );

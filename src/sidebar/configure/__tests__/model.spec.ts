@@ -21,6 +21,7 @@ import {
 import { KernelClient } from '../../../kernel/client';
 import { KernelClients } from '../../../kernel/clients';
 import type { IVariable } from '../../../kernel/protocol';
+import { runObstacle } from '../deeds';
 import { ConfigureModel } from '../model';
 import { recorded } from './recorded';
 
@@ -331,7 +332,7 @@ describe('ConfigureModel', () => {
     await settle();
     expect(model.plan).toBeNull();
     expect(model.canRun).toBe(false);
-    expect(model.obstacle?.key).toBe('training.learning_rate');
+    expect(model.mistakes[0].key).toBe('training.learning_rate');
     choose(2);
     expect(model.problems).toEqual([]);
   });
@@ -351,6 +352,7 @@ describe('ConfigureModel', () => {
     choose(2);
     expect(model.plan).toBeNull();
     expect(model.messages).toEqual({});
+    expect(model.mistakes).toEqual([]);
   });
 
   it('looks at the data again when a cell has changed the variable', async () => {
@@ -509,6 +511,79 @@ describe('ConfigureModel', () => {
     comm().receive({ id, type: 'error', error: fault });
     await settle();
     expect(model.messages['data.train']).toEqual(['No df. Run it.']);
+  });
+
+  it('runs nothing whose data are not there, until they are there again', async () => {
+    const executed = NotebookActions.executed as Signal<any, any>;
+    const ran = async (variables: IVariable[]) => {
+      executed.emit({ notebook: panel.content });
+      await settle();
+      comm().reply('variables', variables);
+      await pause(1.1);
+    };
+    await show();
+    choose(1);
+    await planned({ steps: 60, notices: [] });
+    expect(model.canRun).toBe(true);
+    await ran([]);
+    expect(model.mistakes).toHaveLength(1);
+    expect(runObstacle(model, trans)).toContain('data.train: ');
+    expect(model.canRun).toBe(false);
+    await ran([DF]);
+    comm().reply('inspect', { steps: 60, notices: [] });
+    await settle();
+    expect(model.mistakes).toEqual([]);
+    expect(model.canRun).toBe(true);
+  });
+
+  it('runs nothing whose file is missing, and looks again when a cell has been run', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    const { id } = comm().request('inspect');
+    const fault = { what: 'No file.', where: 'data.train: a.jsonl', fix: '' };
+    comm().receive({ id, type: 'error', error: fault });
+    await settle();
+    expect(runObstacle(model, trans)).toBe('data.train: No file.');
+    expect(model.canRun).toBe(false);
+    expect(model.canLook).toBe(true);
+    const executed = NotebookActions.executed as Signal<any, any>;
+    executed.emit({ notebook: panel.content });
+    await settle();
+    comm().reply('variables', [DF]);
+    await pause(1.1);
+    comm().reply('inspect', { steps: 60, notices: [] });
+    await settle();
+    expect(model.canRun).toBe(true);
+  });
+
+  it('looks how long a run takes when one has finished', async () => {
+    const told = (state: string) =>
+      comm().receive({
+        type: 'runs',
+        removed: [],
+        runs: [{ ...SUMMARY, state }],
+        fault: null
+      });
+    await show();
+    told('running');
+    choose(1);
+    await planned({ steps: 60, seconds: null, notices: [] });
+    told('running');
+    await settle();
+    expect(count('inspect')).toBe(1);
+    told('finished');
+    await settle();
+    expect(count('inspect')).toBe(2);
+    comm().reply('inspect', { steps: 60, seconds: 9, notices: [] });
+    await settle();
+    expect(model.plan?.inspection?.seconds).toBe(9);
+    told('running');
+    told('finished');
+    await settle();
+    expect(count('inspect')).toBe(2);
   });
 
   it('goes on without a kernel, and asks the next one again', async () => {
