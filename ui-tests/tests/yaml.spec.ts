@@ -71,3 +71,36 @@ test.describe('The configuration as text', () => {
     await expect(page.locator('.jp-CodeCell').nth(1)).toContainText('# twelve');
   });
 });
+
+test('What keeps a configuration from running is said wherever the form is scrolled to, and found by a click', async ({
+  page,
+  tmpPath
+}) => {
+  await page.setViewportSize({ width: 1280, height: 600 });
+  await openNotebook(page, `${tmpPath}/mistakes.ipynb`, [
+    LOAD,
+    '%%finetune a\ndata: $rows\ntraning: {max_steps: 5}',
+    '%%finetune b\ndata: $rows\ntraining: {weight_decay: -3}'
+  ]);
+  await page.notebook.runCell(0);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const form = page.locator('#jp-llmtune-configure');
+  const strip = form.getByRole('region', { name: 'Before you run' });
+  const run = form.getByRole('button', { name: 'Run', exact: true });
+  await page.notebook.selectCells(1);
+  await expect(form.getByText('unknown key')).toBeVisible();
+  await form.getByText('Tracking', { exact: true }).scrollIntoViewIfNeeded();
+  await expect(form.getByText('unknown key')).toBeInViewport();
+  await expect(run).toBeDisabled();
+  const text = form.getByRole('textbox', { name: 'Configuration as YAML' });
+  await page.screenshot({ path: 'artefacts/mistake-pinned.png' });
+  await strip.getByRole('button', { name: '1 mistake' }).click();
+  await expect(text).toBeFocused();
+  await form.getByRole('button', { name: 'YAML', exact: true }).click();
+
+  await text.waitFor({ state: 'detached' });
+  await page.notebook.selectCells(2);
+  await strip.getByRole('button', { name: /\d+ mistake/ }).click();
+  await page.screenshot({ path: 'artefacts/mistake-found.png' });
+  await expect(form.locator('[aria-invalid]:focus')).toBeInViewport();
+});
