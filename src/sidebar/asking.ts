@@ -80,6 +80,12 @@ class TextBody extends Widget implements Dialog.IBodyWidget<string> {
       : document.createElement('input');
     this._field.className = 'jp-llmtune-edit-value jp-mod-styled';
     this._field.value = options.text;
+    if (!options.isLong) {
+      // What is typed takes the place of what stands there.
+      this._field.addEventListener('focus', () => this._field.select(), {
+        once: true
+      });
+    }
     label.append(this._field);
     this.node.append(label);
     if (options.fault) {

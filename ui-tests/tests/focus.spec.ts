@@ -5,11 +5,11 @@ import { openNotebook } from './notebooks';
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}] * 12`;
 
-/** Runs that are over. */
+/** Runs that are over, and seem to have saved something. */
 const OVER = `import json, os, time
 for number, name in enumerate(["kept-a", "kept-b", "kept-c"]):
     folder = os.path.join(os.environ["LLMTUNE_HOME"], name)
-    os.makedirs(folder, exist_ok=True)
+    os.makedirs(os.path.join(folder, "adapter"), exist_ok=True)
     state = {"seq": 1, "time": time.time() + number, "type": "state", "payload": {"state": "finished", "detail": ""}}
     with open(os.path.join(folder, "events.jsonl"), "w") as events:
         events.write(json.dumps(state) + chr(10))`;
@@ -30,10 +30,15 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
   const runs = page.locator('#jp-llmtune-runs');
   const button = (name: string) =>
     sidebar.getByRole('button', { name, exact: true });
-  const press = (name: string) => button(name).press('Enter');
+  // A control that goes when it is pressed is not looked for again.
+  const press = async (name: string) => {
+    await button(name).focus();
+    await page.keyboard.press('Enter');
+  };
 
   await test.step('the kernel half is loaded', async () => {
     await press('Load it');
+    await expect(sidebar.locator('.jp-llmtune-banner')).toHaveCount(0);
     await expect(button('Insert as cell')).toBeVisible();
     await expect(sidebar).toBeFocused();
     await page.keyboard.press('Tab');
@@ -91,6 +96,7 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
     await page.keyboard.type('kept-d');
     await page.keyboard.press('Enter');
     await expect(row('kept-d')).toBeFocused();
+    await expect(row('kept-a')).toHaveCount(0);
   });
 
   const playground = page.locator('#jp-llmtune-playground');
@@ -101,7 +107,7 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
       .getByRole('heading', { name: 'Playground Section' })
       .press('Enter');
     await models.selectOption('model:smollm2-135m');
-    await models.selectOption({ index: 1 });
+    await models.selectOption('run:kept-c');
     const remove = playground.getByRole('button', { name: /^Remove/ });
     await expect(remove).toHaveCount(2);
     await remove.first().press('Enter');

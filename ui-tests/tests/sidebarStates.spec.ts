@@ -140,15 +140,23 @@ test.describe('The sidebar', () => {
       await sidebar.getByRole('button', { name: 'Run', exact: true }).click();
       await expect(cell).toContainText(`data: $${name}`);
     }
+    const runs: string[] = [];
     for (const name of names) {
       await page.notebook.activate(`${name}.ipynb`);
       await expect(data).toHaveValue(`$${name}`);
       await expect(cell.getByText('finished')).toBeVisible({
         timeout: 2 * MINUTE
       });
+      runs.push(/%%finetune (\w+?)data:/.exec((await cell.textContent())!)![1]);
     }
-    const runs = page.locator('#jp-llmtune-runs');
-    await expect(runs.getByRole('row', { name: /finished$/ })).toHaveCount(3);
+    expect(new Set(runs).size).toBe(3);
+    for (const run of runs) {
+      await expect(
+        page
+          .locator('#jp-llmtune-runs')
+          .getByRole('row', { name: new RegExp(`^${run}, finished$`) })
+      ).toBeVisible();
+    }
     await screenshot(page, 'three-notebooks');
   });
 
