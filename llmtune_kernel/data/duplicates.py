@@ -25,15 +25,11 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 Hashes = NDArray[np.uint64]
 
 
-def duplicates(encoded: EncodedRows, most: int | None = None) -> dict[int, int]:
-    """Rows whose tokens are those of an earlier row, by their numbers: which it is.
-
-    Args:
-        most: Rows that are looked at, from the first one; None looks at all.
-    """
+def duplicates(encoded: EncodedRows) -> dict[int, int]:
+    """Rows whose tokens are those of an earlier row, by their numbers: which it is."""
     found: dict[bytes, int] = {}
     twins = {}
-    for row, places in list(_places(encoded).items())[:most]:
+    for row, places in _places(encoded).items():
         digest = blake2b(digest_size=16)
         for place in places:
             digest.update(encoded.sequences[place].ids.tobytes() + b"|")

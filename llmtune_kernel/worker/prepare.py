@@ -137,8 +137,8 @@ def described(data: PreparedData) -> list[str]:
     """What the training rows are, one sentence for each kind of figure."""
     encoded = data.train.split.encoded
     lengths = encoded.lengths
-    again = len(duplicates(encoded))
-    near = len(near_duplicates(encoded, _ROWS_COMPARED)) - len(duplicates(encoded, _ROWS_COMPARED))
+    same, alike = duplicates(encoded), near_duplicates(encoded, _ROWS_COMPARED)
+    again, near = len(same), len(alike.keys() - same.keys())
     said = [
         _n(
             "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",

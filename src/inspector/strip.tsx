@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { IColumnSummary } from '../kernel/protocol';
+import { Facts } from '../sidebar/facts';
 import type { InspectorModel } from './model';
 
 /**
@@ -91,14 +92,7 @@ function Summary(props: {
   }
   return (
     <>
-      <dl className="jp-llmtune-facts">
-        {facts.map(([name, value]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </React.Fragment>
-        ))}
-      </dl>
+      <Facts facts={facts} />
       {frequent.length > 0 && (
         <>
           <h3>{trans.__('Most frequent')}</h3>

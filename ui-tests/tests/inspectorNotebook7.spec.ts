@@ -1,5 +1,7 @@
 import { expect, test } from '@playwright/test';
 
+import { openInNotebook7 } from './notebooks';
+
 const SOURCES = [
   `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}] * 12`,
@@ -12,31 +14,7 @@ test('In Notebook 7 data are looked through below the notebook', async ({
   request,
   baseURL
 }) => {
-  const content = {
-    cells: SOURCES.map((source, index) => ({
-      cell_type: 'code',
-      id: `cell-${index}`,
-      metadata: {},
-      execution_count: null,
-      outputs: [],
-      source
-    })),
-    metadata: { kernelspec: { display_name: 'Python 3', name: 'python3' } },
-    nbformat: 4,
-    nbformat_minor: 5
-  };
-  const saved = await request.put(`${baseURL}/api/contents/inspected.ipynb`, {
-    data: { type: 'notebook', format: 'json', content }
-  });
-  expect(saved.ok()).toBe(true);
-  await page.goto(`${baseURL}/notebooks/inspected.ipynb`);
-  // What is run before the kernel answers would be lost.
-  await expect(
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-  ).toBeVisible({ timeout: 60_000 });
-  await page.locator('.jp-Cell').first().click();
-  await page.keyboard.press('Shift+Enter');
-  await expect(page.getByText('[1]:')).toBeVisible({ timeout: 60_000 });
+  await openInNotebook7(page, request, baseURL!, 'inspected.ipynb', SOURCES);
   await page.locator('.jp-Cell').nth(1).click();
   await page.getByRole('menuitem', { name: 'View', exact: true }).click();
   await page

@@ -3,6 +3,8 @@ import * as path from 'path';
 
 import { expect, test } from '@playwright/test';
 
+import { openInNotebook7 } from './notebooks';
+
 const CELL = `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}] * 12`;
 
@@ -11,33 +13,7 @@ test('In Notebook 7 the sidebar stands on the right, writes cells and runs them'
   request,
   baseURL
 }) => {
-  const content = {
-    cells: [
-      {
-        cell_type: 'code',
-        id: 'load',
-        metadata: {},
-        execution_count: null,
-        outputs: [],
-        source: CELL
-      }
-    ],
-    metadata: { kernelspec: { display_name: 'Python 3', name: 'python3' } },
-    nbformat: 4,
-    nbformat_minor: 5
-  };
-  const saved = await request.put(`${baseURL}/api/contents/notebook7.ipynb`, {
-    data: { type: 'notebook', format: 'json', content }
-  });
-  expect(saved.ok()).toBe(true);
-  await page.goto(`${baseURL}/notebooks/notebook7.ipynb`);
-  // What is run before the kernel answers would be lost.
-  await expect(
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-  ).toBeVisible({ timeout: 60_000 });
-  await page.locator('.jp-Cell').first().click();
-  await page.keyboard.press('Shift+Enter');
-  await expect(page.getByText('[1]:')).toBeVisible({ timeout: 60_000 });
+  await openInNotebook7(page, request, baseURL!, 'notebook7.ipynb', [CELL]);
 
   await page.getByRole('menuitem', { name: 'View', exact: true }).click();
   await page

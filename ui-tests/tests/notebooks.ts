@@ -1,4 +1,6 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import type { APIRequestContext, Page } from '@playwright/test';
+import { expect } from '@playwright/test';
 
 /**
  * Open a new notebook with code cells. It is uploaded, not typed: the editor would indent what is typed.
@@ -8,7 +10,35 @@ export async function openNotebook(
   path: string,
   sources: string[]
 ): Promise<void> {
-  const content = JSON.stringify({
+  const content = JSON.stringify(contentOf(sources));
+  await page.contents.uploadContent(content, 'text', path);
+  await openByPath(page, path);
+}
+
+/** Open a new notebook with code cells in Notebook 7, and run the first one. */
+export async function openInNotebook7(
+  page: Page,
+  request: APIRequestContext,
+  baseURL: string,
+  path: string,
+  sources: string[]
+): Promise<void> {
+  const saved = await request.put(`${baseURL}/api/contents/${path}`, {
+    data: { type: 'notebook', format: 'json', content: contentOf(sources) }
+  });
+  expect(saved.ok()).toBe(true);
+  await page.goto(`${baseURL}/notebooks/${path}`);
+  // What is run before the kernel answers would be lost.
+  await expect(
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+  ).toBeVisible({ timeout: 60_000 });
+  await page.locator('.jp-Cell').first().click();
+  await page.keyboard.press('Shift+Enter');
+  await expect(page.getByText('[1]:')).toBeVisible({ timeout: 60_000 });
+}
+
+function contentOf(sources: string[]): object {
+  return {
     cells: sources.map((source, index) => ({
       cell_type: 'code',
       id: `cell-${index}`,
@@ -26,9 +56,7 @@ export async function openNotebook(
     },
     nbformat: 4,
     nbformat_minor: 5
-  });
-  await page.contents.uploadContent(content, 'text', path);
-  await openByPath(page, path);
+  };
 }
 
 /** Open a notebook that is there. Galata would look for the file by English words. */

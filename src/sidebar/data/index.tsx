@@ -11,6 +11,7 @@ import { CommandIDs } from '../../tokens';
 import { valueOf } from '../configure/fields';
 import type { ConfigureModel } from '../configure/model';
 import type { ISidebarContext } from '../context';
+import { Facts } from '../facts';
 import { FaultMessage } from '../fault';
 import { whileShown } from '../shown';
 
@@ -155,14 +156,7 @@ function Summary(props: {
   }
   return (
     <>
-      <dl className="jp-llmtune-facts">
-        {facts.map(([name, value]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </React.Fragment>
-        ))}
-      </dl>
+      <Facts facts={facts} />
       {inspection.problems.length > 0 && (
         <ul className="jp-llmtune-left-out">
           {inspection.problems.map((problem, index) => (
