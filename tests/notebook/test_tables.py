@@ -25,9 +25,11 @@ def page(kernel: Kernel) -> str:
 @pytest.fixture(autouse=True)
 def cache(kernel: Kernel, tmp_path: Path) -> Iterator[None]:
     """A cache of the test's own."""
-    kernel.run(f"import os\nos.environ['LLMTUNE_CACHE'] = {str(tmp_path / 'cache')!r}")
+    kernel.run(
+        f"import os\nshared = os.environ['LLMTUNE_CACHE']\nos.environ['LLMTUNE_CACHE'] = {str(tmp_path / 'cache')!r}"
+    )
     yield
-    kernel.run("del os.environ['LLMTUNE_CACHE']")
+    kernel.run("os.environ['LLMTUNE_CACHE'] = shared")
 
 
 def check(answer: dict[str, Any], definition: str) -> Any:
