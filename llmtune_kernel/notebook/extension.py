@@ -16,11 +16,15 @@ _CELL_MAGICS = [[f"%%{name}"] for name in FinetuneMagics.magics["cell"]]
 
 
 def load(ip: InteractiveShell) -> None:
-    """Register the magics and the comm service, ask the page for its extension, warm a worker up."""
+    """Register the magics and the comm service, ask the page for its extension, warm a worker up.
+
+    A page that has loaded it into a restarted kernel may be followed by the user's own `%load_ext`.
+    """
     if problem := unknown_language():
         sys.stderr.write(f"{problem}\n")
     ip.register_magics(FinetuneMagics)
-    ip.input_transformers_cleanup.append(_give_a_body)
+    if _give_a_body not in ip.input_transformers_cleanup:
+        ip.input_transformers_cleanup.append(_give_a_body)
     if hasattr(ip, "kernel"):
         comm.register(lambda: dict(ip.user_ns), ip.user_ns.__setitem__)
         presence().hello()

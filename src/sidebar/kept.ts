@@ -125,7 +125,7 @@ export function forgetDeleted(
 /** What is kept of a notebook. */
 type Kind = (typeof KINDS)[number];
 
-const KINDS = ['draft', 'playground', 'runs'] as const;
+const KINDS = ['draft', 'loaded', 'playground', 'runs'] as const;
 
 export function idOf(name: Kind, path: string): string {
   return `jupyterlab-llmtune:${name}:${path}`;

@@ -37,6 +37,12 @@ def test_a_cell_starts_a_run_and_binds_it(shell: InteractiveShell, tiny_model: s
     assert kept == cell, "the configuration stays as it was written"
 
 
+def test_loading_twice_is_loading_once(shell: InteractiveShell) -> None:
+    before = list(shell.input_transformers_cleanup)
+    llmtune_kernel.load_ipython_extension(shell)
+    assert shell.input_transformers_cleanup == before
+
+
 def test_the_catalogue_is_listed_by_task_and_narrowed_by_words(shell: InteractiveShell) -> None:
     with capture_output() as captured:
         shell.run_line_magic("dataset", "--catalog")

@@ -80,7 +80,7 @@ for (const [version, advice, code] of [
   }) => {
     await openNotebook(page, `${tmpPath}/version.ipynb`, [
       LOAD,
-      `import llmtune_kernel\nllmtune_kernel.__version__ = "${version}"`
+      `from llmtune_kernel.notebook import comm\ncomm.__version__ = "${version}"`
     ]);
     await page.notebook.runCell(0);
     const sidebar = await open(page);
@@ -254,7 +254,8 @@ async function restart(page: IJupyterLabPageFixture): Promise<void> {
     const { currentWidget } = (window as any).jupyterapp.shell;
     await currentWidget.sessionContext.session.kernel.restart();
   });
-  await expect(page.getByText('has not loaded')).toBeVisible();
+  // The sidebar loads it again.
+  await expect(page.locator('.jp-llmtune-banner')).toHaveCount(0);
 }
 
 async function screenshot(page: IJupyterLabPageFixture, name: string) {

@@ -106,9 +106,7 @@ test('Runs are compared, and outlive their kernel', async ({
       const { currentWidget } = (window as any).jupyterapp.shell;
       await currentWidget.sessionContext.session.kernel.restart();
     });
-    await expect(page.getByText('has not loaded')).toBeVisible();
-    await page.notebook.runCell(0);
-    await expect(page.getByText('has not loaded')).toHaveCount(0);
+    await expect(page.locator('.jp-llmtune-banner')).toHaveCount(0);
     await expect(row.getByText('training')).toBeVisible();
     await toDo('long', 'Stop');
     await page

@@ -94,18 +94,42 @@ test.describe('The sidebar', () => {
     const data = sidebar.getByRole('combobox', { name: 'Training data' });
     await data.click();
     await sidebar.getByRole('option', { name: /^\$rows/ }).click();
-    await page.evaluate(async () => {
-      const { currentWidget } = (window as any).jupyterapp.shell;
-      await currentWidget.sessionContext.session.kernel.restart();
-    });
-    await expect(sidebar.getByText('has not loaded')).toBeVisible();
-    // What was set is still there.
+    await restart(page);
+    // The kernel lost our extension and the variable; what was set is still there.
+    await expect(sidebar.getByText(MISSING).first()).toBeVisible();
     await expect(data).toHaveValue('$rows');
     await page.notebook.runCell(0);
-    await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
+    await expect(page.locator('.jp-OutputArea-output')).toHaveCount(0);
+    await expect(sidebar.getByText(MISSING)).toHaveCount(0);
     await page.notebook.save();
+    await restart(page);
     await page.reload({ waitForIsReady: false });
     await expect(data).toHaveValue('$rows');
+    await expect(sidebar.locator('#jp-llmtune-runs')).toContainText('runs');
+    await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
+  });
+
+  test('loads nothing into a kernel that has not had it', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, [LOAD]);
+    await page.notebook.runCell(0);
+    const sidebar = await open(page);
+    await expect(sidebar.getByLabel('Training data').first()).toBeVisible();
+    await openNotebook(page, `${tmpPath}/other.ipynb`, ['1']);
+    await expect(sidebar.getByText('has not loaded')).toBeVisible();
+    await restart(page);
+    await expect(sidebar.getByText('Connecting').first()).toBeVisible();
+    await expect(sidebar.getByText('has not loaded')).toBeVisible();
+    // Nor into another kernel of the notebook that has.
+    await page.notebook.activate('states.ipynb');
+    await expect(sidebar.getByText('has not loaded')).toHaveCount(0);
+    await page.evaluate(async () => {
+      const { currentWidget } = (window as any).jupyterapp.shell;
+      await currentWidget.sessionContext.changeKernel({ name: 'python3' });
+    });
+    await expect(sidebar.getByText('has not loaded')).toBeVisible();
   });
 
   test('keeps a draft for each of three notebooks, and runs it in its own kernel', async ({
@@ -228,8 +252,16 @@ async function open(page: IJupyterLabPageFixture) {
   return sidebar;
 }
 
+async function restart(page: IJupyterLabPageFixture): Promise<void> {
+  await page.evaluate(async () => {
+    const { currentWidget } = (window as any).jupyterapp.shell;
+    await currentWidget.sessionContext.session.kernel.restart();
+  });
+}
+
 async function screenshot(page: IJupyterLabPageFixture, name: string) {
   await page.screenshot({ path: `artefacts/sidebar-state-${name}.png` });
 }
 
+const MISSING = "There is no variable named 'rows'";
 const MINUTE = 60_000;
