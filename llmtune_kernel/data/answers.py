@@ -7,14 +7,15 @@ rendered again with marks in place of its contents, and the two texts are compar
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.tokens import Span
 from llmtune_kernel.locale import _
 
-Span = tuple[int, int]
 Message = dict[str, Any]
 
 # What looks like a special token in the templates of known models.
@@ -259,13 +260,14 @@ def _contents(text: str, between: list[str], messages: list[Message]) -> list[Sp
 
 def _check_tools(text: str, conversation: Conversation) -> None:
     calls = [call for message in conversation.messages for call in message.get("tool_calls", ())]
-    tools = _("the chat template leaves out the tools")
-    for reason, functions in (
-        (tools, conversation.tools or ()),
-        (_("the chat template leaves out tool calls"), calls),
-    ):
-        if any(item["function"]["name"] not in text for item in functions):
-            raise TemplateProblem(
-                reason,
-                _("Choose a model whose chat template writes tools, or remove these rows."),
-            )
+    if _left_out(text, conversation.tools or ()):
+        reason = _("the chat template leaves out the tools")
+    elif _left_out(text, calls):
+        reason = _("the chat template leaves out tool calls")
+    else:
+        return
+    raise TemplateProblem(reason, _("Choose a model whose chat template writes tools, or remove these rows."))
+
+
+def _left_out(text: str, functions: Iterable[dict[str, Any]]) -> bool:
+    return any(item["function"]["name"] not in text for item in functions)

@@ -16,6 +16,7 @@ from typing import Any
 
 from llmtune_kernel.data.answers import Answer
 from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.tokens import TokensByCharacters, with_offsets
 
 _MARK = re.compile(r"qzplain(\d+)zq")
 # What an answer reasons in stands in its content, and is meant as a token where it is one.
@@ -86,10 +87,9 @@ class ControlTokens:
     def _name(self, text: str) -> str:
         return self._any.sub(lambda found: self._names[self._places[found.group()]], text)
 
-    def encode(self, named: list[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
-        """Ids and offsets of texts whose control tokens go by their other names."""
-        encodings = self._renamed.encode_batch(named, add_special_tokens=False)
-        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+    def encode(self, named: list[str]) -> list[TokensByCharacters]:
+        """The tokens of texts whose control tokens go by their other names."""
+        return with_offsets(self._renamed, named, add_special_tokens=False)
 
     @cached_property
     def _renamed(self) -> Any:
@@ -132,4 +132,5 @@ def prompt_ids(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
         ids: list[int] = write(messages, True)["input_ids"]
         return ids
     named = control.unmark(write(marked.messages, False), [])[1]
-    return control.encode([named])[0][0]
+    renamed: list[int] = control.encode([named])[0].ids.tolist()
+    return renamed

@@ -86,7 +86,7 @@ def encode_batches(
         tokens = begun.tokens()
         if on_progress is not None:
             on_progress(begun.done, count)
-        return _label(encoder, begun, tokens)
+        return _mark(encoder, begun, tokens)
 
     # While the tokenizer, outside of Python and on all cores, works on a batch, the next one is rendered.
     with ThreadPoolExecutor(1, "llmtune-tokenizer") as thread:
@@ -161,9 +161,9 @@ def sides_of(example: Example) -> list[tuple[int, Conversation | PlainText]]:
     return [(0, example)]
 
 
-def _label(encoder: Encoder, begun: _Begun, tokens: Any) -> Batch:
+def _mark(encoder: Encoder, begun: _Begun, tokens: Any) -> Batch:
     batch = SequenceBatch()
-    encoded = encoder.label([item.rendered for item in begun.items], tokens)
-    for item, one in zip(begun.items, encoded, strict=True):
-        batch.append(item.row, item.side, item.rendered.named is not None, one.input_ids, one.labels)
+    sequences = encoder.mark([item.rendered for item in begun.items], tokens)
+    for item, sequence in zip(begun.items, sequences, strict=True):
+        batch.append(item.row, item.side, item.rendered.named is not None, sequence)
     return Batch(batch.to_arrow(), begun.problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,26 +43,23 @@ class SequenceBatch:
     def __init__(self) -> None:
         self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names[:4]}
         self._stops = [0]
-        self._ids: list[int] = []
-        self._labels: list[int] = []
+        self._sequences: list[TokenSequence] = []
 
-    def append(self, row: int, side: int, shielded: bool, ids: Sequence[int], labels: Sequence[int]) -> None:
-        """Add a sequence; `labels` are its ids where they are trained, and negative elsewhere."""
-        untrained = sum(label < 0 for label in labels)
+    def append(self, row: int, side: int, shielded: bool, sequence: TokenSequence) -> None:
+        """Add a sequence."""
         # The first token is never predicted.
-        trained = len(labels) - untrained - (bool(labels) and labels[0] >= 0)
+        trained = np.count_nonzero(sequence.trained[1:])
         for column, value in zip(self._columns.values(), (row, side, shielded, trained), strict=True):
             column.append(value)
-        self._ids += ids
-        self._labels += labels
-        self._stops.append(len(self._ids))
+        self._sequences.append(sequence)
+        self._stops.append(self._stops[-1] + len(sequence.ids))
 
     def to_arrow(self) -> pa.RecordBatch:
         """The sequences as a batch of `SCHEMA`."""
         stops = pa.array(self._stops, pa.int32())
-        trained = pa.array(np.asarray(self._labels, dtype=np.int32) >= 0)
+        ids = pa.array(_joined([sequence.ids for sequence in self._sequences], np.int32))
+        trained = pa.array(_joined([sequence.trained for sequence in self._sequences], np.bool_))
         columns = [pa.array(values, SCHEMA.field(name).type) for name, values in self._columns.items()]
-        ids = pa.array(np.asarray(self._ids, dtype=np.int32))
         lists = [pa.ListArray.from_arrays(stops, values) for values in (ids, trained)]
         return pa.record_batch([*columns, *lists], schema=SCHEMA)
 

@@ -1,30 +1,20 @@
-"""From examples to token ids and labels: the label mask, exact to the token."""
+"""From examples to token ids and which of them are trained, exact to the token."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from llmtune_kernel.config import DataConfig, UserError
-from llmtune_kernel.data.answers import Answer, ChatTemplate, Span
+from llmtune_kernel.data.answers import Answer, ChatTemplate
 from llmtune_kernel.data.control_tokens import ControlTokens
 from llmtune_kernel.data.examples import Conversation, PlainText
+from llmtune_kernel.data.sequences import TokenSequence
+from llmtune_kernel.data.tokens import Span, TextTokenizer, Tokens
 from llmtune_kernel.locale import _
-
-IGNORED = -100
-
-# Ids of a text, and for each the characters that it covers.
-Tokens = tuple[list[int], list[Span]]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of an example, and for each the label: the same id where it is trained, else -100."""
-
-    input_ids: list[int]
-    labels: list[int]
 
 
 @dataclass(frozen=True)
@@ -64,6 +54,7 @@ class Encoder:
         self._added = frozenset(tokenizer.added_tokens_decoder)
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
+        self._texts = TextTokenizer(tokenizer.backend_tokenizer)
         self._config = config
         self._template: ChatTemplate | None = None
         self._control = ControlTokens(tokenizer)
@@ -90,13 +81,13 @@ class Encoder:
         text, named, answers = self._control.unmark(text, answers)
         return Rendered(text, answers, example, named)
 
-    def encode(self, rendered: Sequence[Rendered]) -> list[Encoded]:
+    def encode(self, rendered: Sequence[Rendered]) -> list[TokenSequence]:
         """Encode together, which is faster than one by one; all from conversations, or none.
 
         Raises:
             RuntimeError: the ids differ from those of `tokenizer.apply_chat_template`.
         """
-        return self.label(rendered, self.tokenize(rendered))
+        return self.mark(rendered, self.tokenize(rendered))
 
     def tokenize(self, rendered: Sequence[Rendered]) -> list[Tokens]:
         """The first part of `encode`, of which the tokenizer does most outside of Python: a thread may run it."""
@@ -107,24 +98,20 @@ class Encoder:
         # The few whose contents hold special tokens take a way of their own.
         plain = [item.text for item in rendered if item.named is None]
         named = [item.named for item in rendered if item.named is not None]
-        # A call of the tokenizer would make masks as well, which nothing here needs and which take as long as the ids.
-        encodings = self._tokenizer.backend_tokenizer.encode_batch(plain, add_special_tokens=not templated)
-        ordinary = ((encoding.ids, encoding.offsets) for encoding in encodings)
+        ordinary = iter(self._texts.encode(plain, add_special_tokens=not templated))
         special = iter(self._control.encode(named) if named else ())
         tokens = [next(ordinary if item.named is None else special) for item in rendered]
         if templated:
             self._check(rendered, tokens)
         return tokens
 
-    def label(self, rendered: Sequence[Rendered], tokens: Sequence[Tokens]) -> list[Encoded]:
-        """The second part of `encode`: from the `tokens` of `rendered` to labels."""
-        encoded = []
-        for item, (ids, offsets) in zip(rendered, tokens, strict=True):
-            labels = trained_labels(self._spans(item), ids, offsets, self._added)
-            if item.conversation is None:
-                ids, labels = self._close(ids, labels)
-            encoded.append(Encoded(ids, labels))
-        return encoded
+    def mark(self, rendered: Sequence[Rendered], tokens: Sequence[Tokens]) -> list[TokenSequence]:
+        """The second part of `encode`: which of the `tokens` of `rendered` are trained."""
+        marked = []
+        for item, one in zip(rendered, tokens, strict=True):
+            sequence = TokenSequence(one.ids, one.within(self._spans(item), self._added))
+            marked.append(self._close(sequence) if item.conversation is None else sequence)
+        return marked
 
     def _spans(self, item: Rendered) -> list[Span]:
         """The characters that are trained."""
@@ -146,59 +133,16 @@ class Encoder:
         expected = self._tokenizer.apply_chat_template(
             conversation.messages, tools=conversation.tools, tokenize=True, return_dict=True
         )["input_ids"]
-        if list(expected) != tokens[checked][0]:
+        if list(expected) != tokens[checked].ids.tolist():
             text = rendered[checked].text[:200]
             raise RuntimeError(f"the tokens of {text!r} are not those of the chat template")
 
-    def _close(self, ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
+    def _close(self, sequence: TokenSequence) -> TokenSequence:
+        """The sequence with eos at its end."""
         eos = self._tokenizer.eos_token_id
         if eos is None:
-            return ids, labels
-        label = eos if self._config.train_on_eos else IGNORED
-        if ids and ids[-1] == eos:
-            return ids, [*labels[:-1], label]
-        return [*ids, eos], [*labels, label]
-
-
-def encode_conversation(tokenizer: Any, conversation: Conversation, config: DataConfig) -> Encoded:
-    """Encode one conversation; the ids are those of `tokenizer.apply_chat_template`.
-
-    Raises:
-        TemplateProblem: the chat template cannot be used for it.
-        UserError: the tokenizer has no chat template, or no offsets.
-    """
-    encoder = Encoder(tokenizer, config)
-    return encoder.encode([encoder.render(conversation)])[0]
-
-
-def trained_labels(
-    spans: list[Span], ids: list[int], offsets: list[Span], special: Container[int]
-) -> list[int]:
-    """The ids of the tokens that hold a character of a span, and -100 for all others.
-
-    Args:
-        spans: Spans of characters, in order, not overlapping.
-        offsets: For each token the characters it covers, in order; characters of several tokens are covered by each.
-        special: Ids of special tokens, which may cover white space beyond their own text.
-    """
-    labels = [IGNORED] * len(ids)
-    for begins, ends in spans:
-        if begins == ends:
-            continue
-        # White space that a tokenizer leaves out of the offsets belongs to the token that follows it.
-        first = bisect_right(offsets, begins, key=_stop)
-        last = bisect_left(offsets, ends, key=_stop) + 1
-        while last < len(ids) and offsets[last][0] < ends:
-            last += 1
-        last = min(last, len(ids))
-        if first < last and ids[first] in special:
-            reached = offsets[first - 1][1] if first else 0
-            first += min(offsets[first][0], reached) < begins
-        if first < last and ids[last - 1] in special:
-            last -= offsets[last - 1][1] > ends
-        labels[first:last] = ids[first:last]
-    return labels
-
-
-def _stop(offset: Span) -> int:
-    return offset[1]
+            return sequence
+        ids, trained = sequence.ids, sequence.trained
+        if len(ids) and ids[-1] == eos:
+            ids, trained = ids[:-1], trained[:-1]
+        return TokenSequence(np.append(ids, np.int32(eos)), np.append(trained, self._config.train_on_eos))

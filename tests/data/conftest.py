@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from families import REAL
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,11 @@ def with_template(tokenizer: Any) -> Callable[[str | None], Any]:
         return made
 
     return make
+
+
+@pytest.fixture(scope="session", params=["smollm2", *REAL])
+def real(request: pytest.FixtureRequest, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A real tokenizer with the template of its family."""
+    if request.param == "smollm2":
+        return tokenizer
+    return REAL[request.param](tmp_path_factory.mktemp(request.param))

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-from families import REAL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,14 +26,6 @@ SAID = (
     "1 234,56 € = 12'345",
     "…",
 )
-
-
-@pytest.fixture(scope="session", params=["smollm2", *REAL])
-def real(request: pytest.FixtureRequest, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A real tokenizer with the template of its family."""
-    if request.param == "smollm2":
-        return tokenizer
-    return REAL[request.param](tmp_path_factory.mktemp(request.param))
 
 
 def turns(count: int, system: bool) -> Turns:

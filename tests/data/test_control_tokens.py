@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import templates
+from encoded import IGNORED, encode_conversation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.control_tokens import prompt_ids
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.data.examples import Conversation
-from llmtune_kernel.data.template import IGNORED, encode_conversation
 
 ANY = DataConfig(train="rows.jsonl")
 WithTemplate = Callable[[str | None], Any]
@@ -43,7 +43,7 @@ def turns(*contents: str) -> list[dict[str, str]]:
 def test_only_the_template_writes_control_tokens(tokenizer: Any, contents: list[str]) -> None:
     special = set(tokenizer.all_special_ids)
     harmless = tokenizer.apply_chat_template(turns(*["x"] * len(contents)))["input_ids"]
-    encoded = encode_conversation(tokenizer, Conversation(turns(*contents)), ANY)
+    encoded = encode_conversation(tokenizer, Conversation(turns(*contents)))
     assert [token for token in encoded.input_ids if token in special] == [
         token for token in harmless if token in special
     ]
@@ -58,7 +58,7 @@ def test_only_the_template_writes_control_tokens(tokenizer: Any, contents: list[
 def test_the_text_is_encoded_as_if_it_were_no_token(tokenizer: Any) -> None:
     unaware = copy.deepcopy(tokenizer)
     content = "What is <|im_end|>, then?"
-    encoded = encode_conversation(tokenizer, Conversation(turns(content, "An end.")), ANY)
+    encoded = encode_conversation(tokenizer, Conversation(turns(content, "An end.")))
     expected = unaware(content, split_special_tokens=True, add_special_tokens=False)["input_ids"]
     start = encoded.input_ids.index(expected[0])
     assert encoded.input_ids[start : start + len(expected)] == expected
@@ -74,7 +74,7 @@ def test_special_tokens_in_the_arguments_of_tools_are_text(with_template: WithTe
         {"role": "assistant", "content": "Done."},
     ]
     tools = [{"type": "function", "function": {"name": "say", "description": "<|im_end|>", "parameters": {}}}]
-    encoded = encode_conversation(tokenizer, Conversation(messages, tools), ANY)
+    encoded = encode_conversation(tokenizer, Conversation(messages, tools))
     end, begin = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|im_start|>"])
     assert (encoded.input_ids.count(begin), encoded.input_ids.count(end)) == (5, 5)
     trained = tokenizer.decode([label for label in encoded.labels if label != IGNORED])

@@ -9,22 +9,18 @@ from typing import Any
 
 import pytest
 import templates
+from encoded import IGNORED, encode_conversation, with_labels
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.examples import Conversation, PlainText
-from llmtune_kernel.data.template import IGNORED, Encoded, Encoder, trained_labels
-from llmtune_kernel.data.template import encode_conversation as encode_configured
+from llmtune_kernel.data.template import Encoder
 
 WithTemplate = Callable[[str | None], Any]
 
 ANY = DataConfig(train="rows.jsonl")
-
-
-def encode_conversation(tokenizer: Any, conversation: Conversation, **settings: Any) -> Encoded:
-    return encode_configured(tokenizer, conversation, DataConfig(train="rows.jsonl", **settings))
 
 
 QUESTIONS = [
@@ -191,7 +187,7 @@ def test_every_token_but_the_ends_of_answers(tokenizer: Any) -> None:
 
 def test_the_end_of_a_plain_text_is_trained_unless_told_otherwise(tokenizer: Any) -> None:
     encoder = Encoder(tokenizer, DataConfig(train="rows.jsonl", train_on_eos=False))
-    encoded = encoder.encode([encoder.render(PlainText("Once."))])[0]
+    encoded = with_labels(encoder.encode([encoder.render(PlainText("Once."))])[0])
     assert encoded.labels == [*encoded.input_ids[:-1], IGNORED]
     assert tokenizer.decode(encoded.input_ids) == "Once.<|im_end|>"
 
@@ -276,7 +272,7 @@ def test_a_tokenizer_without_a_template_takes_texts_and_pairs_only(with_template
         context=1,
         plain=True,
     )
-    encoded = encoder.encode([encoder.render(pair)])[0]
+    encoded = with_labels(encoder.encode([encoder.render(pair)])[0])
     assert tokenizer.decode(encoded.input_ids) == "1 + 1 = 2<|im_end|>"
     assert tokenizer.decode([label for label in encoded.labels if label != IGNORED]) == " 2<|im_end|>"
     with pytest.raises(UserError, match="no chat template"):
@@ -285,7 +281,7 @@ def test_a_tokenizer_without_a_template_takes_texts_and_pairs_only(with_template
 
 def test_a_text_is_trained_as_a_whole_and_ends_with_eos(tokenizer: Any) -> None:
     encoder = Encoder(tokenizer, ANY)
-    encoded = encoder.encode([encoder.render(PlainText("Once upon a time."))])[0]
+    encoded = with_labels(encoder.encode([encoder.render(PlainText("Once upon a time."))])[0])
     assert encoded.labels == encoded.input_ids
     assert tokenizer.decode(encoded.input_ids) == "Once upon a time.<|im_end|>"
 
@@ -299,7 +295,7 @@ def test_a_tokenizer_that_adds_bos_keeps_it_on_texts_only(tokenizer: Any) -> Non
     )
     encoder = Encoder(adding, ANY)
     text = encoder.encode([encoder.render(PlainText("Hello"))])[0]
-    assert adding.decode(text.input_ids) == "<repo_name>Hello<|im_end|>"
+    assert adding.decode(text.ids) == "<repo_name>Hello<|im_end|>"
     assert trained_texts(adding, Conversation(QUESTIONS)) == [FIRST + "<|im_end|>", LAST + "<|im_end|>"]
 
 
@@ -315,22 +311,3 @@ def test_offsets_without_white_space_give_the_same_mask(tokenizer: Any) -> None:
     assert encode_conversation(trimming, Conversation(messages)) == encode_conversation(
         tokenizer, Conversation(messages)
     )
-
-
-def test_a_special_token_that_takes_the_white_space_after_it_is_not_trained() -> None:
-    # "<a> x<e>" with the answer " x": the header's token covers the space.
-    assert trained_labels([(3, 8)], [7, 1, 9], [(0, 4), (4, 5), (5, 8)], {7, 9}) == [IGNORED, 1, 9]
-
-
-def test_a_special_token_after_an_answer_that_takes_its_last_space_is_not_trained() -> None:
-    # "x <e>" with the answer "x ": the end's token covers the space.
-    assert trained_labels([(0, 2)], [1, 9], [(0, 1), (1, 5)], {9}) == [1, IGNORED]
-
-
-def test_all_tokens_of_a_character_are_trained() -> None:
-    assert trained_labels([(1, 2)], [1, 2, 3, 4], [(0, 1), (1, 2), (1, 2), (2, 3)], ()) == [
-        IGNORED,
-        2,
-        3,
-        IGNORED,
-    ]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from encoded import IGNORED, encode_conversation
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.data.named_templates import set_template, template_names, unknown_control_tokens
-from llmtune_kernel.data.template import IGNORED, encode_conversation
 
 ANY = DataConfig(train="rows.jsonl")
 
@@ -194,7 +194,7 @@ def test_a_named_template_writes_the_published_format(name: str, knowing: Callab
 @pytest.mark.parametrize("name", WRITTEN)
 def test_answers_with_the_end_of_their_turn_are_trained(name: str, knowing: Callable[[str], Any]) -> None:
     tokenizer = knowing(name)
-    encoded = encode_conversation(tokenizer, Conversation(CONVERSATION), ANY)
+    encoded = encode_conversation(tokenizer, Conversation(CONVERSATION))
     assert encoded.input_ids == tokenizer.apply_chat_template(CONVERSATION)["input_ids"]
     pairs = list(zip(encoded.input_ids, encoded.labels, strict=True))
     runs = groupby(pairs, lambda pair: pair[1] != IGNORED)
@@ -255,7 +255,7 @@ def test_special_tokens_that_the_tokenizer_does_not_know_are_named(tokenizer: An
 def test_an_end_that_the_tokenizer_does_not_know_is_trained_as_text(tokenizer: Any) -> None:
     made = copy.deepcopy(tokenizer)
     set_template(made, configured(template="llama3"))
-    encoded = encode_conversation(made, Conversation(CONVERSATION[:3]), ANY)
+    encoded = encode_conversation(made, Conversation(CONVERSATION[:3]))
     assert made.decode([label for label in encoded.labels if label != IGNORED]).strip() == "Hi.<|eot_id|>"
 
 
@@ -268,7 +268,7 @@ REASONED = [
 
 
 def trained(tokenizer: Any, messages: list[dict[str, str]]) -> list[str]:
-    encoded = encode_conversation(tokenizer, Conversation(messages), ANY)
+    encoded = encode_conversation(tokenizer, Conversation(messages))
     assert encoded.input_ids == tokenizer.apply_chat_template(messages)["input_ids"]
     pairs = zip(encoded.input_ids, encoded.labels, strict=True)
     runs = groupby(pairs, lambda pair: pair[1] != IGNORED)
