@@ -16,7 +16,7 @@ from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
 from llmtune_kernel.locale import _
-from llmtune_kernel.runs.wording import example_title, facts
+from llmtune_kernel.runs.wording import example_title, facts, progress_text
 from llmtune_kernel.runs.workers import pool
 
 Summary = dict[str, Any]
@@ -75,9 +75,7 @@ def _inspect(config: RunConfig, for_run: bool) -> Summary:
             if answer["type"] == "summary":
                 found.update(answer["summary"])
             else:
-                status.update(
-                    _("Reading row {done:,} of {total:,}", done=answer["done"], total=answer["total"])
-                )
+                status.update(progress_text(answer["stage"], answer["done"], answer["total"]))
 
         job = {
             "job": "inspect",
@@ -86,6 +84,7 @@ def _inspect(config: RunConfig, for_run: bool) -> Summary:
             "first": 3,
             "for_run": for_run,
             "statistics": True,
+            "details": False,
         }
         pool().call(job, take)
     return found

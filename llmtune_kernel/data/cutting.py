@@ -134,7 +134,7 @@ def cut(
     whole = Windows.whole(sequences, sides=2 if format.name == "preference" else 1)
     numbers, lengths = sequences.rows[whole.places[:, 0]], whole.stops.max(axis=1)
     joins, long = packs(config, format), lengths > config.max_length
-    parts = _parts(config, format)
+    parts = is_parted(config, format)
     too_long = long & (not parts and config.truncation in ("drop", "error"))
     windows, row = shortened(sequences, whole, format, config)
     keeps = (windows.trained.min(axis=1) > 0) & ~too_long[row]
@@ -177,10 +177,11 @@ def shortened(
     sequences: Sequences, whole: Windows, format: RowFormat, config: DataConfig
 ) -> tuple[Windows, Numbers]:
     """What is left of each row, or the pieces of it, and of each which row (by its place) it is from."""
-    return (_parted if _parts(config, format) else _cut)(sequences, whole, config)
+    return (_parted if is_parted(config, format) else _cut)(sequences, whole, config)
 
 
-def _parts(config: DataConfig, format: RowFormat) -> bool:
+def is_parted(config: DataConfig, format: RowFormat) -> bool:
+    """Whether a long row of a format is used in pieces, and not cut."""
     return format.name == "text" and packs(config, format)
 
 
@@ -225,7 +226,7 @@ def _count(sequences: Sequences, windows: Windows, changed: Numbers) -> None:
 def _too_long(number: int, length: int, config: DataConfig) -> RowProblem:
     limit = config.max_length
     reason = _("is {length:,} tokens long, more than {limit:,}", length=int(length), limit=limit)
-    return RowProblem(int(number), "", reason, _longer(limit))
+    return RowProblem(int(number), "", reason, _longer(limit), "long")
 
 
 def _untrained(sequences: Sequences, whole: Windows, number: int, config: DataConfig) -> RowProblem:
@@ -234,14 +235,14 @@ def _untrained(sequences: Sequences, whole: Windows, number: int, config: DataCo
     for place in map(int, whole.places[0]):
         trained = np.flatnonzero(sequences[place].trained[1:]) + 1
         if not trained.size:
-            return RowProblem(int(number), "", _("no token of it is trained"))
+            return RowProblem(int(number), "", _("no token of it is trained"), kind="untrained")
         before.append(int(trained[0]))
         after.append(int(sequences.lengths[place] - 1 - trained[-1]))
     if config.truncation == "left":
         reason = _("its last answer ends {after:,} tokens before its end and is cut off", after=max(after))
     else:
         reason = _("its answer starts after {first:,} tokens and is cut off", first=max(before))
-    return RowProblem(int(number), "", reason, _longer(config.max_length))
+    return RowProblem(int(number), "", reason, _longer(config.max_length), "untrained")
 
 
 def _longer(limit: int) -> str:

@@ -7,6 +7,7 @@ Massive Datasets, chapter 3), and then compared.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from hashlib import blake2b
 
 import numpy as np
@@ -19,7 +20,9 @@ SHINGLE = 4
 BANDS, ROWS_IN_BAND = 6, 3
 # What more than this share of rows has in common is of the template, not of the rows.
 COMMON = 0.5
+MOST_COMPARED = 100_000  # rows
 _COMPARED = 4  # rows of a bucket that a row is compared with
+_TOLD_AFTER = 1000  # rows
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = NDArray[np.uint64]
@@ -39,22 +42,31 @@ def duplicates(encoded: EncodedRows) -> dict[int, int]:
     return twins
 
 
-def near_duplicates(encoded: EncodedRows, most: int = 100_000) -> dict[int, int]:
+def near_duplicates(
+    encoded: EncodedRows,
+    most: int = MOST_COMPARED,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[int, int]:
     """Rows that are nearly an earlier row, by their numbers: which it is.
 
     Nearly: of the runs of four tokens in either, 80% are in both. What most rows have in common does not count.
 
     Args:
         most: Rows that are looked at, from the first one.
+        on_progress: Told rows done and rows in all from time to time; may raise to interrupt.
     """
     rows = list(_places(encoded).items())[:most]
-    shingles = [
-        np.unique(np.concatenate([_shingles(encoded, place) for place in places])) for _, places in rows
-    ]
+    shingles = []
+    for done, (_row, places) in enumerate(rows):
+        if done % _TOLD_AFTER == 0:
+            on_progress(done // 2, len(rows))  # the other half is to compare them
+        shingles.append(np.unique(np.concatenate([_shingles(encoded, place) for place in places])))
     shingles = _without_common(shingles)
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     twins = {}
     for place, signature in enumerate(_signatures(shingles)):
+        if place % _TOLD_AFTER == 0:
+            on_progress((len(rows) + place) // 2, len(rows))
         if not len(shingles[place]):
             continue
         keys = [

@@ -123,7 +123,7 @@ def _write(file: Path, survey: Survey, encoded: Iterator[Batch]) -> None:
         try:
             with pa.ipc.new_file(partial, schema) as writer:
                 for batch in encoded:
-                    problems = [(one.row, one.column, one.reason, one.fix) for one in batch.problems]
+                    problems = [one.args for one in batch.problems]
                     writer.write_batch(batch.sequences, {_PROBLEMS: json.dumps(problems)})
             os.replace(partial.name, file)
         finally:

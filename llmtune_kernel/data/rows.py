@@ -55,7 +55,7 @@ def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Convers
 def _read_text(row: Row, number: int, format: RowFormat) -> PlainText:
     text = check_text(format.value(row, "text"), number, format.column("text"))
     if not text:
-        raise RowProblem(number, format.column("text"), _("is empty"))
+        raise RowProblem(number, format.column("text"), _("is empty"), kind="empty")
     return PlainText(text)
 
 

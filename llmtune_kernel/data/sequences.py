@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 SCHEMA = pa.schema(
     [
@@ -105,6 +106,20 @@ class Sequences:
         ids = self._ids[number].values.slice(begin + start, stop - start)
         trained = self._trained[number].values.slice(begin + start, stop - start)
         return TokenSequence(ids.to_numpy(), trained.to_numpy(zero_copy_only=False))
+
+    def learned(self) -> tuple[Places, Places]:
+        """(sequences,) twice: the first and the last token of each that is learned to be predicted; -1 if none is."""
+        first, last = (np.full(len(self), -1, np.int64) for _ in range(2))
+        for begin, offsets, trained in zip(self._firsts, self._offsets, self._trained, strict=False):
+            mask = trained.values.to_numpy(zero_copy_only=False).copy()
+            starts = offsets[:-1][np.diff(offsets) > 0]
+            mask[starts] = False  # the first token is never predicted
+            tokens = np.flatnonzero(mask[: offsets[-1]])
+            rows = np.searchsorted(offsets, tokens, "right") - 1
+            places = tokens - offsets[rows]
+            last[begin + rows] = places  # the last one stays
+            first[begin + rows[::-1]] = places[::-1]
+        return first, last
 
     def _column(self, name: str, kind: type[np.generic]) -> NDArray[Any]:
         columns = [batch.column(name).to_numpy(zero_copy_only=False) for batch in self._batches]

@@ -1,32 +1,46 @@
-"""What is worth knowing of encoded rows beyond their lengths: which are there twice, and their languages."""
+"""What is worth knowing of encoded rows: lengths, those that are there twice, what is wrong with others, languages."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
+from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import EncodedRows
-from llmtune_kernel.data.duplicates import duplicates, near_duplicates
+from llmtune_kernel.data.duplicates import MOST_COMPARED, duplicates, near_duplicates
+from llmtune_kernel.data.length_groups import length_groups
+from llmtune_kernel.data.turns import RowProblem
 
-_NAMED = 5
+_NAMED = 500
 _READ = 300  # rows whose language is told
 _LEAST = 20  # characters by which a language can be told
 _TOLD = 0.02  # share of rows from which on a language is named
 
 
-def statistics(encoded: EncodedRows, tokenizer: Any) -> dict[str, Any]:
+def statistics(
+    encoded: EncodedRows, tokenizer: Any, config: DataConfig, on_progress: Callable[[int, int], None]
+) -> dict[str, Any]:
     """What is worth knowing of rows.
 
+    Args:
+        on_progress: Told rows compared and rows in all; may raise to interrupt.
+
     Returns:
-        JSON values: `duplicates` and `near_duplicates` (rows that are nearly an earlier one): `count` and the first
-        `rows`, each with the earlier one; `languages`: code (ISO 639) and share of the rows that are trained on, from a
-        sample; a share under 2% is not named.
+        JSON values: `groups`, see `length_groups`; `duplicates` and `near_duplicates` (rows that are nearly an earlier
+        one): `count` and the first `rows`, each with the earlier one; `compared`: how many rows were looked at for the
+        latter; `left_out`: for each `kind` of problem `count`, the first `rows` and what is wrong with the first one
+        (`message`); `languages`: code (ISO 639) and share of the rows that are trained on, from a sample; a share under
+        2% is not named.
     """
-    same, near = duplicates(encoded), near_duplicates(encoded)
+    same, near = duplicates(encoded), near_duplicates(encoded, on_progress=on_progress)
     near = {row: twin for row, twin in near.items() if row not in same}
     return {
+        "groups": length_groups(encoded, config),
         "duplicates": _twins(same),
         "near_duplicates": _twins(near),
+        "compared": min(len(encoded.lengths), MOST_COMPARED),
+        "left_out": _left_out(encoded),
         "languages": _languages(encoded, tokenizer),
     }
 
@@ -47,6 +61,21 @@ def details(encoded: EncodedRows) -> dict[str, Any]:
 
 def _twins(twins: dict[int, int]) -> dict[str, Any]:
     return {"count": len(twins), "rows": [list(pair) for pair in sorted(twins.items())[:_NAMED]]}
+
+
+def _left_out(encoded: EncodedRows) -> list[dict[str, Any]]:
+    kinds: dict[str, list[RowProblem]] = {}
+    for problem in encoded.left_out():
+        kinds.setdefault(problem.kind, []).append(problem)
+    return [
+        {
+            "kind": kind,
+            "count": len(problems),
+            "rows": [problem.row for problem in problems[:_NAMED]],
+            "message": str(problems[0]),
+        }
+        for kind, problems in kinds.items()
+    ]
 
 
 def _languages(encoded: EncodedRows, tokenizer: Any) -> list[tuple[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from llmtune_kernel.data.examples import Message
 from llmtune_kernel.locale import _
@@ -56,6 +56,10 @@ OPENAI = Tags("role", "content")
 SHAREGPT = Tags("from", "value")
 
 
+# No answer where one has to be; turns out of order; nothing that is learned; too long; anything else.
+ProblemKind = Literal["empty", "order", "untrained", "long", "other"]
+
+
 class RowProblem(Exception):
     """Why one row cannot be trained on.
 
@@ -64,18 +68,22 @@ class RowProblem(Exception):
         column: The column that is wrong; empty when it is the row as a whole.
         reason: What is wrong, to be read after the column's name.
         fix: What to do about it; by default to correct or remove the row.
+        kind: Of the problem, so that problems can be counted.
 
     `source` says where the row is from, where there are several sources.
     """
 
     source = ""
 
-    def __init__(self, row: int, column: str, reason: str, fix: str = "") -> None:
-        super().__init__(row, column, reason, fix)
+    def __init__(
+        self, row: int, column: str, reason: str, fix: str = "", kind: ProblemKind = "other"
+    ) -> None:
+        super().__init__(row, column, reason, fix, kind)
         self.row = row
         self.column = column
         self.reason = reason
         self.fix = fix or _("Correct these rows or remove them.")
+        self.kind = kind
 
     def __str__(self) -> str:
         said = f"{self.column} {self.reason}" if self.column else self.reason
@@ -137,17 +145,17 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
                     role=role,
                     before=before,
                 )
-            raise RowProblem(row, column, reason)
+            raise RowProblem(row, column, reason, kind="order")
         if role == "assistant" and not message["content"].strip() and not message.get("tool_calls"):
             alone = number == 1 == len(messages) - 1
             reason = _("is empty") if alone else _("turn {number} has no answer", number=number)
-            raise RowProblem(row, column, reason)
+            raise RowProblem(row, column, reason, kind="empty")
         if role == "user" and not message["content"].strip():
             raise RowProblem(row, column, _("turn {number} is empty", number=number))
         before = role
     if before != "assistant":
         ends = _("ends with {role}, not with an answer", role=before) if before else _("has no turns")
-        raise RowProblem(row, column, ends)
+        raise RowProblem(row, column, ends, kind="order")
     return messages
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.cancelling import Cancellations
 from llmtune_kernel.runs.control import NotRunning
 from llmtune_kernel.runs.run import Run, attach, sample
 from llmtune_kernel.runs.workers import Cancellation, Cancelled
@@ -21,9 +21,8 @@ Say = Callable[[int, str], None]
 class Questions:
     """The questions of one page. Safe to use from several threads."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asked: dict[str, Cancellation] = {}
+    def __init__(self, cancellations: Cancellations) -> None:
+        self._cancellations = cancellations
         # One question at a time has the worker: the next finds it with its model loaded.
         self._worker = threading.Lock()
 
@@ -33,7 +32,7 @@ class Questions:
         Live runs answer with their weights of now, all at once; the rest is one job of a worker.
 
         Args:
-            id: What `cancel` names it by.
+            id: What names it where it is cancelled.
             say: Called with a column and the next piece of its answer, from several threads.
 
         Returns:
@@ -42,37 +41,12 @@ class Questions:
         Raises:
             UserError: one of the columns cannot answer, a setting is wrong, or the question was cancelled.
         """
-        with self._cancellation(id) as cancellation:
+        with self._cancellations.of(id) as cancellation:
             answering = _Answering(question, say, cancellation, self._worker)
             try:
                 return answering.answer()
             except Cancelled:
                 raise UserError(_("The question was cancelled.")) from None
-
-    def cancel(self, id: str) -> None:
-        """End a question; one that is over or unknown changes nothing."""
-        with self._lock:
-            cancellation = self._asked.get(id)
-        if cancellation is not None:
-            cancellation.cancel()
-
-    def close(self) -> None:
-        """End all questions."""
-        with self._lock:
-            asked = list(self._asked.values())
-        for cancellation in asked:
-            cancellation.cancel()
-
-    @contextmanager
-    def _cancellation(self, id: str) -> Iterator[Cancellation]:
-        cancellation = Cancellation()
-        with self._lock:
-            self._asked[id] = cancellation
-        try:
-            yield cancellation
-        finally:
-            with self._lock:
-                self._asked.pop(id, None)
 
 
 class _Answering:

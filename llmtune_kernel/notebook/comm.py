@@ -22,6 +22,7 @@ from llmtune_kernel.data.registered import registered_names
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.catalogue import model_choices
 from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.cancelling import Cancellations
 from llmtune_kernel.notebook.preferences import preferences
 from llmtune_kernel.notebook.variables import list_variables
 from llmtune_kernel.notebook.viewing import view_run
@@ -86,6 +87,7 @@ class Link:
         self._tail: threading.Thread | None = None
         self._unwatched = threading.Event()
         self._follower: threading.Thread | None = None
+        self._cancellations = Cancellations()
         self._asked: Questions | None = None
         self._tables: Tables | None = None
         comm.on_msg(self._on_message)
@@ -102,8 +104,7 @@ class Link:
         self._closed.set()
         with self._lock:
             self._unwatched.set()
-            if self._asked is not None:
-                self._asked.close()
+            self._cancellations.cancel_all()
             if self._tables is not None:
                 _start(self._tables.close_all, "llmtune-comm")
 
@@ -170,7 +171,13 @@ class Link:
                 )
                 return protocol.AskReply(id=id, payload=answers), _nothing
             case protocol.CancelRequest(id=id, payload=unwanted):
-                self._questions().cancel(unwanted.id)
+                self._cancellations.cancel(unwanted.id)
+            case protocol.StatisticsRequest(id=id, payload=counted):
+                from llmtune_kernel.notebook.counting import count
+
+                with self._cancellations.of(id) as cancellation:
+                    found = count(counted, self._namespace(), lambda *far: self._tell(id, *far), cancellation)
+                return protocol.StatisticsReply(id=id, payload=found), _nothing
             case protocol.CloseTableRequest(id=id, payload=closed):
                 self._opened_tables().close(closed.table)
             case _:
@@ -290,7 +297,7 @@ class Link:
 
         with self._lock:
             if self._asked is None:
-                self._asked = Questions()
+                self._asked = Questions(self._cancellations)
             return self._asked
 
     def _opened_tables(self) -> Tables:
@@ -303,6 +310,11 @@ class Link:
 
     def _say(self, id: str, column: int, text: str) -> None:
         self._send(protocol.AnswerPush(id=id, column=column, text=text))
+
+    def _tell(self, id: str, stage: str, done: int, total: int) -> None:
+        self._send(
+            protocol.ProgressPush.model_validate({"id": id, "stage": stage, "done": done, "total": total})
+        )
 
     def _refuse(self, name: str, what: str, where: str = "", fix: str = "") -> None:
         self._send(protocol.ErrorReply(id=name, error=protocol.Mistake(what=what, where=where, fix=fix)))

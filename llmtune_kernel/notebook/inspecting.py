@@ -16,7 +16,7 @@ from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.figure import histogram_figure, histogram_svg
 from llmtune_kernel.notebook.looking import Summary, inspect_data, snapshots
 from llmtune_kernel.notebook.publishing import publish
-from llmtune_kernel.runs.wording import example_title, facts
+from llmtune_kernel.runs.wording import example_title, facts, progress_text
 
 _TRAINED = "background:rgba(74,165,100,0.28);border-radius:2px"
 
@@ -45,7 +45,7 @@ def show_inspection(
             config,
             files,
             first,
-            lambda done, total: status.say(_("Reading row {done:,} of {total:,}", done=done, total=total)),
+            lambda *progress: status.say(progress_text(*progress)),
             for_run=for_run,
         )
         shown, *more = bundles(found)

@@ -24,6 +24,7 @@ from llmtune_kernel.runs.speed import measured_speed
 from llmtune_kernel.runs.workers import Cancellation, Cancelled, pool
 
 Summary = dict[str, Any]
+OnProgress = Callable[[str, int, int], None]
 _KEPT_SECONDS = 60.0  # after that free memory may be another
 
 
@@ -76,9 +77,10 @@ def inspect_data(
     config: RunConfig,
     files: Mapping[str, str],
     first: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = lambda stage, done, total: None,
     *,
     for_run: bool = True,
+    details: bool = True,
     cancellation: Cancellation | None = None,
 ) -> Summary:
     """The summary of the job `inspect`, see `worker/inspect.py`.
@@ -86,8 +88,9 @@ def inspect_data(
     Args:
         files: From `snapshots`.
         first: How many rows to render.
-        on_progress: Told rows done and rows in all.
-        for_run: Whether the data have to be such as the objective learns from.
+        on_progress: Told what is being done, rows done and rows in all.
+        for_run: Whether the data have to be such as the objective learns from; else there are statistics too.
+        details: Whether these tell of each row.
 
     Raises:
         UserError: any mistake in the data or the model's name.
@@ -99,7 +102,7 @@ def inspect_data(
         if answer["type"] == "summary":
             found.update(answer["summary"])
         else:
-            on_progress(answer["done"], answer["total"])
+            on_progress(answer["stage"], answer["done"], answer["total"])
 
     job = {
         "job": "inspect",
@@ -108,6 +111,7 @@ def inspect_data(
         "first": first,
         "for_run": for_run,
         "statistics": not for_run,
+        "details": details and not for_run,
     }
     pool().call(job, take, cancellation)
     return found

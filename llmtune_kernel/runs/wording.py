@@ -9,6 +9,8 @@ from typing import Any
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Message
 
+_NAMED = 5  # duplicates
+
 
 def duration(seconds: float) -> str:
     """`45 s`, `3 min 05 s`, `2 h 07 min`."""
@@ -76,6 +78,13 @@ def spoken(prompt: Sequence[Message]) -> list[str]:
     return [f"{turn.role}: {turn.content}" for turn in prompt]
 
 
+def progress_text(stage: str, done: int, total: int) -> str:
+    """How far the job `inspect` has come."""
+    if stage == "comparing":
+        return _("Comparing row {done:,} of {total:,}", done=done, total=total)
+    return _("Reading row {done:,} of {total:,}", done=done, total=total)
+
+
 def example_title(example: dict[str, Any]) -> str:
     """Which row an example of the job `inspect` is from, and which side of a judgement."""
     sides = {
@@ -132,8 +141,8 @@ def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     found = summary["statistics"]
     same, near = found["duplicates"], found["near_duplicates"]
-    pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"]] + [
-        f"{row:,} ≈ {twin:,}" for row, twin in near["rows"]
+    pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"][:_NAMED]] + [
+        f"{row:,} ≈ {twin:,}" for row, twin in near["rows"][:_NAMED]
     ]
     twice = _("{same:,} are an earlier row again, {near:,} nearly", same=same["count"], near=near["count"])
     languages = ", ".join(f"{code} {share:.0%}" for code, share in found["languages"])

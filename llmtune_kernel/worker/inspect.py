@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
@@ -24,6 +27,7 @@ from llmtune_kernel.worker.prepare import (
     steps_per_epoch,
     total_steps,
 )
+from llmtune_kernel.worker.reading import SplitRows
 
 
 def inspect(
@@ -33,8 +37,8 @@ def inspect(
 
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
-            to render; `for_run`: whether the data have to be such as the objective learns from; `statistics`: whether
-            to add what `data/statistics.py` finds.
+            to render; `for_run`: whether the data have to be such as the objective learns from; `statistics`,
+            `details`: whether to add what `data/statistics.py` finds.
         check_cancelled: Called after each batch of rows; may raise to end the job.
 
     Raises:
@@ -53,22 +57,43 @@ def inspect(
             snapshot=lambda *place: Path(variables[keys[place]]),
         )
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         check_cancelled()
-        answer({"type": "progress", "done": done, "total": total})
+        answer({"type": "progress", "stage": stage, "done": done, "total": total})
 
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)
-    data = prepare_data(config, tokenizer, find, progress)
+    data = prepare_data(config, tokenizer, find, functools.partial(progress, "reading"))
     if job["for_run"]:
         refuse_judgements(data)
     split, encoded = data.train.split, data.train.split.encoded
     summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
     if job["statistics"]:
-        summary["statistics"] = statistics(encoded, tokenizer)
+        comparing = functools.partial(progress, "comparing")
+        found = statistics(encoded, tokenizer, config.data, comparing)
+        summary["statistics"] = {**found, "sources": _sources(split)}
+    if job["details"]:
         summary["details"] = details(encoded)
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
+
+
+def _sources(split: SplitRows) -> list[dict[str, Any]]:
+    """Of each source `name`, `rows`, how many are `used`, and their `tokens` and `trained_tokens` after cutting."""
+    encoded = split.encoded
+    found = []
+    for source in split.sources:
+        of_it = (encoded.numbers >= source.first) & (encoded.numbers < source.first + source.rows)
+        found.append(
+            {
+                "name": source.source.source,
+                "rows": source.rows,
+                "used": len(np.unique(encoded.numbers[of_it])),
+                "tokens": int(encoded.sizes[of_it].sum()),
+                "trained_tokens": int(encoded.windows.trained[of_it].sum()),
+            }
+        )
+    return found
 
 
 def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:

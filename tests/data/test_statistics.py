@@ -13,6 +13,7 @@ from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.data.files import read_rows
+from llmtune_kernel.data.length_groups import length_groups
 from llmtune_kernel.data.statistics import statistics
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -24,6 +25,11 @@ WORDS = [
 
 def encoded(rows: list[dict[str, Any]], tokenizer: Any, **settings: Any) -> EncodedRows:
     return encode_rows(rows, tokenizer, DataConfig(train="rows.jsonl", on_bad_row="skip", **settings))
+
+
+def counted(rows: list[dict[str, Any]], tokenizer: Any, **settings: Any) -> dict[str, Any]:
+    config = DataConfig(train="rows.jsonl", on_bad_row="skip", **settings)
+    return statistics(encode_rows(rows, tokenizer, config), tokenizer, config, lambda done, total: None)
 
 
 def random_rows(count: int) -> list[dict[str, Any]]:
@@ -87,10 +93,72 @@ def test_languages_are_told_by_what_is_learned(tokenizer: Any) -> None:
         {"prompt": "日本語で聞きますが、答えは他の言語です", "completion": said[code]}
         for code in ("en", "en", "de", "ru")
     ]
-    found = statistics(encoded(rows, tokenizer), tokenizer)
+    found = counted(rows, tokenizer)
     assert dict(found["languages"]) == {"en": 0.5, "de": 0.25, "ru": 0.25}
     assert found["duplicates"] == {"count": 1, "rows": [[1, 0]]}
     assert found["near_duplicates"] == {"count": 0, "rows": []}
+
+
+def test_rows_that_are_left_out_are_counted_by_what_is_wrong_with_them(tokenizer: Any) -> None:
+    def said(*roles: str) -> dict[str, Any]:
+        return {"messages": [{"role": role, "content": f"Said by {role}."} for role in roles]}
+
+    good, empty = said("user", "assistant"), said("user", "assistant")
+    empty["messages"][1]["content"] = " "
+    long = said("user", "assistant")
+    long["messages"][0]["content"] = "A long question. " * 50
+    rows = [good, empty, said("assistant", "user"), said("user", "user", "assistant"), long, {"messages": 3}]
+    found = {one["kind"]: one["rows"] for one in counted(rows, tokenizer, max_length=100)["left_out"]}
+    assert found == {"empty": [1], "order": [2, 3], "untrained": [4], "other": [5]}
+    found = {
+        one["kind"]: one["rows"]
+        for one in counted(rows, tokenizer, max_length=100, truncation="drop")["left_out"]
+    }
+    assert found == {"empty": [1], "order": [2, 3], "long": [4], "other": [5]}
+
+
+@pytest.mark.parametrize("truncation", ["right", "left", "drop"])
+@pytest.mark.parametrize("kind", ["answers", "preferences"])
+def test_what_another_max_length_would_cut_is_what_it_then_cuts(
+    tokenizer: Any, truncation: str, kind: str
+) -> None:
+    chance = random.Random(2)
+    words = [" ".join(chance.choices(WORDS, k=chance.randint(1, 60))) for _ in range(120)]
+    rows = [
+        {"prompt": asked, "completion": answer}
+        if kind == "answers"
+        else {"prompt": asked, "chosen": answer, "rejected": other}
+        for asked, answer, other in zip(words[:40], words[40:80], words[80:], strict=True)
+    ]
+    whole = DataConfig(train="rows.jsonl", max_length=4096, truncation=truncation)
+    everything = encode_rows(rows, tokenizer, whole)
+    groups = length_groups(everything, whole)
+    for limit in (75, 90, 110, 130):
+        cut = encoded(rows, tokenizer, max_length=limit, truncation=truncation)
+        longer = sum(
+            count for length, count in zip(groups["lengths"], groups["rows"], strict=True) if length > limit
+        )
+        lost = sum(
+            count for needed, count in zip(groups["needed"], groups["needing"], strict=True) if needed > limit
+        )
+        if truncation == "drop":
+            assert longer == lost == len(cut.dropped)
+        else:
+            assert lost == len(cut.skipped)
+            assert longer == cut.truncated + lost
+        assert len(cut.lengths) == len(rows) - lost
+
+
+def test_rows_of_too_many_different_lengths_are_taken_together(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llmtune_kernel.data.length_groups.MOST_GROUPS", 4)
+    rows = [{"text": "word " * length} for length in range(1, 41)]
+    config = DataConfig(train="rows.jsonl")
+    groups = length_groups(encode_rows(rows, tokenizer, config), config)
+    assert groups["policy"] == "part"
+    assert 2 <= len(groups["lengths"]) <= 4
+    assert sum(groups["rows"]) == 40
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the demo data sets are not here")

@@ -14,6 +14,7 @@ import pytest
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.notebook.asking import Questions
+from llmtune_kernel.notebook.cancelling import Cancellations
 from llmtune_kernel.notebook.protocol import Answer, AskedModel, Question
 from llmtune_kernel.runs.events import MetricsEvent, SampleEvent
 from llmtune_kernel.runs.launch import launch
@@ -63,7 +64,8 @@ def live(workplace: Path, tiny_model: str) -> Iterator[Run]:
 @pytest.fixture
 def ask() -> Iterator[Ask]:
     """Ask the columns; the answers, and the joined pieces, column by column."""
-    questions = Questions()
+    cancellations = Cancellations()
+    questions = Questions(cancellations)
     numbers = itertools.count()
 
     def put(*columns: AskedModel, **settings: Any) -> tuple[list[str], list[str]]:
@@ -77,7 +79,7 @@ def ask() -> Iterator[Ask]:
         return [answer.text for answer in answers], ["".join(heard) for heard in pieces]
 
     yield put
-    questions.close()
+    cancellations.cancel_all()
 
 
 class Asked:
@@ -169,10 +171,10 @@ def test_a_cancelled_question_ends_and_the_next_works(
 ) -> None:
     ask(column, max_new_tokens=4)
     before, answered = workers(), requests_answered(live)
-    questions = Questions()
-    asked = Asked(questions, column, max_new_tokens=100_000, temperature=2.0)
+    cancellations = Cancellations()
+    asked = Asked(Questions(cancellations), column, max_new_tokens=100_000, temperature=2.0)
     assert asked.heard.wait(60)
-    questions.cancel("long")
+    cancellations.cancel("long")
     asked.wait()
     assert asked.error is not None
     assert "cancelled" in asked.error.what
@@ -184,23 +186,27 @@ def test_a_cancelled_question_ends_and_the_next_works(
 
 
 def test_a_page_that_goes_ends_its_questions(over: Run, live: Run) -> None:
-    questions = Questions()
+    cancellations = Cancellations()
     asked = Asked(
-        questions, AskedModel(run="over"), AskedModel(run="live"), max_new_tokens=100_000, temperature=2.0
+        Questions(cancellations),
+        AskedModel(run="over"),
+        AskedModel(run="live"),
+        max_new_tokens=100_000,
+        temperature=2.0,
     )
     assert asked.heard.wait(60)
-    questions.close()
+    cancellations.cancel_all()
     asked.wait()
     assert asked.error is not None
 
 
 def test_a_run_takes_orders_while_it_answers(over: Run, live: Run) -> None:
-    questions = Questions()
-    asked = Asked(questions, AskedModel(run="live"), max_new_tokens=100_000, temperature=2.0)
+    cancellations = Cancellations()
+    asked = Asked(Questions(cancellations), AskedModel(run="live"), max_new_tokens=100_000, temperature=2.0)
     assert asked.heard.wait(60)
     live.pause()
     assert live.state == "pausing"
-    questions.close()
+    cancellations.cancel_all()
     asked.wait()
     while live.state != "paused":
         assert live.paths.alive
@@ -209,7 +215,7 @@ def test_a_run_takes_orders_while_it_answers(over: Run, live: Run) -> None:
 
 def test_a_mistake_in_one_column_ends_the_others(over: Run, live: Run, tiny_model: str) -> None:
     asked = Asked(
-        Questions(),
+        Questions(Cancellations()),
         AskedModel(run="live"),
         AskedModel(model="./nowhere"),
         max_new_tokens=100_000,
@@ -224,7 +230,7 @@ def test_a_mistake_in_one_column_ends_the_others(over: Run, live: Run, tiny_mode
 
 def test_a_run_that_does_not_exist(workplace: Path) -> None:
     with pytest.raises(UserError, match="no run named 'nobody'"):
-        Questions().ask(
+        Questions(Cancellations()).ask(
             "q", Question(columns=[AskedModel(run="nobody")], messages=MESSAGES), lambda column, text: None
         )
 
@@ -233,7 +239,7 @@ def test_a_run_that_does_not_exist(workplace: Path) -> None:
 def test_a_setting_that_is_wrong(over: Run, live: Run, name: str) -> None:
     question = Question(columns=[AskedModel(run=name)], messages=MESSAGES, settings={"temperature": 9})
     with pytest.raises(UserError, match="temperature"):
-        Questions().ask("q", question, lambda column, text: None)
+        Questions(Cancellations()).ask("q", question, lambda column, text: None)
 
 
 def test_no_worker_stays_behind(over: Run) -> None:

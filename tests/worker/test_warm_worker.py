@@ -47,6 +47,7 @@ def inspect(workers: WorkerPool, data: str, model: str) -> dict[str, Any]:
         "first": 1,
         "for_run": True,
         "statistics": False,
+        "details": False,
     }
     workers.call(job, found.append)
     summary: dict[str, Any] = found[-1]["summary"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,3 +11,10 @@ class Message(BaseModel):
     """A part of the protocol: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Reply(Message):
+    """The answer to the request of this id."""
+
+    id: str
+    type: Literal["reply"] = "reply"

@@ -39,6 +39,16 @@ class AnswerPush(Message):
     text: str
 
 
+class ProgressPush(Message):
+    """How far the request `statistics` of this id has come, in rows."""
+
+    type: Literal["progress"] = "progress"
+    id: str
+    stage: Literal["reading", "comparing"]
+    done: int
+    total: int
+
+
 class HelloOpen(Message):
     """Data with which the kernel opens the comm `llmtune.hello`."""
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
-from llmtune_kernel.notebook.protocol.message import Message
+from llmtune_kernel.notebook.protocol.message import Message, Reply
 from llmtune_kernel.notebook.protocol.requests import Nothing
 from llmtune_kernel.notebook.protocol.tables import Kind, TableId
 from llmtune_kernel.runs.events import Event
@@ -195,52 +195,47 @@ class Mistake(Message):
     fix: str = ""
 
 
-class _Reply(Message):
-    id: str
-    type: Literal["reply"] = "reply"
-
-
-class VersionReply(_Reply):
+class VersionReply(Reply):
     payload: Version
 
 
-class SchemaReply(_Reply):
+class SchemaReply(Reply):
     payload: dict[str, Any]
 
 
-class ValidateReply(_Reply):
+class ValidateReply(Reply):
     payload: Validation
 
 
-class VariablesReply(_Reply):
+class VariablesReply(Reply):
     payload: list[Variable]
 
 
-class RegisteredReply(_Reply):
+class RegisteredReply(Reply):
     payload: list[str]
 
 
-class CatalogueReply(_Reply):
+class CatalogueReply(Reply):
     payload: list[DatasetChoice]
 
 
-class RunsReply(_Reply):
+class RunsReply(Reply):
     payload: list[RunSummary]
 
 
-class ModelsReply(_Reply):
+class ModelsReply(Reply):
     payload: list[ModelChoice]
 
 
-class PresetsReply(_Reply):
+class PresetsReply(Reply):
     payload: list[Preset]
 
 
-class InspectReply(_Reply):
+class InspectReply(Reply):
     payload: Inspection
 
 
-class ViewReply(_Reply):
+class ViewReply(Reply):
     payload: RunView
 
 
@@ -251,15 +246,15 @@ class Outputs(Message):
     snapshots: list[ChartSnapshot]
 
 
-class OutputsReply(_Reply):
+class OutputsReply(Reply):
     payload: Outputs
 
 
-class EditReply(_Reply):
+class EditReply(Reply):
     payload: RunSummary
 
 
-class AskReply(_Reply):
+class AskReply(Reply):
     payload: list[Answer]
 
 
@@ -361,31 +356,31 @@ class SavedView(Message):
     source: str | dict[str, Any]
 
 
-class OpenTableReply(_Reply):
+class OpenTableReply(Reply):
     payload: TableId
 
 
-class TablePageReply(_Reply):
+class TablePageReply(Reply):
     payload: TablePage
 
 
-class TableRowReply(_Reply):
+class TableRowReply(Reply):
     payload: RowView
 
 
-class TableProblemReply(_Reply):
+class TableProblemReply(Reply):
     payload: ProblemFound
 
 
-class ColumnSummaryReply(_Reply):
+class ColumnSummaryReply(Reply):
     payload: ColumnSummary
 
 
-class SaveTableReply(_Reply):
+class SaveTableReply(Reply):
     payload: SavedView
 
 
-class DoneReply(_Reply):
+class DoneReply(Reply):
     """Answer to requests whose effect shows elsewhere: as events, as a list of runs, or not at all."""
 
     payload: Nothing = Nothing()

@@ -111,10 +111,16 @@ class Question(Message):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class QuestionId(Message):
-    """Id of the request `ask` whose answers are no longer wanted."""
+class Unwanted(Message):
+    """Id of the request `ask` or `statistics` whose answer is no longer wanted."""
 
     id: str
+
+
+class Counted(Message):
+    """A configuration whose data are looked at as a whole; rows that are left out never end it."""
+
+    text: str
 
 
 class _Request(Message):
@@ -255,7 +261,14 @@ class AskRequest(_Request):
 
 class CancelRequest(_Request):
     type: Literal["cancel"]
-    payload: QuestionId
+    payload: Unwanted
+
+
+class StatisticsRequest(_Request):
+    """Progress is pushed until it is answered or cancelled."""
+
+    type: Literal["statistics"]
+    payload: Counted
 
 
 class OpenTableRequest(_Request):
@@ -325,6 +338,7 @@ Request = Annotated[
     | DeleteRequest
     | AskRequest
     | CancelRequest
+    | StatisticsRequest
     | OpenTableRequest
     | TablePageRequest
     | TableRowRequest

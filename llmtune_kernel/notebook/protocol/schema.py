@@ -17,6 +17,7 @@ from llmtune_kernel.notebook.protocol.pushes import (
     EventsPush,
     Hello,
     HelloOpen,
+    ProgressPush,
     RunsPush,
 )
 from llmtune_kernel.notebook.protocol.replies import (
@@ -46,6 +47,7 @@ from llmtune_kernel.notebook.protocol.replies import (
 from llmtune_kernel.notebook.protocol.requests import (
     Request,
 )
+from llmtune_kernel.notebook.protocol.statistics import StatisticsReply
 from llmtune_kernel.runs.events import Event
 
 _DEFINITIONS: dict[str, Any] = {
@@ -64,6 +66,7 @@ _DEFINITIONS: dict[str, Any] = {
             ModelsReply,
             PresetsReply,
             InspectReply,
+            StatisticsReply,
             ViewReply,
             OutputsReply,
             EditReply,
@@ -79,6 +82,7 @@ _DEFINITIONS: dict[str, Any] = {
             EventsPush,
             RunsPush,
             AnswerPush,
+            ProgressPush,
             HelloOpen,
             Hello,
             ChartAppend,

@@ -1,0 +1,60 @@
+"""The statistics of the data of a configuration, which a worker counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from llmtune_kernel.config import UserError, read_config
+from llmtune_kernel.locale import _
+from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.looking import OnProgress, inspect_data, snapshots
+from llmtune_kernel.runs.workers import Cancellation, Cancelled
+
+_TICK = 0.25  # seconds between two times that progress is told
+
+
+def count(
+    wanted: protocol.Counted,
+    namespace: Mapping[str, Any],
+    on_progress: OnProgress,
+    cancellation: Cancellation,
+) -> protocol.Statistics:
+    """Let a worker count.
+
+    Args:
+        namespace: Where `$name` is looked up.
+        on_progress: Told what is being done, rows done and rows in all, four times a second at most.
+
+    Raises:
+        UserError: any mistake in the configuration, the data or the model's name, or it was cancelled.
+    """
+    config = read_config(wanted.text).model_copy(update={"resume": None})
+    # Who counts wants to know of all rows, whatever a run would do about those that are wrong.
+    lenient = {"on_bad_row": "skip"}
+    if config.data.truncation == "error":
+        lenient["truncation"] = "drop"
+    counted = config.model_copy(update={"data": config.data.model_copy(update=lenient)})
+    told = 0.0
+
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _TICK:
+            told = time.monotonic()
+            on_progress(stage, done, total)
+
+    try:
+        with snapshots(counted, namespace) as files:
+            summary = inspect_data(
+                counted, files, 0, tell, for_run=False, details=False, cancellation=cancellation
+            )
+    except Cancelled:
+        raise UserError(_("Counting was cancelled.")) from None
+    found = summary["statistics"]
+    if config.data.truncation == "error" and found["groups"]["policy"] == "drop":
+        found["groups"]["policy"] = "error"
+    taken = ("rows", "train_rows", "tokens", "trained_tokens", "steps", "run_tokens")
+    return protocol.Statistics(
+        **{name: summary[name] for name in taken}, max_length=config.data.max_length, **found
+    )

@@ -1,0 +1,80 @@
+"""The statistics of data, counted by a worker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmtune_kernel.config import UserError
+from llmtune_kernel.notebook.counting import count
+from llmtune_kernel.notebook.protocol import Counted, Statistics
+from llmtune_kernel.runs.workers import Cancellation
+
+ROWS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(12)]
+
+
+def text_of(model: str, **data: Any) -> str:
+    return json.dumps({"model": {"name_or_path": model}, "data": {"train": "$rows", **data}})
+
+
+def counted(model: str, rows: object = ROWS, **data: Any) -> Statistics:
+    return count(
+        Counted(text=text_of(model, **data)), {"rows": rows}, lambda stage, done, total: None, Cancellation()
+    )
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_rows_that_would_end_a_run_are_counted_instead(tiny_model: str) -> None:
+    rows = [*ROWS, {"prompt": "And now?", "completion": ""}, ROWS[4]]
+    found = counted(tiny_model, rows)  # on_bad_row is error
+    assert (found.rows, found.train_rows) == (14, 13)
+    assert [(one.kind, one.rows) for one in found.left_out] == [("empty", [12])]
+    assert found.duplicates.rows == [(13, 4)]
+    assert found.steps > 0
+    assert 0 < found.trained_tokens < found.tokens
+    assert sum(found.groups.rows) == 13
+
+
+def test_each_source_says_how_much_of_it_is_trained_on(tiny_model: str, workplace: Path) -> None:
+    for name, rows in (("one", ROWS[:8]), ("two", [*ROWS[8:], {"prompt": "?", "completion": ""}])):
+        (workplace / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = counted(tiny_model, train=["one.jsonl", "two.jsonl"])
+    assert [(one.name, one.rows, one.used) for one in found.sources] == [
+        ("one.jsonl", 8, 8),
+        ("two.jsonl", 5, 4),
+    ]
+    assert sum(one.tokens for one in found.sources) == found.tokens
+    assert sum(one.trained_tokens for one in found.sources) == found.trained_tokens
+
+
+@pytest.mark.parametrize("truncation", ["right", "left", "drop", "error"])
+def test_what_becomes_of_longer_rows_is_what_the_configuration_says(tiny_model: str, truncation: str) -> None:
+    longer = {"prompt": "Count.", "completion": "one two three " * 40}
+    found = counted(tiny_model, [*ROWS, longer], truncation=truncation, max_length=64)
+    assert found.groups.policy == truncation
+    assert found.max_length == 64
+    assert found.groups.lengths[-1] > 64
+
+
+def test_who_cancels_hears_so_and_counting_again_works(tiny_model: str) -> None:
+    many = [{"prompt": f"What is {n}?", "completion": "It is a number. " * 20} for n in range(30_000)]
+    cancellation, heard = Cancellation(), []
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        heard.append((stage, done, total))
+        cancellation.cancel()
+
+    with pytest.raises(UserError, match="cancelled"):
+        count(Counted(text=text_of(tiny_model)), {"rows": many}, on_progress, cancellation)
+    stage, done, total = heard[0]
+    assert (stage, total) == ("reading", 30_000)
+    assert done < total
+    assert counted(tiny_model).rows == 12
