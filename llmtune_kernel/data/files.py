@@ -13,18 +13,16 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.formats import COLUMNS
+from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.json_files import read_json, read_jsonl
 from llmtune_kernel.data.packed import PACKED, open_text
-from llmtune_kernel.data.turns import load_json
 from llmtune_kernel.locale import _, either
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
-
-Row = dict[str, Any]
 
 # Files beside the rows that say something of them.
 _DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
@@ -191,80 +189,6 @@ def _close_names(path: Path) -> str:
     )
 
 
-def _read_json(path: Path) -> Iterator[Row]:
-    with open_text(path) as file:
-        text = file.read()
-    try:
-        value = load_json(text)
-    except json.JSONDecodeError as error:
-        if text.lstrip().startswith("["):
-            raise _broken_json(path, error.lineno, error.msg) from error
-        yield from _read_jsonl(path)
-        return
-    if isinstance(value, dict) and not COLUMNS & value.keys():
-        raise _no_rows(path, value)
-    for number, row in enumerate(value if isinstance(value, list) else [value]):
-        if not isinstance(row, dict):
-            raise _not_an_object(path, _("row {row}", row=number), row)
-        yield row
-
-
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = load_json(line)
-            except json.JSONDecodeError as error:
-                raise _broken_json(path, number, error.msg) from error
-            if not isinstance(row, dict):
-                raise _not_an_object(path, _("line {line}", line=number), row)
-            yield row
-
-
-def _no_rows(path: Path, value: Row) -> UserError:
-    """The mistake that a file holds one object that is no row; names the key that holds the rows, if one does."""
-    fix = _("Write an array of objects, or one object a line.")
-    for key, inner in value.items():
-        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            fix = _("Write only the list that is under {key!r}.", key=key)
-            break
-    return UserError(
-        _(
-            "{name} holds one object, which is no row: it has none of the columns that are read.",
-            name=path.name,
-        ),
-        str(path),
-        fix,
-    )
-
-
-def _broken_json(path: Path, line: int, reason: str) -> UserError:
-    fix = _("Write an array of objects, or one object a line.")
-    return UserError(
-        _("{name} is not valid JSON: {reason}.", name=path.name, reason=reason),
-        _("{path}, line {line}", path=path, line=line),
-        fix,
-    )
-
-
-def _not_an_object(path: Path, where: str, value: object) -> UserError:
-    names = {
-        list: _("an array"),
-        str: _("a string"),
-        int: _("a number"),
-        float: _("a number"),
-        bool: _("a boolean"),
-        type(None): "null",
-    }
-    return UserError(
-        _("A row of {name} is {kind}, not an object.", name=path.name, kind=names[type(value)]),
-        f"{path}, {where}",
-        _("Make each row a JSON object."),
-    )
-
-
 def _read_csv(path: Path) -> Iterator[Row]:
     # The default limit of 128 KiB a field would refuse long documents.
     csv.field_size_limit(2**31 - 1)
@@ -382,8 +306,8 @@ def _open_arrow(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 
 READERS = {
-    ".json": _read_json,
-    ".jsonl": _read_jsonl,
+    ".json": read_json,
+    ".jsonl": read_jsonl,
     ".csv": _read_csv,
     ".txt": _read_text,
     ".parquet": _read_parquet,

@@ -12,7 +12,8 @@ from typing import Any
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.files import Row, find_file, fingerprint_file
+from llmtune_kernel.data.files import find_file, fingerprint_file
+from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.sources import FileRows, SourceRows
 from llmtune_kernel.locale import _
 
@@ -27,7 +28,10 @@ def read_remote(source: SourceConfig, limit: int | None) -> SourceRows:
         file = _download(source.source)
         return SourceRows(FileRows((file,), limit), (file,), fingerprint_file(file))
     hub, _colon, name = source.source.partition(":")
-    data = {"hf": _hugging_face, "modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
+    if hub == "hf":
+        data = _hugging_face(name, source, limit)
+    else:
+        data = {"modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
     if limit is not None and limit < len(data):
         data = data.select(range(limit))
     if not len(data):
@@ -48,14 +52,17 @@ class _Table:
         return (dict(row) for row in self._data)
 
 
-def _hugging_face(name: str, source: SourceConfig) -> Any:
+def _hugging_face(name: str, source: SourceConfig, limit: int | None) -> Any:
     import datasets  # type: ignore[import-untyped]
 
     options = {"name": source.subset, "data_dir": source.folder, "revision": source.revision}
+    offline = datasets.config.HF_HUB_OFFLINE
+    # The first rows are fetched by themselves; what was downloaded before is all there is offline.
+    streaming = limit is not None and (not offline or Path(name).exists())
     try:
-        return datasets.load_dataset(name, split=source.split or "train", **options)
+        data = datasets.load_dataset(name, split=source.split or "train", streaming=streaming, **options)
+        return datasets.Dataset.from_list(list(data.take(limit))) if streaming else data
     except Exception as error:  # the library raises whatever its readers raise
-        offline = os.environ.get("HF_HUB_OFFLINE") == "1" or os.environ.get("HF_DATASETS_OFFLINE") == "1"
         fix = (
             _("HF_HUB_OFFLINE is set: only data sets in the local cache are found.")
             if offline

@@ -19,7 +19,8 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
-from llmtune_kernel.data.files import Row, find_files, fingerprint_file, stream_rows
+from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows
+from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.registered import registered, registered_names
 from llmtune_kernel.locale import _, either
 

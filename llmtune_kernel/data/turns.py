@@ -198,14 +198,18 @@ def unpacked(value: Any) -> Any:
     return value
 
 
+# NaN, which Python writes for a missing value, is null.
+JSON = json.JSONDecoder(parse_constant=lambda name: None if name == "NaN" else float(name))
+
+
 def load_json(text: str) -> Any:
-    """What a JSON text says; NaN, which Python writes for a missing value, is null.
+    """What a JSON text says.
 
     Raises:
         json.JSONDecodeError: it is not valid JSON, or nested deeper than can be read.
     """
     try:
-        return json.loads(text, parse_constant=lambda name: None if name == "NaN" else float(name))
+        return JSON.decode(text)
     except RecursionError:
         raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
 

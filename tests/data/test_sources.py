@@ -335,3 +335,21 @@ def test_large_files_are_read_again_row_by_row_and_small_ones_once(
     assert next(iter(large)) is not next(iter(large))
     assert list(large) == list(large) == list(small)
     assert len(list(large)) == 300
+
+
+def test_the_first_rows_of_a_hub_s_data_set_are_fetched_without_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    folder, copies = tmp_path / "set", tmp_path / "copies"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text("".join(f'{{"text": "row {number}"}}\n' for number in range(50)))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", copies)
+    place = find_source(SourceConfig(source=f"hf:{folder}"), "data")
+    first = read_source(place, 3)
+    assert list(first.rows) == [{"text": f"row {number}"} for number in range(3)]
+    assert first.fingerprint == read_source(place, 3).fingerprint
+    assert not list(copies.rglob("*.arrow"))
+    assert len(list(read_source(place, None).rows)) == 50
+    assert list(copies.rglob("*.arrow"))

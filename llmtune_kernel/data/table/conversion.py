@@ -18,7 +18,7 @@ from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.places import cache_directory
-from llmtune_kernel.data.files import Row
+from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.sources import Place, is_variable
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.locale import _

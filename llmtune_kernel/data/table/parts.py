@@ -19,7 +19,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data import arrow
-from llmtune_kernel.data.files import Row
+from llmtune_kernel.data.formats import Row
 
 Kind = Literal["text", "integer", "number", "boolean", "time", "json", "mixed", "other", "empty"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.files import Row
+from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.sources import Place, stream_source
 from llmtune_kernel.data.table.conversion import Conversion
 from llmtune_kernel.data.table.view import ALL, View
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from llmtune_kernel.data.table.summary import ColumnSummary
 
 _FIRST_ROWS = 256
-_READ_AT_ONCE = 1 << 22  # bytes of a JSON file, which is read as a whole
 _VIEWS = 4
 
 
@@ -236,8 +235,8 @@ class RowTable:
 
 
 def _first_rows(place: Place) -> tuple[list[Row], bool]:
-    """The first rows, and whether these are all; none where to read one is to read all."""
-    if not place.files or _is_large_json(place.files[0]):
+    """The first rows, and whether these are all; none where to read one is to fetch all."""
+    if not place.files:
         return [], False
     rows: list[Row] = []
     stream = stream_source(place)
@@ -249,10 +248,6 @@ def _first_rows(place: Place) -> tuple[list[Row], bool]:
             raise
         is_whole = False  # the mistake is told by who reads them all
     return rows, is_whole
-
-
-def _is_large_json(file: Path) -> bool:
-    return ".json" in file.suffixes and file.stat().st_size > _READ_AT_ONCE
 
 
 def _without(numbers: Numbers, excluded: frozenset[int]) -> Numbers:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data import arrow
-from llmtune_kernel.data.files import Row
+from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.table.parts import as_json
 from llmtune_kernel.locale import _
 

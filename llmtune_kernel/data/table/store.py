@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.files import Row
+from llmtune_kernel.data.formats import Row
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]

@@ -1,0 +1,205 @@
+"""Rows of JSON files, read as they are needed: a file need not fit into memory."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.formats import COLUMNS, Row
+from llmtune_kernel.data.packed import open_text
+from llmtune_kernel.data.turns import JSON, load_json
+from llmtune_kernel.locale import _
+
+_PIECE = 2**20  # characters
+# At the end of a piece a literal, a number or an escape may be cut.
+_LONGEST_CUT = 16
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def read_json(path: Path) -> Iterator[Row]:
+    """The rows of an array of objects, which is read as it goes, of one object, or of one a line.
+
+    Raises:
+        UserError: it is not valid, or a row is no object.
+    """
+    with open_text(path) as file:
+        first = next((each for each in iter(lambda: file.read(1), "") if not each.isspace()), "")
+    if not first:
+        return
+    if first == "[":
+        yield from _read_array(path)
+    elif _is_object_a_line(path):
+        yield from read_jsonl(path)
+    else:
+        with open_text(path) as file:
+            try:
+                value = load_json(file.read())
+            except json.JSONDecodeError as error:
+                raise _broken_json(path, error.lineno, error.msg) from error
+        if not isinstance(value, dict):
+            raise _not_an_object(path, _("row {row}", row=0), value)
+        if not COLUMNS & value.keys():
+            raise _no_rows(path, value)
+        yield value
+
+
+def _read_array(path: Path) -> Iterator[Row]:
+    with open_text(path) as file:
+        reader = _ArrayReader(file)
+        try:
+            for number, row in enumerate(reader):
+                if not isinstance(row, dict):
+                    raise _not_an_object(path, _("row {row}", row=number), row)
+                yield row
+        except json.JSONDecodeError as error:
+            raise _broken_json(path, reader.line, error.msg) from error
+
+
+def _is_object_a_line(path: Path) -> bool:
+    """Whether the first line is a JSON value of its own, and another follows."""
+    with open_text(path) as file:
+        lines = (line for line in file if line.strip())
+        try:
+            load_json(next(lines, ""))
+        except json.JSONDecodeError:
+            return False
+        return next(lines, None) is not None
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """The rows of a file with an object a line.
+
+    Raises:
+        UserError: a line is not valid, or is no object.
+    """
+    with open_text(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = load_json(line)
+            except json.JSONDecodeError as error:
+                raise _broken_json(path, number, error.msg) from error
+            if not isinstance(row, dict):
+                raise _not_an_object(path, _("line {line}", line=number), row)
+            yield row
+
+
+def _no_rows(path: Path, value: Row) -> UserError:
+    """The mistake that a file holds one object that is no row; names the key that holds the rows, if one does."""
+    fix = _("Write an array of objects, or one object a line.")
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            fix = _("Write only the list that is under {key!r}.", key=key)
+            break
+    return UserError(
+        _(
+            "{name} holds one object, which is no row: it has none of the columns that are read.",
+            name=path.name,
+        ),
+        str(path),
+        fix,
+    )
+
+
+def _broken_json(path: Path, line: int, reason: str) -> UserError:
+    fix = _("Write an array of objects, or one object a line.")
+    return UserError(
+        _("{name} is not valid JSON: {reason}.", name=path.name, reason=reason),
+        _("{path}, line {line}", path=path, line=line),
+        fix,
+    )
+
+
+def _not_an_object(path: Path, where: str, value: object) -> UserError:
+    names = {
+        list: _("an array"),
+        str: _("a string"),
+        int: _("a number"),
+        float: _("a number"),
+        bool: _("a boolean"),
+        type(None): "null",
+    }
+    return UserError(
+        _("A row of {name} is {kind}, not an object.", name=path.name, kind=names[type(value)]),
+        f"{path}, {where}",
+        _("Make each row a JSON object."),
+    )
+
+
+class _ArrayReader:
+    """The elements of the array that a text file holds, from its start.
+
+    Iterating raises json.JSONDecodeError where it is not valid; `line` says where that is.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file, self._ended = file, False
+        self._text, self._place = "", 0
+        self._lines_before = 0
+
+    @property
+    def line(self) -> int:
+        """The line that is read, from 1."""
+        return self._lines_before + self._text.count("\n", 0, self._place) + 1
+
+    def __iter__(self) -> Iterator[Any]:
+        self._expect("[")
+        if self._next() != "]":
+            yield self._element()
+            while self._next() == ",":
+                self._place += 1
+                yield self._element()
+            if self._next() != "]":
+                self._fail("Expecting ',' delimiter")
+        self._expect("]")
+        if self._next():
+            self._fail("Extra data")
+
+    def _element(self) -> Any:
+        self._next()
+        while True:
+            try:
+                value, stop = JSON.raw_decode(self._text, self._place)
+            except json.JSONDecodeError as error:
+                cut = error.msg.startswith("Unterminated string")
+                if self._ended or not (cut or error.pos > len(self._text) - _LONGEST_CUT):
+                    self._fail(error.msg, error.pos)
+            except RecursionError:
+                self._fail(_("nested too deeply"))
+            else:
+                # The rest of a number may follow.
+                if self._ended or stop < len(self._text):
+                    self._place = stop
+                    return value
+            self._read()
+
+    def _next(self) -> str:
+        """The next character that is not white space, which is passed over; empty at the end."""
+        while True:
+            space = _SPACE.match(self._text, self._place)
+            assert space
+            self._place = space.end()
+            if self._ended or self._place < len(self._text):
+                return self._text[self._place : self._place + 1]
+            self._read()
+
+    def _expect(self, character: str) -> None:
+        if self._next() != character:
+            self._fail(f"Expecting '{character}'")
+        self._place += 1
+
+    def _read(self) -> None:
+        """Hold on to what is not used yet, and at least as much again."""
+        self._lines_before += self._text.count("\n", 0, self._place)
+        rest = self._text[self._place :]
+        more = self._file.read(max(_PIECE, len(rest)))
+        self._text, self._place, self._ended = rest + more, 0, not more
+
+    def _fail(self, reason: str, place: int | None = None) -> None:
+        self._place = self._place if place is None else place
+        raise json.JSONDecodeError(reason, self._text, self._place) from None
