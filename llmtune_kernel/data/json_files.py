@@ -17,6 +17,7 @@ from llmtune_kernel.locale import _
 _PIECE = 2**20  # characters
 # At the end of a piece a literal, a number or an escape may be cut.
 _LONGEST_CUT = 16
+_OPEN_STRING = re.compile(r"Unterminated string")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -158,7 +159,7 @@ class _ArrayReader:
                 self._fail("Expecting ',' delimiter")
         self._expect("]")
         if self._next():
-            self._fail("Extra data")
+            self._fail(_("more follows the end of the array"))
 
     def _element(self) -> Any:
         self._next()
@@ -166,8 +167,8 @@ class _ArrayReader:
             try:
                 value, stop = JSON.raw_decode(self._text, self._place)
             except json.JSONDecodeError as error:
-                cut = error.msg.startswith("Unterminated string")
-                if self._ended or not (cut or error.pos > len(self._text) - _LONGEST_CUT):
+                near = error.pos > len(self._text) - _LONGEST_CUT
+                if self._ended or not (near or _OPEN_STRING.match(error.msg)):
                     self._fail(error.msg, error.pos)
             except RecursionError:
                 self._fail(_("nested too deeply"))
