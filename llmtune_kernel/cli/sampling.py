@@ -10,7 +10,9 @@ from rich.text import Text
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.locale import _
-from llmtune_kernel.runs.run import Prompt, ask, attach, base_column
+from llmtune_kernel.runs.comparing import ask, base_column
+from llmtune_kernel.runs.completion import Completion
+from llmtune_kernel.runs.run import Prompt, attach
 from llmtune_kernel.runs.run import sample as ask_models
 
 
@@ -29,13 +31,17 @@ def sample(options: argparse.Namespace) -> int:
         stdout.print(Text(f"> {clean(prompt)}", style="bold"), soft_wrap=True)
         for name, said in answers.items():
             text = Text(f"{clean(name)}: " if len(answers) > 1 else "", style="dim")
-            stdout.print(text.append(clean(said[number]), style="not dim"), soft_wrap=True)
+            answer = said[number]
+            text.append(clean(answer.text), style="not dim")
+            if answer.note:
+                text.append(f" [{answer.note}]", style="dim")
+            stdout.print(text, soft_wrap=True)
     return 0
 
 
 def _answers(
     target: str, prompts: list[Prompt], settings: dict[str, object], *, base: bool
-) -> dict[str, list[str]]:
+) -> dict[str, list[Completion]]:
     """For each column one answer a prompt. A run goes before a model of its name."""
     try:
         run = attach(target)

@@ -13,6 +13,7 @@ from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.data.answers import ChatTemplate
 from llmtune_kernel.data.control_tokens import prompt_ids
 from llmtune_kernel.locale import _
+from llmtune_kernel.runs.completion import Completion
 
 Messages = list[dict[str, str]]
 OnText = Callable[[int, str], None]
@@ -142,6 +143,11 @@ def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
     return ids
 
 
+def _completion(tokenizer: Any, ids: list[int], generation: Any) -> Completion:
+    was_cut = len(ids) == generation.max_new_tokens and ids[-1] not in generation.eos_token_id
+    return Completion(_text(tokenizer, ids).strip(), "length" if was_cut else "stop", len(ids))
+
+
 @torch.no_grad()
 def generate(
     model: Any,
@@ -150,7 +156,7 @@ def generate(
     settings: SamplesConfig,
     dtype: torch.dtype,
     on_text: OnText = lambda number, piece: None,
-) -> list[str]:
+) -> list[Completion]:
     """One answer a prompt, one prompt after the other.
 
     Args:
@@ -172,5 +178,5 @@ def generate(
                 generation_config=generation,
                 streamer=_Teller(tokenizer, functools.partial(on_text, number)),
             )
-            answers.append(_text(tokenizer, output[0, ids.shape[1] :].tolist()).strip())
+            answers.append(_completion(tokenizer, output[0, ids.shape[1] :].tolist(), generation))
     return answers

@@ -11,6 +11,7 @@ from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.cancelling import Cancellations
+from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.control import NotRunning
 from llmtune_kernel.runs.run import Run, attach, sample
 from llmtune_kernel.runs.workers import Cancellation, Cancelled
@@ -57,7 +58,7 @@ class _Answering:
     ) -> None:
         self._question, self._say = question, say
         self._cancellation, self._worker = cancellation, worker
-        self._answers: dict[int, str] = {}
+        self._answers: dict[int, Completion] = {}
         self._errors: list[BaseException] = []
 
     def answer(self) -> list[protocol.Answer]:
@@ -84,7 +85,9 @@ class _Answering:
             thread.join()
         if self._errors:
             raise self._errors[0]
-        return [protocol.Answer(column=number, text=self._answers[number]) for number in range(len(sources))]
+        return [
+            protocol.Answer(column=number, **vars(self._answers[number])) for number in range(len(sources))
+        ]
 
     def _try(self, task: Callable[[], None]) -> None:
         try:
@@ -123,7 +126,7 @@ class _Answering:
             )
         finally:
             self._worker.release()
-        self._answers.update({int(column): texts[0] for column, texts in answers.items()})
+        self._answers.update({int(column): answer for column, [answer] in answers.items()})
 
 
 def _source(column: protocol.AskedModel) -> Run | ModelConfig:

@@ -17,8 +17,9 @@ from llmtune_kernel.notebook.listing import catalogue_bundle, runs_bundle
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.sampling import answers_bundle, find_runs, latest_run, read_prompts
 from llmtune_kernel.notebook.starting import show_run, start, wait_for
+from llmtune_kernel.runs.comparing import ask
 from llmtune_kernel.runs.launch import check_launch, own_configuration
-from llmtune_kernel.runs.run import Run, ask, attach
+from llmtune_kernel.runs.run import Run, attach
 
 if TYPE_CHECKING:
     from llmtune_kernel.notebook.dataset import Dataset

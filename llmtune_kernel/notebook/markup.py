@@ -89,9 +89,9 @@ def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> str:
     )
 
 
-def text_block(text: str) -> str:
+def text_block(text: str, *, faint: bool = False) -> str:
     """Text with its line breaks."""
-    return f'<div style="{_TEXT}">{escape(text)}</div>'
+    return f'<div style="{_TEXT}{";opacity:0.7" if faint else ""}">{escape(text)}</div>'
 
 
 def prompt_text(prompt: Sequence[Message]) -> str:
@@ -102,10 +102,7 @@ def prompt_text(prompt: Sequence[Message]) -> str:
 def sample_block(sample: Sample) -> str:
     """Prompts and answers of one step."""
     rows = [
-        (
-            f'<div style="opacity:0.7;{_TEXT}">{escape(prompt_text(answer.prompt))}</div>',
-            text_block(answer.answer),
-        )
+        (text_block(prompt_text(answer.prompt), faint=True), text_block(answer.answer))
         for answer in sample.answers
     ]
     return (

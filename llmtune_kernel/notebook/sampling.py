@@ -10,6 +10,7 @@ from llmtune_kernel.config import UserError
 from llmtune_kernel.config.document import Document
 from llmtune_kernel.locale import _, sentence
 from llmtune_kernel.notebook import markup
+from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.run import Prompt, Run, attach, runs
 
 # A list whose first turn begins with a role or a content, as YAML or JSON.
@@ -69,19 +70,26 @@ def latest_run() -> Run:
     return known[0]
 
 
-def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[str]]) -> dict[str, Any]:
+def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[Completion]]) -> dict[str, Any]:
     """A row a prompt, a column a model."""
     shown = [prompt if isinstance(prompt, str) else _chat_text(prompt) for prompt in prompts]
     columns = list(answers)
     rows = [
-        [markup.text_block(text), *(markup.text_block(answers[column][number]) for column in columns)]
+        [markup.text_block(text), *(_answer_block(answers[column][number]) for column in columns)]
         for number, text in enumerate(shown)
     ]
     plain = []
     for number, text in enumerate(shown):
         plain.append(f"> {text}")
-        plain += [f"  {column}: {answers[column][number]}" for column in columns]
+        for column in columns:
+            answer = answers[column][number]
+            plain.append(f"  {column}: {answer.text}" + (f" [{answer.note}]" if answer.note else ""))
     return {"text/html": markup.table(rows, [_("prompt"), *columns]), "text/plain": "\n".join(plain)}
+
+
+def _answer_block(answer: Completion) -> str:
+    note = markup.text_block(answer.note, faint=True) if answer.note else ""
+    return markup.text_block(answer.text) + note
 
 
 def _chat_text(turns: Sequence[Mapping[str, str]]) -> str:

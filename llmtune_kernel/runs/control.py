@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
+from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.listing import summary_of
 
@@ -90,7 +91,7 @@ def stream(
     on_text: Callable[[str], None] = lambda piece: None,
     check_cancelled: Callable[[], None] = lambda: None,
     timeout: float = 10.0,
-) -> list[str]:
+) -> list[Completion]:
     """Answers of a live run, one a prompt.
 
     Waits while the run is loading, and for the next step boundary.
@@ -116,8 +117,7 @@ def stream(
             if "error" in message:
                 raise UserError(**message["error"])
             if "answers" in message:
-                answers: list[str] = message["answers"]
-                return answers
+                return [Completion(**answer) for answer in message["answers"]]
             on_text(message["text"])
 
 

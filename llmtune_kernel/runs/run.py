@@ -6,13 +6,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs import control
+from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
 from llmtune_kernel.runs.events import (
     TERMINAL,
@@ -206,10 +207,14 @@ class Run:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
         wanted = self._own_prompts() if prompts is None else _as_prompts(prompts)
+        return [answer.text for answer in self.complete(wanted, settings)]
+
+    def complete(self, prompts: list[Prompt], settings: dict[str, Any]) -> list[Completion]:
+        """As `sample`, with what is known of each answer."""
         if self.paths.alive:
             with contextlib.suppress(control.NotRunning):  # it ends just now: its result is what it last was
-                return control.stream(self.paths, wanted, settings)
-        return sample({self.name: self}, wanted, settings)[self.name]
+                return control.stream(self.paths, prompts, settings)
+        return sample({self.name: self}, prompts, settings)[self.name]
 
     def _own_prompts(self) -> list[Prompt]:
         if not self.config.samples.prompts:
@@ -226,7 +231,7 @@ class Run:
         settings: dict[str, Any],
         on_text: Callable[[str], None],
         check_cancelled: Callable[[], None],
-    ) -> str:
+    ) -> Completion:
         """The answer of a live run to one prompt, piece by piece; see `control.stream`.
 
         Raises:
@@ -314,7 +319,7 @@ def sample(
     settings: dict[str, Any] | None = None,
     on_text: Callable[[str, int, str], None] | None = None,
     cancellation: Cancellation | None = None,
-) -> dict[str, list[str]]:
+) -> dict[str, list[Completion]]:
     """Answers to `prompts` of several models, generated in a worker.
 
     Args:
@@ -332,11 +337,11 @@ def sample(
     for source in sources.values():
         if isinstance(source, Run):
             source.result()
-    answers: dict[str, list[str]] = {}
+    answers: dict[str, list[Completion]] = {}
 
     def take(answer: dict[str, Any]) -> None:
         if answer["type"] == "answers":
-            answers[answer["column"]] = answer["answers"]
+            answers[answer["column"]] = [Completion(**each) for each in answer["answers"]]
         elif on_text:
             on_text(answer["column"], answer["prompt"], answer["text"])
 
@@ -355,45 +360,6 @@ def sample(
     }
     pool().call(job, take, cancellation)
     return answers
-
-
-def ask(
-    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
-) -> dict[str, list[str]]:
-    """Answers by column: with `base` the base models first, then the runs.
-
-    A live run answers with its weights of now, the rest is one job of a worker.
-
-    Raises:
-        UserError: a run without a result, a wrong setting.
-    """
-    live = [run for run in chosen if run.paths.alive]
-    bases = _bases(chosen) if base else {}
-    over = {run.name: run for run in chosen if run not in live}
-    others: dict[str, Run | ModelConfig] = {**bases, **over}
-    answers = sample(others, prompts, settings) if others else {}
-    for run in live:
-        answers[run.name] = run.sample(prompts, **settings)
-    return {column: answers[column] for column in [*bases, *(run.name for run in chosen)]}
-
-
-def base_column(model: ModelConfig) -> str:
-    """How a base model heads its answers: never the name of a run, which has no parentheses."""
-    parts = (model.revision, model.dtype if model.dtype != "auto" else None)
-    return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
-
-
-def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
-    """The base models of runs, each once, as the runs resolved them; the default one without runs."""
-    if not chosen:
-        return {base_column(ModelConfig()): ModelConfig()}
-    found: dict[str, ModelConfig] = {}
-    for run in chosen:
-        configured, resolved = run.config.model, run.paths.read_resolved()
-        keys = ("name_or_path", "revision", "dtype")
-        exact = {key: resolved["base"][key] for key in keys} if resolved else {}
-        found.setdefault(base_column(configured), configured.model_copy(update=exact))
-    return found
 
 
 def attach(name: str) -> Run:

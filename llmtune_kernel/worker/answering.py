@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import traceback
 from collections.abc import Callable
 
 from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.locale import _
+from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.control import SampleNow
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Answer, Message, Sample
@@ -50,9 +52,9 @@ class Answerer:
                 self._tell(_sample(order, self._training.step, prompts, answers))
             elif audience:
                 # A chat of its own, told to who asked: no part of what the run shows.
-                audience.tell({"done": True, "answers": answers})
+                audience.tell({"done": True, "answers": [dataclasses.asdict(answer) for answer in answers]})
 
-    def _generate(self, order: SampleNow, audience: Audience | None) -> tuple[Prompts, list[str]]:
+    def _generate(self, order: SampleNow, audience: Audience | None) -> tuple[Prompts, list[Completion]]:
         settings = sample_settings(self._samples, order.settings)
         prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
         if not prompts:
@@ -88,13 +90,14 @@ def _to(audience: Audience | None) -> Callable[[int, str], None]:
     return tell
 
 
-def _sample(order: SampleNow, step: int, prompts: Prompts, answers: list[str]) -> Sample:
+def _sample(order: SampleNow, step: int, prompts: Prompts, answers: list[Completion]) -> Sample:
     return Sample(
         step=step,
         request=order.request,
         answers=[
             Answer(
-                prompt=[Message(role=turn["role"], content=turn["content"]) for turn in prompt], answer=answer
+                prompt=[Message(role=turn["role"], content=turn["content"]) for turn in prompt],
+                answer=answer.text,
             )
             for prompt, answer in zip(prompts, answers, strict=True)
         ],

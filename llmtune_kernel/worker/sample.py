@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,7 +65,13 @@ def sample(
         with loader.load(column.base, column.dtype, column.adapter) as (model, tokenizer):
             check_cancelled()
             answers = generate(model, tokenizer, prompts, settings, column.dtype, tell)
-        answer({"type": "answers", "column": column.name, "answers": answers})
+        answer(
+            {
+                "type": "answers",
+                "column": column.name,
+                "answers": [dataclasses.asdict(completion) for completion in answers],
+            }
+        )
 
 
 def _column(source: dict[str, Any]) -> _Column:

@@ -254,6 +254,9 @@ export interface IQuestion {
 export interface IAnswer {
   column: number;
   text: string;
+  /** Whether it ended by itself, or was cut at the most tokens that were allowed. */
+  finish_reason: 'stop' | 'length';
+  tokens: number;
 }
 
 /** A source as `data.train` has it: text, or a section with split and subset. */

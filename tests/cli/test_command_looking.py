@@ -53,6 +53,7 @@ def test_sample_answers_each_prompt_with_base_and_run(
     base = f"{tiny_model} (base)"
     wanted = ["> Who are you?", base, "first", "> [red]1 < 2?", base, "first"]
     assert [head for head in heads if head in wanted] == wanted
+    assert done.stdout.count("[Cut at 3 tokens; --max-new-tokens allows more.]") == 4
 
 
 def test_inspect_lists_the_catalogue_by_task_and_as_json(tmp_path: Path) -> None:

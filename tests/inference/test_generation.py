@@ -71,7 +71,7 @@ def test_pieces_of_random_tokens_join_to_the_answer(tiny: Any, smollm2_tokenizer
         torch.float32,
         lambda number, text: told[number].append(text),
     )
-    assert ["".join(pieces) for pieces in told.values()] == answers
+    assert ["".join(pieces) for pieces in told.values()] == [answer.text for answer in answers]
     assert all(len(list(filter(None, pieces))) > 10 for pieces in told.values())
 
 
@@ -95,7 +95,7 @@ def test_listening_changes_no_answer_and_an_exception_ends_the_work_with_the_mod
     assert tiny.training
     assert torch.equal(torch.get_rng_state(), state)
     [answer] = generate(tiny, smollm2_tokenizer, prompts, settings, torch.float32)
-    assert answer.startswith("".join(heard))
+    assert answer.text.startswith("".join(heard))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -109,7 +109,7 @@ def test_a_model_in_half_precision_with_trained_layers_in_full_precision_answers
     [answer] = generate(
         tuned, smollm2_tokenizer, [as_messages("Hello", None)], SamplesConfig(max_new_tokens=4), dtype
     )
-    assert answer
+    assert answer.text
 
 
 def test_an_answer_ends_with_the_token_that_its_template_ends_a_turn_with(
@@ -127,5 +127,17 @@ def test_an_answer_ends_with_the_token_that_its_template_ends_a_turn_with(
     pieces: list[str] = []
     settings = SamplesConfig(max_new_tokens=16)
     prompts = [[{"role": "user", "content": "Hi"}]]
-    generate(model, tokenizer, prompts, settings, torch.float32, lambda _, piece: pieces.append(piece))
+    [answer] = generate(
+        model, tokenizer, prompts, settings, torch.float32, lambda _, piece: pieces.append(piece)
+    )
     assert len(pieces) <= 2
+    assert (answer.finish_reason, answer.tokens) == ("stop", 1)
+    # Also where its last token is the last that was allowed.
+    [answer] = generate(model, tokenizer, prompts, SamplesConfig(max_new_tokens=1), torch.float32)
+    assert answer.finish_reason == "stop"
+
+
+def test_an_answer_without_an_end_is_cut_at_the_most_tokens(tiny: Any, smollm2_tokenizer: Any) -> None:
+    prompts = [as_messages("Hello", None)]
+    [answer] = generate(tiny, smollm2_tokenizer, prompts, SamplesConfig(max_new_tokens=2), torch.float32)
+    assert (answer.finish_reason, answer.tokens) == ("length", 2)

@@ -25,8 +25,9 @@ def test_the_built_in_model_knows_the_capital_of_france(smollm2: str, smollm2_to
 
     model = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32)
     prompts = [as_messages("What is the capital of France?", None)]
-    answers = generate(model, smollm2_tokenizer, prompts, SamplesConfig(max_new_tokens=20), torch.float32)
-    assert answers == ["The capital of France is Paris."]
+    [answer] = generate(model, smollm2_tokenizer, prompts, SamplesConfig(max_new_tokens=20), torch.float32)
+    assert answer.text == "The capital of France is Paris."
+    assert answer.finish_reason == "stop"
 
 
 def test_names_that_look_like_paths_must_exist(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ def test_pieces_of_a_base_model_and_of_a_run_join_to_their_answers(
 
 def test_streamed_answers_are_those_that_come_at_once(ask: Ask, over: Run, tiny_model: str) -> None:
     answers, _ = ask(AskedModel(run="over"), max_new_tokens=12)
-    assert answers == sample({"over": over}, [MESSAGES], {"max_new_tokens": 12})["over"]
+    [at_once] = sample({"over": over}, [MESSAGES], {"max_new_tokens": 12})["over"]
+    assert answers == [at_once.text]
 
 
 def test_a_live_run_answers_while_it_trains_and_keeps_it_to_itself(ask: Ask, live: Run) -> None:

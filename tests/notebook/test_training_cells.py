@@ -184,6 +184,8 @@ def test_sample_shows_answers_of_base_and_run_side_by_side(
     assert "What is 1 &lt; 2?" in shown["text/html"]
     assert f"{tiny_model} (base): " in shown["text/plain"]
     assert "asked: " in shown["text/plain"]
+    assert shown["text/html"].count("Cut at 3 tokens; --max-new-tokens allows more.") == 4
+    assert shown["text/plain"].count("[Cut at 3 tokens; --max-new-tokens allows more.]") == 4
     chat = kernel.run(
         "%%sample asked --max-new-tokens 3\n- {role: system, content: Be brief.}\n- {role: user, content: Hi}"
     )

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.runs.comparing import ask
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, Evaluation, EventWriter, Metrics, Payload, State
-from llmtune_kernel.runs.run import Run, RunFailed, ask, attach
+from llmtune_kernel.runs.run import Run, RunFailed, attach
 from llmtune_kernel.runs.workers import pool
 
 Write = Callable[..., Run]

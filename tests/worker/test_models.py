@@ -12,8 +12,9 @@ import pytest
 import torch
 from watching import Start, losses
 
+from llmtune_kernel.runs.comparing import ask
 from llmtune_kernel.runs.events import EvaluationEvent, LogEvent, SampleEvent
-from llmtune_kernel.runs.run import Run, ask
+from llmtune_kernel.runs.run import Run
 
 
 def evaluation(run: Run) -> float | None:
@@ -131,4 +132,5 @@ def test_the_base_model_of_a_run_answers_as_the_run_resolved_it_also_beside_a_ru
     monkeypatch.chdir(tmp_path)  # where the relative path of the model leads nowhere
     answers = ask([run], ["What is 2 plus 2?"], {}, base=True)
     assert list(answers) == ["namesake (base, float32)", "namesake"]
-    assert answers["namesake"] == run.sample("What is 2 plus 2?") != answers["namesake (base, float32)"]
+    [of_base], [of_run] = answers.values()
+    assert [of_run.text] == run.sample("What is 2 plus 2?") != [of_base.text]

@@ -38,7 +38,7 @@ def answer_of_last_checkpoint(run: Run, prompt: str) -> str:
     tuned = PeftModel.from_pretrained(model, str(run.paths.last_checkpoint())).eval()
     tokenizer = AutoTokenizer.from_pretrained(base)
     [answer] = generate(tuned, tokenizer, [as_messages(prompt, None)], run.config.samples, torch.float32)
-    return answer
+    return answer.text
 
 
 def test_a_paused_run_saves_and_samples_with_its_weights_of_now(run: Run) -> None:

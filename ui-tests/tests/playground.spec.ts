@@ -69,6 +69,17 @@ test('Four models answer side by side, token by token, until they are stopped', 
     await page.screenshot({ path: 'artefacts/playground-columns.png' });
   });
 
+  await test.step('an answer that is cut says so, and where more is allowed', async () => {
+    const cut = columns.first();
+    await expect(cut.getByText('Cut at 40 tokens.')).toBeVisible();
+    await cut.getByRole('button', { name: 'Allow more' }).click();
+    await expect(
+      playground.getByRole('spinbutton', { name: 'Answer length (tokens)' })
+    ).toBeFocused();
+    await page.screenshot({ path: 'artefacts/playground-cut.png' });
+    await playground.getByText('Sampling', { exact: true }).click();
+  });
+
   await test.step('without a serious fault of accessibility', async () => {
     for (const theme of THEMES) {
       await page.theme.setTheme(theme);

@@ -10,6 +10,7 @@ from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
 from llmtune_kernel.notebook.protocol.message import Message, Reply
 from llmtune_kernel.notebook.protocol.requests import Nothing
 from llmtune_kernel.notebook.protocol.tables import Kind, TableId
+from llmtune_kernel.runs.completion import FinishReason
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
 
@@ -181,10 +182,12 @@ class RunView(Message):
 
 
 class Answer(Message):
-    """What a model said in full; `column` counts from 0."""
+    """What a model said in full; `column` counts from 0. See `runs.completion`."""
 
     column: int
     text: str
+    finish_reason: FinishReason
+    tokens: int
 
 
 class Mistake(Message):

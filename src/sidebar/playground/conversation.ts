@@ -28,6 +28,8 @@ export interface ITurn {
   content: string;
   /** Whether more of it is to come. */
   isPartial?: boolean;
+  /** At how many tokens it was cut, if it did not end by itself. */
+  cutAt?: number;
 }
 
 export function isRun(source: ISource): boolean {
@@ -75,8 +77,12 @@ export function said(
 }
 
 /** With the whole answer in place of what has come of it. */
-export function finished(column: IColumn, content: string): IColumn {
-  const answer: ITurn = { role: 'assistant', content };
+export function finished(
+  column: IColumn,
+  content: string,
+  cutAt?: number
+): IColumn {
+  const answer: ITurn = { role: 'assistant', content, cutAt };
   return { ...column, turns: [...column.turns.slice(0, -1), answer] };
 }
 

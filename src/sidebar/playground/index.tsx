@@ -84,6 +84,7 @@ function Playground(props: {
   const { model, context } = props;
   const { trans } = context;
   const hasTurns = model.columns.some(column => column.turns.length > 0);
+  const length = useRef<HTMLInputElement>(null);
   const copy = () => {
     const panel = context.notebooks.currentWidget;
     if (panel) {
@@ -94,7 +95,11 @@ function Playground(props: {
   };
   return (
     <div className="jp-llmtune-playground-body">
-      <Columns model={model} trans={trans} />
+      <Columns
+        model={model}
+        trans={trans}
+        onAllowMore={() => length.current && reveal(length.current)}
+      />
       <div className="jp-llmtune-ask">
         {model.fault && <FaultMessage fault={model.fault} />}
         <textarea
@@ -141,14 +146,22 @@ function Playground(props: {
           />
         </div>
       </div>
-      <Sampling model={model} trans={trans} />
+      <Sampling model={model} trans={trans} lengthField={length} />
     </div>
   );
+}
+
+/** Go to a field of the folded settings. */
+function reveal(field: HTMLInputElement): void {
+  field.closest('details')!.open = true;
+  field.focus();
+  field.select();
 }
 
 function Columns(props: {
   model: PlaygroundModel;
   trans: TranslationBundle;
+  onAllowMore: () => void;
 }): JSX.Element {
   const { model, trans } = props;
   const used = model.columns.map(({ source }) => keyOf(source));
@@ -172,6 +185,7 @@ function Columns(props: {
             column={column}
             trans={trans}
             onAskAgain={() => void model.askAgain(column.id)}
+            onAllowMore={props.onAllowMore}
             isBusy={model.isAnswering}
             onRemove={() => model.removeColumn(column.id)}
           />
@@ -223,6 +237,7 @@ function Column(props: {
   trans: TranslationBundle;
   isBusy: boolean;
   onAskAgain: () => void;
+  onAllowMore: () => void;
   onRemove: () => void;
 }): JSX.Element {
   const { column, trans } = props;
@@ -248,9 +263,26 @@ function Column(props: {
       </header>
       <div className="jp-llmtune-turns" role="log" tabIndex={0}>
         {column.turns.map((turn, index) => (
-          <p key={index} className={`jp-llmtune-turn jp-mod-${turn.role}`}>
-            {turn.content || (turn.isPartial ? '…' : '')}
-          </p>
+          <React.Fragment key={index}>
+            <p className={`jp-llmtune-turn jp-mod-${turn.role}`}>
+              {turn.content || (turn.isPartial ? '…' : '')}
+            </p>
+            {turn.cutAt !== undefined && (
+              <div className="jp-llmtune-turn-note">
+                <span>
+                  {trans._n(
+                    'Cut at %1 token.',
+                    'Cut at %1 tokens.',
+                    turn.cutAt
+                  )}
+                </span>
+                <Button
+                  label={trans.__('Allow more')}
+                  onClick={props.onAllowMore}
+                />
+              </div>
+            )}
+          </React.Fragment>
         ))}
         {column.isWaiting && (
           <p className="jp-llmtune-turn jp-mod-waiting">

@@ -251,10 +251,11 @@ export class PlaygroundModel extends Changing implements IKept {
     this._asking = id;
     this._change(id, column => said(column, ''));
     try {
-      const [{ text }] = await answering.done;
+      const [{ text, finish_reason, tokens }] = await answering.done;
       if (this._answering === answering) {
         question.hasAnswer = true;
-        this._change(id, column => finished(column, text));
+        const cutAt = finish_reason === 'length' ? tokens : undefined;
+        this._change(id, column => finished(column, text, cutAt));
       }
     } catch (error) {
       if (this._answering === answering) {

@@ -11,6 +11,8 @@ import type { ISamplingSettings } from './settings';
 export function Sampling(props: {
   model: PlaygroundModel;
   trans: TranslationBundle;
+  /** Where the longest answer is set. */
+  lengthField: React.Ref<HTMLInputElement>;
 }): JSX.Element {
   const { model, trans } = props;
   const { settings } = model;
@@ -20,13 +22,15 @@ export function Sampling(props: {
   const number = (
     key: Exclude<keyof ISamplingSettings, 'system'>,
     label: string,
-    bounds: IBounds
+    bounds: IBounds,
+    field?: React.Ref<HTMLInputElement>
   ) => (
     <NumberField
       label={label}
       value={settings[key]}
       bounds={bounds}
       trans={trans}
+      field={field}
       onChange={value => change({ [key]: value })}
     />
   );
@@ -45,10 +49,12 @@ export function Sampling(props: {
           max: 2,
           step: 0.1
         })}
-        {number('max_new_tokens', trans.__('Answer length (tokens)'), {
-          min: 1,
-          step: 1
-        })}
+        {number(
+          'max_new_tokens',
+          trans.__('Answer length (tokens)'),
+          { min: 1, step: 1 },
+          props.lengthField
+        )}
         {settings.temperature > 0 && (
           <>
             {number('top_p', trans.__('Top p'), {
@@ -90,6 +96,7 @@ function NumberField(props: {
   value: number;
   bounds: IBounds;
   trans: TranslationBundle;
+  field?: React.Ref<HTMLInputElement>;
   onChange: (value: number) => void;
 }): JSX.Element {
   const { bounds, label, onChange, trans, value } = props;
@@ -104,6 +111,7 @@ function NumberField(props: {
     <label>
       <span>{label}</span>
       <input
+        ref={props.field}
         className="jp-mod-styled"
         type="number"
         {...bounds}

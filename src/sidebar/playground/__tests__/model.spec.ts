@@ -6,6 +6,7 @@ import {
   settle
 } from '../../../kernel/__tests__/fakeKernel';
 import { KernelClient } from '../../../kernel/client';
+import type { IAnswer } from '../../../kernel/protocol';
 import type { ISource, ITurn } from '../conversation';
 import { asMessages } from '../conversation';
 import { PlaygroundModel } from '../model';
@@ -22,9 +23,13 @@ describe('PlaygroundModel', () => {
   let model: PlaygroundModel;
 
   /** The kernel answers the open question of the page. */
-  async function answer(text: string): Promise<void> {
+  async function answer(
+    text: string,
+    finish_reason: IAnswer['finish_reason'] = 'stop'
+  ): Promise<void> {
     await settle();
-    kernel.comm.reply('ask', [{ column: 0, text }]);
+    const answer: IAnswer = { column: 0, text, finish_reason, tokens: 3 };
+    kernel.comm.reply('ask', [answer]);
     await settle();
   }
 
@@ -88,6 +93,22 @@ describe('PlaygroundModel', () => {
     ]);
     expect(run.messages[1]).toEqual({ role: 'assistant', content: 'Ahoy.' });
     expect(model.isAnswering).toBe(false);
+  });
+
+  it('tells which answers were cut, also after a reload', async () => {
+    model.addColumn(BASE);
+    const first = send('Hello?');
+    await answer('Hi.');
+    await first;
+    const second = send('Who are you?');
+    await answer('A model', 'length');
+    await second;
+    const cuts = () => model.columns[0].turns.map(({ cutAt }) => cutAt);
+    expect(cuts()).toEqual([undefined, undefined, undefined, 3]);
+    const { state } = model;
+    model.clear();
+    model.restore(JSON.parse(JSON.stringify(state)));
+    expect(cuts()).toEqual([undefined, undefined, undefined, 3]);
   });
 
   it('offers the runs that can answer, and names those that ended without anything to ask', async () => {

@@ -50,7 +50,9 @@ describe('The field of a number', () => {
     host = document.body.appendChild(document.createElement('div'));
     root = createRoot(host);
     model = new PlaygroundModel(null, trans);
-    act(() => root.render(<Sampling model={model} trans={trans} />));
+    act(() =>
+      root.render(<Sampling model={model} trans={trans} lengthField={null} />)
+    );
   });
 
   afterEach(() => {

@@ -1,0 +1,50 @@
+"""The same prompts to runs, live or over, and to their base models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llmtune_kernel.config import ModelConfig
+from llmtune_kernel.locale import _
+from llmtune_kernel.runs.completion import Completion
+from llmtune_kernel.runs.run import Prompt, Run, sample
+
+
+def ask(
+    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
+) -> dict[str, list[Completion]]:
+    """Answers by column: with `base` the base models first, then the runs.
+
+    A live run answers with its weights of now, the rest is one job of a worker.
+
+    Raises:
+        UserError: a run without a result, a wrong setting.
+    """
+    live = [run for run in chosen if run.paths.alive]
+    bases = _bases(chosen) if base else {}
+    over = {run.name: run for run in chosen if run not in live}
+    others: dict[str, Run | ModelConfig] = {**bases, **over}
+    answers = sample(others, prompts, settings) if others else {}
+    for run in live:
+        answers[run.name] = run.complete(prompts, settings)
+    return {column: answers[column] for column in [*bases, *(run.name for run in chosen)]}
+
+
+def base_column(model: ModelConfig) -> str:
+    """How a base model heads its answers: never the name of a run, which has no parentheses."""
+    parts = (model.revision, model.dtype if model.dtype != "auto" else None)
+    return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
+
+
+def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
+    """The base models of runs, each once, as the runs resolved them; the default one without runs."""
+    if not chosen:
+        return {base_column(ModelConfig()): ModelConfig()}
+    found: dict[str, ModelConfig] = {}
+    for run in chosen:
+        configured, resolved = run.config.model, run.paths.read_resolved()
+        keys = ("name_or_path", "revision", "dtype")
+        exact = {key: resolved["base"][key] for key in keys} if resolved else {}
+        found.setdefault(base_column(configured), configured.model_copy(update=exact))
+    return found
