@@ -266,7 +266,13 @@ def _check_tools(text: str, conversation: Conversation) -> None:
         reason = _("the chat template leaves out tool calls")
     else:
         return
-    raise TemplateProblem(reason, _("Choose a model whose chat template writes tools, or remove these rows."))
+    raise TemplateProblem(
+        reason,
+        _(
+            "Set data.template to one that writes tools (chatml, qwen, qwen3), choose a model whose own one does, or "
+            "remove these rows."
+        ),
+    )
 
 
 def _left_out(text: str, functions: Iterable[dict[str, Any]]) -> bool:

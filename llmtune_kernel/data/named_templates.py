@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from llmtune_kernel.locale import _
 
 _FOLDER = Path(__file__).with_name("templates")
 _WHERE = "data.template"
+# A template is one text: what several have in common is written into each.
+_PART = re.compile(r"\{#- with (\S+) -#\}\n")
 _PROBE = [
     {"role": "system", "content": "a"},
     {"role": "user", "content": "b"},
@@ -114,7 +117,10 @@ def _read(template: str) -> str:
         if not path.is_file():
             raise _no_name(template)
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        if path.parent == _FOLDER:
+            text = _PART.sub(lambda found: (_FOLDER / found[1]).read_text(encoding="utf-8"), text)
+        return text
     except FileNotFoundError:
         what, fix = _("There is no file at this path."), _("Check the path.")
     except UnicodeDecodeError:

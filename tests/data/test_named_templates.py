@@ -267,9 +267,9 @@ REASONED = [
 ]
 
 
-def trained(tokenizer: Any, messages: list[dict[str, str]]) -> list[str]:
-    encoded = encode_conversation(tokenizer, Conversation(messages))
-    assert encoded.input_ids == tokenizer.apply_chat_template(messages)["input_ids"]
+def trained(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> list[str]:
+    encoded = encode_conversation(tokenizer, Conversation(messages, tools))
+    assert encoded.input_ids == tokenizer.apply_chat_template(messages, tools=tools)["input_ids"]
     pairs = zip(encoded.input_ids, encoded.labels, strict=True)
     runs = groupby(pairs, lambda pair: pair[1] != IGNORED)
     return [tokenizer.decode([token for token, _ in run]) for flag, run in runs if flag]
@@ -310,3 +310,46 @@ def test_what_a_template_does_not_know_of_thinking_is_told(
 ) -> None:
     with pytest.raises(UserError, match=what):
         set_template(copy.deepcopy(tokenizer), configured(**settings))
+
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"city": "text"}}}
+ASKED = [
+    {"role": "user", "content": "Rain?"},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"type": "function", "function": {"name": "weather", "arguments": {"city": city}}}
+            for city in ("Rome", "Oslo")
+        ],
+    },
+    {"role": "tool", "content": "dry"},
+    {"role": "tool", "content": "wet"},
+    {"role": "assistant", "content": "In Oslo."},
+]
+USING_TOOLS = (
+    "<|im_start|>system\n{system}# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n"
+    '{{"type": "function", "function": {{"name": "weather", "parameters": {{"city": "text"}}}}}}\n</tools>\n\n'
+    "For each function call, return a json object with function name and arguments within <tool_call></tool_call> "
+    'XML tags:\n<tool_call>\n{{"name": <function-name>, "arguments": <args-json-object>}}\n</tool_call><|im_end|>\n'
+    "<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n⟦{thought}"
+    '<tool_call>\n{{"name": "weather", "arguments": {{"city": "Rome"}}}}\n</tool_call>\n'
+    '<tool_call>\n{{"name": "weather", "arguments": {{"city": "Oslo"}}}}\n</tool_call><|im_end|>⟧\n'
+    "<|im_start|>user\n<tool_response>\ndry\n</tool_response>\n<tool_response>\nwet\n</tool_response><|im_end|>\n"
+    "<|im_start|>assistant\n⟦{thought}In Oslo.<|im_end|>⟧\n"
+)
+QWEN = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.\n\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "thought"),
+    [("chatml", "", ""), ("qwen", QWEN, ""), ("qwen3", "", "<think>\n\n</think>\n\n")],
+)
+def test_tools_are_written_as_published_and_their_calls_are_trained(
+    name: str, system: str, thought: str, knowing: Callable[[str], Any]
+) -> None:
+    tokenizer, written = knowing(name), USING_TOOLS.format(system=system, thought=thought)
+    text = tokenizer.apply_chat_template(ASKED, tools=[WEATHER], tokenize=False)
+    assert text == written.replace("⟦", "").replace("⟧", "")
+    assert trained(tokenizer, ASKED, [WEATHER]) == re.findall("⟦(.*?)⟧", written, re.DOTALL)
