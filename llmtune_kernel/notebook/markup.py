@@ -105,9 +105,9 @@ def sample_block(sample: Sample) -> str:
         (text_block(prompt_text(answer.prompt), faint=True), text_block(answer.answer))
         for answer in sample.answers
     ]
-    return (
-        f'<div style="margin:4px 0"><b>{escape(_("step {step:,}", step=sample.step))}</b>{table(rows)}</div>'
-    )
+    step = f"<b>{escape(_('step {step:,}', step=sample.step))}</b>"
+    asked = f" · {escape(_('asked for'))}" if sample.request else ""
+    return f'<div style="margin:4px 0">{step}{asked}{table(rows)}</div>'
 
 
 def log_block(lines: Iterable[LogLine]) -> str:

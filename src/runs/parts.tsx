@@ -2,8 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useState } from 'react';
 
-import type { IRunView, ISample } from '../kernel/protocol';
-import type { ILogLine } from './progress';
+import type { IRunView } from '../kernel/protocol';
+import type { ILogLine, IToldSample } from './progress';
 import { promptText } from './samples';
 import { clock, count, size } from './wording';
 
@@ -76,7 +76,7 @@ export function Parts(props: {
 }
 
 export function Samples(props: {
-  samples: readonly ISample[];
+  samples: readonly IToldSample[];
   trans: TranslationBundle;
 }): JSX.Element {
   const { samples, trans } = props;
@@ -93,7 +93,14 @@ export function Samples(props: {
     <>
       {[...samples].reverse().map((sample, index) => (
         <section key={samples.length - index}>
-          <h3>{trans.__('Step %1', count(sample.step))}</h3>
+          <h3>
+            {trans.__('Step %1', count(sample.step))}{' '}
+            <small>
+              {sample.request === null
+                ? clock(sample.time)
+                : trans.__('%1, asked for', clock(sample.time))}
+            </small>
+          </h3>
           <dl className="jp-llmtune-samples">
             {sample.answers.map(({ prompt, answer }, row) => (
               <React.Fragment key={row}>

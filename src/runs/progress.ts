@@ -17,6 +17,11 @@ export interface ILogLine {
   message: string;
 }
 
+/** Answers, and when they were given. */
+export interface IToldSample extends ISample {
+  time: number;
+}
+
 /**
  * What the events of a run add up to.
  */
@@ -47,7 +52,7 @@ export class Progress {
   }
 
   /** The last ones, oldest first. */
-  get samples(): readonly ISample[] {
+  get samples(): readonly IToldSample[] {
     return this._samples;
   }
 
@@ -82,7 +87,7 @@ export class Progress {
         break;
       case 'sample':
         if (event.payload.answers.length > 0) {
-          this._samples.push(event.payload);
+          this._samples.push({ ...event.payload, time: event.time });
         }
         break;
       case 'checkpoint': {
@@ -116,7 +121,7 @@ export class Progress {
   private _metrics: IMetrics | null = null;
   private _evaluation: IEvaluation | null = null;
   private _error: IFailure | null = null;
-  private _samples: ISample[] = [];
+  private _samples: IToldSample[] = [];
   private _log: ILogLine[] = [];
 }
 

@@ -139,10 +139,16 @@ def test_a_prompt_with_a_system_turn_is_shown_with_all_its_roles(kernel: Kernel,
     prompt = [{"role": "system", "content": "Be <brief>."}, {"role": "user", "content": "Who?"}]
     run.write(state("training"), metrics(1))
     cell = attach(kernel, run)
-    run.end(("sample", {"step": 1, "answers": [{"prompt": prompt, "answer": "me"}]}), state("finished"))
+    answers = [{"prompt": prompt, "answer": "me"}]
+    run.end(
+        ("sample", {"step": 1, "answers": answers}),
+        ("sample", {"step": 1, "answers": answers, "request": "f00"}),
+        state("finished"),
+    )
     data = kernel.wait(lambda: kernel.static_outputs(cell).get("samples"))["content"]["data"]
     assert "system: Be <brief>.\nuser: Who?" in data["text/plain"]
     assert "system: Be &lt;brief&gt;.\nuser: Who?" in data["text/html"]
+    assert data["text/html"].count("asked for") == 1
 
 
 def test_a_page_that_reconnects_later_is_told_the_static_outputs(kernel: Kernel, write_run: WriteRun) -> None:
