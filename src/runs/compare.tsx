@@ -1,5 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { JSONObject } from '@lumino/coreutils';
+
 import React, { useEffect, useRef, useState } from 'react';
 
 import type { ChartChoice } from '../chart/figure';
@@ -9,6 +11,7 @@ import { differences } from './differences';
 import type { RunModel } from './model';
 import { colorOf, OverlayChart } from './overlay';
 import { sideBySide } from './samples';
+import { fieldsByKey, titleOf, wordingOf } from './settings';
 import { Notice } from './view';
 import { count, Wording } from './wording';
 
@@ -16,6 +19,8 @@ export interface ICompareProps {
   models: readonly RunModel[];
   /** What the chart begins with. */
   chart: ChartChoice;
+  /** Of a configuration, in the user's language; null where it is not known yet. */
+  schema: JSONObject | null;
   trans: TranslationBundle;
   /** Put a cell into the notebook and run it. */
   runCell?: (source: string) => void;
@@ -42,7 +47,7 @@ export function CompareView(props: ICompareProps): JSX.Element {
           </tbody>
         </table>
         <h3>{trans.__('Differences of the configurations')}</h3>
-        <Differences models={models} trans={trans} />
+        <Differences models={models} schema={props.schema} trans={trans} />
         <h3>{trans.__('Last samples')}</h3>
         <ComparedSamples models={models} trans={trans} />
       </div>
@@ -141,8 +146,9 @@ function Outcomes({
 
 function Differences({
   models,
+  schema,
   trans
-}: Pick<ICompareProps, 'models' | 'trans'>): JSX.Element {
+}: Pick<ICompareProps, 'models' | 'schema' | 'trans'>): JSX.Element {
   const configs = models.map(({ config }) => config);
   if (configs.filter(config => config !== null).length < 2) {
     return <p>{trans.__('The configurations are not known yet.')}</p>;
@@ -151,17 +157,18 @@ function Differences({
   if (found.length === 0) {
     return <p>{trans.__('The configurations are the same.')}</p>;
   }
+  const fields = fieldsByKey(schema ?? {}, configs);
   return (
     <table>
       <Head models={models} label={trans.__('Setting')} />
       <tbody>
         {found.map(({ key, values }) => (
           <tr key={key}>
-            <th scope="row">
-              <code>{key}</code>
+            <th scope="row" className="jp-llmtune-compare-setting">
+              {titleOf(key, fields)} <code>{key}</code>
             </th>
             {values.map((value, index) => (
-              <td key={index}>{value ?? '–'}</td>
+              <td key={index}>{wordingOf(value, trans)}</td>
             ))}
           </tr>
         ))}

@@ -1,15 +1,13 @@
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
-import { writeNumber } from '../cell/scalars';
-
 /**
  * A setting that is not the same in all runs.
  */
 export interface IDifference {
   /** Dotted, such as `training.learning_rate`. */
   key: string;
-  /** One for each run; null where it is not set or not known. */
-  values: (string | null)[];
+  /** One for each run; undefined where it is not set or not known. */
+  values: (JSONValue | undefined)[];
 }
 
 /**
@@ -24,35 +22,29 @@ export function differences(configs: (JSONObject | null)[]): IDifference[] {
   return [...keys]
     .map(key => ({
       key,
-      values: settings.map(setting => setting?.get(key) ?? null)
+      values: settings.map(setting => setting?.get(key))
     }))
     .filter(
-      ({ key }) => new Set(known.map(setting => setting!.get(key))).size > 1
+      ({ key }) =>
+        new Set(known.map(setting => JSON.stringify(setting!.get(key)))).size >
+        1
     )
     .sort((a, b) => a.key.localeCompare(b.key));
 }
 
-/** Values as text, by their dotted keys; lists stay whole. */
-function flatten(value: JSONObject, prefix = ''): Map<string, string> {
-  const found = new Map<string, string>();
+/** Values by their dotted keys; lists stay whole. */
+function flatten(value: JSONObject, prefix = ''): Map<string, JSONValue> {
+  const found = new Map<string, JSONValue>();
   for (const [key, inner] of Object.entries(value)) {
     if (isObject(inner)) {
-      flatten(inner, `${prefix}${key}.`).forEach((text, path) =>
-        found.set(path, text)
+      flatten(inner, `${prefix}${key}.`).forEach((value, path) =>
+        found.set(path, value)
       );
     } else {
-      found.set(prefix + key, textOf(inner as JSONValue));
+      found.set(prefix + key, inner as JSONValue);
     }
   }
   return found;
-}
-
-/** As the form writes it. */
-function textOf(value: JSONValue): string {
-  if (typeof value === 'number') {
-    return writeNumber(value);
-  }
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function isObject(value: JSONValue | undefined): value is JSONObject {

@@ -3,6 +3,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { JSONObject } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
@@ -13,7 +14,8 @@ import React from 'react';
 
 import type { ChartChoice } from '../chart/figure';
 import { fineTuneIcon } from '../icons';
-import type { IKernelClients } from '../tokens';
+import { localizedSchema } from '../sidebar/configure/localized';
+import type { IKernelClient, IKernelClients } from '../tokens';
 import { NotebookClient } from './clientSource';
 import { Coalescer } from './coalescer';
 import { CompareView } from './compare';
@@ -140,6 +142,7 @@ export class RunTab extends ReactWidget {
         <CompareView
           models={this._models}
           chart={this._chart}
+          schema={this._schema}
           trans={trans}
           runCell={insert}
         />
@@ -163,7 +166,28 @@ export class RunTab extends ReactWidget {
   }
 
   private _onChanged(): void {
+    const { client } = this._source;
+    const isCompared = this._models.length > 1;
+    if (isCompared && !this._schema && client?.status.kind === 'ready') {
+      void this._askSchema(client);
+    }
     this._redraw.touch();
+  }
+
+  /** Ask, once, what the form calls the settings. */
+  private async _askSchema(client: IKernelClient): Promise<void> {
+    if (this._asked === client) {
+      return;
+    }
+    this._asked = client;
+    try {
+      const schema = await client.request('schema', {});
+      this._schema = localizedSchema(schema, this._options.trans);
+      this._redraw.touch();
+    } catch {
+      // Their keys say it, too.
+      this._asked = null;
+    }
   }
 
   private _onRenamed(): void {
@@ -181,6 +205,8 @@ export class RunTab extends ReactWidget {
   private readonly _source: NotebookClient;
   private readonly _models: readonly RunModel[];
   private readonly _chart: ChartChoice;
+  private _schema: JSONObject | null = null;
+  private _asked: IKernelClient | null = null;
   private readonly _id = `jp-llmtune-parts-${UUID.uuid4()}`;
   private readonly _redraw = new Coalescer(() => {
     if (this.isVisible) {

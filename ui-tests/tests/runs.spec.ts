@@ -39,7 +39,9 @@ test('Runs are compared, and outlive their kernel', async ({
     await runs.getByRole('button', { name: /^Compare/ }).click();
     const tab = page.locator('.jp-llmtune-run');
     await expect(tab.locator('.scatterlayer .js-line')).toHaveCount(2);
-    await expect(tab.getByText('method.r', { exact: true })).toBeVisible();
+    await expect(
+      tab.getByRole('rowheader', { name: 'Rank method.r' })
+    ).toBeVisible();
     await expect(tab.getByText('training.max_steps')).toHaveCount(0);
     await expect(tab.getByText('Count to 3').first()).toBeVisible();
     const steps = tab.locator('.xtick');

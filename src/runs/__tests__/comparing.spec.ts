@@ -1,9 +1,13 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
+
 import { ChartData } from '../../chart/series';
 import { differences } from '../differences';
 import { overlayTraces } from '../overlay';
 import { promptText, sideBySide } from '../samples';
+import { fieldsByKey, titleOf, wordingOf } from '../settings';
+import { recorded } from '../../sidebar/configure/__tests__/recorded';
 
 const user = (content: string) => [{ role: 'user', content }];
 
@@ -14,7 +18,7 @@ describe('differences of configurations', () => {
       { model: { dtype: 'auto' }, training: { learning_rate: 0.001 } }
     ]);
     expect(found).toEqual([
-      { key: 'training.learning_rate', values: ['2e-5', '0.001'] }
+      { key: 'training.learning_rate', values: [0.00002, 0.001] }
     ]);
   });
 
@@ -25,7 +29,7 @@ describe('differences of configurations', () => {
     ]);
     expect(found).toEqual([
       { key: 'method.name', values: ['lora', 'full'] },
-      { key: 'method.r', values: ['8', null] }
+      { key: 'method.r', values: [8, undefined] }
     ]);
   });
 
@@ -35,16 +39,44 @@ describe('differences of configurations', () => {
       { a: '', b: ['x', 'y'], c: {} }
     ]);
     expect(found).toEqual([
-      { key: 'a', values: ['null', ''] },
-      { key: 'b', values: ['["x"]', '["x","y"]'] }
+      { key: 'a', values: [null, ''] },
+      { key: 'b', values: [['x'], ['x', 'y']] }
     ]);
   });
 
   it('are not made by a run whose configuration is not known yet', () => {
     expect(differences([{ a: 1 }, null, { a: 1 }])).toEqual([]);
     expect(differences([{ a: 1 }, null, { a: 2 }])).toEqual([
-      { key: 'a', values: ['1', null, '2'] }
+      { key: 'a', values: [1, undefined, 2] }
     ]);
+  });
+});
+
+describe('the settings that differ', () => {
+  const configs: JSONObject[] = [
+    { method: { type: 'lora', r: 8 } },
+    { method: { type: 'full' } }
+  ];
+  const fields = fieldsByKey(recorded.schema, configs);
+
+  it('have the titles of the form, also those that only one of them can have', () => {
+    expect(titleOf('training.learning_rate', fields)).toBe('Learning rate');
+    expect(titleOf('method.r', fields)).toBe('Rank');
+    expect(titleOf('data.train.source', fields)).toBe('Training data');
+    expect(titleOf('new.setting', fields)).toBe('');
+  });
+
+  it.each<[JSONValue | undefined, string]>([
+    [true, 'yes'],
+    [false, 'no'],
+    ['auto', 'auto'],
+    [0.00002, '2e-5'],
+    [null, 'none'],
+    [[], 'none'],
+    [['q_proj', 'v_proj'], 'q_proj, v_proj'],
+    [undefined, '–']
+  ])('have the values of the form: %p', (value, text) => {
+    expect(wordingOf(value, nullTranslator.load(''))).toBe(text);
   });
 });
 
