@@ -5,13 +5,16 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
+import type { IChange } from './cell/document';
 import type {
   IAnswer,
   IFault,
+  IProgress,
   IQuestion,
   IRequests,
   IRunSummary,
   ISnapshot,
+  IStatistics,
   RequestType,
   RunEvent
 } from './kernel/protocol';
@@ -116,6 +119,16 @@ export interface IKernelClient {
     question: IQuestion,
     onText: (column: number, text: string) => void
   ): IAnswering;
+
+  /**
+   * Count the statistics of the data of a configuration.
+   *
+   * @param onProgress - told how far it has come.
+   */
+  count(
+    text: string,
+    onProgress: (progress: IProgress) => void
+  ): IUnderWay<IStatistics>;
 }
 
 export namespace IKernelClient {
@@ -150,17 +163,20 @@ export interface IRunList extends IDisposable {
 }
 
 /**
- * Answers on their way.
+ * A request that takes long.
  */
-export interface IAnswering {
+export interface IUnderWay<T> {
   /**
-   * What each column said in full.
-   *
    * @throws KernelRequestError (a rejection) if something is wrong, or if it was cancelled.
    */
-  readonly done: Promise<IAnswer[]>;
+  readonly done: Promise<T>;
   cancel(): void;
 }
+
+/**
+ * Answers on their way: what each column said in full.
+ */
+export type IAnswering = IUnderWay<IAnswer[]>;
 
 /**
  * The clients of all open notebooks, one each.
@@ -185,6 +201,9 @@ export interface IShownConfiguration {
   /** The notebook that it is of. */
   readonly panel: NotebookPanel | null;
   readonly readable: { readonly text: string };
+  /** Whether it can be changed now. */
+  readonly isEditable: boolean;
+  change(changes: IChange[]): void;
   readonly changed: ISignal<IShownConfiguration, void>;
 }
 

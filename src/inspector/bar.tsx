@@ -105,9 +105,11 @@ function Filter(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { model, trans } = props;
-  const [text, setText] = React.useState(model.view.filter ?? '');
+  const { filter = '' } = model.view;
+  const [text, setText] = React.useState(filter);
+  React.useEffect(() => setText(filter), [filter]);
   const apply = () => {
-    if (text !== (model.view.filter ?? '')) {
+    if (text !== filter) {
       model.look({ filter: text });
     }
   };

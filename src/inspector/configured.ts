@@ -1,6 +1,7 @@
 import type { JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
+import type { IChange } from '../cell/document';
 import { ConfigDocument } from '../cell/document';
 import { Changing } from '../changing';
 import type { ITableSource } from '../kernel/protocol';
@@ -36,8 +37,32 @@ export class ConfiguredText extends Changing {
     return this._text;
   }
 
+  /** The same with the source as the only training data. */
+  get textOfSource(): string {
+    const path = ['data', 'train'];
+    const value = this._source as JSONValue;
+    return new ConfigDocument(this._text).apply([{ path, value }]);
+  }
+
+  /** Whether it is shown now, and can be changed. */
+  get isEditable(): boolean {
+    return this._shown !== null && this._isOfIt && this._shown.isEditable;
+  }
+
+  /** Change the configuration of the cell, or the draft, that the sidebar shows. */
+  change(changes: IChange[]): void {
+    if (this.isEditable) {
+      this._shown!.change(changes);
+    }
+  }
+
+  private get _isOfIt(): boolean {
+    return this._shown?.panel?.context.path === this._path();
+  }
+
   private _onChanged(shown: IShownConfiguration): void {
-    if (shown.panel?.context.path !== this._path()) {
+    this._shown = shown;
+    if (!this._isOfIt) {
       return;
     }
     const text = withSource(shown.readable.text, this._source);
@@ -49,6 +74,7 @@ export class ConfiguredText extends Changing {
 
   private readonly _source: ITableSource['source'];
   private readonly _path: () => string;
+  private _shown: IShownConfiguration | null = null;
   private _text: string;
 }
 

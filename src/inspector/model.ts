@@ -85,6 +85,19 @@ export class InspectorModel extends Changing {
     void this._summarize();
   }
 
+  /** Filter for rows by their numbers. */
+  lookOnlyAt(numbers: number[]): void {
+    const taken = this._pages?.state?.columns.map(({ name }) =>
+      name.toLowerCase()
+    );
+    // As the kernel calls it: with more underscores if there is such a column.
+    let name = '_row';
+    while (taken?.includes(name)) {
+      name = `_${name}`;
+    }
+    this.look({ filter: `${name} IN (${numbers.join(', ')})` });
+  }
+
   /** Sort by a column; asked again the other way round, then not at all. */
   sort(column: string): void {
     const [key] = this._view.sort ?? [];

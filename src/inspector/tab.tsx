@@ -18,6 +18,7 @@ import { keepPlainKeys } from '../keys';
 import type { ITableSource, ITableView } from '../kernel/protocol';
 import { NotebookClient } from '../runs/clientSource';
 import type { IStateStore } from '../sidebar/store';
+import { Statistics, StatisticsModel } from '../statistics';
 import type { IKernelClients, IShownConfiguration } from '../tokens';
 import { Bar } from './bar';
 import { Beside } from './beside';
@@ -92,6 +93,8 @@ export class InspectorTab extends Panel {
       () => this._client.path,
       options.configuration
     );
+    this._statistics = this._countStatistics();
+    this.addWidget(this._createStatistics());
     this._pane = this._createPane();
     this._body = new Beside(this._split, this._pane, options.store);
     this._body.addClass('jp-llmtune-inspector-body');
@@ -117,6 +120,7 @@ export class InspectorTab extends Panel {
     if (!this.isDisposed) {
       this._resized.disconnect();
       this.model.dispose();
+      this._statistics.dispose();
       this._configuration.dispose();
       this._client.dispose();
       super.dispose();
@@ -168,6 +172,45 @@ export class InspectorTab extends Panel {
     return bar;
   }
 
+  /** Of the source alone, so that rows have the numbers that they have here. */
+  private _countStatistics(): StatisticsModel {
+    const { _client: source, _configuration: configuration } = this;
+    return new StatisticsModel({
+      target: () => {
+        const { client } = source;
+        return client?.status.kind === 'ready'
+          ? {
+              client,
+              place: source.path,
+              text: configuration.textOfSource,
+              data: String(this._timesRead)
+            }
+          : null;
+      },
+      changes: [configuration.changed, this.model.pagesChanged],
+      isEditable: () => configuration.isEditable,
+      write: value =>
+        configuration.change([{ path: ['data', 'max_length'], value }])
+    });
+  }
+
+  private _createStatistics(): Widget {
+    const statistics = ReactWidget.create(
+      <UseSignal signal={this._statistics.changed}>
+        {() => (
+          <Statistics
+            model={this._statistics}
+            trans={this._options.trans}
+            onRows={numbers => this.model.lookOnlyAt(numbers)}
+          />
+        )}
+      </UseSignal>
+    );
+    statistics.addClass('jp-llmtune-inspector-statistics');
+    this._resized.observe(statistics.node);
+    return statistics;
+  }
+
   private _createStrip(): Widget {
     const { model } = this;
     const strip = ReactWidget.create(
@@ -196,6 +239,7 @@ export class InspectorTab extends Panel {
 
   private _onPages(): void {
     const { pages } = this.model;
+    this._timesRead++;
     const hadFocus = this._grid?.node.contains(document.activeElement);
     this._grid?.dispose();
     this._grid = null;
@@ -298,6 +342,7 @@ export class InspectorTab extends Panel {
   private readonly _client: NotebookClient;
   private readonly _split = new SplitPanel({ spacing: 4 });
   private readonly _configuration: ConfiguredText;
+  private readonly _statistics: StatisticsModel;
   private readonly _pane: RowPane;
   private readonly _body: Beside;
   private readonly _row = document.createElement('div');
@@ -306,6 +351,7 @@ export class InspectorTab extends Panel {
     MessageLoop.postMessage(this._body, Widget.ResizeMessage.UnknownSize)
   );
   private _grid: RowGrid | null = null;
+  private _timesRead = 0;
   private _view: ITableView = {};
   private readonly _argsChanged = new Signal<this, void>(this);
 }

@@ -11,6 +11,7 @@ import type {
   IKernelClient,
   IRunList,
   IRunSubscription,
+  IUnderWay,
   KernelStatus
 } from '../tokens';
 import { CommLink } from './commLink';
@@ -18,9 +19,11 @@ import { KernelRequestError } from './error';
 import type {
   IEventsMessage,
   IGreeting,
+  IProgress,
   IQuestion,
   IRequests,
   IRunsMessage,
+  IStatistics,
   IVersion,
   RequestType
 } from './protocol';
@@ -61,14 +64,9 @@ export class KernelClient implements IKernelClient, IDisposable {
     payload: IRequests[T]['payload'],
     options: IKernelClient.IRequestOptions = {}
   ): Promise<IRequests[T]['reply']> {
-    if (!this._link) {
-      const fault = this._statuses.fault(this._status);
-      return Promise.reject(new KernelRequestError(fault));
-    }
-    return this._link.request(
-      type,
-      payload,
-      options.timeout ?? DEFAULT_TIMEOUT
+    const { timeout = DEFAULT_TIMEOUT } = options;
+    return (
+      this._link?.request(type, payload, timeout) ?? this._unanswered().done
     );
   }
 
@@ -91,14 +89,14 @@ export class KernelClient implements IKernelClient, IDisposable {
     question: IQuestion,
     onText: (column: number, text: string) => void
   ): IAnswering {
-    if (!this._link) {
-      const fault = this._statuses.fault(this._status);
-      return {
-        done: Promise.reject(new KernelRequestError(fault)),
-        cancel: () => undefined
-      };
-    }
-    return this._link.ask(question, onText);
+    return this._link?.ask(question, onText) ?? this._unanswered();
+  }
+
+  count(
+    text: string,
+    onProgress: (progress: IProgress) => void
+  ): IUnderWay<IStatistics> {
+    return this._link?.count(text, onProgress) ?? this._unanswered();
   }
 
   /**
@@ -124,6 +122,15 @@ export class KernelClient implements IKernelClient, IDisposable {
     }
     this._runs.dispose();
     Signal.clearData(this);
+  }
+
+  /** A request for which there is no kernel to ask. */
+  private _unanswered(): IUnderWay<never> {
+    const fault = this._statuses.fault(this._status);
+    return {
+      done: Promise.reject(new KernelRequestError(fault)),
+      cancel: () => undefined
+    };
   }
 
   private _onKernelChanged(): void {

@@ -9,15 +9,19 @@ import { PromiseDelegate } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import type { IAnswering } from '../tokens';
+import type { IAnswering, IUnderWay } from '../tokens';
 import { KernelRequestError } from './error';
 import type {
+  IAnswerMessage,
   IEventsMessage,
   IFault,
+  IProgress,
+  IProgressMessage,
   IQuestion,
   IRequest,
   IRequests,
   IRunsMessage,
+  IStatistics,
   KernelMessage,
   RequestType
 } from './protocol';
@@ -89,16 +93,41 @@ export class CommLink {
     question: IQuestion,
     onText: (column: number, text: string) => void
   ): IAnswering {
-    const { id, answer } = this._send('ask', question, onText);
+    return this._follow(
+      'ask',
+      question,
+      message =>
+        message.type === 'answer' && onText(message.column, message.text),
+      this._trans.__('The answer was cancelled.')
+    );
+  }
+
+  /** See `IKernelClient.count`. */
+  count(
+    text: string,
+    onProgress: (progress: IProgress) => void
+  ): IUnderWay<IStatistics> {
+    return this._follow(
+      'statistics',
+      { text },
+      message => message.type === 'progress' && onProgress(message),
+      this._trans.__('Counting was cancelled.')
+    );
+  }
+
+  /** Send a request of which something is told before it is answered, and which can be cancelled. */
+  private _follow<T extends RequestType>(
+    type: T,
+    payload: IRequests[T]['payload'],
+    onPush: IPending['onPush'],
+    cancelled: string
+  ): IUnderWay<IRequests[T]['reply']> {
+    const { id, answer } = this._send(type, payload, onPush);
     return {
       done: answer,
       cancel: () => {
         const wasSent = this._pending.get(id)?.isSent;
-        this._reject(id, {
-          what: this._trans.__('The answer was cancelled.'),
-          where: '',
-          fix: ''
-        });
+        this._reject(id, { what: cancelled, where: '', fix: '' });
         if (wasSent) {
           this._send('cancel', { id }).answer.catch(() => undefined);
         }
@@ -134,7 +163,8 @@ export class CommLink {
         this._runs.emit(data);
         break;
       case 'answer':
-        this._pending.get(data.id)?.onText?.(data.column, data.text);
+      case 'progress':
+        this._pending.get(data.id)?.onPush?.(data);
         break;
       case 'reply':
         this._pending.get(data.id)?.answer.resolve(data.payload);
@@ -150,12 +180,12 @@ export class CommLink {
   private _send<T extends RequestType>(
     type: T,
     payload: IRequests[T]['payload'],
-    onText?: IPending['onText']
+    onPush?: IPending['onPush']
   ): { id: string; answer: Promise<IRequests[T]['reply']> } {
     const id = String(this._nextId++);
     const pending: IPending = {
       answer: new PromiseDelegate<any>(),
-      onText,
+      onPush,
       isSent: false
     };
     this._pending.set(id, pending);
@@ -209,7 +239,7 @@ export namespace CommLink {
 /** A request without its answer. */
 interface IPending {
   answer: PromiseDelegate<any>;
-  /** Called with each piece of an answer. */
-  onText?: (column: number, text: string) => void;
+  /** Called with each piece of an answer, or with how far it has come. */
+  onPush?: (message: IAnswerMessage | IProgressMessage) => void;
   isSent: boolean;
 }

@@ -36,6 +36,9 @@ export interface IRequests {
   delete: { payload: { runs: string[] }; reply: INothing };
   /** Answered when all columns are done; the text comes before, in pieces. */
   ask: { payload: IQuestion; reply: IAnswer[] };
+  /** Answered when all is counted; how far it has come is told before. */
+  statistics: { payload: { text: string }; reply: IStatistics };
+  /** End `ask` or `statistics`. */
   cancel: { payload: { id: string }; reply: INothing };
   /** Open the rows of a source as a table; it is closed with the page at the latest. */
   open_table: { payload: ITableSource; reply: { table: string } };
@@ -237,6 +240,60 @@ export interface IInspection {
   notices: INotice[];
 }
 
+/** The training data as a whole; tokens are those after cutting. */
+export interface IStatistics {
+  rows: number;
+  train_rows: number;
+  tokens: number;
+  trained_tokens: number;
+  steps: number;
+  run_tokens: number;
+  max_length: number;
+  groups: ILengthGroups;
+  duplicates: ITwins;
+  near_duplicates: ITwins;
+  /** Rows looked at for near duplicates. */
+  compared: number;
+  left_out: ILeftOut[];
+  /** Code of ISO 639, and share of the rows. */
+  languages: [string, number][];
+  sources: {
+    name: string;
+    rows: number;
+    used: number;
+    tokens: number;
+    trained_tokens: number;
+  }[];
+}
+
+/** Rows by their length in tokens before cutting; lists of equal length. */
+export interface ILengthGroups {
+  /** What becomes of a row that is too long; `part`: it is used in pieces. */
+  policy: 'right' | 'left' | 'drop' | 'error' | 'part';
+  /** Of a preference those of the longer side. */
+  lengths: number[];
+  /** Of the other side of a preference, else 0. */
+  others: number[];
+  rows: number[];
+  /** The least max_length with which something is learned, and how many rows need it. */
+  needed: number[];
+  needing: number[];
+}
+
+/** Rows that are an earlier one again, or nearly; the first of them, each with the earlier one. */
+export interface ITwins {
+  count: number;
+  rows: [number, number][];
+}
+
+/** Rows that are left out for one kind of reason; the first of them, and what is wrong with the first one. */
+export interface ILeftOut {
+  kind: 'empty' | 'order' | 'untrained' | 'long' | 'other';
+  count: number;
+  rows: number[];
+  message: string;
+}
+
 /** Something to know before the run, and changes of the configuration that mend it. */
 export interface INotice {
   message: string;
@@ -436,7 +493,8 @@ export type KernelMessage =
   | { id: string; type: 'error'; error: IFault }
   | IEventsMessage
   | IRunsMessage
-  | IAnswerMessage;
+  | IAnswerMessage
+  | IProgressMessage;
 
 /** Runs that are new or have changed, and names of those that have gone. */
 export interface IRunsMessage {
@@ -453,6 +511,18 @@ export interface IAnswerMessage {
   id: string;
   column: number;
   text: string;
+}
+
+/** How far the request `statistics` of this id has come, in rows. */
+export interface IProgressMessage extends IProgress {
+  type: 'progress';
+  id: string;
+}
+
+export interface IProgress {
+  stage: 'reading' | 'comparing';
+  done: number;
+  total: number;
 }
 
 /** Events of a run that the front end subscribed to, in order. */

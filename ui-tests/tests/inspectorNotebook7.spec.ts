@@ -30,4 +30,18 @@ test('In Notebook 7 data are looked through below the notebook', async ({
   await tab.getByRole('searchbox', { name: 'Search' }).fill('nowhere');
   await expect(tab.getByText('0 of 12 rows')).toBeVisible();
   await page.screenshot({ path: 'artefacts/inspector-notebook7.png' });
+
+  await tab.getByRole('searchbox', { name: 'Search' }).fill('');
+  await tab.getByText('Statistics').click();
+  const line = tab.getByRole('slider', { name: 'max_length in tokens' });
+  await expect(line).toBeVisible({ timeout: 60_000 });
+  expect((await grid.boundingBox())!.height).toBeGreaterThan(100);
+  await tab.getByRole('button', { name: 'Duplicates: 11' }).click();
+  await expect(tab.getByText('12 rows', { exact: true })).toBeVisible();
+  await expect(tab.getByRole('textbox', { name: 'Filter' })).toHaveValue(
+    /^_row IN \(0, 1, /
+  );
+  await line.press('Home');
+  await expect(tab.getByText('12 of 12 rows are cut')).toBeVisible();
+  await page.screenshot({ path: 'artefacts/statistics-notebook7.png' });
 });

@@ -96,7 +96,7 @@ export class EditedConfiguration extends Changing {
   /**
    * @param isTyped - whether more of the same may follow.
    */
-  change(changes: IChange[], isTyped: boolean): void {
+  change(changes: IChange[], isTyped = false): void {
     if (!changes.length || !this.isEditable) {
       return;
     }

@@ -187,6 +187,13 @@ export class ConfigureModel extends Changing {
       : null;
   }
 
+  /** What to look at, and with whom; null if there is nothing, or nobody. */
+  get target(): (IPlanned & { client: IKernelClient }) | null {
+    return this._client && this._isReady && this._isPlannable
+      ? { client: this._client, ...this._planned }
+      : null;
+  }
+
   /** Whether there is something to run, and nothing is wrong as far as is known. */
   get canRun(): boolean {
     return this.canLook && this.mistakes.length === 0;

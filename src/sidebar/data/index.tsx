@@ -7,6 +7,8 @@ import React from 'react';
 import { insertCodeCell } from '../../cell/actions';
 import { quoted } from '../../cell/source';
 import type { IInspection } from '../../kernel/protocol';
+import { count } from '../../numbers';
+import { Statistics, StatisticsModel } from '../../statistics';
 import { CommandIDs } from '../../tokens';
 import { valueOf } from '../configure/fields';
 import type { ConfigureModel } from '../configure/model';
@@ -23,29 +25,48 @@ export class DataSection extends ReactWidget {
     super();
     this._context = context;
     this._model = model;
+    this._statistics = new StatisticsModel({
+      target: () => model.target,
+      changes: [model.changed],
+      isEditable: () => model.edited.isEditable,
+      write: value => model.change([{ path: ['data', 'max_length'], value }])
+    });
     this.id = 'jp-llmtune-data';
     this.title.label = context.trans.__('Data');
     this.addClass('jp-llmtune-data');
     whileShown(this, context, isShown => model.show(this, isShown));
   }
 
+  dispose(): void {
+    this._statistics.dispose();
+    super.dispose();
+  }
+
   protected render(): JSX.Element {
     return (
       <UseSignal signal={this._model.changed}>
-        {() => <Data model={this._model} context={this._context} />}
+        {() => (
+          <Data
+            model={this._model}
+            statistics={this._statistics}
+            context={this._context}
+          />
+        )}
       </UseSignal>
     );
   }
 
   private readonly _context: ISidebarContext;
   private readonly _model: ConfigureModel;
+  private readonly _statistics: StatisticsModel;
 }
 
 function Data(props: {
   model: ConfigureModel;
+  statistics: StatisticsModel;
   context: ISidebarContext;
 }): JSX.Element {
-  const { model, context } = props;
+  const { model, context, statistics } = props;
   const { trans } = context;
   const { plan, source } = model;
   if (!source) {
@@ -87,6 +108,19 @@ function Data(props: {
           </p>
         )
       )}
+      <UseSignal signal={statistics.changed}>
+        {() => (
+          <>
+            {plan?.inspection && !statistics.statistics && (
+              <Histogram lengths={plan.inspection.lengths} trans={trans} />
+            )}
+            <Statistics model={statistics} trans={trans} />
+          </>
+        )}
+      </UseSignal>
+      {plan?.inspection && (
+        <Preview examples={plan.inspection.preview} trans={trans} />
+      )}
       <button
         type="button"
         className="jp-Button jp-mod-styled"
@@ -111,7 +145,6 @@ function Summary(props: {
 }): JSX.Element {
   const { inspection, trans } = props;
   const { lengths } = inspection;
-  const count = (value: number) => value.toLocaleString();
   const facts: [string, string][] = [
     [trans.__('Rows'), count(inspection.rows)],
     [trans.__('Columns'), inspection.columns.join(', ')],
@@ -172,8 +205,19 @@ function Summary(props: {
           )}
         </ul>
       )}
-      <Histogram lengths={lengths} trans={trans} />
-      {inspection.preview.map(example => (
+    </>
+  );
+}
+
+/** The first rows, as the model sees them. */
+function Preview(props: {
+  examples: IInspection['preview'];
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { examples, trans } = props;
+  return (
+    <>
+      {examples.map(example => (
         <section key={example.row} className="jp-llmtune-example">
           <h4>{trans.__('Row %1', example.row)}</h4>
           <div>
@@ -187,7 +231,7 @@ function Summary(props: {
           </div>
         </section>
       ))}
-      {inspection.preview.length > 0 && (
+      {examples.length > 0 && (
         <p className="jp-llmtune-hint">
           {trans.__('Marked tokens are trained.')}
         </p>
