@@ -1,6 +1,7 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.objectives import DpoObjective, SftObjective
 from llmtune_kernel.config.problems import ConfigError, Problem
 from llmtune_kernel.config.reader import config_from_dict, dump_config, read_config
 from llmtune_kernel.config.run import RunConfig
@@ -17,12 +18,14 @@ from llmtune_kernel.config.sections import (
 __all__ = [
     "ConfigError",
     "DataConfig",
+    "DpoObjective",
     "FullMethod",
     "LoraMethod",
     "ModelConfig",
     "Problem",
     "RunConfig",
     "SamplesConfig",
+    "SftObjective",
     "TrainingConfig",
     "UserError",
     "config_from_dict",

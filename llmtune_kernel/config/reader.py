@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from llmtune_kernel.config.document import Document, dump
 from llmtune_kernel.config.explain import Place, explain, explain_llama_factory
 from llmtune_kernel.config.problems import ConfigError, Path, Problem, dotted
-from llmtune_kernel.config.run import SHORT_FORMS, RunConfig, expand_short_forms
+from llmtune_kernel.config.run import DEFAULT_TYPES, SHORT_FORMS, RunConfig, expand_short_forms
 from llmtune_kernel.locale import _
 
 
@@ -63,8 +63,8 @@ def config_from_dict(values: Mapping[str, Any], source: str = "finetune()") -> R
 def dump_config(config: RunConfig) -> str:
     """YAML of the values that differ from the defaults, in short forms; `read_config` reads the same back."""
     values: dict[str, Any] = config.model_dump(mode="json", exclude_defaults=True)
-    if "method" in values:
-        values["method"] = {"type": config.method.type, **values["method"]}
+    for section in DEFAULT_TYPES.keys() & values.keys():
+        values[section] = {"type": getattr(config, section).type, **values[section]}
     for section, key in SHORT_FORMS.items():
         if (
             section in values

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from llmtune_kernel.config.objectives import WITHOUT_REFERENCE, DpoObjective, Objective, SftObjective
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import (
     DataConfig,
@@ -14,11 +15,11 @@ from llmtune_kernel.config.sections import (
     LaunchConfig,
     LoraMethod,
     ModelConfig,
-    ObjectiveConfig,
     SamplesConfig,
     TrackingConfig,
     TrainingConfig,
 )
+from llmtune_kernel.locale import _
 
 SHORT_FORMS = {
     "model": "name_or_path",
@@ -28,7 +29,12 @@ SHORT_FORMS = {
     "samples": "prompts",
     "tracking": "report_to",
 }
-AUTO_LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
+# The types that sections of several types have where they name none.
+DEFAULT_TYPES = {"method": "lora", "objective": "sft"}
+AUTO_LEARNING_RATES = {
+    "sft": {"lora": 2e-4, "full": 2e-5},
+    "dpo": {"lora": 5e-6, "full": 1e-6},
+}
 
 
 def _section(model: type[Section], title: str) -> Any:
@@ -43,7 +49,9 @@ class RunConfig(Section):
     method: Annotated[LoraMethod | FullMethod, Field(discriminator="type")] = Field(
         default_factory=LoraMethod, title="Method", description="Which weights are trained."
     )
-    objective: ObjectiveConfig = _section(ObjectiveConfig, "Objective")
+    objective: Objective = Field(
+        default_factory=SftObjective, title="Objective", description="What the model is trained for."
+    )
     training: TrainingConfig = _section(TrainingConfig, "Training")
     samples: SamplesConfig = _section(SamplesConfig, "Samples")
     tracking: TrackingConfig = _section(TrackingConfig, "Tracking")
@@ -59,10 +67,30 @@ class RunConfig(Section):
 
     @property
     def learning_rate_value(self) -> float:
-        """The peak learning rate as a number, `auto` resolved by method."""
+        """The peak learning rate as a number, `auto` resolved by objective and method."""
         if self.training.learning_rate == "auto":
-            return AUTO_LEARNING_RATES[self.method.type]
+            return AUTO_LEARNING_RATES[self.objective.type][self.method.type]
         return self.training.learning_rate
+
+    @property
+    def reference(self) -> Literal["adapter", "precomputed"] | None:
+        """Where log-probabilities under the model before training come from; None if none are needed."""
+        objective = self.objective
+        if not isinstance(objective, DpoObjective) or objective.loss in WITHOUT_REFERENCE:
+            return None
+        if objective.reference == "auto":
+            return "adapter" if isinstance(self.method, LoraMethod) else "precomputed"
+        return objective.reference
+
+    @field_validator("objective")
+    @classmethod
+    def _has_an_adapter(cls, value: Any, info: ValidationInfo) -> Any:
+        adapter = isinstance(value, DpoObjective) and value.reference == "adapter"
+        if adapter and isinstance(info.data.get("method"), FullMethod):
+            raise ValueError(
+                _("reference: adapter needs a method with an adapter"), _("write reference: precomputed")
+            )
+        return value
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,8 +106,9 @@ def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:
         )
         if is_short:
             expanded[section] = {key: value}
-    method = expanded.get("method")
-    if isinstance(method, Mapping) and "type" not in method:
-        expanded["method"] = {"type": "lora", **method}
+    for section, type_ in DEFAULT_TYPES.items():
+        values_ = expanded.get(section)
+        if isinstance(values_, Mapping) and "type" not in values_:
+            expanded[section] = {"type": type_, **values_}
     sections = RunConfig.model_fields.keys() - {"resume"}
     return {key: value for key, value in expanded.items() if value is not None or key not in sections}

@@ -262,12 +262,6 @@ class FullMethod(Section):
     type: Literal["full"] = setting("full", "Method", "All weights.")
 
 
-class ObjectiveConfig(Section):
-    """What the model is trained for."""
-
-    type: Literal["sft"] = setting("sft", "Objective", "sft: supervised fine-tuning on given answers.")
-
-
 class TrainingConfig(Section):
     """How the weights are updated, and how often something is reported or saved."""
 
@@ -293,7 +287,7 @@ class TrainingConfig(Section):
         1, "Gradient accumulation", "Forward passes whose gradients make one update.", unit="passes", ge=1
     )
     learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = setting(
-        "auto", "Learning rate", "Peak learning rate; auto is 2e-4 for lora and 2e-5 for full."
+        "auto", "Learning rate", "Peak learning rate; auto takes one that suits the method and the objective."
     )
     lr_scheduler_type: Literal[
         "linear",

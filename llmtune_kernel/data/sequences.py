@@ -32,10 +32,11 @@ CHOSEN, REJECTED = 1, -1
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """One sequence: `ids` (tokens,) and whether each is `trained` (tokens,)."""
+    """One sequence: `ids` (tokens,) and whether each is `trained` (tokens,); `side`: `CHOSEN`, `REJECTED` or 0."""
 
     ids: Ids
     trained: Mask
+    side: int = 0
 
 
 class SequenceBatch:
@@ -105,7 +106,7 @@ class Sequences:
         begin = int(self._offsets[number][place - self._firsts[number]])
         ids = self._ids[number].values.slice(begin + start, stop - start)
         trained = self._trained[number].values.slice(begin + start, stop - start)
-        return TokenSequence(ids.to_numpy(), trained.to_numpy(zero_copy_only=False))
+        return TokenSequence(ids.to_numpy(), trained.to_numpy(zero_copy_only=False), int(self.sides[place]))
 
     def learned(self) -> tuple[Places, Places]:
         """(sequences,) twice: the first and the last token of each that is learned to be predicted; -1 if none is."""

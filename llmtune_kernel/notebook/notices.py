@@ -134,7 +134,7 @@ def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
 
 
 def _learning_rate(config: RunConfig) -> Notice | None:
-    usual, chosen = AUTO_LEARNING_RATES[config.method.type], config.learning_rate_value
+    usual, chosen = AUTO_LEARNING_RATES[config.objective.type][config.method.type], config.learning_rate_value
     if usual / 10 <= chosen <= usual * 10:
         return None
     values = {"rate": number(chosen), "method": config.method.type, "usual": number(usual)}

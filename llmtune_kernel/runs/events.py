@@ -36,7 +36,7 @@ class Metrics(_Payload):
     max_steps: int
     epoch: float
     loss: float | None = Field(
-        description="Mean over trained tokens since the last metrics; null if not finite."
+        description="Mean over trained tokens, pairs or answers since the last metrics; null if not finite."
     )
     learning_rate: float
     grad_norm: float | None
@@ -44,16 +44,22 @@ class Metrics(_Payload):
     tokens_per_second: float = Field(description="Without padding, since the last metrics.")
     memory: int = Field(description="Bytes: accelerator memory, or resident memory of the worker on a CPU.")
     eta: float = Field(description="Seconds left, estimated from the recent speed.")
+    measures: dict[str, float] = Field(
+        default_factory=dict, description="What else the objective measures, means since the last metrics."
+    )
 
 
 class Evaluation(_Payload):
-    """Mean loss over the trained tokens of the evaluation rows."""
+    """Mean loss over the trained tokens, pairs or answers of the evaluation rows."""
 
     step: int
     epoch: float
     loss: float | None
-    tokens: int
+    tokens: int = Field(description="Trained tokens of the rows.")
     seconds: float
+    measures: dict[str, float] = Field(
+        default_factory=dict, description="What else the objective measures, means over the rows."
+    )
 
 
 class Message(_Payload):

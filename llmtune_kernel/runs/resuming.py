@@ -72,15 +72,17 @@ def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:
     before, now = source.read_resolved()["config"], config.model_dump(mode="json")
     differing = [
         f"{section}.{key}: {before[section].get(key)!r} then, {now[section].get(key)!r} now"
-        for section in ("model", "method")
-        for key in {**before[section], **now[section]}
+        for section in ("model", "method", "objective")
+        for key in ({"type"} if section == "objective" else {**before[section], **now[section]})
         if before[section].get(key) != now[section].get(key)
     ]
     if differing:
         raise UserError(
-            _("This configuration cannot continue that run: its model or its method is another."),
+            _(
+                "This configuration cannot continue that run: its model, its method or its objective is another."
+            ),
             "; ".join(differing),
-            _("Take over the sections model and method of the run, or start a new run."),
+            _("Take over the sections model, method and objective of the run, or start a new run."),
         )
 
 

@@ -19,13 +19,11 @@ from llmtune_kernel.runs.events import (
     TERMINAL,
     Error,
     ErrorEvent,
-    EvaluationEvent,
     Event,
     EventReader,
-    Metrics,
-    MetricsEvent,
     StateEvent,
 )
+from llmtune_kernel.runs.metrics import metrics_frame
 from llmtune_kernel.runs.wording import state_name
 from llmtune_kernel.runs.workers import Cancellation, pool
 
@@ -101,32 +99,8 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """One row a logged step: `step, epoch, loss, learning_rate, grad_norm, tokens, …, eval_loss`."""
-        import pandas as pd
-
-        rows: dict[int, dict[str, Any]] = {}
-        for event in self.events():
-            if not isinstance(event, MetricsEvent | EvaluationEvent):
-                continue
-            payload = event.payload
-            while rows and next(reversed(rows)) > payload.step:  # lost: a run was continued from before it
-                rows.popitem()
-            if isinstance(payload, Metrics):
-                rows[payload.step] = payload.model_dump(exclude={"max_steps"})
-            else:
-                row = rows.setdefault(payload.step, {"step": payload.step, "epoch": payload.epoch})
-                row["eval_loss"] = payload.loss
-        columns = [
-            "step",
-            "epoch",
-            "loss",
-            "eval_loss",
-            "learning_rate",
-            "grad_norm",
-            "tokens",
-            "tokens_per_second",
-        ]
-        return pd.DataFrame(list(rows.values()), columns=[*columns, "memory", "eta"])
+        """What was measured, see `metrics_frame`."""
+        return metrics_frame(self.events())
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until the run is over; an interrupt ends the waiting, not the run.

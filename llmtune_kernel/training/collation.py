@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from torch.utils.data import Dataset
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.attention import pack
 
-Item = list[TokenSequence]
+
+@dataclass(frozen=True)
+class Item:
+    """Sequences that stay together; `reference`: log-probability of each, if it was computed before training."""
+
+    sequences: list[TokenSequence]
+    reference: NDArray[np.float32] | None = None
 
 
 class EncodedDataset(Dataset[Item]):
@@ -23,16 +30,21 @@ class EncodedDataset(Dataset[Item]):
     Args:
         example: The sequences of an example.
         items: For each item the examples that it joins.
+
+    Attributes:
+        reference: (items, sequences of each) what goes into `Item.reference`, if anything.
     """
 
-    def __init__(self, example: Callable[[int], Item], items: Sequence[Sequence[int]]) -> None:
+    def __init__(self, example: Callable[[int], list[TokenSequence]], items: Sequence[Sequence[int]]) -> None:
         self._example, self._items = example, items
+        self.reference: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, index: int) -> Item:
-        return list(itertools.chain.from_iterable(map(self._example, self._items[index])))
+        sequences = list(itertools.chain.from_iterable(map(self._example, self._items[index])))
+        return Item(sequences, None if self.reference is None else self.reference[index])
 
 
 def collate_packed(items: list[Item]) -> dict[str, Any]:
@@ -40,13 +52,13 @@ def collate_packed(items: list[Item]) -> dict[str, Any]:
 
     Returns:
         What `pack` gives, `target_positions` (targets,): where in the row a target is predicted,
-        `targets` (targets,): the token ids to predict.
+        and what `_targets` gives.
     """
-    sequences = list(itertools.chain.from_iterable(items))
+    sequences = [sequence for item in items for sequence in item.sequences]
     starts = np.cumsum([0, *(len(sequence.ids) for sequence in sequences)])
     return {
         **pack([torch.tensor(sequence.ids) for sequence in sequences]),
-        **_targets(sequences, starts),
+        **_targets(items, starts),
     }
 
 
@@ -55,9 +67,9 @@ def collate_padded(items: list[Item]) -> dict[str, Any]:
 
     Returns:
         `input_ids` and `attention_mask` (sequences, longest); `target_positions` (targets,): positions in the
-        flattened batch; `targets` (targets,).
+        flattened batch; and what `_targets` gives.
     """
-    sequences = list(itertools.chain.from_iterable(items))
+    sequences = [sequence for item in items for sequence in item.sequences]
     longest = max(len(sequence.ids) for sequence in sequences)
     # What stands under the attention mask is never seen: any token will do as padding.
     ids = torch.zeros(len(sequences), longest, dtype=torch.long)
@@ -66,21 +78,32 @@ def collate_padded(items: list[Item]) -> dict[str, Any]:
         ids[row, : len(sequence.ids)] = torch.tensor(sequence.ids)
         mask[row, : len(sequence.ids)] = 1
     starts = np.arange(len(sequences)) * longest
-    return {"input_ids": ids, "attention_mask": mask, **_targets(sequences, starts)}
+    return {"input_ids": ids, "attention_mask": mask, **_targets(items, starts)}
 
 
-def _targets(sequences: Sequence[TokenSequence], starts: NDArray[Any]) -> dict[str, torch.Tensor]:
-    """Where a trained token is predicted, one position before its own, and which it is.
+def _targets(items: Sequence[Item], starts: NDArray[Any]) -> dict[str, torch.Tensor]:
+    """What is to be predicted, and what is known of the sequences.
 
     Args:
         starts: The position in the batch of the first token of each sequence.
+
+    Returns:
+        `target_positions` (targets,): where a trained token is predicted, one position before its own; `targets`
+        (targets,): the token ids to predict; `target_sequences` (targets,): to which sequence each belongs; `sides`
+        (sequences,); `reference` (sequences,), if the items have it.
     """
+    sequences = [sequence for item in items for sequence in item.sequences]
     positions = [
         start + np.flatnonzero(sequence.trained[1:])
         for start, sequence in zip(starts, sequences, strict=False)
     ]
     targets = [sequence.ids[1:][sequence.trained[1:]] for sequence in sequences]
-    return {
+    owners = np.repeat(np.arange(len(sequences)), [len(one) for one in targets])
+    known = {
         "target_positions": torch.from_numpy(np.concatenate(positions)).long(),
         "targets": torch.from_numpy(np.concatenate(targets)).long(),
+        "target_sequences": torch.from_numpy(owners).long(),
+        "sides": torch.tensor([sequence.side for sequence in sequences]),
     }
+    references = [item.reference for item in items if item.reference is not None]
+    return {**known, "reference": torch.from_numpy(np.concatenate(references))} if references else known

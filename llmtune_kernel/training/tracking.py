@@ -22,14 +22,21 @@ class TensorBoard:
                 value = getattr(payload, name)
                 if value is not None:
                     self._scalar(f"train/{name}", value, payload.step)
-        elif isinstance(payload, Evaluation) and payload.loss is not None:
-            self._scalar("eval/loss", payload.loss, payload.step)
+            self._measures("train", payload)
+        elif isinstance(payload, Evaluation):
+            if payload.loss is not None:
+                self._scalar("eval/loss", payload.loss, payload.step)
+            self._measures("eval", payload)
         elif isinstance(payload, Sample):
             for number, answer in enumerate(payload.answers):
                 turns = "\n\n".join(f"**{turn.role}**: {turn.content}" for turn in answer.prompt)
                 text = f"{turns}\n\n**answer**: {answer.answer}"
                 self._writer.add_text(f"sample/{number}", text, payload.step)
         self._writer.flush()
+
+    def _measures(self, split: str, payload: Metrics | Evaluation) -> None:
+        for name, value in payload.measures.items():
+            self._scalar(f"{split}/{name}", value, payload.step)
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         self._writer.add_scalar(name, value, step)

@@ -1,4 +1,4 @@
-"""The trainer: `transformers.Trainer` with packed batches, exact token means and a step boundary that takes orders."""
+"""The trainer: `transformers.Trainer` with our objectives, exact means and a step boundary that takes orders."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number
-from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
-from llmtune_kernel.training.sft import keeps_logits, sft_loss
+from llmtune_kernel.training.collation import EncodedDataset, Item
+from llmtune_kernel.training.objective import Means, Objective
 
 _STEPS_FOR_ETA = 20
 # Reports without a finite loss, one after the other, before a run is given up.
@@ -66,12 +66,11 @@ def training_arguments(
 
 
 class LLMTrainer(Trainer):
-    """Trains on packed (or padded) rows and tells what happens as event payloads.
+    """Trains for an objective and tells what happens as event payloads.
 
     Args:
         config: The run.
-        dtype: Precision of matrix products; those of 16 bits run under autocast.
-        packed: Pack sequences into one row; else pad.
+        collate: Makes items a batch.
         emit: Takes the payload of each event.
         at_boundary: Called after each optimizer step.
     """
@@ -84,31 +83,25 @@ class LLMTrainer(Trainer):
         config: RunConfig,
         train: EncodedDataset,
         evaluation: EncodedDataset | None,
-        dtype: torch.dtype,
-        packed: bool,
+        objective: Objective,
+        collate: Callable[[list[Item]], dict[str, Any]],
         emit: Callable[[Payload], None],
         at_boundary: AtBoundary,
         checkpoints: Path,
     ) -> None:
-        collate = collate_packed if packed else collate_padded
         super().__init__(model=model, args=args, train_dataset=train, data_collator=collate)
         # Otherwise Trainer divides a loss that is exact already by the number of accumulated batches.
         self.model_accepts_loss_kwargs = True
         self._tuned = model
-        self._config, self._evaluation, self._dtype = config, evaluation, dtype
-        self._only_targets = packed and keeps_logits(model)
+        self._config, self._evaluation, self._objective = config, evaluation, objective
         self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
-        self._nll = torch.zeros((), device=self.args.device)
-        self._targets = self._new_tokens = self.tokens = 0
+        self._means = Means()
+        self._new_tokens = self.tokens = 0
         self._busy = 0.0
         self._step_seconds: list[float] = []
         self._boundary_step = -1
         self._not_finite = 0
         self._since = time.perf_counter()
-
-    def _loss(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
-        with torch.autocast(self.args.device.type, self._dtype, enabled=self._dtype != torch.float32):
-            return sft_loss(model, batch, self._only_targets)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule of the learning rate; warm-up is rounded down, and never all there is."""
@@ -132,19 +125,18 @@ class LLMTrainer(Trainer):
             group["initial_lr"], group["lr"] = rate, current
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
-        """Mean over the trained tokens of the whole optimizer step, this batch's share of it."""
-        nll = self._loss(model, inputs)
-        self._nll += nll.detach()
-        self._targets += inputs["targets"].numel()
+        """Mean over all that the objective counts in the whole optimizer step, this batch's share of it."""
+        loss = self._objective.loss(model, inputs)
+        self._means.add(loss, self._objective.count(inputs))
         self._new_tokens += _tokens(inputs)
-        # Several processes average their gradients; the mean over all tokens is a sum of their shares.
-        result: torch.Tensor = nll / kwargs["num_items_in_batch"] * self.accelerator.num_processes
+        # Several processes average their gradients; the mean over all of them is a sum of their shares.
+        result: torch.Tensor = loss.total / kwargs["num_items_in_batch"] * self.accelerator.num_processes
         return result
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
-        """The batches of one optimizer step and the number of trained tokens in them, over all processes."""
+        """The batches of one optimizer step and what the objective counts in them, over all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        count = torch.tensor(sum(batch["targets"].numel() for batch in batches), device=device)
+        count = torch.tensor(sum(map(self._objective.count, batches)), device=device)
         return batches, self.accelerator.gather(count).sum()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
@@ -155,7 +147,7 @@ class LLMTrainer(Trainer):
         """Emit metrics; Trainer calls this every `logging_steps`. Its summary at the end is not an event."""
         if "learning_rate" not in logs:
             return
-        loss = self._nll.item() / max(self._targets, 1)
+        loss = self._means.loss
         self.tokens += self._new_tokens
         recent = self._step_seconds[-_STEPS_FOR_ETA:]
         left = self.state.max_steps - self.state.global_step
@@ -175,10 +167,11 @@ class LLMTrainer(Trainer):
                 tokens_per_second=round(self._new_tokens / self._busy, 2),
                 memory=_memory(self.args.device),
                 eta=round(left * sum(recent) / len(recent), 1),
+                measures=self._means.measures,
             )
         )
-        self._nll.zero_()
-        self._targets = self._new_tokens = 0
+        self._means = Means()
+        self._new_tokens = 0
         self._busy = 0.0
         if self._not_finite == _NOT_FINITE:
             raise self._diverged()
@@ -225,9 +218,9 @@ class LLMTrainer(Trainer):
 
     @torch.no_grad()
     def evaluate_loss(self) -> None:
-        """Emit the mean loss over the trained tokens of all evaluation rows."""
+        """Emit the mean loss over all evaluation rows, and its measures."""
         assert self._evaluation is not None
-        began, nll, targets = time.perf_counter(), 0.0, 0
+        began, means, targets = time.perf_counter(), Means(), 0
         loader = DataLoader(
             self._evaluation,
             batch_size=self._config.training.per_device_eval_batch_size,
@@ -235,16 +228,18 @@ class LLMTrainer(Trainer):
         )
         self._tuned.eval()
         for batch in loader:
-            nll += self._loss(self._tuned, self._prepare_inputs(batch)).item()
+            loss = self._objective.loss(self._tuned, self._prepare_inputs(batch))
+            means.add(loss, self._objective.count(batch))
             targets += batch["targets"].numel()
         self._tuned.train()
         self._emit(
             Evaluation(
                 step=self.state.global_step,
                 epoch=round(self.state.epoch or 0.0, 4),
-                loss=_finite(nll / max(targets, 1)),
+                loss=_finite(means.loss),
                 tokens=targets,
                 seconds=round(time.perf_counter() - began, 2),
+                measures=means.measures,
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from llmtune_kernel.models.loading import device, load_model
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
-from llmtune_kernel.training.collation import EncodedDataset
+from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
+from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.objectives import make_objective
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, largest_batch
 from llmtune_kernel.worker.telling import Teller, trained_parameters
@@ -73,17 +76,35 @@ def make_trainer(
     packed: bool,
     tell: Teller,
     at_boundary: AtBoundary,
+    loading: Callable[[str], None],
 ) -> LLMTrainer:
-    """The trainer of a model on its data; see `LLMTrainer` for the arguments."""
+    """The trainer of a model on its data; see `LLMTrainer` for the arguments.
+
+    Args:
+        loading: Told what is done before training; may raise to interrupt.
+    """
     checkpointing = _checkpointing(config, model, data, dtype, tell)
+    train = _dataset(data.train)
+    evaluation = _dataset(data.evaluation) if data.evaluation else None
+    collate = collate_packed if packed else collate_padded
+    objective = make_objective(
+        config,
+        model,
+        Forward.of(model, dtype, packed),
+        [dataset for dataset in (train, evaluation) if dataset],
+        collate,
+        lambda done, count: loading(
+            _("computing reference log-probabilities: {share:.0%}", share=done / count)
+        ),
+    )
     trainer = LLMTrainer(
         model,
         training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
         config=config,
-        train=_dataset(data.train),
-        evaluation=_dataset(data.evaluation) if data.evaluation else None,
-        dtype=dtype,
-        packed=packed,
+        train=train,
+        evaluation=evaluation,
+        objective=objective,
+        collate=collate,
         emit=tell,
         at_boundary=at_boundary,
         checkpoints=checkpoints,

@@ -23,7 +23,7 @@ from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
     prepare_data,
-    refuse_judgements,
+    refuse_unfit,
     steps_per_epoch,
     total_steps,
 )
@@ -66,7 +66,7 @@ def inspect(
     set_template(tokenizer, config.data)
     data = prepare_data(config, tokenizer, find, functools.partial(progress, "reading"))
     if job["for_run"]:
-        refuse_judgements(data)
+        refuse_unfit(config.objective, data)
     split, encoded = data.train.split, data.train.split.encoded
     summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
     if job["statistics"]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import DpoObjective, RunConfig, UserError
+from llmtune_kernel.config.objectives import Objective
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
-from llmtune_kernel.data.formats import JUDGED, list_problems
+from llmtune_kernel.data.formats import RowFormat, list_problems
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.sources import Place
@@ -163,27 +164,46 @@ def described(data: PreparedData) -> list[str]:
     return said
 
 
-def refuse_judgements(data: PreparedData) -> None:
-    """Raise UserError if what rows teach is no answer to learn, as supervised fine-tuning would."""
+def refuse_unfit(objective: Objective, data: PreparedData) -> None:
+    """Raise UserError if what rows teach is not what the objective learns from."""
     for name, split in data.splits().items():
         for format in split.encoded.formats:
-            if format.name not in JUDGED:
-                continue
-            columns = _("columns read: {columns}", columns=", ".join(format.columns))
-            if format.name == "preference":
-                what = _(
-                    "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
-                )
-                fix = _("Give rows with one answer each.")
-            else:
-                what = _(
-                    "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
-                )
-                fix = _(
-                    "Keep the rows with wanted answers and leave the column {label!r} out.",
-                    label=format.column("label"),
-                )
-            raise UserError(what, f"data.{name}: {columns}", fix)
+            if said := _unfit(objective, format):
+                columns = _("columns read: {columns}", columns=", ".join(format.columns))
+                raise UserError(said[0], f"data.{name}: {columns}", said[1])
+
+
+def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
+    """Why rows of a format do not suit an objective, and what to do; None if they do."""
+    if isinstance(objective, DpoObjective):
+        if format.name == "preference":
+            return None
+        return (
+            _(
+                "The rows are not pairs of a better and a worse answer (format {format}), as {objective} needs.",
+                format=format.name,
+                objective=objective.type,
+            ),
+            _("Give rows with the columns chosen and rejected, or set objective: sft."),
+        )
+    if format.name == "preference":
+        return (
+            _(
+                "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
+            ),
+            _("Set objective: dpo, or give rows with one answer each."),
+        )
+    if format.name == "kto":
+        return (
+            _(
+                "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
+            ),
+            _(
+                "Keep the rows with wanted answers and leave the column {label!r} out.",
+                label=format.column("label"),
+            ),
+        )
+    return None
 
 
 def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:

@@ -31,7 +31,7 @@ from llmtune_kernel.worker.prepare import (
     PreparedData,
     described,
     prepare_data,
-    refuse_judgements,
+    refuse_unfit,
     total_steps,
 )
 from llmtune_kernel.worker.resolved import write_resolved
@@ -81,13 +81,14 @@ class Session:
 
     def _loading(self, detail: str) -> None:
         self._control.check_stop()
-        self._tell(State(state="loading", detail=detail))
+        if detail != self._tell.state.detail:
+            self._tell(State(state="loading", detail=detail))
 
     def _read(self, tokenizer: Any, checkpoint: Path | None) -> PreparedData:
         """The data, checked against those of the run that is continued, and described."""
         self._loading(_("reading the data"))
         data = prepare_data(self._config, tokenizer, self._find, self._control.check_stop)
-        refuse_judgements(data)
+        refuse_unfit(self._config.objective, data)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
         for message in described(data):
@@ -134,6 +135,7 @@ class Session:
             packed=packed,
             tell=self._tell,
             at_boundary=self._at_boundary,
+            loading=self._loading,
         )
         if checkpoint:
             trainer.tokens = _tokens_before(checkpoint, total_steps(config, data))

@@ -570,7 +570,7 @@ export interface IMetrics {
   step: number;
   max_steps: number;
   epoch: number;
-  /** Mean over trained tokens since the last metrics; null if not finite. */
+  /** Mean over trained tokens, pairs or answers since the last metrics; null if not finite. */
   loss: number | null;
   learning_rate: number;
   grad_norm: number | null;
@@ -581,6 +581,8 @@ export interface IMetrics {
   memory: number;
   /** Seconds left. */
   eta: number;
+  /** What else the objective measures, means since the last metrics. */
+  measures?: { [name: string]: number };
 }
 
 export interface IEvaluation {
@@ -589,6 +591,7 @@ export interface IEvaluation {
   loss: number | null;
   tokens: number;
   seconds: number;
+  measures?: { [name: string]: number };
 }
 
 export interface ISample {

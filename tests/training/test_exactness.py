@@ -16,7 +16,9 @@ from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
-from llmtune_kernel.training.collation import EncodedDataset
+from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
+from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.sft import SupervisedFineTuning
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
 
 STEPS = 5
@@ -66,8 +68,8 @@ def train(
         config=config,
         train=dataset([*range(len(ids))]),
         evaluation=dataset(held_out) if held_out else None,
-        dtype=torch.float32,
-        packed=packed,
+        objective=SupervisedFineTuning(Forward.of(model, torch.float32, packed)),
+        collate=collate_packed if packed else collate_padded,
         emit=events.append,
         at_boundary=lambda step, last: False,
         checkpoints=folder,
@@ -77,7 +79,7 @@ def train(
     by_content = {tuple(row): number for number, row in enumerate(ids)}
 
     def note(batch: list[Any]) -> Any:
-        seen.append([by_content[tuple(sequence.ids)] for (sequence,) in batch])
+        seen.append([by_content[tuple(sequence.ids)] for item in batch for sequence in item.sequences])
         return collate(batch)
 
     trainer.data_collator = note

@@ -1,0 +1,107 @@
+"""What a model is trained for: one section for each type of objective."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.locale import _
+
+PreferenceLoss = Literal[
+    "sigmoid", "hinge", "ipo", "robust", "bco", "orpo", "simpo", "cpo", "apo_zero", "apo_down"
+]
+WITHOUT_REFERENCE = ("orpo", "simpo", "cpo")
+# What some of the losses do not use, and which do.
+_USED_BY: dict[str, tuple[PreferenceLoss, ...]] = {
+    "label_smoothing": ("sigmoid", "robust", "simpo", "cpo"),
+    "gamma": ("simpo",),
+    # The others take means over tokens, or know no reference to compare with.
+    "ld_alpha": ("sigmoid", "hinge", "robust", "bco", "apo_zero", "apo_down"),
+    "reference": ("sigmoid", "hinge", "ipo", "robust", "bco", "apo_zero", "apo_down"),
+}
+_SIMPO_GAMMA = 0.5
+
+
+class SftObjective(Section):
+    """Learn to give the answers of the data."""
+
+    type: Literal["sft"] = setting("sft", "Objective", "sft: supervised fine-tuning on given answers.")
+
+
+class DpoObjective(Section):
+    """Learn from pairs of a better and a worse answer to prefer the better one."""
+
+    type: Literal["dpo"] = setting("dpo", "Objective", "dpo: preference optimization on pairs of answers.")
+    loss: PreferenceLoss = setting(
+        "sigmoid",
+        "Loss",
+        "sigmoid is the loss of the DPO paper; orpo, simpo and cpo need no reference model.",
+    )
+    beta: float = setting(
+        0.1,
+        "Beta",
+        "How strongly the model is held to the reference: lower lets it move further. For orpo the weight of the "
+        "preference; simpo usually takes 2 or more.",
+        gt=0,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Label smoothing",
+        "Share of pairs that may be the wrong way round; for sigmoid, robust, simpo and cpo.",
+        ge=0,
+        lt=0.5,
+        validate_default=True,
+    )
+    gamma: float | None = setting(
+        None,
+        "Target margin",
+        "By how much the reward of the better answer should exceed that of the other; for simpo, null is 0.5.",
+        ge=0,
+    )
+    pref_ftx: float = setting(
+        0.0,
+        "SFT weight",
+        "Weight of the SFT loss on the better answers, added to the loss; orpo and cpo already include it.",
+        ge=0,
+    )
+    ld_alpha: float | None = setting(
+        None,
+        "Length weight",
+        "Weight of the tokens by which an answer is longer than the other of its pair; below 1 keeps answers from "
+        "growing longer, null is 1.",
+        ge=0,
+        le=1,
+    )
+    reference: Literal["auto", "adapter", "precomputed"] = setting(
+        "auto",
+        "Reference",
+        "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
+        "before the first step. auto is adapter for lora and precomputed for full.",
+    )
+
+    @field_validator("gamma", "ld_alpha", "label_smoothing", "reference")
+    @classmethod
+    def _used_by_the_loss(cls, value: Any, info: ValidationInfo) -> Any:
+        loss, name = info.data.get("loss"), str(info.field_name)
+        unset = value == cls.model_fields[name].default
+        if loss and not unset and loss not in _USED_BY[name]:
+            raise ValueError(
+                _("the loss {loss} does not use it", loss=loss),
+                _("leave it out, or take one of {losses}", losses=", ".join(_USED_BY[name])),
+            )
+        if loss == "robust" and name == "label_smoothing" and unset:
+            raise ValueError(
+                _("the loss robust needs it above 0"),
+                _("set it to the share of pairs that may be the wrong way round, such as 0.1"),
+            )
+        return value
+
+    @property
+    def margin(self) -> float:
+        """The target margin of simpo, null resolved."""
+        return _SIMPO_GAMMA if self.gamma is None else self.gamma
+
+
+Objective = Annotated[SftObjective | DpoObjective, Field(discriminator="type")]

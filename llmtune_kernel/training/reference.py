@@ -1,0 +1,68 @@
+"""The model before training: how likely it found the answers, for objectives that compare with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from llmtune_kernel.training.collation import EncodedDataset, Item
+
+# What an objective wants to know of a model on a batch: one value (sequences,) a sequence.
+Question = Callable[[Any, dict[str, Any]], torch.Tensor]
+Reference = Callable[[Question, dict[str, Any]], torch.Tensor]
+
+
+def no_reference(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
+    """0 for each sequence."""
+    return torch.zeros(len(batch["sides"]), device=batch["sides"].device)
+
+
+def precomputed(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
+    """What `precompute` found."""
+    reference: torch.Tensor = batch["reference"]
+    return reference
+
+
+def without_adapter(model: Any) -> Reference:
+    """Asks a `PeftModel` with its adapter switched off, and without dropout."""
+
+    def answer(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
+        training = model.training
+        model.eval()
+        try:
+            with torch.no_grad(), model.disable_adapter():
+                return ask(model, batch)
+        finally:
+            model.train(training)
+
+    return answer
+
+
+@torch.no_grad()
+def precompute(
+    ask: Question,
+    model: Any,
+    dataset: EncodedDataset,
+    collate: Callable[[list[Item]], dict[str, Any]],
+    batch_size: int,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Ask the model once about all items of a data set, which then gives the answers with each.
+
+    Args:
+        on_progress: Told items done and items in all before each batch; may raise to interrupt.
+    """
+    where = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    found: list[np.ndarray[Any, Any]] = []
+    for batch in DataLoader(dataset, batch_size=batch_size, collate_fn=collate):
+        on_progress(min(len(found) * batch_size, len(dataset)), len(dataset))
+        moved = {key: part.to(where) if torch.is_tensor(part) else part for key, part in batch.items()}
+        found.append(ask(model, moved).cpu().numpy())
+    model.train(training)
+    dataset.reference = np.concatenate(found).reshape(len(dataset), -1)
