@@ -14,7 +14,7 @@ PreferenceLoss = Literal[
 ]
 WITHOUT_REFERENCE = ("orpo", "simpo", "cpo")
 # What some of the losses do not use, and which do.
-_USED_BY: dict[str, tuple[PreferenceLoss, ...]] = {
+USED_BY: dict[str, tuple[PreferenceLoss, ...]] = {
     "label_smoothing": ("sigmoid", "robust", "simpo", "cpo"),
     "gamma": ("simpo",),
     # The others take means over tokens, or know no reference to compare with.
@@ -27,13 +27,13 @@ _SIMPO_GAMMA = 0.5
 class SftObjective(Section):
     """Learn to give the answers of the data."""
 
-    type: Literal["sft"] = setting("sft", "Objective", "sft: supervised fine-tuning on given answers.")
+    type: Literal["sft"] = setting("sft", "Objective", "Supervised fine-tuning on given answers.")
 
 
 class DpoObjective(Section):
     """Learn from pairs of a better and a worse answer to prefer the better one."""
 
-    type: Literal["dpo"] = setting("dpo", "Objective", "dpo: preference optimization on pairs of answers.")
+    type: Literal["dpo"] = setting("dpo", "Objective", "Preference optimization on pairs of answers.")
     loss: PreferenceLoss = setting(
         "sigmoid",
         "Loss",
@@ -42,7 +42,7 @@ class DpoObjective(Section):
     beta: float = setting(
         0.1,
         "Beta",
-        "How strongly the model is held to the reference: lower lets it move further. For orpo the weight of the "
+        "How strongly the model is held to the reference: lower lets it move further; for orpo the weight of the "
         "preference; simpo usually takes 2 or more.",
         gt=0,
     )
@@ -78,7 +78,7 @@ class DpoObjective(Section):
         "auto",
         "Reference",
         "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
-        "before the first step. auto is adapter for lora and precomputed for full.",
+        "before the first step; auto is adapter for lora and precomputed for full.",
     )
 
     @field_validator("gamma", "ld_alpha", "label_smoothing", "reference")
@@ -86,10 +86,10 @@ class DpoObjective(Section):
     def _used_by_the_loss(cls, value: Any, info: ValidationInfo) -> Any:
         loss, name = info.data.get("loss"), str(info.field_name)
         unset = value == cls.model_fields[name].default
-        if loss and not unset and loss not in _USED_BY[name]:
+        if loss and not unset and loss not in USED_BY[name]:
             raise ValueError(
                 _("the loss {loss} does not use it", loss=loss),
-                _("leave it out, or take one of {losses}", losses=", ".join(_USED_BY[name])),
+                _("leave it out, or take one of {losses}", losses=", ".join(USED_BY[name])),
             )
         if loss == "robust" and name == "label_smoothing" and unset:
             raise ValueError(

@@ -19,6 +19,7 @@ from llmtune_kernel.config import (
     json_schema,
     read_config,
 )
+from llmtune_kernel.config.objectives import USED_BY
 
 KEYS = [
     "model",
@@ -114,7 +115,24 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
     resume = schema.pop("resume")
     sections = {name: sections_of(section) for name, section in schema.items()}
     data = sections.pop("data").map(lambda data: data | {"eval": None} if data.get("eval_fraction") else data)
-    return st.fixed_dictionaries({"data": data}, optional={**sections, "resume": values_of(resume, "resume")})
+    every = st.fixed_dictionaries(
+        {"data": data}, optional={**sections, "resume": values_of(resume, "resume")}
+    )
+    return every.map(fitting)
+
+
+def fitting(values: dict[str, Any]) -> dict[str, Any]:
+    """The same without what the loss of an objective does not use."""
+    objective = values.get("objective", {})
+    if objective.get("type") != "dpo":
+        return values
+    loss = objective.get("loss", "sigmoid")
+    kept = {key: value for key, value in objective.items() if loss in USED_BY.get(key, (loss,))}
+    if loss == "robust":
+        kept["label_smoothing"] = objective.get("label_smoothing") or 0.1
+    if values.get("method", {}).get("type") == "full":
+        kept.pop("reference", None)
+    return {**values, "objective": kept}
 
 
 @settings(max_examples=300, deadline=None)

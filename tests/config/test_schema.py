@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from llmtune_kernel.config import ConfigError, json_schema, read_config
+from llmtune_kernel.config.run import DEFAULT_TYPES
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = ["model", "data", "method", "objective", "training", "samples", "tracking", "launch"]
@@ -70,9 +71,17 @@ def test_a_configuration_is_valid_by_its_schema(text: str) -> None:
 def test_every_default_that_the_schema_names_is_accepted() -> None:
     values: dict[str, Any] = {"data": {"train": "x"}}
     for section, key, field in fields():
-        if section != "method" and "default" in field:
+        if section not in DEFAULT_TYPES and "default" in field:
             values.setdefault(section, {})[key] = field["default"]
     assert read_config(json.dumps(values)) == read_config("data: x")
+
+
+@pytest.mark.parametrize("section", DEFAULT_TYPES)
+def test_every_default_of_a_type_is_accepted(section: str) -> None:
+    for member in members_of(json_schema()["properties"][section]):
+        values = {key: field["default"] for key, field in member["properties"].items()}
+        written = read_config(json.dumps({"data": "x", section: values}))
+        assert written == read_config(f"data: x\n{section}: {values['type']}")
 
 
 def test_the_page_of_the_documentation_is_current() -> None:

@@ -35,7 +35,8 @@ describe('fieldsOf', () => {
         ]);
       }
     }
-    expect(field('objective.type')).toBeUndefined();
+    expect(field('objective.type').choices).toEqual(['sft', 'dpo']);
+    expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
   });
 
@@ -156,6 +157,7 @@ describe('groupsOf', () => {
       'model',
       'data',
       'method',
+      'objective',
       'training',
       'samples',
       'tracking',
