@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -199,7 +198,7 @@ def plain_head(model: Any, **settings: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def trl_trainer(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def trl_trainer(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """TRL's trainer with a model that has moved away from its reference."""
     trl = pytest.importorskip("trl")
     from datasets import Dataset
@@ -234,7 +233,7 @@ def trl_trainer(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> It
             peft_config=LoraConfig(r=4, target_modules="all-linear"),
         )
     moved(trainer.model)
-    yield trainer
+    return trainer
 
 
 TRL_NAMES = {"bco": "bco_pair"}

@@ -304,6 +304,23 @@ def test_judged_answers_are_not_learned_as_answers(
     with pytest.raises(UserError, match=said) as mistake:
         train_here(data=rows(tmp_path, row, row))
     assert mistake.value.where.startswith("data.train: columns read: ")
+    assert ("Set objective: dpo" in mistake.value.fix) == ("chosen" in row)
+
+
+@pytest.mark.parametrize(
+    ("row", "format"),
+    [
+        ({"prompt": "a", "completion": "b"}, "prompt_completion"),
+        ({"prompt": "a", "completion": "b", "label": True}, "kto"),
+        ({"text": "a b c"}, "text"),
+    ],
+)
+def test_preferences_are_not_learned_from_single_answers(
+    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], format: str
+) -> None:
+    with pytest.raises(UserError, match=rf"not pairs .*\(format {format}\), as dpo needs") as mistake:
+        train_here(data=rows(tmp_path, row, row), objective="dpo")
+    assert "chosen and rejected, or set objective: sft" in mistake.value.fix
 
 
 def test_sources_of_two_kinds_are_refused(train_here: TrainHere, tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""Whole runs on preference pairs: they learn, go on after a stop, evaluate, and take the data of others."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from watching import Start, until
+
+from llmtune_kernel.config import DpoObjective, config_from_dict
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.models.attention import register_packed_attention
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent, Payload
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.training.collation import Item, collate_padded
+from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.preference import PreferenceOptimization
+from llmtune_kernel.training.reference import no_reference
+from llmtune_kernel.worker.control import ControlServer
+from llmtune_kernel.worker.session import Session
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+WORDS = ["river", "stone", "cloud", "green", "paper", "seven", "music", "bread", "winter", "table"]
+
+
+def polite_rows(count: int, seed: int) -> list[dict[str, str]]:
+    """Pairs of random words of which the better answer, and only that, ends with thanks."""
+    chosen = random.Random(seed)
+    return [
+        {
+            "prompt": f"Say something about {chosen.choice(WORDS)}.",
+            "chosen": f"{' '.join(chosen.choices(WORDS, k=3))} thanks",
+            "rejected": f"{' '.join(chosen.choices(WORDS, k=3))} never",
+        }
+        for _ in range(count)
+    ]
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def pairs(workplace: Path) -> dict[str, Any]:
+    """What is to be learned: the section data."""
+    write(workplace / "pairs.jsonl", polite_rows(64, seed=1))
+    write(workplace / "held-out.jsonl", polite_rows(40, seed=2))
+    return {"train": "pairs.jsonl", "eval": "held-out.jsonl"}
+
+
+def preferred(folder: str, rows: list[dict[str, str]], adapter: Path | None = None) -> float:
+    """Of how many pairs a model finds the better answer the likelier."""
+    register_packed_attention()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(adapter))
+    data = config_from_dict({"data": "unused"}).data
+    encoded = encode_rows(rows, AutoTokenizer.from_pretrained(folder), data)
+    items = [Item(encoded.example(number)) for number in range(len(encoded))]
+    objective = PreferenceOptimization(DpoObjective(), Forward(torch.float32, False), no_reference)
+    with torch.no_grad():
+        sums = objective.ask(model.eval(), collate_padded(items)).view(-1, 2)
+    return (sums[:, 0] > sums[:, 1]).float().mean().item()
+
+
+def measured(run: Run) -> tuple[list[Metrics], list[Evaluation]]:
+    events = run.events()
+    metrics = [event.payload for event in events if isinstance(event, MetricsEvent)]
+    return metrics, [event.payload for event in run.events() if isinstance(event, EvaluationEvent)]
+
+
+def test_a_run_learns_which_answers_are_preferred(
+    start: Start, tiny_model: str, pairs: dict[str, Any]
+) -> None:
+    objective = {"type": "dpo", "beta": 0.5}
+    training = {"max_steps": 30, "per_device_train_batch_size": 8, "eval_steps": 10}
+    run = start("polite", data=pairs, objective=objective, training=training).wait()
+    metrics, evaluations = measured(run)
+    held_out = polite_rows(40, seed=2)
+    before = preferred(tiny_model, held_out)
+    assert 0.25 <= before <= 0.75
+    assert preferred(tiny_model, held_out, run.paths.adapter) > 0.9
+    assert evaluations[-1].measures["rewards/accuracies"] > 0.9
+    assert evaluations[-1].loss is not None
+    assert evaluations[-1].loss < 0.3
+    assert metrics[0].measures["rewards/margins"] == pytest.approx(0, abs=1e-5)
+    assert metrics[-1].measures["rewards/margins"] > 1
+    frame = run.metrics
+    assert frame["rewards/margins"].iloc[-1] == metrics[-1].measures["rewards/margins"]
+    assert frame["eval_rewards/accuracies"].iloc[-1] == evaluations[-1].measures["rewards/accuracies"]
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_stopped_run_goes_on_exactly_where_it_stood(
+    start: Start, pairs: dict[str, Any], method: str
+) -> None:
+    settings: dict[str, Any] = {
+        "data": pairs,
+        "method": method,
+        "objective": "dpo",
+        "training": {"max_steps": 4, "save_steps": 2, "learning_rate": 1e-3, "eval_steps": 4},
+    }
+    whole = measured(start(f"whole-{method}", **settings).wait())
+    cut = start(f"cut-{method}", **settings)
+    cut.pause()
+    until(lambda: cut.state == "paused")
+    cut.save()
+    cut.stop()
+    cut.wait()
+    assert len(measured(cut)[0]) < 4
+    rest = measured(start(resume=f"cut-{method}", **settings).wait())
+    assert [(one.step, one.loss, one.measures) for one in rest[0]] == [
+        (one.step, one.loss, one.measures) for one in whole[0]
+    ]
+    assert rest[1][-1].measures == whole[1][-1].measures
+
+
+def test_an_adapter_of_another_objective_is_not_continued(start: Start, pairs: dict[str, Any]) -> None:
+    start("answers", training={"max_steps": 1}).wait()
+    with pytest.raises(Exception, match="its objective is another"):
+        start("preferred", resume="answers", data=pairs, objective="dpo", training={"max_steps": 2})
+
+
+def in_process(folder: Path, **values: Any) -> list[Payload]:
+    """What a run in this process tells."""
+    directory = RunDirectory(folder)
+    for part in (directory.path, directory.data, directory.checkpoints):
+        part.mkdir()
+    told: list[Payload] = []
+    control = ControlServer(directory, told.append)
+    try:
+        Session(config_from_dict(values), directory, control, told.append).run(None)
+    finally:
+        control.close()
+    return told
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the demonstration data of LLaMA-Factory are not here")
+@pytest.mark.parametrize("loss", ["sigmoid", "orpo"])
+def test_the_preferences_of_llama_factory_train(tmp_path: Path, tiny_model: str, loss: str) -> None:
+    told = in_process(
+        tmp_path / "run",
+        model=tiny_model,
+        data={
+            "train": "dpo_en_demo",
+            "dataset_dir": str(SHARED),
+            "limit": 12,
+            "max_length": 512,
+            "on_bad_row": "skip",
+        },
+        objective={"type": "dpo", "loss": loss},
+        training={"max_steps": 2, "per_device_train_batch_size": 2},
+    )
+    metrics = [payload for payload in told if isinstance(payload, Metrics)]
+    assert [one.step for one in metrics] == [1, 2]
+    assert all(one.loss and one.grad_norm for one in metrics)
