@@ -16,7 +16,6 @@ _NAMED = 500
 _READ = 300  # rows whose language is told
 _LEAST = 20  # characters by which a language can be told
 _TOLD = 0.02  # share of rows from which on a language is named
-_NONE = "zxx"  # what numbers and code are in (ISO 639)
 
 
 def statistics(
@@ -32,7 +31,7 @@ def statistics(
         one): `count` and the first `rows`, each with the earlier one; `compared`: how many rows were looked at for the
         latter; `left_out`: for each `kind` of problem `count`, the first `rows` and what is wrong with the first one
         (`message`); `languages`: code (ISO 639) and share of the rows that are trained on, from a sample; a share under
-        2% is not named, nor rows in none.
+        2% is not named.
     """
     same, near = duplicates(encoded), near_duplicates(encoded, on_progress=on_progress)
     near = {row: twin for row, twin in near.items() if row not in same}
@@ -87,6 +86,4 @@ def _languages(encoded: EncodedRows, tokenizer: Any) -> list[tuple[str, float]]:
     texts = (tokenizer.decode(one.ids[one.trained], skip_special_tokens=True).strip() for one in learned)
     found = Counter(py3langid.classify(text)[0] for text in texts if len(text) >= _LEAST)
     total = found.total()
-    return [
-        (code, rows / total) for code, rows in found.most_common() if code != _NONE and rows / total >= _TOLD
-    ]
+    return [(code, rows / total) for code, rows in found.most_common() if rows / total >= _TOLD]

@@ -145,7 +145,8 @@ def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
         f"{row:,} ≈ {twin:,}" for row, twin in near["rows"][:_NAMED]
     ]
     twice = _("{same:,} are an earlier row again, {near:,} nearly", same=same["count"], near=near["count"])
-    languages = ", ".join(f"{code} {share:.0%}" for code, share in found["languages"])
+    named = [(_("none") if code == "zxx" else code, share) for code, share in found["languages"]]
+    languages = ", ".join(f"{name} {share:.0%}" for name, share in named)
     return [
         (_("duplicates"), f"{twice} ({', '.join(pairs)})" if pairs else twice),
         *([(_("languages"), languages)] if languages else []),

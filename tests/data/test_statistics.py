@@ -99,12 +99,6 @@ def test_languages_are_told_by_what_is_learned(tokenizer: Any) -> None:
     assert found["near_duplicates"] == {"count": 0, "rows": []}
 
 
-def test_rows_of_numbers_are_in_no_language(tokenizer: Any) -> None:
-    said = ("12 + 13 = 25, 14 + 15 = 29, 16 + 17 = 33", "The keeper wrote every evening about the weather.")
-    found = counted([{"prompt": "Go on", "completion": text} for text in said], tokenizer)
-    assert dict(found["languages"]) == {"en": 0.5}
-
-
 def test_rows_that_are_left_out_are_counted_by_what_is_wrong_with_them(tokenizer: Any) -> None:
     def said(*roles: str) -> dict[str, Any]:
         return {"messages": [{"role": role, "content": f"Said by {role}."} for role in roles]}
