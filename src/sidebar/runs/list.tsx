@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ellipsesIcon } from '@jupyterlab/ui-components';
+import { closeIcon, ellipsesIcon } from '@jupyterlab/ui-components';
 
 import { keepPlainKeys } from '../../keys';
 import React, { useEffect, useRef } from 'react';
@@ -33,20 +33,22 @@ export function Runs(props: IProps): JSX.Element {
         </p>
       )}
       {model.runs.length > 0 && (
-        <input
-          type="search"
-          className="jp-mod-styled"
-          value={model.filter}
-          aria-label={trans.__(
-            'Filter runs by name, tag, note, model or state'
-          )}
-          placeholder={trans.__('Filter runs')}
-          onChange={event => {
-            model.filter = event.target.value;
-          }}
-        />
+        <div className="jp-llmtune-buttons jp-llmtune-runs-bar">
+          <input
+            type="search"
+            className="jp-mod-styled"
+            value={model.filter}
+            aria-label={trans.__(
+              'Filter runs by name, tag, note, model or state'
+            )}
+            placeholder={trans.__('Filter runs')}
+            onChange={event => {
+              model.filter = event.target.value;
+            }}
+          />
+          <SelectionBar {...props} />
+        </div>
       )}
-      <SelectionBar {...props} />
       <Grid {...props} />
       <div
         className={
@@ -76,6 +78,7 @@ function Fault({ model, trans }: IProps): JSX.Element {
   );
 }
 
+/** It stands beside the filter: below it, it would push runs out of view. */
 function SelectionBar({ model, actions, trans }: IProps): JSX.Element | null {
   const { selected } = model;
   if (selected.length === 0) {
@@ -88,7 +91,6 @@ function SelectionBar({ model, actions, trans }: IProps): JSX.Element | null {
       role="toolbar"
       aria-label={trans.__('Selected runs')}
     >
-      <span>{trans.__('%1 selected', selected.length)}</span>
       <button
         type="button"
         className="jp-Button jp-mod-styled"
@@ -109,10 +111,13 @@ function SelectionBar({ model, actions, trans }: IProps): JSX.Element | null {
       </button>
       <button
         type="button"
-        className="jp-Button jp-mod-styled"
+        className="jp-llmtune-icon"
+        aria-label={trans.__('Select none of %1', selected.length)}
+        title={trans.__('Select none')}
         onClick={() => model.selectNone()}
       >
-        {trans.__('Select none')}
+        <span>{selected.length}</span>
+        <closeIcon.react tag="span" />
       </button>
     </div>
   );
