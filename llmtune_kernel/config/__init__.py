@@ -1,7 +1,7 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.config.objectives import DpoObjective, SftObjective
+from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, SftObjective
 from llmtune_kernel.config.problems import ConfigError, Problem
 from llmtune_kernel.config.reader import config_from_dict, dump_config, read_config
 from llmtune_kernel.config.run import RunConfig
@@ -20,6 +20,7 @@ __all__ = [
     "DataConfig",
     "DpoObjective",
     "FullMethod",
+    "KtoObjective",
     "LoraMethod",
     "ModelConfig",
     "Problem",

@@ -53,6 +53,8 @@ OTHER_NAMES = {
     "dpo_label_smoothing": "objective.label_smoothing",
     "simpo_gamma": "objective.gamma",
     "dpo_beta": "objective.beta",
+    "kto_chosen_weight": "objective.desirable_weight",
+    "kto_rejected_weight": "objective.undesirable_weight",
     "epochs": "training.num_train_epochs",
     "num_epochs": "training.num_train_epochs",
     "batch_size": "training.per_device_train_batch_size",

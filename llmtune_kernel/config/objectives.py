@@ -23,6 +23,17 @@ USED_BY: dict[str, tuple[PreferenceLoss, ...]] = {
 }
 _SIMPO_GAMMA = 0.5
 
+Reference = Literal["auto", "adapter", "precomputed"]
+
+
+def _reference() -> Any:
+    return setting(
+        "auto",
+        "Reference",
+        "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
+        "before the first step; auto is adapter for lora and precomputed for full.",
+    )
+
 
 class SftObjective(Section):
     """Learn to give the answers of the data."""
@@ -74,12 +85,7 @@ class DpoObjective(Section):
         ge=0,
         le=1,
     )
-    reference: Literal["auto", "adapter", "precomputed"] = setting(
-        "auto",
-        "Reference",
-        "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
-        "before the first step; auto is adapter for lora and precomputed for full.",
-    )
+    reference: Reference = _reference()
 
     @field_validator("gamma", "ld_alpha", "label_smoothing", "reference")
     @classmethod
@@ -104,4 +110,22 @@ class DpoObjective(Section):
         return _SIMPO_GAMMA if self.gamma is None else self.gamma
 
 
-Objective = Annotated[SftObjective | DpoObjective, Field(discriminator="type")]
+class KtoObjective(Section):
+    """Learn from answers that are judged one by one."""
+
+    type: Literal["kto"] = setting(
+        "kto", "Objective", "Kahneman-Tversky optimization on answers that are each wanted or not."
+    )
+    beta: float = setting(
+        0.1, "Beta", "How strongly the model is held to the reference: lower lets it move further.", gt=0
+    )
+    desirable_weight: float = setting(
+        1.0, "Weight of wanted answers", "Weight of their loss; raise it where they are the fewer.", ge=0
+    )
+    undesirable_weight: float = setting(
+        1.0, "Weight of unwanted answers", "Weight of their loss; raise it where they are the fewer.", ge=0
+    )
+    reference: Reference = _reference()
+
+
+Objective = Annotated[SftObjective | DpoObjective | KtoObjective, Field(discriminator="type")]

@@ -34,6 +34,7 @@ DEFAULT_TYPES = {"method": "lora", "objective": "sft"}
 AUTO_LEARNING_RATES = {
     "sft": {"lora": 2e-4, "full": 2e-5},
     "dpo": {"lora": 5e-6, "full": 1e-6},
+    "kto": {"lora": 5e-6, "full": 1e-6},
 }
 
 
@@ -76,7 +77,9 @@ class RunConfig(Section):
     def reference(self) -> Literal["adapter", "precomputed"] | None:
         """Where log-probabilities under the model before training come from; None if none are needed."""
         objective = self.objective
-        if not isinstance(objective, DpoObjective) or objective.loss in WITHOUT_REFERENCE:
+        if isinstance(objective, SftObjective):
+            return None
+        if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:
             return None
         if objective.reference == "auto":
             return "adapter" if isinstance(self.method, LoraMethod) else "precomputed"
@@ -85,7 +88,7 @@ class RunConfig(Section):
     @field_validator("objective")
     @classmethod
     def _has_an_adapter(cls, value: Any, info: ValidationInfo) -> Any:
-        adapter = isinstance(value, DpoObjective) and value.reference == "adapter"
+        adapter = not isinstance(value, SftObjective) and value.reference == "adapter"
         if adapter and isinstance(info.data.get("method"), FullMethod):
             raise ValueError(
                 _("reference: adapter needs a method with an adapter"), _("write reference: precomputed")

@@ -36,14 +36,14 @@ class EncodedDataset(Dataset[Item]):
     """
 
     def __init__(self, example: Callable[[int], list[TokenSequence]], items: Sequence[Sequence[int]]) -> None:
-        self._example, self._items = example, items
+        self.example, self.items = example, items
         self.reference: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def __getitem__(self, index: int) -> Item:
-        sequences = list(itertools.chain.from_iterable(map(self._example, self._items[index])))
+        sequences = list(itertools.chain.from_iterable(map(self.example, self.items[index])))
         return Item(sequences, None if self.reference is None else self.reference[index])
 
 

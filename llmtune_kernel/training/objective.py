@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 # What `collate_packed` and `collate_padded` say beside the inputs of a model.
-_NOT_INPUTS = ("target_positions", "targets", "target_sequences", "sides", "reference")
+_NOT_INPUTS = ("target_positions", "targets", "target_sequences", "sides", "reference", "mismatched")
 
 
 @dataclass(frozen=True)
@@ -110,5 +110,9 @@ class Means:
     @property
     def measures(self) -> dict[str, float]:
         """The mean of each measure; those that are not finite are left out."""
-        means = {name: float(total) / max(self._counts[name], 1) for name, total in self._sums.items()}
+        means = {
+            name: float(total) / self._counts[name]
+            for name, total in self._sums.items()
+            if self._counts[name]
+        }
         return {name: mean for name, mean in means.items() if math.isfinite(mean)}

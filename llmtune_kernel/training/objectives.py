@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llmtune_kernel.config import DpoObjective, RunConfig
+from llmtune_kernel.config import DpoObjective, KtoObjective, RunConfig, SftObjective
 from llmtune_kernel.training.collation import EncodedDataset, Item
+from llmtune_kernel.training.kto import KahnemanTversky, MismatchedDataset
 from llmtune_kernel.training.objective import Forward, Objective
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import (
@@ -18,24 +20,46 @@ from llmtune_kernel.training.reference import (
 )
 from llmtune_kernel.training.sft import SupervisedFineTuning
 
+Collate = Callable[[list[Item]], dict[str, Any]]
+
+
+def items_for(config: RunConfig, dataset: EncodedDataset) -> EncodedDataset:
+    """The items that the objective of a run learns from."""
+    if isinstance(config.objective, KtoObjective):
+        return MismatchedDataset(dataset, config.data.max_length, config.training.seed)
+    return dataset
+
+
+def collate_for(config: RunConfig, collate: Collate) -> Collate:
+    """How these items become a batch, if sequences do so by `collate`."""
+    if isinstance(config.objective, KtoObjective):
+        return functools.partial(KahnemanTversky.collate, collate=collate)
+    return collate
+
 
 def make_objective(
     config: RunConfig,
     model: Any,
     forward: Forward,
     datasets: Iterable[EncodedDataset],
-    collate: Callable[[list[Item]], dict[str, Any]],
+    collate: Collate,
     on_progress: Callable[[int, int], None],
 ) -> Objective:
     """The objective of a run; what it needs to know of the model before training is computed now.
 
     Args:
-        datasets: That the model will be trained and evaluated on.
+        datasets: That the model will be trained and evaluated on, from `items_for`.
+        collate: From `collate_for`.
         on_progress: As of `precompute`.
     """
-    if not isinstance(config.objective, DpoObjective):
-        return SupervisedFineTuning(forward)
-    objective = PreferenceOptimization(config.objective, forward, _reference(config, model))
+    objective: PreferenceOptimization | KahnemanTversky
+    match config.objective:
+        case SftObjective():
+            return SupervisedFineTuning(forward)
+        case DpoObjective() as settings:
+            objective = PreferenceOptimization(settings, forward, _reference(config, model))
+        case KtoObjective() as settings:
+            objective = KahnemanTversky(settings, forward, _reference(config, model))
     if config.reference == "precomputed":
         batch_size = config.training.per_device_train_batch_size
         for dataset in datasets:

@@ -62,7 +62,15 @@ def precompute(
     found: list[np.ndarray[Any, Any]] = []
     for batch in DataLoader(dataset, batch_size=batch_size, collate_fn=collate):
         on_progress(min(len(found) * batch_size, len(dataset)), len(dataset))
-        moved = {key: part.to(where) if torch.is_tensor(part) else part for key, part in batch.items()}
-        found.append(ask(model, moved).cpu().numpy())
+        found.append(ask(model, _moved(batch, where)).cpu().numpy())
     model.train(training)
     dataset.reference = np.concatenate(found).reshape(len(dataset), -1)
+
+
+def _moved(batch: dict[str, Any], where: torch.device) -> dict[str, Any]:
+    def move(part: Any) -> Any:
+        if isinstance(part, dict):
+            return _moved(part, where)
+        return part.to(where) if torch.is_tensor(part) else part
+
+    return {name: move(part) for name, part in batch.items()}

@@ -19,7 +19,7 @@ from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.objectives import make_objective
+from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, largest_batch
 from llmtune_kernel.worker.telling import Teller, trained_parameters
@@ -84,9 +84,9 @@ def make_trainer(
         loading: Told what is done before training; may raise to interrupt.
     """
     checkpointing = _checkpointing(config, model, data, dtype, tell)
-    train = _dataset(data.train)
-    evaluation = _dataset(data.evaluation) if data.evaluation else None
-    collate = collate_packed if packed else collate_padded
+    train = items_for(config, _dataset(data.train))
+    evaluation = items_for(config, _dataset(data.evaluation)) if data.evaluation else None
+    collate = collate_for(config, collate_packed if packed else collate_padded)
     objective = make_objective(
         config,
         model,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llmtune_kernel.config import DpoObjective, RunConfig, UserError
+from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.objectives import Objective
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
@@ -175,35 +175,40 @@ def refuse_unfit(objective: Objective, data: PreparedData) -> None:
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
     """Why rows of a format do not suit an objective, and what to do; None if they do."""
-    if isinstance(objective, DpoObjective):
-        if format.name == "preference":
-            return None
-        return (
-            _(
-                "The rows are not pairs of a better and a worse answer (format {format}), as {objective} needs.",
-                format=format.name,
-                objective=objective.type,
-            ),
-            _("Give rows with the columns chosen and rejected, or set objective: sft."),
+    fitting = {"preference": "dpo", "kto": "kto"}.get(format.name, "sft")
+    if fitting == objective.type:
+        return None
+    if objective.type == "dpo":
+        what = _(
+            "The rows are not pairs of a better and a worse answer (format {format}), as dpo needs.",
+            format=format.name,
         )
-    if format.name == "preference":
-        return (
-            _(
-                "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
-            ),
-            _("Set objective: dpo, or give rows with one answer each."),
+        fix = _(
+            "Give rows with the columns chosen and rejected, or set objective: {objective}.",
+            objective=fitting,
         )
-    if format.name == "kto":
-        return (
-            _(
-                "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
-            ),
-            _(
-                "Keep the rows with wanted answers and leave the column {label!r} out.",
-                label=format.column("label"),
-            ),
+    elif objective.type == "kto":
+        what = _(
+            "The rows do not say which answers are wanted (format {format}), as kto needs.",
+            format=format.name,
         )
-    return None
+        fix = _(
+            "Give rows with a column label, true or false, or set objective: {objective}.", objective=fitting
+        )
+    elif fitting == "dpo":
+        what = _(
+            "The rows are pairs of a better and a worse answer (format preference), and sft learns one answer."
+        )
+        fix = _("Set objective: dpo, or give rows with one answer each.")
+    else:
+        what = _(
+            "The rows say which answers are wanted (format kto), and sft would learn the unwanted ones too."
+        )
+        fix = _(
+            "Set objective: kto, or keep the rows with wanted answers and leave the column {label!r} out.",
+            label=format.column("label"),
+        )
+    return what, fix
 
 
 def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:

@@ -206,8 +206,13 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: {train: a, eval: [b, {source: c, weight: 0}]}", 1, "data.eval[1].weight", "above 0; got 0"),
         ("data: {train: x, tags: {usr: me}}", 1, "data.tags", "'usr' is no tag of turns; did you mean user?"),
         ("data: x\nmethod: lorra", 2, "method", "must be one of lora, full; got 'lorra'; did you mean lora?"),
-        ("data: x\nobjective: dop", 2, "objective", "must be one of sft, dpo; got 'dop'; did you mean dpo?"),
-        ("data: x\nobjective: {beta: 0.2}", 2, "objective.beta", "unknown key; only type dpo has it"),
+        (
+            "data: x\nobjective: dop",
+            2,
+            "objective",
+            "must be one of sft, dpo, kto; got 'dop'; did you mean dpo?",
+        ),
+        ("data: x\nobjective: {loss: ipo}", 2, "objective.loss", "unknown key; only type dpo has it"),
         (
             "data: x\nobjective: {type: dpo, loss: sigmod}",
             2,

@@ -124,14 +124,14 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
 def fitting(values: dict[str, Any]) -> dict[str, Any]:
     """The same without what the loss of an objective does not use."""
     objective = values.get("objective", {})
+    if values.get("method", {}).get("type") == "full":
+        objective.pop("reference", None)
     if objective.get("type") != "dpo":
         return values
     loss = objective.get("loss", "sigmoid")
     kept = {key: value for key, value in objective.items() if loss in USED_BY.get(key, (loss,))}
     if loss == "robust":
         kept["label_smoothing"] = objective.get("label_smoothing") or 0.1
-    if values.get("method", {}).get("type") == "full":
-        kept.pop("reference", None)
     return {**values, "objective": kept}
 
 

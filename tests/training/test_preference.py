@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, set_seed
+from trl_on_cpu import moved, sequences_of, trl_trainer
 
 from llmtune_kernel.config import DpoObjective, FullMethod, LoraMethod, config_from_dict
 from llmtune_kernel.data.sequences import CHOSEN, REJECTED, TokenSequence
@@ -130,15 +131,6 @@ def load(folder: str, method: LoraMethod | FullMethod, attention: str = PACKED) 
     return prepare_for_training(model, method)
 
 
-def moved(model: Any) -> Any:
-    """The model with adapters that change its answers."""
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if "lora_B" in name:
-                weight.normal_(std=0.5)
-    return model
-
-
 def by_hand(model: Any, one: TokenSequence) -> torch.Tensor:
     """Log-probability of each trained token, the sequence alone."""
     ids = torch.tensor(one.ids[None].astype(np.int64))
@@ -176,34 +168,9 @@ def test_ld_alpha_weighs_what_an_answer_is_longer_by(tiny_model: str) -> None:
         assert objective.ask(model, collate_packed(items)).tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def plain_head(model: Any, **settings: Any) -> None:
-    """What TRL's head, which needs a GPU, computes of the targets, in plain torch."""
-    forward = model.forward
-
-    def answer(*, labels: torch.Tensor | None = None, fused_lm_head: bool = False, **inputs: Any) -> Any:
-        outputs = forward(**inputs)
-        if labels is None or not fused_lm_head:
-            return outputs
-        logits, targets = outputs.logits[:, :-1], labels[:, 1:]
-        scored = targets != -100
-        chosen = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
-        return SimpleNamespace(
-            log_probs=chosen * scored,
-            entropy=torch.zeros_like(chosen),
-            mean_logits=logits.mean(-1),
-            is_top1=(logits.argmax(-1) == targets),
-        )
-
-    model.forward = answer
-
-
 @pytest.fixture(scope="module")
-def trl_trainer(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """TRL's trainer with a model that has moved away from its reference."""
+def oracle(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     trl = pytest.importorskip("trl")
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import AutoTokenizer
     from trl.trainer import dpo_trainer
 
     rows = [
@@ -214,26 +181,8 @@ def trl_trainer(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> An
         }
         for n in range(4)
     ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dpo_trainer, "add_fused_lm_head", plain_head)
-        trainer = trl.DPOTrainer(
-            model=AutoModelForCausalLM.from_pretrained(
-                tiny_model, dtype=torch.float32, attn_implementation="sdpa"
-            ),
-            args=trl.DPOConfig(
-                str(tmp_path_factory.mktemp("trl")),
-                per_device_train_batch_size=4,
-                use_cpu=True,
-                bf16=False,
-                report_to=[],
-                gradient_checkpointing=False,
-            ),
-            train_dataset=Dataset.from_list(rows),
-            processing_class=AutoTokenizer.from_pretrained(tiny_model),
-            peft_config=LoraConfig(r=4, target_modules="all-linear"),
-        )
-    moved(trainer.model)
-    return trainer
+    folder = tmp_path_factory.mktemp("trl")
+    return trl_trainer(dpo_trainer, trl.DPOTrainer, trl.DPOConfig, folder, tiny_model, rows)
 
 
 TRL_NAMES = {"bco": "bco_pair"}
@@ -253,21 +202,16 @@ TRL_NAMES = {"bco": "bco_pair"}
     ],
     ids=str,
 )
-def test_loss_and_measures_equal_those_of_trl(trl_trainer: Any, settings: dict[str, Any]) -> None:
+def test_loss_and_measures_equal_those_of_trl(oracle: Any, settings: dict[str, Any]) -> None:
     config = DpoObjective(**settings)
-    trl_trainer.loss_types = [TRL_NAMES.get(config.loss, config.loss)]
-    trl_trainer.beta, trl_trainer.ld_alpha = config.beta, config.ld_alpha
-    trl_trainer.label_smoothing = config.label_smoothing
-    trl_trainer._metrics["train"].clear()
-    model = trl_trainer.model.train()
-    batch = next(iter(trl_trainer.get_train_dataloader()))
-    expected = trl_trainer._compute_loss(model, batch, False)
-    sequences = [
-        TokenSequence(ids[seen.bool()].numpy().astype(np.int32), trained[seen.bool()].bool().numpy())
-        for ids, seen, trained in zip(
-            batch["input_ids"], batch["attention_mask"], batch["completion_mask"], strict=True
-        )
-    ]
+    oracle.loss_types = [TRL_NAMES.get(config.loss, config.loss)]
+    oracle.beta, oracle.ld_alpha = config.beta, config.ld_alpha
+    oracle.label_smoothing = config.label_smoothing
+    oracle._metrics["train"].clear()
+    model = oracle.model.train()
+    batch = next(iter(oracle.get_train_dataloader()))
+    expected = oracle._compute_loss(model, batch, False)
+    sequences = sequences_of(batch)
     half = len(sequences) // 2
     items = [Item([sequences[number], sequences[half + number]]) for number in range(half)]
     forward = Forward.of(model, torch.float32, packed=False)
@@ -275,7 +219,7 @@ def test_loss_and_measures_equal_those_of_trl(trl_trainer: Any, settings: dict[s
     assert (loss.total / half).item() == pytest.approx(expected.item(), abs=1e-5)
     for name, values in loss.measures.items():
         if config.ld_alpha is None or not name.startswith("logps"):  # TRL weighs these too
-            assert values.mean().item() == pytest.approx(trl_trainer._metrics["train"][name][0], abs=1e-4)
+            assert values.mean().item() == pytest.approx(oracle._metrics["train"][name][0], abs=1e-4)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -304,7 +304,7 @@ def test_judged_answers_are_not_learned_as_answers(
     with pytest.raises(UserError, match=said) as mistake:
         train_here(data=rows(tmp_path, row, row))
     assert mistake.value.where.startswith("data.train: columns read: ")
-    assert ("Set objective: dpo" in mistake.value.fix) == ("chosen" in row)
+    assert mistake.value.fix.startswith(f"Set objective: {'dpo' if 'chosen' in row else 'kto'}, or ")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,20 @@ def test_preferences_are_not_learned_from_single_answers(
 ) -> None:
     with pytest.raises(UserError, match=rf"not pairs .*\(format {format}\), as dpo needs") as mistake:
         train_here(data=rows(tmp_path, row, row), objective="dpo")
-    assert "chosen and rejected, or set objective: sft" in mistake.value.fix
+    fitting = "kto" if format == "kto" else "sft"
+    assert f"chosen and rejected, or set objective: {fitting}" in mistake.value.fix
+
+
+@pytest.mark.parametrize(
+    ("row", "fitting"),
+    [({"prompt": "a", "completion": "b"}, "sft"), ({"prompt": "a", "chosen": "b", "rejected": "c"}, "dpo")],
+)
+def test_feedback_is_not_learned_from_answers_without_a_judgement(
+    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], fitting: str
+) -> None:
+    with pytest.raises(UserError, match="do not say which answers are wanted") as mistake:
+        train_here(data=rows(tmp_path, row, row), objective="kto")
+    assert f"label, true or false, or set objective: {fitting}" in mistake.value.fix
 
 
 def test_sources_of_two_kinds_are_refused(train_here: TrainHere, tmp_path: Path) -> None:

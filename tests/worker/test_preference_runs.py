@@ -42,7 +42,7 @@ def polite_rows(count: int, seed: int) -> list[dict[str, str]]:
     ]
 
 
-def write(path: Path, rows: list[dict[str, str]]) -> None:
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -98,6 +98,28 @@ def test_a_run_learns_which_answers_are_preferred(
     assert frame["eval_rewards/accuracies"].iloc[-1] == evaluations[-1].measures["rewards/accuracies"]
 
 
+def test_a_run_learns_from_answers_judged_one_by_one(start: Start, workplace: Path, tiny_model: str) -> None:
+    judged = [
+        {"prompt": row["prompt"], "completion": row[side], "label": side == "chosen"}
+        for row in polite_rows(64, seed=1)
+        for side in ("chosen", "rejected")
+    ]
+    write(workplace / "judged.jsonl", judged)
+    run = start(
+        "judged",
+        data={"train": "judged.jsonl", "eval_fraction": 0.2},
+        objective={"type": "kto", "beta": 0.5},
+        training={"max_steps": 30, "per_device_train_batch_size": 16},
+    ).wait()
+    _, evaluations = measured(run)
+    held_out = polite_rows(40, seed=2)
+    assert 0.25 <= preferred(tiny_model, held_out) <= 0.75
+    assert preferred(tiny_model, held_out, run.paths.adapter) > 0.9
+    measures = evaluations[-1].measures
+    assert measures["rewards/chosen"] > measures["rewards/rejected"] + 1
+    assert measures["kl"] >= 0
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_stopped_run_goes_on_exactly_where_it_stood(
     start: Start, pairs: dict[str, Any], method: str
@@ -144,19 +166,30 @@ def in_process(folder: Path, **values: Any) -> list[Payload]:
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the demonstration data of LLaMA-Factory are not here")
-@pytest.mark.parametrize("loss", ["sigmoid", "orpo"])
-def test_the_preferences_of_llama_factory_train(tmp_path: Path, tiny_model: str, loss: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "objective", "method"),
+    [
+        ("dpo_en_demo", {"type": "dpo"}, "lora"),
+        ("dpo_en_demo", {"type": "dpo", "loss": "orpo"}, "lora"),
+        ("kto_en_demo", {"type": "kto"}, "lora"),
+        ("kto_en_demo", {"type": "kto"}, "full"),
+    ],
+)
+def test_the_preferences_of_llama_factory_train(
+    tmp_path: Path, tiny_model: str, name: str, objective: dict[str, Any], method: str
+) -> None:
     told = in_process(
         tmp_path / "run",
         model=tiny_model,
         data={
-            "train": "dpo_en_demo",
+            "train": name,
             "dataset_dir": str(SHARED),
             "limit": 12,
             "max_length": 512,
             "on_bad_row": "skip",
         },
-        objective={"type": "dpo", "loss": loss},
+        objective=objective,
+        method=method,
         training={"max_steps": 2, "per_device_train_batch_size": 2},
     )
     metrics = [payload for payload in told if isinstance(payload, Metrics)]

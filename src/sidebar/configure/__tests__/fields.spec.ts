@@ -35,7 +35,11 @@ describe('fieldsOf', () => {
         ]);
       }
     }
-    expect(field('objective.type').choices).toEqual(['sft', 'dpo']);
+    expect(field('objective.type').choices).toEqual([
+      'sft',
+      'dpo',
+      'kto'
+    ]);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
   });
