@@ -35,11 +35,7 @@ describe('fieldsOf', () => {
         ]);
       }
     }
-    expect(field('objective.type').choices).toEqual([
-      'sft',
-      'dpo',
-      'kto'
-    ]);
+    expect(field('objective.type').choices).toEqual(['sft', 'dpo', 'kto']);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
   });
