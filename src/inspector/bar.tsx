@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
+import { count } from '../numbers';
 import { FaultMessage } from '../sidebar/fault';
 import type { InspectorModel } from './model';
 
@@ -32,7 +33,7 @@ export function Bar(props: Bar.IProps): JSX.Element {
             className="jp-Button jp-mod-styled"
             onClick={() => model.look({ excluded: [] })}
           >
-            {trans.__('Bring Back %1', excluded.toLocaleString())}
+            {trans.__('Bring Back %1', count(excluded))}
           </button>
         )}
         <button
@@ -160,9 +161,7 @@ function progress(model: InspectorModel, trans: TranslationBundle): string {
   if (!state) {
     return trans.__('Opening the data…');
   }
-  const [matching, rows] = [state.matching, state.rows].map(n =>
-    n.toLocaleString()
-  );
+  const [matching, rows] = [state.matching, state.rows].map(count);
   const shown =
     state.matching === state.rows
       ? trans.__('%1 rows', rows)

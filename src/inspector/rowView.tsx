@@ -9,6 +9,7 @@ import type { LabIcon } from '@jupyterlab/ui-components';
 import React, { useMemo, useState } from 'react';
 
 import type { IRowSide, IRowView } from '../kernel/protocol';
+import { count } from '../numbers';
 import { Parts } from '../runs/parts';
 import { FaultMessage } from '../sidebar/fault';
 import type { ProblemSearch } from './problemSearch';
@@ -60,7 +61,7 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
       </header>
       <p className="jp-llmtune-hint" role="status">
         {search.seen !== null &&
-          trans.__('Looked through %1 rows…', search.seen.toLocaleString())}
+          trans.__('Looked through %1 rows…', count(search.seen))}
         {search.isInVain && trans.__('No row after this one is left out.')}
       </p>
       {search.fault && <FaultMessage fault={search.fault} />}

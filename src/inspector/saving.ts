@@ -12,6 +12,7 @@ import { FinetuneCell } from '../cell/finetuneCell';
 import { parseCell } from '../cell/source';
 import { KernelRequestError } from '../kernel/error';
 import type { ISavedView, ITableSource } from '../kernel/protocol';
+import { count } from '../numbers';
 import type { InspectorModel } from './model';
 
 /**
@@ -34,7 +35,7 @@ export async function saveRows(
       ? saved.source
       : String(saved.source.source);
   const { button } = await showDialog({
-    title: trans.__('Saved %1 rows as %2', saved.rows.toLocaleString(), name),
+    title: trans.__('Saved %1 rows as %2', count(saved.rows), name),
     body: trans.__('Train on these rows in place of all?'),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Not Now') }),

@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { IColumnSummary } from '../kernel/protocol';
+import { count, decimal } from '../numbers';
 import { Facts } from '../sidebar/facts';
 import type { InspectorModel } from './model';
 
@@ -84,11 +85,11 @@ function Summary(props: {
   if (minimum !== null && maximum !== null) {
     facts.push([
       lengths ? trans.__('Characters') : trans.__('Values'),
-      trans.__('%1 to %2', count(minimum), count(maximum))
+      trans.__('%1 to %2', valueText(minimum), valueText(maximum))
     ]);
   }
   if (mean !== null) {
-    facts.push([trans.__('Mean'), count(mean)]);
+    facts.push([trans.__('Mean'), decimal(mean)]);
   }
   return (
     <>
@@ -144,8 +145,7 @@ function kindName({ kind }: IColumnSummary, trans: TranslationBundle): string {
   }
 }
 
-function count(value: number | string): string {
-  return typeof value === 'number'
-    ? value.toLocaleString(undefined, { maximumFractionDigits: 2 })
-    : value;
+/** Times are text. */
+function valueText(value: number | string): string {
+  return typeof value === 'number' ? decimal(value) : value;
 }

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
+import { count } from '../numbers';
 import type { ISpan, IToken } from './tokens';
 import { countsOf, spansOf, visible } from './tokens';
 
@@ -16,17 +17,17 @@ export function Counts(props: {
 }): JSX.Element {
   const { isJudged, trans } = props;
   const counts = countsOf(props.tokens);
-  const learned = counts.learned.toLocaleString();
+  const learned = count(counts.learned);
   return (
     <p className="jp-llmtune-row-counts">
-      <span>{trans.__('%1 tokens', counts.tokens.toLocaleString())}</span>
+      <span>{trans.__('%1 tokens', count(counts.tokens))}</span>
       <mark>
         {isJudged
           ? trans.__('%1 judged', learned)
           : trans.__('%1 learned', learned)}
       </mark>
       {counts.cut > 0 ? (
-        <s>{trans.__('%1 cut', counts.cut.toLocaleString())}</s>
+        <s>{trans.__('%1 cut', count(counts.cut))}</s>
       ) : (
         <span>{trans.__('%1 cut', 0)}</span>
       )}

@@ -6,6 +6,7 @@ import React, { useEffect, useRef, useState } from 'react';
 
 import type { ChartChoice } from '../chart/figure';
 import { measure } from '../chart/wording';
+import { count } from '../numbers';
 import { FaultMessage } from '../sidebar/fault';
 import { differences } from './differences';
 import type { RunModel } from './model';
@@ -13,7 +14,7 @@ import { colorOf, OverlayChart } from './overlay';
 import { sideBySide } from './samples';
 import { fieldsByKey, titleOf, wordingOf } from './settings';
 import { Notice } from './view';
-import { count, Wording } from './wording';
+import { Wording } from './wording';
 
 export interface ICompareProps {
   models: readonly RunModel[];

@@ -3,9 +3,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useState } from 'react';
 
 import type { IRunView } from '../kernel/protocol';
+import { count, size } from '../numbers';
 import type { ILogLine, IToldSample } from './progress';
 import { promptText } from './samples';
-import { clock, count, size } from './wording';
+import { clock } from './wording';
 
 export interface IPart {
   id: string;
@@ -183,7 +184,7 @@ export function Files(props: {
           {view.files.map(file => (
             <tr key={file.path}>
               <td>{file.path}</td>
-              <td className="jp-llmtune-number">{size(file.size)}</td>
+              <td className="jp-llmtune-number">{size(file.size, trans)}</td>
             </tr>
           ))}
         </tbody>

@@ -4,19 +4,12 @@ import React, { useEffect, useRef } from 'react';
 
 import { LossChart } from '../chart/lossChart';
 import { learningRate, measure } from '../chart/wording';
+import { count, size } from '../numbers';
 import { FaultMessage } from '../sidebar/fault';
 import { Failure } from './faults';
 import type { RunModel } from './model';
 import { Configuration, Files, Log, Parts, Samples } from './parts';
-import {
-  canBeTold,
-  canGoOn,
-  count,
-  isOver,
-  lineToGoOn,
-  size,
-  Wording
-} from './wording';
+import { canBeTold, canGoOn, isOver, lineToGoOn, Wording } from './wording';
 
 export interface IRunViewProps {
   /** Unique on the page. */
@@ -164,7 +157,9 @@ function State({
           <Measure name={trans.__('tokens/s')}>
             {count(metrics.tokens_per_second)}
           </Measure>
-          <Measure name={trans.__('memory')}>{size(metrics.memory)}</Measure>
+          <Measure name={trans.__('memory')}>
+            {size(metrics.memory, trans)}
+          </Measure>
         </dl>
       )}
     </>

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IRunSummary, IState } from '../kernel/protocol';
+import { count } from '../numbers';
 
 /**
  * Numbers and states as people read them, in the words of the notebook's own output.
@@ -98,22 +99,6 @@ export function canGoOn(state: RunState): boolean {
 /** The line of a notebook that continues a run from its last checkpoint. */
 export function lineToGoOn(run: string): string {
   return `%finetune --resume ${run}`;
-}
-
-/** Bytes as `12 kB`, `812 MB` or `1.3 GB`. */
-export function size(bytes: number): string {
-  if (bytes >= 1e9) {
-    return `${(bytes / 1e9).toFixed(1)} GB`;
-  }
-  if (bytes >= 1e6) {
-    return `${(bytes / 1e6).toFixed(0)} MB`;
-  }
-  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(0)} kB` : `${bytes} B`;
-}
-
-/** A whole number with separators of thousands. */
-export function count(value: number): string {
-  return Math.round(value).toLocaleString();
 }
 
 /** Unix time as local `14:03:59`. */

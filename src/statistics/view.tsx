@@ -121,7 +121,7 @@ function Lengths(props: {
         trans={trans}
       />
       <div className="jp-llmtune-statistics-limit">
-        <strong>{`max_length: ${count(limit)}`}</strong>
+        <strong>{trans.__('max_length: %1', count(limit))}</strong>
         <button
           type="button"
           className="jp-Button jp-mod-styled"

@@ -10,7 +10,7 @@ const QUESTION: IQuestion = {
   messages: [{ role: 'user', content: 'Hello?' }]
 };
 
-describe('a question', () => {
+describe('a request that takes long', () => {
   let kernel: FakeKernel;
   let context: FakeContext;
   let client: KernelClient;
@@ -139,5 +139,25 @@ describe('a question', () => {
     await expect(ask().done).rejects.toMatchObject({
       what: 'There is no connection to the kernel.'
     });
+  });
+
+  it('for statistics tells how far it has come, until it is cancelled', async () => {
+    const told: number[] = [];
+    const { done, cancel } = client.count('data: $rows', progress =>
+      told.push(progress.done)
+    );
+    await settle();
+    const { id, payload } = kernel.comm.request('statistics');
+    expect(payload).toEqual({ text: 'data: $rows' });
+    const push = { type: 'progress', id, stage: 'reading', total: 9 };
+    kernel.comm.receive({ ...push, done: 3 });
+    cancel();
+    kernel.comm.receive({ ...push, done: 6 });
+    expect(told).toEqual([3]);
+    await expect(done).rejects.toMatchObject({
+      what: 'Counting was cancelled.'
+    });
+    await settle();
+    expect(kernel.comm.request('cancel').payload).toEqual({ id });
   });
 });

@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
 import type { RunState } from '../wording';
-import { canBeTold, isOver, size, Wording } from '../wording';
+import { canBeTold, isOver, Wording } from '../wording';
 
 const wording = new Wording(nullTranslator.load(''));
 
@@ -16,15 +16,6 @@ describe('The wording', () => {
     [-1, '0 s']
   ])('of %d seconds is that of the cell output', (seconds, text) => {
     expect(wording.duration(seconds)).toBe(text);
-  });
-
-  it.each([
-    [812, '812 B'],
-    [12_400, '12 kB'],
-    [812e6, '812 MB'],
-    [1.34e9, '1.3 GB']
-  ])('of %d bytes has a unit that fits', (bytes, text) => {
-    expect(size(bytes)).toBe(text);
   });
 
   const told = (state: RunState) =>

@@ -11,6 +11,7 @@ import type {
   IModelChoice,
   IVariable
 } from '../../kernel/protocol';
+import { count } from '../../numbers';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
 import type { IFileDrop } from './drop';
@@ -294,9 +295,7 @@ function datasetOptions(
     value: name,
     label: name,
     detail: [
-      rows === null
-        ? ''
-        : trans._n('%2 row', '%2 rows', rows, rows.toLocaleString()),
+      rows === null ? '' : trans._n('%2 row', '%2 rows', rows, count(rows)),
       licence
     ]
       .filter(Boolean)

@@ -3,10 +3,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { IInspection } from '../../kernel/protocol';
-import { count, Wording } from '../../runs/wording';
+import { count, size } from '../../numbers';
+import { Wording } from '../../runs/wording';
 import { FaultMessage } from '../fault';
 import { useFormState } from './state';
-import { sizeText } from './wording';
 
 /**
  * What a run would take, and what to know before it.
@@ -104,7 +104,7 @@ function Short(): JSX.Element {
       {[
         trans._n('%2 step', '%2 steps', steps, count(steps)),
         seconds === null ? '' : timeText(seconds, trans),
-        sizeText(memory, trans)
+        size(memory, trans)
       ]
         .filter(Boolean)
         .join(' · ')}
@@ -181,11 +181,7 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
     ],
     [
       trans.__('Memory'),
-      trans.__(
-        'about %1 of %2',
-        sizeText(memory, trans),
-        sizeText(available, trans)
-      ),
+      trans.__('about %1 of %2', size(memory, trans), size(available, trans)),
       memory > available
     ]
   ];

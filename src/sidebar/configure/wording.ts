@@ -56,12 +56,3 @@ export function causeText(cause: Cause, trans: TranslationBundle): string {
       return trans.__('Something here is not valid YAML.');
   }
 }
-
-/**
- * @param bytes - of memory.
- */
-export function sizeText(bytes: number, trans: TranslationBundle): string {
-  return bytes >= 1e9
-    ? trans.__('%1 GB', (bytes / 1e9).toFixed(1))
-    : trans.__('%1 MB', Math.round(bytes / 1e6));
-}

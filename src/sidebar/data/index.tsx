@@ -7,7 +7,7 @@ import React from 'react';
 import { insertCodeCell } from '../../cell/actions';
 import { quoted } from '../../cell/source';
 import type { IInspection } from '../../kernel/protocol';
-import { count } from '../../numbers';
+import { count, decimal } from '../../numbers';
 import { Statistics, StatisticsModel } from '../../statistics';
 import { CommandIDs } from '../../tokens';
 import { valueOf } from '../configure/fields';
@@ -170,7 +170,7 @@ function Summary(props: {
         '%1 to %2, median %3',
         count(lengths.min),
         count(lengths.max),
-        count(lengths.median)
+        decimal(lengths.median)
       )
     ],
     [trans.__('Truncated rows'), count(inspection.truncated)]
