@@ -102,7 +102,7 @@ function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
         .map(([code, share]) => {
           // They are told from a sample.
           const rounded = percent(Math.round(100 * share), 100);
-          return `${languageName(code)} ${rounded}`;
+          return `${languageName(code, trans)} ${rounded}`;
         })
         .join(', ')
     });
@@ -158,6 +158,9 @@ function both(pairs: [number, number][]): number[] {
   return [...new Set(pairs.flat())].sort((one, other) => one - other);
 }
 
-function languageName(code: string): string {
+function languageName(code: string, trans: TranslationBundle): string {
+  if (code === 'zxx') {
+    return trans.__('no language');
+  }
   return new Intl.DisplayNames(undefined, { type: 'language' }).of(code)!;
 }
