@@ -209,6 +209,18 @@ test('A variable that is gone and a file that is deleted are said at their field
   await expect(data).toHaveAttribute('aria-invalid', 'true');
   await expect(data).toHaveValue('rows.jsonl');
   await screenshot(page, 'file');
+
+  // Put back, it is found without a click when the user turns to the form again.
+  await page.contents.uploadContent(
+    '{"prompt": "a", "completion": "b"}\n'.repeat(12),
+    'text',
+    `${tmpPath}/rows.jsonl`
+  );
+  const run = sidebar.getByRole('button', { name: 'Run', exact: true });
+  await expect(run).toBeDisabled();
+  await page.locator('.jp-Notebook').hover();
+  await sidebar.getByText('Training data').first().hover();
+  await expect(run).toBeEnabled({ timeout: MINUTE });
 });
 
 test('Settings that only a newer kernel half knows can be set, as YAML if need be', async ({

@@ -34,6 +34,9 @@ export class ConfigureSection extends ReactWidget {
     whileShown(this, context, isShown => {
       this.model.show(this, isShown);
     });
+    for (const type of ['pointerenter', 'focusin']) {
+      this.node.addEventListener(type, () => this.model.lookAgain());
+    }
   }
 
   dispose(): void {

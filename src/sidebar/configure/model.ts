@@ -245,6 +245,13 @@ export class ConfigureModel extends Changing {
     }
   }
 
+  /** The user turns to the form: what was at fault, such as a file or a network that was not there, may be mended. */
+  lookAgain(): void {
+    if (this.plan?.fault && !this.plan.isComputing) {
+      this._planSoon();
+    }
+  }
+
   private _noteOn(field: IField): INote | null {
     return field.kind === 'data'
       ? this._picked.note(valueOf(this.values, field.path))

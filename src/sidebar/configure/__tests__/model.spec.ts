@@ -559,6 +559,32 @@ describe('ConfigureModel', () => {
     expect(model.canRun).toBe(true);
   });
 
+  it('looks again at what was at fault, and at nothing else, when the user turns to the form', async () => {
+    await show();
+    choose(1);
+    model.lookAgain();
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    const looks = () =>
+      comm().sent.filter(({ type }: any) => type === 'inspect').length;
+    const { id } = comm().request('inspect');
+    const fault = { what: 'The Hub cannot be reached.', where: '', fix: '' };
+    comm().receive({ id, type: 'error', error: fault });
+    await settle();
+    expect(looks()).toBe(1);
+    model.lookAgain();
+    model.lookAgain();
+    await pause(1.1);
+    expect(looks()).toBe(2);
+    comm().reply('inspect', { steps: 60, notices: [] });
+    await settle();
+    expect(model.plan?.fault).toBeNull();
+    model.lookAgain();
+    await pause(1.1);
+    expect(looks()).toBe(2);
+  });
+
   it('looks how long a run takes when one has finished', async () => {
     const told = (state: string) =>
       comm().receive({
