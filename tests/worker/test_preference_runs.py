@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import Start, until
 
@@ -82,7 +83,7 @@ def test_a_run_learns_which_answers_are_preferred(
 ) -> None:
     objective = {"type": "dpo", "beta": 0.5}
     training = {"max_steps": 30, "per_device_train_batch_size": 8, "eval_steps": 10}
-    run = start("polite", data=pairs, objective=objective, training=training).wait()
+    run = start("polite", data=pairs, objective=objective, training=training, tracking="tensorboard").wait()
     metrics, evaluations = measured(run)
     held_out = polite_rows(40, seed=2)
     before = preferred(tiny_model, held_out)
@@ -93,6 +94,10 @@ def test_a_run_learns_which_answers_are_preferred(
     assert evaluations[-1].loss < 0.3
     assert metrics[0].measures["rewards/margins"] == pytest.approx(0, abs=1e-5)
     assert metrics[-1].measures["rewards/margins"] > 1
+    logged = EventAccumulator(str(run.paths.tensorboard)).Reload()
+    [*_, last] = logged.Scalars("eval/rewards/accuracies")
+    assert last.value == pytest.approx(evaluations[-1].measures["rewards/accuracies"])
+    assert len(logged.Scalars("train/rewards/margins")) == len(metrics)
     frame = run.metrics
     assert frame["rewards/margins"].iloc[-1] == metrics[-1].measures["rewards/margins"]
     assert frame["eval_rewards/accuracies"].iloc[-1] == evaluations[-1].measures["rewards/accuracies"]
