@@ -41,7 +41,7 @@ class ModelConfig(Section):
         min_length=1,
     )
     revision: str | None = setting(
-        None, "Revision", "Branch, tag or commit on the Hub; null takes the main branch.", min_length=1
+        None, "Revision", "Branch, tag or commit on the Hub; left out, the main branch.", min_length=1
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "auto",
@@ -51,7 +51,7 @@ class ModelConfig(Section):
     attention: Literal["auto", "sdpa", "eager"] = setting(
         "auto",
         "Attention",
-        "Attention implementation; auto packs sequences without padding where the model allows it.",
+        "How attention is computed; auto packs sequences without padding where the model allows it.",
     )
     backend: Literal["transformers"] = setting("transformers", "Backend", "Library that runs the model.")
     trust_remote_code: Literal[False] = setting(
@@ -94,20 +94,20 @@ class DataConfig(Section):
     train: Sources = setting(
         ...,
         "Training data",
-        "A notebook variable as $name, the path of a file, folder or glob, "
-        "a name of dataset_dir or the catalogue, or a list of these.",
+        "A notebook variable as $name, a file, a folder, a pattern such as data/*.jsonl, "
+        "the name of a registered or a public data set, or a list of these.",
         words=SOURCES,
     )
     eval: Sources | None = setting(
         None,
         "Evaluation data",
-        "As for training data; null evaluates only where eval_fraction is set.",
+        "As for training data; left out, a fraction of those can be set aside.",
         words=SOURCES,
     )
     dataset_dir: str = setting(
         "data",
         "Registry",
-        "Folder with the file dataset_info.json, which gives data sets their names.",
+        "Folder of registered data sets: its file dataset_info.json gives them their names.",
         min_length=1,
     )
     mix: Literal["concat", "interleave_under", "interleave_over", "interleave_once"] = setting(
@@ -127,24 +127,25 @@ class DataConfig(Section):
     columns: Columns = setting(
         {},
         "Columns",
-        "Where columns have other names than the row format: for example {instruction: question, output: answer}; "
-        "null leaves a column unread.",
+        "Which of your columns holds which part of a row, where it has another name: "
+        "for example question as instruction, answer as output.",
     )
     tags: Tags = setting(
         {},
         "Tags",
-        "Where turns are written in another way: for example {role: speaker, content: text, assistant: bot}.",
+        "What a turn calls its parts and speakers, where it has other names: "
+        "for example speaker as role, bot as assistant.",
     )
     template: str | None = setting(
         None,
         "Chat template",
-        "How a conversation is written: a name such as chatml or llama3, or a Jinja file; null takes the model's own.",
+        "How a conversation is written: a name such as chatml or llama3, or a Jinja file; left out, the model's own.",
         min_length=1,
     )
     max_length: int = setting(
         1024,
         "Maximum length",
-        "Longest example; truncation says what becomes of longer ones.",
+        "Longest example; longer ones are cut or left out, as chosen below.",
         unit="tokens",
         ge=8,
     )
@@ -156,8 +157,8 @@ class DataConfig(Section):
     packing: Literal["auto"] | bool = setting(
         "auto",
         "Packing",
-        "Join examples into sequences of max_length, in which attention keeps them apart; auto joins plain text, "
-        "and parts longer texts instead of cutting them.",
+        "Join examples into sequences of the maximum length, in which attention keeps them apart; auto joins "
+        "plain text, and parts longer texts instead of cutting them.",
     )
     on_bad_row: Literal["error", "skip"] = setting(
         "error",
@@ -165,17 +166,17 @@ class DataConfig(Section):
         "What becomes of rows that cannot be trained on: error starts no run, skip leaves them out and says which.",
     )
     limit: int | None = setting(
-        None, "Row limit", "Read only this many rows from the start; null reads all.", unit="rows", ge=1
+        None, "Row limit", "Read only this many rows from the start; left out, all.", unit="rows", ge=1
     )
     train_on_prompt: bool = setting(
         False,
         "Train on the prompt",
-        "Learn every token of an example; false learns only what the assistant says.",
+        "Learn every token of an example; otherwise only what the assistant says.",
     )
     mask_history: bool = setting(
         False,
         "Last answer only",
-        "Learn only the last answer of a conversation; false learns all of its answers.",
+        "Learn only the last answer of a conversation; otherwise all of its answers.",
     )
     train_on_eos: bool = setting(
         True,
@@ -242,7 +243,7 @@ class LoraMethod(Section):
         8, "Rank", "Rank of the adapter matrices: higher can learn more and needs more memory.", ge=1
     )
     lora_alpha: int = setting(
-        16, "Alpha", "Adapters are scaled by lora_alpha / r, or lora_alpha / √r with use_rslora.", ge=1
+        16, "Alpha", "Adapters are scaled by alpha / rank, or by alpha / √rank if rank-stabilized.", ge=1
     )
     lora_dropout: float = setting(
         0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
@@ -250,9 +251,9 @@ class LoraMethod(Section):
     target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
         "all-linear",
         "Target modules",
-        "Layers that get adapters: all-linear, or a list of names such as [q_proj, v_proj].",
+        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
     )
-    use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by lora_alpha / √r.")
+    use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
     use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
 
 
@@ -269,7 +270,7 @@ class TrainingConfig(Section):
     max_steps: int | None = setting(
         None,
         "Maximum steps",
-        "Stop after this many updates; null goes by num_train_epochs.",
+        "Stop after this many updates; left out, the epochs count.",
         unit="steps",
         ge=1,
     )
@@ -321,14 +322,14 @@ class TrainingConfig(Section):
     eval_steps: int | None = setting(
         None,
         "Evaluate every",
-        "Evaluate every this many steps; null evaluates once an epoch.",
+        "Evaluate every this many steps; left out, once an epoch.",
         unit="steps",
         ge=1,
     )
     save_steps: int | None = setting(
         None,
         "Save every",
-        "Save a checkpoint every this many steps; null saves on stop, on request and, for lora, at the end.",
+        "Save a checkpoint every this many steps; left out, on stop, on request and, for lora, at the end.",
         unit="steps",
         ge=1,
     )
@@ -363,7 +364,7 @@ class SamplesConfig(Section):
     """Prompts that the model answers while it trains."""
 
     prompts: list[Prompt] = setting(
-        [], "Prompts", "Questions to answer: text, or lists of turns {role, content}."
+        [], "Prompts", "Questions to answer: text, or whole conversations as lists of turns."
     )
 
     @field_validator("prompts", mode="before")
@@ -374,7 +375,7 @@ class SamplesConfig(Section):
     every_steps: int | None = setting(
         None,
         "Answer every",
-        "Answer every this many steps; null answers only at the end.",
+        "Answer every this many steps; left out, only at the end.",
         unit="steps",
         ge=1,
     )
@@ -395,9 +396,7 @@ class SamplesConfig(Section):
     repetition_penalty: float = setting(
         1.0, "Repetition penalty", "Above 1 makes tokens less likely that were used before.", gt=0
     )
-    system: str | None = setting(
-        None, "System prompt", "System turn put before each prompt that has none; null adds nothing."
-    )
+    system: str | None = setting(None, "System prompt", "System turn put before each prompt that has none.")
 
 
 class TrackingConfig(Section):
@@ -406,7 +405,7 @@ class TrackingConfig(Section):
     report_to: list[Literal["tensorboard"]] = setting(
         [],
         "Trackers",
-        "tensorboard writes logs into the run directory; an empty list or none reports nowhere.",
+        "tensorboard writes logs into the folder of the run.",
     )
 
     @field_validator("report_to", mode="before")

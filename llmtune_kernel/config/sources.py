@@ -87,12 +87,10 @@ class SourceConfig(Section):
     source: Source = setting(
         ...,
         "Source",
-        "A notebook variable as $name, a file, folder or glob, or a name of dataset_dir or the catalogue.",
+        "A notebook variable as $name, a file, folder or pattern, or the name of a registered or public data set.",
     )
     subset: str | None = setting(None, "Subset", "Configuration of a data set on a hub.", min_length=1)
-    split: str | None = setting(
-        None, "Split", "Split of a data set on a hub; null takes train.", min_length=1
-    )
+    split: str | None = setting(None, "Split", "Split of a data set on a hub; left out, train.", min_length=1)
     folder: str | None = setting(None, "Folder", "Folder inside a data set on a hub.", min_length=1)
     revision: str | None = setting(
         None, "Revision", "Branch, tag or commit of a data set on a hub.", min_length=1
@@ -100,7 +98,7 @@ class SourceConfig(Section):
     num_samples: int | None = setting(
         None,
         "Samples",
-        "Draw this many rows at random; more than there are repeats some. null takes all.",
+        "Draw this many rows at random; more than there are repeats some. Left out, all.",
         unit="rows",
         ge=1,
     )
@@ -110,9 +108,9 @@ class SourceConfig(Section):
         "Share of this source among those that are interleaved; with concat, how often its rows are repeated.",
         gt=0,
     )
-    format: Format | None = setting(None, "Row format", "Of this source; null takes that of data.")
-    columns: Columns | None = setting(None, "Columns", "Of this source; null takes those of data.")
-    tags: Tags | None = setting(None, "Tags", "Of this source; null takes those of data.")
+    format: Format | None = setting(None, "Row format", "Of this source; left out, that of all data.")
+    columns: Columns | None = setting(None, "Columns", "Of this source; left out, those of all data.")
+    tags: Tags | None = setting(None, "Tags", "Of this source; left out, those of all data.")
 
 
 SOURCES = N_("text, a section such as {source: rows.jsonl, weight: 2}, or a list of these")

@@ -178,7 +178,7 @@ describe('search', () => {
     const found = (query: string) =>
       search(fieldsFor({}), query).map(({ key }) => key);
     expect(found('Warm-up')).toEqual(['training.warmup_ratio']);
-    expect(found('lora_alpha')).toContain('method.use_rslora');
+    expect(found('√rank')).toContain('method.use_rslora');
     expect(found('recompute memory')).toEqual([
       'training.gradient_checkpointing'
     ]);
