@@ -3,7 +3,6 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { JSONObject } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import { MessageLoop } from '@lumino/messaging';
@@ -28,6 +27,7 @@ import { InspectorModel } from './model';
 import type { TablePages } from './pages';
 import { RowPane } from './rowPane';
 import { saveRows, useInCell } from './saving';
+import { nameOf } from './source';
 import { ColumnStrip } from './strip';
 
 /**
@@ -368,10 +368,4 @@ export namespace InspectorTab {
     /** Bring a notebook to the front. */
     show: (panel: NotebookPanel) => void;
   }
-}
-
-function nameOf(source: ITableSource['source']): string {
-  return typeof source === 'string'
-    ? source
-    : String((source as JSONObject).source);
 }

@@ -138,6 +138,39 @@ test('In the tab of the data a figure leads to the rows that it counts', async (
   await expect.poll(() => source(page, 1)).toBe(RUN.replace('512', limit!));
 });
 
+test('Several sources are planned and counted together, and looked through one by one', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(4 * MINUTE);
+  await openNotebook(page, `${tmpPath}/data.ipynb`, [
+    `${WRITE_ROWS}\nmore = rows[:20]`,
+    RUN.replace('$rows', '[$more, { source: $rows, num_samples: 100 }]')
+  ]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await expect(
+    page.getByRole('button', { name: 'Run', exact: true })
+  ).toBeEnabled();
+  await page.getByRole('heading', { name: 'Data Section' }).click();
+  for (const name of ['Configure', 'Runs']) {
+    await page.getByRole('heading', { name: `${name} Section` }).click();
+  }
+  const section = page.locator('#jp-llmtune-data');
+  await section.getByText('Statistics').click();
+  await expect(figure(section, '$more')).toContainText('20 of 20 rows', {
+    timeout: MINUTE
+  });
+  await expect(figure(section, '$rows')).toContainText(/of 303 rows/);
+  await page.screenshot({ path: 'artefacts/statistics-sources.png' });
+  await section.getByRole('button', { name: 'Inspect $rows…' }).click();
+  const tab = page.locator('.jp-llmtune-inspector');
+  await expect(tab.getByText('303 rows', { exact: true })).toBeVisible({
+    timeout: MINUTE
+  });
+});
+
 /** The value beside a name. */
 function figure(view: Locator, name: string): Locator {
   return view

@@ -65,13 +65,13 @@ export function configureDeeds(
 
 /** Why the configuration cannot be run, as far as is known; empty if it can. */
 export function runObstacle(
-  { edited, mistakes, source }: ConfigureModel,
+  { edited, mistakes, sources }: ConfigureModel,
   trans: TranslationBundle
 ): string {
   if (edited.document.problem) {
     return trans.__('The configuration cannot be read.');
   }
-  if (!source) {
+  if (sources.length === 0) {
     return trans.__('Choose the training data.');
   }
   const [first] = mistakes;

@@ -6,7 +6,10 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { Changing } from '../../changing';
 import type { IChange } from '../../cell/document';
 import type { CellTracker } from '../../cell/tracker';
-import type { IConfigurationProblem } from '../../kernel/protocol';
+import type {
+  IConfigurationProblem,
+  ITableSource
+} from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
 import type { ISidebarContext } from '../context';
 import type { IStateStore } from '../store';
@@ -166,16 +169,21 @@ export class ConfigureModel extends Changing {
     this.emit();
   }
 
-  /** The training data: a path, or `$` and the name of a variable; empty if there is none. */
-  get source(): string {
+  /** The sources of the training data. */
+  get sources(): ITableSource['source'][] {
     const value = valueOf(this.values, ['data', 'train']);
-    return typeof value === 'string' ? value : '';
+    const sources = Array.isArray(value) ? value : [value];
+    return sources.filter(one =>
+      typeof one === 'string'
+        ? one !== ''
+        : typeof (one as JSONObject | null)?.source === 'string'
+    ) as ITableSource['source'][];
   }
 
   /** The columns of the training data, as far as they are known. */
   get columns(): readonly string[] {
     const variable = this.facts.variables?.find(
-      ({ name }) => this.source === `$${name}`
+      ({ name }) => this.sources[0] === `$${name}`
     );
     return variable?.columns ?? this.plan?.inspection?.columns ?? [];
   }
@@ -262,7 +270,7 @@ export class ConfigureModel extends Changing {
   private get _isPlannable(): boolean {
     return (
       this.edited.document.problem === null &&
-      this.source !== '' &&
+      this.sources.length > 0 &&
       this._textMistakes.length === 0
     );
   }

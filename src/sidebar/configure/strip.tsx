@@ -58,8 +58,8 @@ export function BeforeRun(): JSX.Element {
 /** Why it cannot run, though it can be read and has data. */
 function Mistakes(): JSX.Element {
   const { context, model, seek } = useFormState();
-  const { edited, mistakes, source } = model;
-  const isSaid = edited.document.problem || !source;
+  const { edited, mistakes, sources } = model;
+  const isSaid = edited.document.problem || sources.length === 0;
   return (
     <div role="status">
       {!isSaid && mistakes.length > 0 && (
@@ -93,7 +93,9 @@ function Short(): JSX.Element {
     return <>{trans.__('Looking at the data…')}</>;
   }
   if (!inspection) {
-    return <>{model.source ? '' : trans.__('Choose the training data.')}</>;
+    return (
+      <>{model.sources.length ? '' : trans.__('Choose the training data.')}</>
+    );
   }
   if (plan.isOld) {
     return <></>;

@@ -2,11 +2,14 @@ import { ReactWidget } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { JSONValue } from '@lumino/coreutils';
+
 import React from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
 import { quoted } from '../../cell/source';
-import type { IInspection } from '../../kernel/protocol';
+import { nameOf } from '../../inspector/source';
+import type { IInspection, ITableSource } from '../../kernel/protocol';
 import { count, decimal } from '../../numbers';
 import { Statistics, StatisticsModel } from '../../statistics';
 import { CommandIDs } from '../../tokens';
@@ -68,22 +71,22 @@ function Data(props: {
 }): JSX.Element {
   const { model, context, statistics } = props;
   const { trans } = context;
-  const { plan, source } = model;
-  if (!source) {
+  const { plan, sources } = model;
+  if (sources.length === 0) {
     return (
       <p className="jp-llmtune-hint">
         {trans.__('Choose training data under Configure to see it here.')}
       </p>
     );
   }
-  const openRows = () => {
+  const openRows = (source: ITableSource['source']) => {
     const folder = valueOf(model.values, ['data', 'dataset_dir']);
     return context.app.commands.execute(CommandIDs.inspectData, {
-      source,
+      source: source as JSONValue,
       dataset_dir: typeof folder === 'string' && folder ? folder : 'data'
     });
   };
-  const inspect = () => {
+  const inspect = (source: string) => {
     const panel = context.notebooks.currentWidget;
     if (panel) {
       void insertCodeCell(panel, `%dataset ${quoted(source)}`, { run: true });
@@ -121,20 +124,27 @@ function Data(props: {
       {plan?.inspection && (
         <Preview examples={plan.inspection.preview} trans={trans} />
       )}
-      <button
-        type="button"
-        className="jp-Button jp-mod-styled"
-        onClick={() => void openRows()}
-      >
-        {trans.__('Inspect…')}
-      </button>
-      <button
-        type="button"
-        className="jp-Button jp-mod-styled"
-        onClick={inspect}
-      >
-        {trans.__('Inspect in the notebook')}
-      </button>
+      {sources.map((source, index) => (
+        <button
+          key={index}
+          type="button"
+          className="jp-Button jp-mod-styled"
+          onClick={() => void openRows(source)}
+        >
+          {sources.length > 1
+            ? trans.__('Inspect %1…', nameOf(source))
+            : trans.__('Inspect…')}
+        </button>
+      ))}
+      {sources.length === 1 && typeof sources[0] === 'string' && (
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          onClick={() => inspect(sources[0] as string)}
+        >
+          {trans.__('Inspect in the notebook')}
+        </button>
+      )}
     </>
   );
 }

@@ -166,10 +166,22 @@ describe('ConfigureModel', () => {
     expect(comm().sent).toHaveLength(asked);
   });
 
+  it('can run a configuration of several sources', async () => {
+    await show();
+    model.change([
+      { path: ['data', 'train'], value: ['$df', { source: 'x', weight: 2 }] }
+    ]);
+    expect(model.sources).toEqual(['$df', { source: 'x', weight: 2 }]);
+    expect(runObstacle(model, trans)).toBe('');
+    model.change([{ path: ['data', 'train'], value: ['', null] }]);
+    expect(model.sources).toEqual([]);
+    expect(runObstacle(model, trans)).toBe('Choose the training data.');
+  });
+
   it('edits the chosen cell, and the draft of the notebook where none is chosen', async () => {
     await show();
     choose(1);
-    expect(model.source).toBe('$df');
+    expect(model.sources).toEqual(['$df']);
     model.change([{ path: RATE, value: 0.0002 }]);
     const edited = `${RUN}training:\n  learning_rate: 0.0002\n`;
     expect(sources(panel)[1]).toBe(edited);
