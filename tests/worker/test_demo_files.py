@@ -15,8 +15,10 @@ SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 OBJECTIVES = {
     "alpaca_en_demo": "sft",
     "c4_demo": "sft",
+    "dpo_en_demo": "dpo",
     "glaive_toolcall_en_demo": "sft",
     "identity": "sft",
+    "kto_en_demo": "kto",
 }
 
 pytestmark = pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED} is not there")
@@ -31,7 +33,7 @@ def test_a_demo_file_is_inspected_and_trains_two_steps(name: str, start: Start, 
             "dataset_dir": str(SHARED),
             "max_length": 1024,
             "template": "chatml",
-            "on_bad_row": "skip",  # one conversation is longer
+            "on_bad_row": "skip",  # some are longer
         },
         "objective": OBJECTIVES[name],
     }
