@@ -39,7 +39,7 @@ def test_a_demo_file_is_inspected_and_trains_two_steps(name: str, start: Start, 
     }
     seen = inspect_data(config_from_dict(sections), {}, 2)
     assert seen["rows"] >= 90
-    assert len(seen["preview"]) == 2
+    assert len({one["row"] for one in seen["preview"]}) == 2
     run = start(name.replace("_", "-"), **sections, training={"max_steps": 2})
     run.wait()
     assert run.state == "finished"
