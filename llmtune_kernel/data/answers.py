@@ -7,8 +7,7 @@ rendered again with marks in place of its contents, and the two texts are compar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
@@ -87,7 +86,7 @@ class ChatTemplate:
             TemplateProblem: the template refuses the conversation or leaves part of it out.
         """
         text = self._apply(conversation, conversation.messages)
-        _check_tools(text, conversation)
+        self._check_tools(text, conversation)
         answers = self._by_skeleton(text, conversation)
         return text, self._by_turn(text, conversation) if answers is None else answers
 
@@ -99,6 +98,25 @@ class ChatTemplate:
         except Exception as error:  # a template is a program and may raise anything
             raise TemplateProblem(_("the chat template refuses it: {error}", error=error)) from error
         return text
+
+    def _check_tools(self, text: str, conversation: Conversation) -> None:
+        """Raise TemplateProblem if the template writes the same without the tools, or leaves out a call of one."""
+        if (
+            conversation.tools
+            and self._apply(replace(conversation, tools=None), conversation.messages) == text
+        ):
+            raise TemplateProblem(_("the chat template leaves out the tools"), _ask_for_tools())
+        marks: list[str] = []
+        messages: list[Message] = []
+        for message in conversation.messages:
+            calls = []
+            for call in message.get("tool_calls", ()):
+                marks.append(_mark(len(marks)))
+                calls.append({**call, "function": {**call["function"], "name": marks[-1]}})
+            messages.append({**message, "tool_calls": calls} if calls else message)
+        written = self._apply(conversation, messages) if marks else ""
+        if any(mark not in written for mark in marks):
+            raise TemplateProblem(_("the chat template leaves out tool calls"), _ask_for_tools())
 
     def _end_marks(self) -> list[str]:
         tokenizer = self._tokenizer
@@ -258,22 +276,8 @@ def _contents(text: str, between: list[str], messages: list[Message]) -> list[Sp
     return spans if position == len(text) else None
 
 
-def _check_tools(text: str, conversation: Conversation) -> None:
-    calls = [call for message in conversation.messages for call in message.get("tool_calls", ())]
-    if _left_out(text, conversation.tools or ()):
-        reason = _("the chat template leaves out the tools")
-    elif _left_out(text, calls):
-        reason = _("the chat template leaves out tool calls")
-    else:
-        return
-    raise TemplateProblem(
-        reason,
-        _(
-            "Set data.template to one that writes tools (chatml, qwen, qwen3), choose a model whose own one does, or "
-            "remove these rows."
-        ),
+def _ask_for_tools() -> str:
+    return _(
+        "Set data.template to one that writes tools (chatml, qwen, qwen3), choose a model whose own one does, or "
+        "remove these rows."
     )
-
-
-def _left_out(text: str, functions: Iterable[dict[str, Any]]) -> bool:
-    return any(item["function"]["name"] not in text for item in functions)

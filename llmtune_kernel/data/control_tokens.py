@@ -37,6 +37,10 @@ class ControlTokens:
             chr(0xE000 + place) + "\uf8ff" * (len(token) - 1) for place, token in enumerate(self._tokens)
         ]
 
+    def stand_in(self, text: str) -> bool:
+        """Whether special tokens stand in a text."""
+        return self._any.search(text) is not None
+
     def mark(self, conversation: Conversation) -> Conversation:
         """The conversation with marks in place of special tokens in it; itself where there are none."""
         messages = [
@@ -87,9 +91,9 @@ class ControlTokens:
     def _name(self, text: str) -> str:
         return self._any.sub(lambda found: self._names[self._places[found.group()]], text)
 
-    def encode(self, named: list[str]) -> list[TokensByCharacters]:
+    def encode(self, named: list[str], *, add_special_tokens: bool = False) -> list[TokensByCharacters]:
         """The tokens of texts whose control tokens go by their other names."""
-        return with_offsets(self._renamed, named, add_special_tokens=False)
+        return with_offsets(self._renamed, named, add_special_tokens=add_special_tokens)
 
     @cached_property
     def _renamed(self) -> Any:

@@ -235,7 +235,7 @@ class _Columns:
         turns = keys_of_turns(self.value(row, "messages")) if "messages" in self.of else ()
         label = self.value(row, "label")
         filled = tuple(field for field, column in self.of.items() if row.get(column) is not None)
-        return filled, frozenset(turns), type(label) if label is not None else None
+        return filled, frozenset(turns), _says_wanted(label)
 
     def candidates(self, row: Row) -> list[str]:
         """The formats that a row fits."""
@@ -254,19 +254,33 @@ class _Columns:
                 names.append("sharegpt")
             elif "role" in keys or self.of["messages"] == "messages":
                 names.append("messages")
-        if self._judged(row) and any(name in CONVERSATIONS for name in names):
-            # A label true or false beside an answer says whether the answer is wanted.
-            names = ["kto", *(name for name in names if name not in CONVERSATIONS)]
+        wanted = self._judged(row)
+        if wanted != "no" and any(name in CONVERSATIONS for name in names):
+            # A label true or false beside an answer says whether the answer is wanted; 0 or 1 may be anything.
+            others = [name for name in names if wanted == "maybe" or name not in CONVERSATIONS]
+            names = ["kto", *others]
         return names
 
     def has_part(self, row: Row, name: str) -> bool:
         """Whether a row has a value for what the format `name` needs."""
         return any(self.value(row, field) is not None for field in REQUIRED[name])
 
-    def _judged(self, row: Row) -> bool:
+    def lacks(self, row: Row, name: str) -> bool:
+        """Whether a row has the columns that the format `name` needs, and one of them without a value."""
+        needed = [self.of[field] for field in REQUIRED[name] if field in self.of]
+        return any(column in row and row[column] is None for column in needed)
+
+    def _judged(self, row: Row) -> str:
+        """Whether a row says that its answer is wanted, or not: yes, no, maybe."""
         label = self.value(row, "label")
         told = bool(self._mapping.get("label")) or self.of.get("label") == "kto_tag"
-        return label is not None and (told or isinstance(label, bool))
+        return "yes" if told and label is not None else _says_wanted(label)
+
+
+def _says_wanted(label: Any) -> str:
+    if isinstance(label, bool) or (isinstance(label, str) and label.lower() in ("true", "false")):
+        return "yes"
+    return "maybe" if isinstance(label, int | float) and label in (0, 1) else "no"
 
 
 def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int]) -> str:
@@ -285,7 +299,9 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _("columns found: {columns}", columns=", ".join(present)),
             _("Say which one is meant, for example format: {first}.", first=several[0]),
         )
-    first = next((place for place, names in enumerate(found) if names), None)
+    first = next((place for place, names in enumerate(found) if names == ["kto"]), None)
+    if first is None:
+        first = next((place for place, names in enumerate(found) if names), None)
     if first is None:
         raise UserError(
             _("The rows fit no format."),
@@ -299,7 +315,7 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
         )
     name = found[first][0]
     for number, row, names in zip(numbers, rows, found, strict=True):
-        if name in names or (not names and columns.has_part(row, name)):
+        if name in names or (not names and columns.has_part(row, name)) or columns.lacks(row, name):
             continue
         if names:
             what = _(

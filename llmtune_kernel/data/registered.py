@@ -101,10 +101,18 @@ class _Entry:
             subset=self._text("subset"),
             split=self._text("split"),
             folder=self._text("folder"),
-            num_samples=self.values.get("num_samples"),
+            num_samples=self._samples(),
             format=format,
             columns=self._mapping(),
             tags={_TAGS[key]: value for key, value in self.tags.items()},
+        )
+
+    def _samples(self) -> int | None:
+        samples = self.values.get("num_samples")
+        if samples is None or (isinstance(samples, int) and not isinstance(samples, bool) and samples > 0):
+            return samples
+        raise self._mistake(
+            _("num_samples is {value!r}.", value=samples), _("Write a whole number above 0, or leave it out.")
         )
 
     def _format(self) -> str:

@@ -18,8 +18,8 @@ from llmtune_kernel.data.turns import (
 )
 from llmtune_kernel.locale import _
 
-_TRUE = (True, 1, "true", "True", "1")
-_FALSE = (False, 0, "false", "False", "0")
+_TRUE = (True, 1, "true", "1")
+_FALSE = (False, 0, "false", "0")
 
 
 def to_example(row: Row, number: int, format: RowFormat) -> Example:
@@ -85,8 +85,9 @@ def _read_kto(row: Row, number: int, format: RowFormat) -> Feedback:
     column = format.column("label")
     if label is None:
         raise RowProblem(number, column, _("is missing"))
-    desirable = isinstance(label, bool | int | str) and label in _TRUE
-    if not desirable and not (isinstance(label, bool | int | str) and label in _FALSE):
+    said = label.lower() if isinstance(label, str) else label
+    desirable = isinstance(said, bool | int | float | str) and said in _TRUE
+    if not desirable and not (isinstance(said, bool | int | float | str) and said in _FALSE):
         raise RowProblem(number, column, _("is {label!r}, not true or false", label=label))
     if "completion" in format.fields:
         read = _read_prompt_completion(row, number, format)

@@ -67,7 +67,9 @@ class Encoder:
             UserError: the example needs a chat template and there is none.
         """
         if isinstance(example, PlainText):
-            return Rendered(example.text, [Answer(0, len(example.text), len(example.text))])
+            text = example.text
+            named = text if self._control.stand_in(text) else None
+            return Rendered(text, [Answer(0, len(text), len(text))], named=named)
         if example.plain and self._tokenizer.chat_template is None:
             prompt, completion = (message["content"] for message in example.messages)
             end = len(prompt) + len(completion)
@@ -99,7 +101,7 @@ class Encoder:
         plain = [item.text for item in rendered if item.named is None]
         named = [item.named for item in rendered if item.named is not None]
         ordinary = iter(self._texts.encode(plain, add_special_tokens=not templated))
-        special = iter(self._control.encode(named) if named else ())
+        special = iter(self._control.encode(named, add_special_tokens=not templated) if named else ())
         tokens = [next(ordinary if item.named is None else special) for item in rendered]
         if templated:
             self._check(rendered, tokens)

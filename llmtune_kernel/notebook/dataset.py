@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.data.table import ALL, View
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.inspecting import dataset_bundles
@@ -37,7 +39,11 @@ class Dataset:
         self._shown_in: int | None = None
 
     def _with(self, rows: list[Row]) -> Dataset:
-        data = self._config.data.model_copy(update={"train": "$rows"})
+        # The rows are read as those of the source are, which may be registered with names of columns.
+        data = self._config.data
+        (place,) = find_sources(data, "train", lambda _split, _number: {})
+        reading = place.source.model_dump(include={"format", "columns", "tags"})
+        data = data.model_copy(update={"train": SourceConfig(source="$rows", **reading), "limit": None})
         made = Dataset(self._config.model_copy(update={"data": data}), self._variables)
         made._given = rows
         return made

@@ -5,7 +5,7 @@ import React from 'react';
 import type { ILengthGroups } from '../kernel/protocol';
 import { count } from '../numbers';
 import type { IAxis } from './lengths';
-import { axisOf, barsOf, valueAt } from './lengths';
+import { axisOf, barsOf, LEAST_LENGTH, valueAt } from './lengths';
 
 /**
  * How many rows have how many tokens, with a line at the `max_length` that can be moved.
@@ -55,7 +55,7 @@ export function LengthHistogram(props: {
           role="slider"
           tabIndex={0}
           aria-label={trans.__('max_length in tokens')}
-          aria-valuemin={2}
+          aria-valuemin={LEAST_LENGTH}
           aria-valuemax={Math.max(axis.end, limit)}
           aria-valuenow={limit}
           aria-valuetext={`${count(limit)}: ${effect}`}

@@ -1,5 +1,8 @@
 import type { ILengthGroups } from '../kernel/protocol';
 
+/** The least that `max_length` may be. */
+export const LEAST_LENGTH = 8;
+
 /**
  * What a `max_length` does to rows.
  */
@@ -57,7 +60,7 @@ export function axisOf({ lengths }: ILengthGroups): IAxis {
 /** The value of an axis nearest to a place on it, from 0 to 1; there is no `max_length` below 2. */
 export function valueAt({ end, step }: IAxis, place: number): number {
   const value = Math.round((place * end) / step) * step;
-  return Math.min(Math.max(value, step, 2), end);
+  return Math.min(Math.max(value, step, LEAST_LENGTH), end);
 }
 
 /** How many rows are in each part of the axis. */

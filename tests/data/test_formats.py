@@ -85,7 +85,32 @@ def test_mixed_rows_name_the_row_and_what_it_has() -> None:
     with pytest.raises(UserError, match="row 0 is text, row 17 is messages"):
         recognise([*rows, {"messages": [USER, ANSWER]}])
     with pytest.raises(UserError, match=r"row 17 is no format; it has story \(str\)"):
-        recognise([*rows, {"text": None, "story": "x"}])
+        recognise([*rows, {"story": "x"}])
+
+
+PAIR = {"prompt": "Good?", "completion": "Yes."}
+
+
+@pytest.mark.parametrize("label", [True, "true", "FALSE"])
+def test_a_label_true_or_false_is_a_judgement_also_as_text(label: Any) -> None:
+    rows = [{**PAIR, "label": label}, {**PAIR, "label": True}]
+    assert recognise(rows).name == recognise(rows[:1]).name == "kto"
+    assert to_example(rows[0], 0, recognise(rows)).desirable is (str(label).lower() == "true")  # type: ignore[union-attr]
+
+
+def test_a_label_of_0_or_1_is_not_guessed() -> None:
+    with pytest.raises(UserError, match="several formats: kto, prompt_completion"):
+        recognise([{**PAIR, "label": 1}])
+    assert to_example({**PAIR, "label": 1.0}, 0, recognise([{**PAIR, "label": 1.0}], "kto")).desirable  # type: ignore[union-attr]
+    assert recognise([{**PAIR, "label": 3}]).name == "prompt_completion"
+
+
+def test_a_row_that_lacks_a_value_is_a_bad_row_not_another_format() -> None:
+    judged = [{**PAIR, "label": None}, {**PAIR, "label": True}]
+    assert recognise(judged).name == "kto"
+    with pytest.raises(RowProblem, match="is missing"):
+        to_example(judged[0], 0, recognise(judged))
+    assert recognise([{"messages": [USER, ANSWER]}, {"messages": None}]).name == "messages"
 
 
 def test_a_forced_format_names_the_columns_it_misses() -> None:

@@ -252,6 +252,19 @@ def test_a_template_that_leaves_tools_out_is_refused(tokenizer: Any, tools: Any,
         encode_conversation(tokenizer, Conversation(TOOL_USE, tools))
 
 
+def test_tools_are_left_out_also_where_somebody_says_their_name(tokenizer: Any) -> None:
+    said = [
+        {"role": "user", "content": "What weather in Rome?"},
+        {"role": "assistant", "content": "", "tool_calls": [tool_call("weather", city="Rome")]},
+        {"role": "tool", "content": "dry"},
+        {"role": "assistant", "content": "Dry weather."},
+    ]
+    with pytest.raises(TemplateProblem, match="leaves out the tools"):
+        encode_conversation(tokenizer, Conversation(said, TOOLS))
+    with pytest.raises(TemplateProblem, match="leaves out tool calls"):
+        encode_conversation(tokenizer, Conversation(said))
+
+
 def test_what_the_template_raises_is_told(with_template: WithTemplate) -> None:
     messages = [{"role": "system", "content": "Be brief."}, *QUESTIONS]
     with pytest.raises(TemplateProblem, match="System role not supported"):
@@ -286,6 +299,14 @@ def test_a_text_is_trained_as_a_whole_and_ends_with_eos(tokenizer: Any) -> None:
     assert tokenizer.decode(encoded.input_ids) == "Once upon a time.<|im_end|>"
 
 
+def test_special_tokens_in_a_text_are_text(tokenizer: Any) -> None:
+    encoder = Encoder(tokenizer, ANY)
+    encoded = with_labels(encoder.encode([encoder.render(PlainText("a <|im_start|> b<|im_end|>"))])[0])
+    assert tokenizer.decode(encoded.input_ids) == "a <|im_start|> b<|im_end|><|im_end|>"
+    assert encoded.labels == encoded.input_ids
+    assert not set(tokenizer.all_special_ids) & set(encoded.input_ids[:-1])
+
+
 def test_a_tokenizer_that_adds_bos_keeps_it_on_texts_only(tokenizer: Any) -> None:
     from tokenizers.processors import TemplateProcessing
 
@@ -296,6 +317,9 @@ def test_a_tokenizer_that_adds_bos_keeps_it_on_texts_only(tokenizer: Any) -> Non
     encoder = Encoder(adding, ANY)
     text = encoder.encode([encoder.render(PlainText("Hello"))])[0]
     assert adding.decode(text.ids) == "<repo_name>Hello<|im_end|>"
+    shielded = encoder.encode([encoder.render(PlainText("<|im_start|>"))])[0]
+    assert adding.decode(shielded.ids) == "<repo_name><|im_start|><|im_end|>"
+    assert len(shielded.ids) > 3
     assert trained_texts(adding, Conversation(QUESTIONS)) == [FIRST + "<|im_end|>", LAST + "<|im_end|>"]
 
 

@@ -149,7 +149,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ),
     ("a.jsonl", lines({"text": "a"}, {"text": ""}), "row 1", "text is empty"),
     ("a.jsonl", lines({"text": "a"}, {"text": 7}), "row 1", "text is of type int, not text"),
-    ("a.jsonl", lines({"text": "a"}, {"text": None}), "row 1", "no format"),
+    ("a.jsonl", lines({"text": "a"}, {"text": None}), "row 1", "text is missing"),
     (
         "a.jsonl",
         lines({"instruction": "Q", "output": "A"}, {"instruction": "", "output": "A"}),

@@ -133,6 +133,7 @@ ENTRIES: dict[str, Any] = {
     "column typo": {"file_name": "p.json", "columns": {"promt": "q"}},
     "nowhere": {"columns": {}},
     "odd": {"file_name": "p.json", "formatting": "parquet"},
+    "few": {"file_name": "p.json", "num_samples": "5"},
     "text": "alpaca.json",
 }
 FILES: dict[str, dict[str, Any]] = {
@@ -206,6 +207,7 @@ def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
         ("column typo", r"columns\.promt is no key(.|\n)*Did you mean prompt\?"),
         ("nowhere", "does not say where the data are"),
         ("odd", "formatting is 'parquet'"),
+        ("few", r"num_samples is '5'(.|\n)*dataset_info.json, few"),
         ("text", "is no object"),
         ("planned", r"No data set is named 'planned'(.|\n)*Did you mean plain"),
     ],

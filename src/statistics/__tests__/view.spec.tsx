@@ -176,7 +176,6 @@ describe('the statistics', () => {
     expect(host.textContent).toContain('No row is longer.');
     await key('Home');
     expect(host.textContent).toContain('6 of 6 rows are cut');
-    expect(host.textContent).toContain('Of 6 rows nothing is left to learn.');
     await key('PageUp');
     expect(limit()).toBe(12);
     await key('ArrowLeft');
