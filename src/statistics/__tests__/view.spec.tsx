@@ -177,14 +177,14 @@ describe('the statistics', () => {
     await key('Home');
     expect(host.textContent).toContain('6 of 6 rows are cut');
     await key('PageUp');
-    expect(limit()).toBe(12);
+    expect(limit()).toBe(18);
     await key('ArrowLeft');
     expect(asked).toHaveLength(1);
     await press('Use as max_length');
-    expect(written).toEqual([11]);
+    expect(written).toEqual([17]);
     // What is counted after cutting is counted anew.
     expect(asked).toHaveLength(2);
-    expect(limit()).toBe(11);
+    expect(limit()).toBe(17);
   });
 
   it('lead to the rows that are counted', async () => {
