@@ -68,7 +68,7 @@ class DpoObjective(Section):
     gamma: float | None = setting(
         None,
         "Target margin",
-        "By how much the reward of the better answer should exceed that of the other; for simpo, null is 0.5.",
+        "By how much the reward of the better answer should exceed that of the other; for simpo; left out, 0.5.",
         ge=0,
     )
     pref_ftx: float = setting(
@@ -81,7 +81,7 @@ class DpoObjective(Section):
         None,
         "Length weight",
         "Weight of the tokens by which an answer is longer than the other of its pair; below 1 keeps answers from "
-        "growing longer, null is 1.",
+        "growing longer; left out, 1.",
         ge=0,
         le=1,
     )
