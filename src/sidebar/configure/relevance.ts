@@ -46,6 +46,18 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     when: get => get('data.format') === 'text'
   },
   {
+    // What is judged is the answer, and pairs stay together.
+    keys: ['data.train_on_prompt', 'data.packing'],
+    when: get => ['dpo', 'kto'].includes(String(get('objective.type')))
+  },
+  {
+    keys: ['data.mix'],
+    when: get => {
+      const sources = get('data.train');
+      return !Array.isArray(sources) || sources.length < 2;
+    }
+  },
+  {
     keys: ['data.mask_history'],
     when: get =>
       get('data.format') === 'text' || get('data.train_on_prompt') === true

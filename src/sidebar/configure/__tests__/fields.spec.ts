@@ -118,6 +118,12 @@ describe('applicable', () => {
     ],
     ['training.eval_steps', {}, { data: { eval_fraction: 0.1 } }],
     ['data.train_on_prompt', { data: { format: 'text' } }, {}],
+    ['data.packing', { objective: { type: 'dpo' } }, {}],
+    [
+      'data.mix',
+      { data: { train: ['x.jsonl'] } },
+      { data: { train: ['x.jsonl', 'y.jsonl'] } }
+    ],
     ['training.num_train_epochs', { training: { max_steps: 5 } }, {}],
     [
       'training.warmup_ratio',
