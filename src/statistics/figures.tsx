@@ -54,7 +54,7 @@ function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
     {
       name: trans.__('Rows'),
       value: trans.__(
-        '%1, of which %2 to train on',
+        '%1: %2 to train on',
         count(found.rows),
         count(found.train_rows)
       )
