@@ -69,15 +69,17 @@ def test_parts_of_registered_rows_are_read_as_all_are(
     kernel: Kernel, tmp_path: Path, tiny_model: str
 ) -> None:
     rows = [{"q": f"Say {n}.", "a": "word " * (n + 1)} for n in range(10)]
-    (tmp_path / "mine.json").write_text(json.dumps(rows))
     entry = {"file_name": "mine.json", "columns": {"prompt": "q", "response": "a"}}
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "dataset_info.json").write_text(json.dumps({"mine": entry}))
-    (tmp_path / "mine.json").rename(tmp_path / "data" / "mine.json")
-    succeed(kernel, f"import os; os.chdir({str(tmp_path)!r})")
-    succeed(kernel, f"e = %dataset mine --model {tiny_model}")
-    succeed(kernel, "assert len(e.filter('length(a) > 10').problems) == 0")
-    succeed(kernel, "assert [len(part.lengths) for part in e.split(0.2)] == [8, 2]")
+    (tmp_path / "data" / "mine.json").write_text(json.dumps(rows))
+    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
+    try:
+        succeed(kernel, f"e = %dataset mine --model {tiny_model}")
+        succeed(kernel, "assert len(e.filter('length(a) > 10').problems) == 0")
+        succeed(kernel, "assert [len(part.lengths) for part in e.split(0.2)] == [8, 2]")
+    finally:
+        succeed(kernel, "os.chdir(before)")
 
 
 def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
