@@ -66,9 +66,9 @@ test('The keyboard stays in the sidebar when the control that it is at goes', as
 
   const row = (name: string) => runs.getByRole('row', { name });
   await test.step('runs are no longer selected, and one is deleted', async () => {
-    const filter = runs.getByRole('searchbox');
+    const body = runs.locator('.jp-llmtune-runs-body');
     const below = async () =>
-      (await row('kept-c').boundingBox())!.y - (await filter.boundingBox())!.y;
+      (await row('kept-c').boundingBox())!.y - (await body.boundingBox())!.y;
     const before = await below();
     await runs.getByRole('checkbox', { name: 'Select kept-a' }).check();
     await runs.getByRole('checkbox', { name: 'Select kept-b' }).check();
