@@ -34,18 +34,20 @@ export function Runs(props: IProps): JSX.Element {
       )}
       {model.runs.length > 0 && (
         <div className="jp-llmtune-buttons jp-llmtune-runs-bar">
-          <input
-            type="search"
-            className="jp-mod-styled"
-            value={model.filter}
-            aria-label={trans.__(
-              'Filter runs by name, tag, note, model or state'
-            )}
-            placeholder={trans.__('Filter runs')}
-            onChange={event => {
-              model.filter = event.target.value;
-            }}
-          />
+          <div className="jp-llmtune-runs-filter">
+            <input
+              type="search"
+              className="jp-mod-styled"
+              value={model.filter}
+              aria-label={trans.__(
+                'Filter runs by name, tag, note, model or state'
+              )}
+              placeholder={trans.__('Filter runs')}
+              onChange={event => {
+                model.filter = event.target.value;
+              }}
+            />
+          </div>
           <SelectionBar {...props} />
         </div>
       )}
