@@ -106,6 +106,8 @@ class ChatTemplate:
             and self._apply(replace(conversation, tools=None), conversation.messages) == text
         ):
             raise TemplateProblem(_("the chat template leaves out the tools"), _ask_for_tools())
+        if not any(message.get("tool_calls") for message in conversation.messages):
+            return
         marks: list[str] = []
         messages: list[Message] = []
         for message in conversation.messages:
@@ -114,7 +116,7 @@ class ChatTemplate:
                 marks.append(_mark(len(marks)))
                 calls.append({**call, "function": {**call["function"], "name": marks[-1]}})
             messages.append({**message, "tool_calls": calls} if calls else message)
-        written = self._apply(conversation, messages) if marks else ""
+        written = self._apply(conversation, messages)
         if any(mark not in written for mark in marks):
             raise TemplateProblem(_("the chat template leaves out tool calls"), _ask_for_tools())
 

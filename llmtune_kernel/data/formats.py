@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.sources import RowField
@@ -85,6 +85,8 @@ CONVERSATIONS = ("alpaca", "messages", "sharegpt", "prompt_completion")
 # Fields whose column may have several names.
 ALIASES = {"messages": ("messages", "conversations"), "label": ("label", "kto_tag")}
 FIELDS: tuple[str, ...] = get_args(RowField)
+
+Judged = Literal["yes", "no", "maybe"]
 
 # Every column that some format reads without being told.
 COLUMNS = frozenset(name for field in FIELDS for name in ALIASES.get(field, (field,)))
@@ -270,14 +272,14 @@ class _Columns:
         needed = [self.of[field] for field in REQUIRED[name] if field in self.of]
         return any(column in row and row[column] is None for column in needed)
 
-    def _judged(self, row: Row) -> str:
-        """Whether a row says that its answer is wanted, or not: yes, no, maybe."""
+    def _judged(self, row: Row) -> Judged:
+        """Whether a row says that its answer is wanted, or not."""
         label = self.value(row, "label")
         told = bool(self._mapping.get("label")) or self.of.get("label") == "kto_tag"
         return "yes" if told and label is not None else _says_wanted(label)
 
 
-def _says_wanted(label: Any) -> str:
+def _says_wanted(label: Any) -> Judged:
     if isinstance(label, bool) or (isinstance(label, str) and label.lower() in ("true", "false")):
         return "yes"
     return "maybe" if isinstance(label, int | float) and label in (0, 1) else "no"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, normalizers
 
-from llmtune_kernel.data.tokens import TextTokenizer, TokensByBytes, TokensByCharacters, with_offsets
+from llmtune_kernel.data.tokens import TextTokenizer, Tokens, TokensByBytes, TokensByCharacters, with_offsets
 
 PIECES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
@@ -21,16 +22,26 @@ PIECES = st.one_of(
 )
 
 
-def same_places(
-    backend: Any, texts: list[str], spans: list[tuple[int, int]], special: set[int]
-) -> list[bool]:
-    """Check ids and masks against the library's offsets; of each text whether its places are from lengths."""
-    found = TextTokenizer(backend).encode(texts, add_special_tokens=False)
-    known = with_offsets(backend, texts, add_special_tokens=False)
-    for one, other, (begin, end) in zip(found, known, spans, strict=True):
-        assert one.ids.tolist() == other.ids.tolist()
-        assert one.within([(begin, end)], special).tolist() == other.within([(begin, end)], special).tolist()
-    return [isinstance(one, TokensByBytes) for one in found]
+Places = list[tuple[list[int], list[bool]]]
+
+
+def places(tokens: Sequence[Tokens], spans: list[tuple[int, int]], special: set[int]) -> Places:
+    """Of each text its ids, and which of them are in its span."""
+    found = zip(tokens, spans, strict=True)
+    return [(one.ids.tolist(), one.within([span], special).tolist()) for one, span in found]
+
+
+def found(backend: Any, texts: list[str]) -> list[Tokens]:
+    return TextTokenizer(backend).encode(texts, add_special_tokens=False)
+
+
+def known(backend: Any, texts: list[str]) -> list[TokensByCharacters]:
+    """What the library finds."""
+    return with_offsets(backend, texts, add_special_tokens=False)
+
+
+def are_by_bytes(tokens: Sequence[Tokens]) -> list[bool]:
+    return [isinstance(one, TokensByBytes) for one in tokens]
 
 
 @given(st.lists(PIECES, min_size=1, max_size=6), st.integers(0, 5), st.integers(0, 5))
@@ -41,42 +52,48 @@ def test_a_piece_of_a_text_has_the_tokens_that_the_library_finds(
     first, last = sorted((min(first, len(pieces)), min(last, len(pieces))))
     text = "".join(pieces)
     span = len("".join(pieces[:first])), len("".join(pieces[:last]))
-    same_places(real.backend_tokenizer, [text], [span], set(real.added_tokens_decoder))
+    backend, special = real.backend_tokenizer, set(real.added_tokens_decoder)
+    assert places(found(backend, [text]), [span], special) == places(known(backend, [text]), [span], special)
 
 
 def test_places_are_from_lengths_where_tokens_are_bytes(real: Any) -> None:
-    texts = ["Two fathoms.", "日本語 🚢", ""]
-    by_bytes = same_places(real.backend_tokenizer, texts, [(0, 3), (1, 5), (0, 0)], set())
-    model = real.backend_tokenizer.model
-    assert by_bytes == [not getattr(model, "byte_fallback", False) or "Ġthe" in real.get_vocab()] * 3
+    backend, texts, spans = (
+        real.backend_tokenizer,
+        ["Two fathoms.", "日本語 🚢", ""],
+        [(0, 3), (1, 5), (0, 0)],
+    )
+    tokens = found(backend, texts)
+    assert places(tokens, spans, set()) == places(known(backend, texts), spans, set())
+    model = backend.model
+    assert (
+        are_by_bytes(tokens) == [not getattr(model, "byte_fallback", False) or "Ġthe" in real.get_vocab()] * 3
+    )
 
 
 @pytest.mark.parametrize("text", ["caf\u0065\u0301 and more", "café and more"])
 def test_a_text_that_the_tokenizer_rewrites_takes_the_library_s_places(tokenizer: Any, text: str) -> None:
     composing = copy.deepcopy(tokenizer).backend_tokenizer
     composing.normalizer = normalizers.NFC()
-    by_bytes = same_places(composing, [text], [(2, len(text) - 5)], set())
-    assert by_bytes == [len(text) == len("café and more")]
+    tokens, span = found(composing, [text]), (2, len(text) - 5)
+    assert places(tokens, [span], set()) == places(known(composing, [text]), [span], set())
+    assert are_by_bytes(tokens) == [len(text) == len("café and more")]
 
 
 def test_a_token_that_takes_white_space_along_takes_the_library_s_places(tokenizer: Any) -> None:
     taking = copy.deepcopy(tokenizer).backend_tokenizer
     taking.add_special_tokens([AddedToken("<|stop|>", lstrip=True, rstrip=True)])
     special = set(taking.get_added_tokens_decoder())
-    texts = ["a <|stop|> b", "a<|stop|>b"]
-    assert same_places(taking, texts, [(0, 2), (0, 1)], special) == [False, True]
+    texts, spans = ["a <|stop|> b", "a<|stop|>b"], [(0, 2), (0, 1)]
+    tokens = found(taking, texts)
+    assert places(tokens, spans, special) == places(known(taking, texts), spans, special)
+    assert are_by_bytes(tokens) == [False, True]
 
 
 def test_a_special_token_that_is_in_a_span_by_half_is_not_of_it(tokenizer: Any) -> None:
-    backend = tokenizer.backend_tokenizer
-    text = "a<|im_end|>b"
-    [tokens] = TextTokenizer(backend).encode([text], add_special_tokens=False)
-    assert tokens.within([(3, len(text))], set(backend.get_added_tokens_decoder())).tolist() == [
-        False,
-        False,
-        True,
-    ]
-    assert tokens.within([(0, 5)], set(backend.get_added_tokens_decoder())).tolist() == [True, False, False]
+    backend, text = tokenizer.backend_tokenizer, "a<|im_end|>b"
+    [tokens], special = found(backend, [text]), set(backend.get_added_tokens_decoder())
+    assert tokens.within([(3, len(text))], special).tolist() == [False, False, True]
+    assert tokens.within([(0, 5)], special).tolist() == [True, False, False]
 
 
 def within(

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watching import in_process
 
-from llmtune_kernel.config import config_from_dict
-from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Metrics, Payload
-from llmtune_kernel.worker.control import ControlServer
-from llmtune_kernel.worker.session import Session
+from llmtune_kernel.runs.events import Metrics
 
 TEXTS = [" ".join(str(number * word) for word in range(6 + number)) for number in range(9)]
 
@@ -20,21 +17,13 @@ def train(tmp_path: Path, model: str, name: str, data: dict[str, Any], batch: in
     """The metrics of a run over all texts in one step an epoch."""
     source = tmp_path / "texts.txt"
     source.write_text("\n".join(TEXTS))
-    values = {
-        "model": {"name_or_path": model, "dtype": "float32"},
-        "data": {"train": str(source), **data},
-        "method": {"type": "lora", "lora_alpha": 400},
-        "training": {"num_train_epochs": 3, "per_device_train_batch_size": batch, "learning_rate": 1e-2},
-    }
-    directory = RunDirectory(tmp_path / name)
-    for folder in (directory.path, directory.data, directory.checkpoints):
-        folder.mkdir()
-    told: list[Payload] = []
-    control = ControlServer(directory, told.append)
-    try:
-        Session(config_from_dict(values), directory, control, told.append).run(None)
-    finally:
-        control.close()
+    told = in_process(
+        tmp_path / name,
+        model={"name_or_path": model, "dtype": "float32"},
+        data={"train": str(source), **data},
+        method={"type": "lora", "lora_alpha": 400},
+        training={"num_train_epochs": 3, "per_device_train_batch_size": batch, "learning_rate": 1e-2},
+    )
     return [payload for payload in told if isinstance(payload, Metrics)]
 
 

@@ -11,20 +11,17 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from watching import Start, until
+from watching import Start, in_process, until
 
 from llmtune_kernel.config import DpoObjective, config_from_dict
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
-from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent, Payload
+from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import no_reference
-from llmtune_kernel.worker.control import ControlServer
-from llmtune_kernel.worker.session import Session
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 WORDS = ["river", "stone", "cloud", "green", "paper", "seven", "music", "bread", "winter", "table"]
@@ -154,20 +151,6 @@ def test_an_adapter_of_another_objective_is_not_continued(start: Start, pairs: d
     start("answers", training={"max_steps": 1}).wait()
     with pytest.raises(Exception, match="its objective is another"):
         start("preferred", resume="answers", data=pairs, objective="dpo", training={"max_steps": 2})
-
-
-def in_process(folder: Path, **values: Any) -> list[Payload]:
-    """What a run in this process tells."""
-    directory = RunDirectory(folder)
-    for part in (directory.path, directory.data, directory.checkpoints):
-        part.mkdir()
-    told: list[Payload] = []
-    control = ControlServer(directory, told.append)
-    try:
-        Session(config_from_dict(values), directory, control, told.append).run(None)
-    finally:
-        control.close()
-    return told
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the demonstration data of LLaMA-Factory are not here")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
-from llmtune_kernel.runs.events import CheckpointEvent, MetricsEvent, StateEvent
+from llmtune_kernel.config import config_from_dict
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import CheckpointEvent, MetricsEvent, Payload, StateEvent
 from llmtune_kernel.runs.run import Run
 
 
@@ -58,3 +61,20 @@ def worker_of(run: Run) -> psutil.Process:
         except psutil.Error:
             continue
     raise AssertionError("no process holds the lock")
+
+
+def in_process(folder: Path, **values: Any) -> list[Payload]:
+    """What a run in this process tells; `values` are its configuration, `folder` is to be its directory."""
+    from llmtune_kernel.worker.control import ControlServer
+    from llmtune_kernel.worker.session import Session
+
+    directory = RunDirectory(folder)
+    for part in (directory.path, directory.data, directory.checkpoints):
+        part.mkdir()
+    told: list[Payload] = []
+    control = ControlServer(directory, told.append)
+    try:
+        Session(config_from_dict(values), directory, control, told.append).run(None)
+    finally:
+        control.close()
+    return told

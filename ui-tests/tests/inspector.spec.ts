@@ -1,9 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
-import type { Locator } from '@playwright/test';
 
 import { expectAccessible, THEMES } from './accessibility';
-import { openNotebook } from './notebooks';
+import { openDataSection, openRows } from './notebooks';
 
 const ROWS = 1_000_000;
 
@@ -54,12 +53,10 @@ test('A million rows are looked through, searched, filtered, and some of them tr
   tmpPath
 }) => {
   test.setTimeout(5 * MINUTE);
-  await openNotebook(page, `${tmpPath}/data.ipynb`, [WRITE, RUN]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
-  const section = page.locator('#jp-llmtune-data');
-  await page.getByRole('heading', { name: 'Data Section' }).click();
+  const section = await openDataSection(page, `${tmpPath}/data.ipynb`, [
+    WRITE,
+    RUN
+  ]);
   const inspect = section.getByRole('button', { name: 'Inspect…' });
   await inspect.click();
   const tab = page.locator('.jp-llmtune-inspector');
@@ -208,10 +205,11 @@ test('A row is seen as a conversation, as the template writes it and token by to
   tmpPath
 }) => {
   test.setTimeout(5 * MINUTE);
-  await openNotebook(page, `${tmpPath}/row.ipynb`, [WRITE_ROWS, RUN_ROWS]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  const tab = await openData(page);
+  const section = await openDataSection(page, `${tmpPath}/row.ipynb`, [
+    WRITE_ROWS,
+    RUN_ROWS
+  ]);
+  const tab = await openRows(page, section);
   const grid = tab.getByRole('application', { name: 'Rows of the data' });
   const pane = tab.locator('.jp-llmtune-row');
 
@@ -306,10 +304,11 @@ test('The two answers of a preference stand side by side', async ({
 }) => {
   test.setTimeout(3 * MINUTE);
   const run = '%%finetune choosing\ndata: $pairs';
-  await openNotebook(page, `${tmpPath}/pairs.ipynb`, [WRITE_PAIRS, run]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  const tab = await openData(page);
+  const section = await openDataSection(page, `${tmpPath}/pairs.ipynb`, [
+    WRITE_PAIRS,
+    run
+  ]);
+  const tab = await openRows(page, section);
   await clickRow(page, 0);
   const pane = tab.locator('.jp-llmtune-row');
   const chosen = pane.getByRole('region', { name: 'Chosen' });
@@ -331,19 +330,6 @@ test('The two answers of a preference stand side by side', async ({
   await page.setViewportSize({ width: 760, height: 700 });
   await page.screenshot({ path: 'artefacts/pairs-narrow.png' });
 });
-
-/** Open the rows of the data of the configuration. */
-async function openData(page: IJupyterLabPageFixture): Promise<Locator> {
-  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
-  await page.getByRole('heading', { name: 'Data Section' }).click();
-  await page
-    .locator('#jp-llmtune-data')
-    .getByRole('button', { name: 'Inspect…' })
-    .click();
-  const tab = page.locator('.jp-llmtune-inspector');
-  await expect(tab.getByText(/^[\d,]+ rows$/)).toBeVisible({ timeout: MINUTE });
-  return tab;
-}
 
 /** Click on a row by its place among those that are seen. */
 async function clickRow(

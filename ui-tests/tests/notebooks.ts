@@ -1,5 +1,5 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
-import type { APIRequestContext, Page } from '@playwright/test';
+import type { APIRequestContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 
 /**
@@ -13,6 +13,32 @@ export async function openNotebook(
   const content = JSON.stringify(contentOf(sources));
   await page.contents.uploadContent(content, 'text', path);
   await openByPath(page, path);
+}
+
+/** Open a new notebook of rows and a `%%finetune` cell on them, run the first, and show the section Data of the other. */
+export async function openDataSection(
+  page: IJupyterLabPageFixture,
+  path: string,
+  [rows, run]: [string, string]
+): Promise<Locator> {
+  await openNotebook(page, path, [rows, run]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await page.getByRole('heading', { name: 'Data Section' }).click();
+  return page.locator('#jp-llmtune-data');
+}
+
+/** Open the rows of the data that the section shows. */
+export async function openRows(
+  page: IJupyterLabPageFixture,
+  section: Locator,
+  button = 'Inspect…'
+): Promise<Locator> {
+  await section.getByRole('button', { name: button }).click();
+  const tab = page.locator('.jp-llmtune-inspector');
+  await expect(tab.getByText(/^[\d,]+ rows$/)).toBeVisible({ timeout: 60_000 });
+  return tab;
 }
 
 /** Open a new notebook with code cells in Notebook 7, and run the first one. */

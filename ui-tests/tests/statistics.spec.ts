@@ -3,7 +3,7 @@ import { expect, test } from '@jupyterlab/galata';
 import type { Locator } from '@playwright/test';
 
 import { expectAccessible, THEMES } from './accessibility';
-import { openNotebook, widenSidebar } from './notebooks';
+import { openDataSection, openRows, widenSidebar } from './notebooks';
 
 const WRITE_ROWS = `%load_ext llmtune_kernel
 words = "river stone cloud window paper garden silver mountain table letter".split()
@@ -32,16 +32,14 @@ test('The statistics tell what another max_length would cut, and the cell takes 
   tmpPath
 }) => {
   test.setTimeout(4 * MINUTE);
-  await openNotebook(page, `${tmpPath}/data.ipynb`, [WRITE_ROWS, RUN]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
-  await page.getByRole('heading', { name: 'Data Section' }).click();
+  const section = await openDataSection(page, `${tmpPath}/data.ipynb`, [
+    WRITE_ROWS,
+    RUN
+  ]);
   for (const name of ['Configure', 'Runs']) {
     await page.getByRole('heading', { name: `${name} Section` }).click();
   }
   await widenSidebar(page, 332);
-  const section = page.locator('#jp-llmtune-data');
 
   await test.step('nothing is counted before somebody wants it', async () => {
     await section.getByText('Statistics').click();
@@ -102,16 +100,11 @@ test('In the tab of the data a figure leads to the rows that it counts', async (
   tmpPath
 }) => {
   test.setTimeout(4 * MINUTE);
-  await openNotebook(page, `${tmpPath}/data.ipynb`, [WRITE_ROWS, RUN]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
-  await page.getByRole('heading', { name: 'Data Section' }).click();
-  await page
-    .locator('#jp-llmtune-data')
-    .getByRole('button', { name: 'Inspect…' })
-    .click();
-  const tab = page.locator('.jp-llmtune-inspector');
+  const section = await openDataSection(page, `${tmpPath}/data.ipynb`, [
+    WRITE_ROWS,
+    RUN
+  ]);
+  const tab = await openRows(page, section);
   await expect(tab.getByText('303 rows', { exact: true })).toBeVisible();
   await tab.getByText('Statistics').click();
   await expect(figure(tab, 'Duplicates')).toHaveText('2', { timeout: MINUTE });
@@ -143,32 +136,24 @@ test('Several sources are planned and counted together, and looked through one b
   tmpPath
 }) => {
   test.setTimeout(4 * MINUTE);
-  await openNotebook(page, `${tmpPath}/data.ipynb`, [
+  const section = await openDataSection(page, `${tmpPath}/data.ipynb`, [
     `${WRITE_ROWS}\nmore = rows[:20]`,
     RUN.replace('$rows', '[$more, { source: $rows, num_samples: 100 }]')
   ]);
-  await page.notebook.runCell(0);
-  await page.notebook.selectCells(1);
-  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
   await expect(
     page.getByRole('button', { name: 'Run', exact: true })
   ).toBeEnabled();
-  await page.getByRole('heading', { name: 'Data Section' }).click();
   for (const name of ['Configure', 'Runs']) {
     await page.getByRole('heading', { name: `${name} Section` }).click();
   }
-  const section = page.locator('#jp-llmtune-data');
   await section.getByText('Statistics').click();
   await expect(figure(section, '$more')).toContainText('20 of 20 rows', {
     timeout: MINUTE
   });
   await expect(figure(section, '$rows')).toContainText(/of 303 rows/);
   await page.screenshot({ path: 'artefacts/statistics-sources.png' });
-  await section.getByRole('button', { name: 'Inspect $rows…' }).click();
-  const tab = page.locator('.jp-llmtune-inspector');
-  await expect(tab.getByText('303 rows', { exact: true })).toBeVisible({
-    timeout: MINUTE
-  });
+  const tab = await openRows(page, section, 'Inspect $rows…');
+  await expect(tab.getByText('303 rows', { exact: true })).toBeVisible();
 });
 
 /** The value beside a name. */
