@@ -1,0 +1,106 @@
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
+
+/** The YAML text of a cell, or the values of a form. */
+export type IConfigurationSource = { text: string } | { values: JSONObject };
+
+export interface IValidation {
+  ok: boolean;
+  problems: IConfigurationProblem[];
+  /** Every value where it is, if all are right. */
+  config: JSONObject | null;
+}
+
+export interface IConfigurationProblem {
+  /** Null for values of a form. */
+  line: number | null;
+  key: string;
+  message: string;
+  hint: string;
+}
+
+/** A variable of the notebook that can be a data set. */
+export interface IVariable {
+  name: string;
+  type: string;
+  rows: number | null;
+  columns: string[];
+  /** Differs when the rows do, as far as a sample of them tells. */
+  content: string;
+}
+
+/** A model to choose. */
+export interface IModelChoice {
+  name: string;
+  kind: 'built-in' | 'cached' | 'catalogue';
+  title: string;
+  /** In billions. */
+  parameters: number | null;
+  licence: string;
+  description: string;
+}
+
+/** A data set of the catalogue; what is for people is in their language. */
+export interface IDatasetChoice {
+  name: string;
+  /** Its id on the Hugging Face Hub. */
+  hub: string;
+  task: string;
+  rows: number | null;
+  licence: string;
+  description: string;
+}
+
+/** Settings for a purpose; `values` are a part of a configuration. */
+export interface IPreset {
+  name: string;
+  title: string;
+  description: string;
+  values: JSONObject;
+}
+
+/** What the trainer will see, and what the run will take. Times in seconds, memory in bytes. */
+export interface IInspection {
+  model: string;
+  rows: number;
+  train_rows: number;
+  eval_rows: number;
+  columns: string[];
+  format: string;
+  format_columns: string[];
+  tokens: number;
+  trained_tokens: number;
+  truncated: number;
+  /** Rows left out: that cannot be trained on, and that are too long. */
+  skipped: number;
+  dropped: number;
+  /** The first of them. */
+  problems: { row: number; column: string; message: string }[];
+  /** In tokens a row. */
+  lengths: {
+    edges: number[];
+    counts: number[];
+    min: number;
+    median: number;
+    max: number;
+  };
+  preview: { row: number; spans: { text: string; trained: boolean }[] }[];
+  steps: number;
+  /** Null where no speed of this model was measured on this machine. */
+  seconds: number | null;
+  memory: number;
+  memory_available: number;
+  notices: INotice[];
+}
+
+/** Something to know before the run, and changes of the configuration that mend it. */
+export interface INotice {
+  message: string;
+  fixes: { label: string; path: string; value: JSONValue }[];
+}
+
+/** What is wrong, where it is, and what to do about it; the last two can be empty. */
+export interface IFault {
+  what: string;
+  where: string;
+  fix: string;
+}
