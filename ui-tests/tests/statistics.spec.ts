@@ -49,6 +49,8 @@ test('The statistics tell what another max_length would cut, and the cell takes 
     await expect(figure(section, 'Empty answers')).toHaveText('1');
     await expect(figure(section, 'Roles out of order')).toHaveText('0');
     await expect(section.getByText('No row is longer.')).toBeVisible();
+    // The summary comes by itself, and moves what is below it.
+    await expect(section.getByText('Tokens a row')).toBeVisible();
   });
 
   const line = section.getByRole('slider', { name: 'max_length in tokens' });
