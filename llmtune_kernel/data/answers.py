@@ -19,7 +19,7 @@ Message = dict[str, Any]
 
 # What looks like a special token in the templates of known models.
 CONTROL = re.compile(
-    r"<[|｜][^<>|｜\s]+[|｜]>|\[\|\w+\|\]|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|eoa|extra_id_\d)>"
+    r"<[|｜][^<>|｜\s]+[|｜]>|\[\|\w+\|\]|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|eoa|extra_id_\d)>|<\w+:[be]os>"
 )
 
 
@@ -124,12 +124,12 @@ class ChatTemplate:
         tokenizer = self._tokenizer
         ends = [tokenizer.eos_token] if tokenizer.eos_token else []
         added = [str(token) for token in tokenizer.added_tokens_decoder.values()]
-        special = re.compile("|".join(map(re.escape, sorted(added, key=len, reverse=True))) or r"(?!)")
+        # What the tokenizer does not know as a token ends a turn just the same.
+        known = [*map(re.escape, sorted(added, key=len, reverse=True)), CONTROL.pattern]
+        mark = re.compile("|".join(known))
         for roles in (["user", "assistant"], ["system", "user", "assistant"]):
             skeleton = self._skeleton(tuple(roles))
-            after = skeleton.between[-1] if skeleton else ""
-            # What the tokenizer does not know as a token ends a turn just the same.
-            found = special.search(after) or CONTROL.search(after)
+            found = mark.search(skeleton.between[-1]) if skeleton else None
             if found:
                 # Where an answer has an end of its own, the tokenizer's eos may mean something else.
                 ends = [found.group()]

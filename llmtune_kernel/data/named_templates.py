@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
-from llmtune_kernel.data.answers import CONTROL
+from llmtune_kernel.data.answers import CONTROL, ChatTemplate
+from llmtune_kernel.data.tokens import keep_apart
 from llmtune_kernel.locale import _
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -37,6 +38,7 @@ def set_template(tokenizer: Any, config: DataConfig) -> None:
         _take(tokenizer, config.template)
     if tokenizer.chat_template is None:
         return
+    _keep_ends_apart(tokenizer)
     if config.enable_thinking != "auto":
         _fix(tokenizer, {"enable_thinking": config.enable_thinking})
         _check_thinking(tokenizer)
@@ -63,6 +65,16 @@ def _take(tokenizer: Any, template: str) -> None:
             f"{_WHERE}: {template}",
             _("Correct the file."),
         ) from None
+
+
+def _keep_ends_apart(tokenizer: Any) -> None:
+    """Where the end of a turn is no token, let none hold its last characters and the first of the next header."""
+    if not tokenizer.is_fast:
+        return
+    known = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    for end in ChatTemplate(tokenizer).ends:
+        if end not in known:
+            keep_apart(tokenizer.backend_tokenizer, end)
 
 
 def unknown_control_tokens(tokenizer: Any) -> list[str]:

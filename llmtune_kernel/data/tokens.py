@@ -160,6 +160,21 @@ def _stop(offset: Span) -> int:
     return offset[1]
 
 
+def keep_apart(backend: Any, text: str) -> None:
+    """Let no token hold a part of `text` and what stands before or after it.
+
+    Args:
+        backend: A `tokenizers.Tokenizer`.
+    """
+    from tokenizers import pre_tokenizers
+
+    if {"String": text} in [step.get("pattern") for step in _steps(backend.pre_tokenizer)]:
+        return
+    apart = pre_tokenizers.Split(text, "isolated")
+    others = backend.pre_tokenizer
+    backend.pre_tokenizer = pre_tokenizers.Sequence([apart, others]) if others else apart
+
+
 def _steps(part: Any) -> list[dict[str, Any]]:
     """A normalizer or pre-tokenizer of `tokenizers` as its steps, one after the other."""
     if part is None:
