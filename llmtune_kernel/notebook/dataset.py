@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import RunConfig, UserError
@@ -13,7 +12,7 @@ from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.data.table import ALL, View
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.inspecting import dataset_bundles
-from llmtune_kernel.notebook.looking import Summary, inspect_data, snapshots
+from llmtune_kernel.notebook.looking import Summary, fingerprints, inspect_data, snapshots
 from llmtune_kernel.notebook.publishing import publish
 from llmtune_kernel.notebook.tables import check_name, open_table
 
@@ -26,17 +25,29 @@ Row = dict[str, Any]
 class Dataset:
     """The rows of a source, and what the trainer makes of them.
 
+    All of it is what a run would read now: a variable or a file that changes is read again.
+
     Args:
         config: Of which the data, the model and the template count; its training data are one source.
         variables: Where `$name` is looked up, and where `to_variable` puts rows.
         seen: What the job `inspect` found, with details.
     """
 
-    def __init__(self, config: RunConfig, variables: dict[str, Any], seen: Summary | None = None) -> None:
-        self._config, self._variables = config, variables
-        self._found = seen
-        self._given: list[Row] | None = None
+    def __init__(
+        self,
+        config: RunConfig,
+        variables: dict[str, Any],
+        seen: Summary | None = None,
+        given: list[Row] | None = None,
+    ) -> None:
+        self._config, self._variables, self._given = config, variables, given
+        self._content: tuple[object, ...] | None = None
+        self._loaded: list[Row] | None = None
+        self._found: Summary | None = None
         self._shown_in: int | None = None
+        if seen is not None:
+            with self._files():
+                self._found = seen
 
     def _with(self, rows: list[Row]) -> Dataset:
         # The rows are read as those of the source are, which may be registered with names of columns.
@@ -44,29 +55,38 @@ class Dataset:
         (place,) = find_sources(data, "train", lambda _split, _number: {})
         reading = place.source.model_dump(include={"format", "columns", "tags"})
         data = data.model_copy(update={"train": SourceConfig(source="$rows", **reading), "limit": None})
-        made = Dataset(self._config.model_copy(update={"data": data}), self._variables)
-        made._given = rows
-        return made
+        return Dataset(self._config.model_copy(update={"data": data}), self._variables, given=rows)
 
-    @cached_property
+    @property
     def rows(self) -> list[Row]:
         """The rows as they are read, in order: row 3 of a message is `rows[3]`.
 
         Raises:
             UserError: they cannot be read.
         """
-        return self._load(ALL) if self._given is None else self._given
+        if self._given is not None:
+            return self._given
+        with self._files():
+            if self._loaded is None:
+                self._loaded = self._load(ALL)
+            return self._loaded
 
     @property
     def problems(self) -> pd.DataFrame:
-        """The rows that are not trained on: `row`, `column` (empty where it is the row as a whole), `reason`, `fix`."""
+        """The rows that are not trained on: `row`, `column` (empty where it is the row as a whole), `reason`, `fix`.
+
+        Where the source has `num_samples`, of the rows that are drawn.
+        """
         import pandas as pd
 
         return pd.DataFrame(self._details["problems"], columns=["row", "column", "reason", "fix"])
 
     @property
     def lengths(self) -> pd.Series[int]:
-        """Tokens of each row that is trained on, before cutting, by its number."""
+        """Tokens of each row that is trained on, before cutting, by its number.
+
+        Where the source has `num_samples`, of the rows that are drawn.
+        """
         import pandas as pd
 
         found = self._details
@@ -101,8 +121,9 @@ class Dataset:
             raise UserError(_("A fraction is between 0 and 1; got {value}.", value=fraction))
         from llmtune_kernel.data.encoding import split_rows
 
-        parts = split_rows(len(self), fraction, seed)
-        train, evaluation = ([self.rows[number] for number in part] for part in parts)
+        rows = self.rows
+        parts = split_rows(len(rows), fraction, seed)
+        train, evaluation = ([rows[number] for number in part] for part in parts)
         return self._with(train), self._with(evaluation)
 
     def to_variable(self, name: str) -> None:
@@ -117,7 +138,8 @@ class Dataset:
 
     def __len__(self) -> int:
         """How many rows there are."""
-        return len(self.rows) if self._found is None else int(self._found["rows"])
+        with self._files():
+            return len(self.rows) if self._found is None else int(self._found["rows"])
 
     def __repr__(self) -> str:
         return _(
@@ -157,7 +179,16 @@ class Dataset:
 
     @property
     def _summary(self) -> Summary:
-        if self._found is None:
-            with snapshots(self._config, self._names) as files:
+        with self._files() as files:
+            if self._found is None:
                 self._found = inspect_data(self._config, files, 3, for_run=False)
-        return self._found
+            return self._found
+
+    @contextmanager
+    def _files(self) -> Iterator[dict[str, str]]:
+        """What `snapshots` gives; what was found before is forgotten if the rows have changed since."""
+        with snapshots(self._config, self._names) as files:
+            content = fingerprints(self._config, files)
+            if content != self._content:
+                self._content, self._loaded, self._found = content, None, None
+            yield files

@@ -41,7 +41,7 @@ def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspec
     """
     config = read_config(wanted.text).model_copy(update={"resume": None})
     with snapshots(config, namespace) as files:
-        key = (config, wanted.first, os.getcwd(), _fingerprints(config, files))
+        key = (config, wanted.first, os.getcwd(), fingerprints(config, files))
         summary = _looks().get(
             key, lambda cancellation: inspect_data(config, files, wanted.first, cancellation=cancellation)
         )
@@ -117,8 +117,12 @@ def inspect_data(
     return found
 
 
-def _fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, ...]:
-    """What changes when the rows change: of variables a hash of their content, of files size and time."""
+def fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, ...]:
+    """What changes when the rows change: of variables a hash of their content, of files size and time.
+
+    Args:
+        files: From `snapshots`.
+    """
     found: list[object] = [fingerprint_file(path) for path in files.values()]
     for split in SPLITS:
         for place in find_sources(config.data, split, lambda _split, _number: {}):

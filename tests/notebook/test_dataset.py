@@ -82,6 +82,37 @@ def test_parts_of_registered_rows_are_read_as_all_are(
         succeed(kernel, "os.chdir(before)")
 
 
+def test_what_changes_is_read_again(kernel: Kernel, tmp_path: Path, tiny_model: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    succeed(kernel, f"import json; mine = [json.loads(line) for line in open({str(path)!r})]")
+    succeed(kernel, f"f = %dataset {path} --model {tiny_model}\nv = %dataset $mine --model {tiny_model}")
+    for name in ("f", "v"):
+        succeed(kernel, f"assert len({name}) == len({name}.rows) == 40 and len({name}.problems) == 1")
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[:30]))
+    succeed(kernel, "mine[0]['completion'] = 'None.'; del mine[30:]")
+    succeed(kernel, "assert (len(f), len(f.rows), len(f.problems), len(f.lengths)) == (30, 30, 1, 29)")
+    succeed(kernel, "assert (len(v), len(v.rows), len(v.problems), len(v.lengths)) == (30, 30, 0, 30)")
+    succeed(kernel, "assert v.rows == mine and v.filter('length(completion) > 140').rows == mine[29:]")
+
+
+def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
+    kernel: Kernel, tmp_path: Path, tiny_model: str
+) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(ROWS))
+    (tmp_path / "data").mkdir()
+    entry = {"file_name": "../mine.json", "num_samples": 10}
+    (tmp_path / "data" / "dataset_info.json").write_text(json.dumps({"drawn": entry}))
+    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
+    try:
+        succeed(kernel, f"n = %dataset drawn --model {tiny_model}")
+        succeed(kernel, "assert len(n) == len(n.rows) == 40 and len(n.lengths) + len(n.problems) == 10")
+        succeed(kernel, "row = n.lengths.index[-1]; assert n.rows[row]['prompt'] == f'Say {row}.'")
+        succeed(kernel, "assert n.lengths.idxmax() == row")
+    finally:
+        succeed(kernel, "os.chdir(before)")
+
+
 def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
     kernel: Kernel, data: Path, tiny_model: str
 ) -> None:
