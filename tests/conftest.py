@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# As in workers: threads that spin while they wait take the cores from workers that run beside the tests.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ.pop("LLMTUNE_LANG", None)
 
 
@@ -44,25 +46,34 @@ def smollm2_tokenizer(smollm2: str) -> Any:
 @pytest.fixture(scope="session")
 def tiny_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a random Llama of two layers and 32 hidden units, with SmolLM2's tokenizer."""
+    return _random_llama(smollm2_tokenizer, tmp_path_factory.mktemp("tiny-llama"), width=32)
+
+
+@pytest.fixture(scope="session")
+def small_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same of 64 hidden units: a block of values that are quantized together."""
+    return _random_llama(smollm2_tokenizer, tmp_path_factory.mktemp("small-llama"), width=64)
+
+
+def _random_llama(tokenizer: Any, folder: Path, width: int) -> str:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     model = LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=len(smollm2_tokenizer),
-            hidden_size=32,
-            intermediate_size=64,
+            vocab_size=len(tokenizer),
+            hidden_size=width,
+            intermediate_size=2 * width,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
             max_position_embeddings=512,
-            eos_token_id=smollm2_tokenizer.eos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
         )
     )
-    folder = tmp_path_factory.mktemp("tiny-llama")
     model.save_pretrained(folder)
-    smollm2_tokenizer.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return str(folder)
 
 

@@ -1,15 +1,14 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, SftObjective
+from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method
+from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, PretrainObjective, SftObjective
 from llmtune_kernel.config.problems import ConfigError, Problem
 from llmtune_kernel.config.reader import config_from_dict, dump_config, read_config
 from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.config.schema import json_schema
 from llmtune_kernel.config.sections import (
     DataConfig,
-    FullMethod,
-    LoraMethod,
     ModelConfig,
     SamplesConfig,
     TrainingConfig,
@@ -19,10 +18,13 @@ __all__ = [
     "ConfigError",
     "DataConfig",
     "DpoObjective",
+    "FreezeMethod",
     "FullMethod",
     "KtoObjective",
     "LoraMethod",
+    "Method",
     "ModelConfig",
+    "PretrainObjective",
     "Problem",
     "RunConfig",
     "SamplesConfig",

@@ -31,7 +31,7 @@ def _reference() -> Any:
         "auto",
         "Reference",
         "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
-        "before the first step; auto is adapter for lora and precomputed for full.",
+        "before the first step; auto is adapter where that gives the model before training, else precomputed.",
     )
 
 
@@ -39,6 +39,12 @@ class SftObjective(Section):
     """Learn to give the answers of the data."""
 
     type: Literal["sft"] = setting("sft", "Objective", "Supervised fine-tuning on given answers.")
+
+
+class PretrainObjective(Section):
+    """Go on with the pre-training on plain text."""
+
+    type: Literal["pretrain"] = setting("pretrain", "Objective", "Continued pre-training on plain text.")
 
 
 class DpoObjective(Section):
@@ -128,4 +134,6 @@ class KtoObjective(Section):
     reference: Reference = _reference()
 
 
-Objective = Annotated[SftObjective | DpoObjective | KtoObjective, Field(discriminator="type")]
+Objective = Annotated[
+    SftObjective | PretrainObjective | DpoObjective | KtoObjective, Field(discriminator="type")
+]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from llmtune_kernel.config.objectives import WITHOUT_REFERENCE, DpoObjective, Objective, SftObjective
+from llmtune_kernel.config.methods import LoraMethod, Method
+from llmtune_kernel.config.objectives import (
+    WITHOUT_REFERENCE,
+    DpoObjective,
+    KtoObjective,
+    Objective,
+    SftObjective,
+)
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import (
     DataConfig,
-    FullMethod,
     LaunchConfig,
-    LoraMethod,
     ModelConfig,
     SamplesConfig,
     TrackingConfig,
@@ -31,10 +36,12 @@ SHORT_FORMS = {
 }
 # The types that sections of several types have where they name none.
 DEFAULT_TYPES = {"method": "lora", "objective": "sft"}
-AUTO_LEARNING_RATES = {
-    "sft": {"lora": 2e-4, "full": 2e-5},
-    "dpo": {"lora": 5e-6, "full": 1e-6},
-    "kto": {"lora": 5e-6, "full": 1e-6},
+# Of adapters, and of the weights themselves.
+_LEARNING_RATES = {
+    "sft": (2e-4, 2e-5),
+    "pretrain": (1e-4, 1e-5),
+    "dpo": (5e-6, 1e-6),
+    "kto": (5e-6, 1e-6),
 }
 
 
@@ -47,7 +54,7 @@ class RunConfig(Section):
 
     model: ModelConfig = _section(ModelConfig, "Model")
     data: DataConfig = Field(title="Data", description=DataConfig.__doc__)
-    method: Annotated[LoraMethod | FullMethod, Field(discriminator="type")] = Field(
+    method: Method = Field(
         default_factory=LoraMethod, title="Method", description="Which weights are trained."
     )
     objective: Objective = Field(
@@ -66,34 +73,71 @@ class RunConfig(Section):
     def _short_forms(cls, values: Any) -> Any:
         return expand_short_forms(values) if isinstance(values, Mapping) else values
 
+    @field_validator("method")
+    @classmethod
+    def _leaves_quantized_weights(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is None or model.quantization == "none":
+            return value
+        if not value.has_adapter:
+            raise ValueError(
+                _("{method} would train quantized weights, which stay as they are", method=value.type),
+                _("write method: lora, or leave model.quantization out"),
+            )
+        if model.quantization == "int8" and value.use_dora:
+            raise ValueError(
+                _("use_dora needs other weights than those of int8"), _("write model.quantization: nf4")
+            )
+        if value.changes_base:
+            raise ValueError(
+                _(
+                    "init_lora_weights: {name} needs weights that are not quantized",
+                    name=value.init_lora_weights,
+                ),
+                _("leave one of the two out"),
+            )
+        return value
+
     @property
     def learning_rate_value(self) -> float:
-        """The peak learning rate as a number, `auto` resolved by objective and method."""
-        if self.training.learning_rate == "auto":
-            return AUTO_LEARNING_RATES[self.objective.type][self.method.type]
-        return self.training.learning_rate
+        """The peak learning rate as a number."""
+        rate = self.training.learning_rate
+        return self.usual_learning_rate if rate == "auto" else rate
+
+    @property
+    def usual_learning_rate(self) -> float:
+        """What `auto` means for the objective and the method."""
+        of_adapters, of_weights = _LEARNING_RATES[self.objective.type]
+        return of_adapters if self.method.has_adapter else of_weights
 
     @property
     def reference(self) -> Literal["adapter", "precomputed"] | None:
         """Where log-probabilities under the model before training come from; None if none are needed."""
         objective = self.objective
-        if isinstance(objective, SftObjective):
+        if not isinstance(objective, DpoObjective | KtoObjective):
             return None
         if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:
             return None
         if objective.reference == "auto":
-            return "adapter" if isinstance(self.method, LoraMethod) else "precomputed"
+            return "adapter" if _keeps_base(self.method) else "precomputed"
         return objective.reference
 
     @field_validator("objective")
     @classmethod
-    def _has_an_adapter(cls, value: Any, info: ValidationInfo) -> Any:
-        adapter = not isinstance(value, SftObjective) and value.reference == "adapter"
-        if adapter and isinstance(info.data.get("method"), FullMethod):
+    def _has_its_reference(cls, value: Any, info: ValidationInfo) -> Any:
+        method = info.data.get("method")
+        by_adapter = isinstance(value, DpoObjective | KtoObjective) and value.reference == "adapter"
+        if by_adapter and method is not None and not _keeps_base(method):
             raise ValueError(
-                _("reference: adapter needs a method with an adapter"), _("write reference: precomputed")
+                _("reference: adapter needs adapters without which the model is that of before training"),
+                _("write reference: precomputed"),
             )
         return value
+
+
+def _keeps_base(method: Method) -> bool:
+    """Whether the model with its adapters off is the model before training."""
+    return isinstance(method, LoraMethod) and not method.changes_base
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

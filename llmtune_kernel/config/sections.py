@@ -48,6 +48,16 @@ class ModelConfig(Section):
         "Precision",
         "Precision of the matrix products; auto takes bfloat16 where the hardware is fast at it.",
     )
+    quantization: Literal["none", "nf4", "fp4", "int8"] = setting(
+        "none",
+        "Quantization",
+        "Keep the frozen weights in 4 bits (nf4, fp4) or 8 (int8): a fraction of the memory, and somewhat less exact.",
+    )
+    double_quantization: bool = setting(
+        True,
+        "Double quantization",
+        "Quantize the scales of 4-bit weights too; saves another 0.4 bits a weight.",
+    )
     attention: Literal["auto", "sdpa", "eager"] = setting(
         "auto",
         "Attention",
@@ -230,37 +240,6 @@ class DataConfig(Section):
                 _("data.eval and data.eval_fraction exclude each other"), _("keep one of the two")
             )
         return value
-
-
-ModuleName = Annotated[str, Field(min_length=1, description=N_("the name of a module"))]
-
-
-class LoraMethod(Section):
-    """Train low-rank adapters beside the frozen weights."""
-
-    type: Literal["lora"] = setting("lora", "Method", "Low-rank adapters (LoRA).")
-    r: int = setting(
-        8, "Rank", "Rank of the adapter matrices: higher can learn more and needs more memory.", ge=1
-    )
-    lora_alpha: int = setting(
-        16, "Alpha", "Adapters are scaled by alpha / rank, or by alpha / √rank if rank-stabilized.", ge=1
-    )
-    lora_dropout: float = setting(
-        0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
-    )
-    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
-        "all-linear",
-        "Target modules",
-        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
-    )
-    use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
-    use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
-
-
-class FullMethod(Section):
-    """Train all weights."""
-
-    type: Literal["full"] = setting("full", "Method", "All weights.")
 
 
 class TrainingConfig(Section):

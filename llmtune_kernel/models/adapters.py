@@ -1,49 +1,122 @@
-"""Which weights are trained: LoRA adapters, or all."""
+"""Which weights are trained: adapters, some of the layers, or all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
-from llmtune_kernel.config import FullMethod, LoraMethod, UserError
+from llmtune_kernel.config import FreezeMethod, LoraMethod, Method, UserError
 from llmtune_kernel.locale import _
 
 
-def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
+def prepare_for_training(model: Any, method: Method) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
     Returns:
         A `PeftModel`, or the model itself.
 
     Raises:
-        UserError: `target_modules` names a layer that this model does not have, or that cannot get an adapter.
+        UserError: the method names a module that this model does not have, or that cannot get an adapter.
     """
-    if isinstance(method, FullMethod):
-        return model.float().requires_grad_(True)
+    if isinstance(method, LoraMethod):
+        return _with_adapters(model, method)
+    if isinstance(method, FreezeMethod):
+        return _partly_frozen(model, method)
+    return model.float().requires_grad_(True)
+
+
+def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
+    layers = _layers(model)
+    count, wanted = len(layers), method.trainable_layers
+    if abs(wanted) > count:
+        raise UserError(
+            _("This model has {count} layers.", count=count),
+            f"method.trainable_layers: {wanted}",
+            _("Set it to at most {count}, or method: full.", count=count),
+        )
+    chosen = list(layers)[-wanted:] if wanted > 0 else list(layers)[:-wanted]
+    model.requires_grad_(False)
+    for layer in chosen:
+        if method.trainable_modules == "all":
+            _train(layer)
+            continue
+        for name in method.trainable_modules:
+            inside = dict(layer.named_modules())
+            _train_named(inside, name, "method.trainable_modules", [part for part in inside if part])
+    outside = {
+        name: part
+        for name, part in model.named_modules()
+        if name and not any(inner is part for layer in layers for inner in layer.modules())
+    }
+    for name in method.extra_modules:
+        names = [
+            path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
+        ]
+        _train_named(outside, name, "method.extra_modules", names)
+    return model
+
+
+def _layers(model: Any) -> torch.nn.ModuleList:
+    """The layers of the decoder, in their order.
+
+    Raises:
+        UserError: they are not in one list.
+    """
+    count = model.config.get_text_config().num_hidden_layers
+    lists = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count]
+    if not lists:
+        raise UserError(
+            _("The layers of {kind} cannot be told apart.", kind=type(model).__name__),
+            "method.type",
+            _("Take method: lora or full."),
+        )
+    return lists[0]
+
+
+def _train_named(modules: dict[str, Any], name: str, where: str, known: list[str]) -> None:
+    found = _parts(modules, name)
+    if not found:
+        names = sorted({path.rsplit(".", 1)[-1] for path in known if not path.rsplit(".", 1)[-1].isdigit()})
+        raise UserError(
+            _("No module there is named {name!r}.", name=name),
+            where,
+            _("Take some of: {layers}.", layers=", ".join(names)),
+        )
+    for part in found:
+        _train(part)
+
+
+def _train(module: Any) -> None:
+    for parameter in module.parameters():
+        parameter.data = parameter.data.float()
+        parameter.requires_grad_(True)
+
+
+def _with_adapters(model: Any, method: LoraMethod) -> Any:
     from peft import LoraConfig, get_peft_model
     from peft.tuners.tuners_utils import BaseTunerLayer
 
+    on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
+    start = "default" if on_meta else method.init_lora_weights
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=method.r,
         lora_alpha=method.lora_alpha,
         lora_dropout=method.lora_dropout,
         target_modules=method.target_modules,
+        modules_to_save=method.modules_to_save or None,
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
+        init_lora_weights=True if start == "default" else start,  # type: ignore[arg-type]
     )
     layers = dict(model.named_modules())
     kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
     fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
-    if method.target_modules != "all-linear":
-        for target in method.target_modules:
-            if not _parts(layers, target):
-                raise UserError(
-                    _("No layer of this model is named {target!r}.", target=target),
-                    "method.target_modules",
-                    fix,
-                )
+    for key, target in _named(method):
+        if not _parts(layers, target):
+            raise UserError(_("No layer of this model is named {target!r}.", target=target), key, fix)
     try:
         tuned = get_peft_model(model, config)
     except ValueError as error:
@@ -59,6 +132,13 @@ def prepare_for_training(model: Any, method: LoraMethod | FullMethod) -> Any:
         if isinstance(part, BaseTunerLayer):
             part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
     return tuned
+
+
+def _named(method: LoraMethod) -> Iterator[tuple[str, str]]:
+    """The modules that a method names, each with its key."""
+    if method.target_modules != "all-linear":
+        yield from (("method.target_modules", name) for name in method.target_modules)
+    yield from (("method.modules_to_save", name) for name in method.modules_to_save)
 
 
 def _parts(layers: dict[str, Any], target: str) -> list[Any]:

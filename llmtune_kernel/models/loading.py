@@ -10,6 +10,7 @@ import torch
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
+from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.sources import ModelSource
 
 _TOKENIZER_FILES = ("tokenizer.json", "tekken.json", "vocab.*", "*.model")
@@ -67,11 +68,12 @@ def load_tokenizer(source: ModelSource) -> Any:
     return tokenizer
 
 
-def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> Any:
+def load_model(source: ModelSource, dtype: torch.dtype, attention: str, quantization: Any = None) -> Any:
     """Load the model onto the device, in evaluation mode, its weights in `dtype`.
 
     Args:
         attention: `auto` takes packed attention where the architecture allows it, else sdpa.
+        quantization: From `quantization_config`, or the same as a dictionary.
 
     Raises:
         UserError: it cannot be loaded; says why.
@@ -82,11 +84,17 @@ def load_model(source: ModelSource, dtype: torch.dtype, attention: str) -> Any:
     arguments: dict[str, Any] = {"revision": source.revision, "dtype": dtype, "use_safetensors": True}
     if attention != "auto":
         arguments["attn_implementation"] = attention
+    if quantization is not None:
+        # Weights are quantized where they will stay.
+        arguments |= {"quantization_config": quantization, "device_map": {"": device()}}
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
     except Exception as error:
         raise _cannot_load("model", source, error) from error
-    return model.to(device()).eval()
+    if quantization is None:
+        return model.to(device()).eval()
+    keep_layout(model)
+    return model.eval()
 
 
 def load_skeleton(source: ModelSource) -> Any:

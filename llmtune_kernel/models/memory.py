@@ -8,6 +8,7 @@ import psutil
 import torch
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.models.quantization import quantized_bytes
 
 # Resident memory of a worker that has its libraries imported, measured with torch 2.13 and transformers 5.17; on an
 # accelerator, what its runtime and kernels take beside the tensors.
@@ -65,7 +66,7 @@ def training_bytes(
     """Estimate of the most memory that a run needs at once, in bytes.
 
     What a worker takes without a model, plus
-    - frozen weights in `dtype`, trained ones in float32, which autocast copies in `dtype` besides;
+    - frozen weights in `dtype` or quantized, trained ones in float32, which autocast copies in `dtype` besides;
     - for each trained weight its gradient and the state of the optimizer, in float32;
     - the activations of the largest batch, see `activation_bytes`.
 
@@ -78,7 +79,7 @@ def training_bytes(
     updates = 4 * _trained(model) * (1 + _OPTIMIZER_VALUES[config.training.optim])
     checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, free)
     activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing)
-    return int(_weight_bytes(model, dtype) + updates + activations)
+    return int(_weight_bytes(config, model, dtype) + updates + activations)
 
 
 def expects_checkpointing(
@@ -86,14 +87,12 @@ def expects_checkpointing(
 ) -> bool:
     """Whether a run that is started now will recompute activations; arguments as `training_bytes`."""
     activations = activation_bytes(model.config, tokens, targets, dtype.itemsize)
-    return wants_checkpointing(config, activations, free - _weight_bytes(model, dtype))
+    return wants_checkpointing(config, activations, free - _weight_bytes(config, model, dtype))
 
 
-def _weight_bytes(model: Any, dtype: torch.dtype) -> int:
-    trained = _trained(model)
-    frozen = sum(parameter.numel() for parameter in model.parameters()) - trained
+def _weight_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
     autocast = 0 if dtype == torch.float32 else dtype.itemsize
-    return int(_PROCESS + frozen * dtype.itemsize + trained * (4 + autocast))
+    return int(_PROCESS + quantized_bytes(config.model, model, dtype) + _trained(model) * (4 + autocast))
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:

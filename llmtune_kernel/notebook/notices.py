@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtune_kernel.config import RunConfig
-from llmtune_kernel.config.run import AUTO_LEARNING_RATES
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Fix, Notice
 from llmtune_kernel.runs.wording import number, size
@@ -134,7 +133,7 @@ def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
 
 
 def _learning_rate(config: RunConfig) -> Notice | None:
-    usual, chosen = AUTO_LEARNING_RATES[config.objective.type][config.method.type], config.learning_rate_value
+    usual, chosen = config.usual_learning_rate, config.learning_rate_value
     if usual / 10 <= chosen <= usual * 10:
         return None
     values = {"rate": number(chosen), "method": config.method.type, "usual": number(usual)}

@@ -44,7 +44,7 @@ def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
     found: dict[str, ModelConfig] = {}
     for run in chosen:
         configured, resolved = run.config.model, run.paths.read_resolved()
-        keys = ("name_or_path", "revision", "dtype")
+        keys = ("name_or_path", "revision", "dtype", "quantization")
         exact = {key: resolved["base"][key] for key in keys} if resolved else {}
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found

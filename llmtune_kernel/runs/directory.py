@@ -52,6 +52,7 @@ class RunDirectory:
         self.lock = path / "lock"
         self.control = path / "control.json"
         self.checkpoints = path / "checkpoints"
+        self.start = path / "adapter-start"
         self.adapter = path / "adapter"
         self.model = path / "model"
         self.tensorboard = path / "tensorboard"

@@ -257,7 +257,10 @@ class Run:
         from peft import PeftModel
 
         model = AutoModelForCausalLM.from_pretrained(
-            base["name_or_path"], revision=base["revision"], dtype=base["dtype"]
+            base["name_or_path"],
+            revision=base["revision"],
+            dtype=base["dtype"],
+            quantization_config=base.get("quantization"),
         )
         tuned: Any = PeftModel.from_pretrained(model, str(result))
         return tuned.eval(), AutoTokenizer.from_pretrained(result)

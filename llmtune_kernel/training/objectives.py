@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llmtune_kernel.config import DpoObjective, KtoObjective, RunConfig, SftObjective
+from llmtune_kernel.config import DpoObjective, KtoObjective, PretrainObjective, RunConfig, SftObjective
 from llmtune_kernel.training.collation import EncodedDataset, Item
 from llmtune_kernel.training.kto import KahnemanTversky, MismatchedDataset
 from llmtune_kernel.training.objective import Forward, Objective
@@ -54,7 +54,7 @@ def make_objective(
     """
     objective: PreferenceOptimization | KahnemanTversky
     match config.objective:
-        case SftObjective():
+        case SftObjective() | PretrainObjective():
             return SupervisedFineTuning(forward)
         case DpoObjective() as settings:
             objective = PreferenceOptimization(settings, forward, _reference(config, model))

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number
@@ -110,18 +110,36 @@ class LLMTrainer(Trainer):
         self.args.warmup_steps = min(warmup, num_training_steps - 1)
         return super().create_scheduler(num_training_steps, optimizer)
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The optimizer; with LoRA+ the B matrices have a rate of their own."""
+        method = self._config.method
+        if self.optimizer is None and isinstance(method, LoraMethod) and method.loraplus_lr_ratio:
+            from peft.optimizers import create_loraplus_optimizer
+
+            kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, self._tuned)
+            self.optimizer = create_loraplus_optimizer(
+                self._tuned,
+                kind,
+                loraplus_lr_ratio=method.loraplus_lr_ratio,
+                loraplus_lr_embedding=arguments["lr"],
+                loraplus_weight_decay=self.args.weight_decay,
+                **arguments,
+            )
+        return super().create_optimizer(model)
+
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        schedule, optimizer = self.lr_scheduler, self.optimizer
+        assert schedule is not None
+        assert optimizer is not None
+        rates = schedule.base_lrs
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
         # What was loaded is the rate of the schedule of before; this one may end later, or be of another height.
-        rate = self._config.learning_rate_value
-        schedule, optimizer = self.lr_scheduler, self.optimizer
-        assert schedule is not None
-        assert optimizer is not None
-        schedule.base_lrs = [rate for _ in schedule.base_lrs]
-        schedule._last_lr = [rate * factor(schedule.last_epoch) for factor in schedule.lr_lambdas]
-        for group, current in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
+        factors = [factor(schedule.last_epoch) for factor in schedule.lr_lambdas]
+        schedule.base_lrs = rates
+        schedule._last_lr = [rate * factor for rate, factor in zip(rates, factors, strict=True)]
+        for group, rate, current in zip(optimizer.param_groups, rates, schedule.get_last_lr(), strict=True):
             group["initial_lr"], group["lr"] = rate, current
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:

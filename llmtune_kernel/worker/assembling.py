@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import LoraMethod, RunConfig
+from llmtune_kernel.config import FullMethod, RunConfig
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import device, load_model
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
@@ -45,14 +46,15 @@ def weight_dtype(config: RunConfig, dtype: torch.dtype) -> torch.dtype:
 
     All weights of a full fine-tune are trained: they are kept in float32 and multiplied under autocast.
     """
-    return dtype if isinstance(config.method, LoraMethod) else torch.float32
+    return torch.float32 if isinstance(config.method, FullMethod) else dtype
 
 
 def load_trainable(
     config: RunConfig, source: ModelSource, dtype: torch.dtype, tell: Teller
 ) -> tuple[Any, bool]:
     """The model, prepared for its method, and whether it can be packed."""
-    model = load_model(source, weight_dtype(config, dtype), config.model.attention)
+    quantization = quantization_config(config.model, dtype)
+    model = load_model(source, weight_dtype(config, dtype), config.model.attention, quantization)
     ordinary = model.config._attn_implementation
     if config.model.attention == "auto" and device().type == "cpu":
         model.set_attn_implementation(PACKED)

@@ -176,8 +176,15 @@ def refuse_unfit(objective: Objective, data: PreparedData) -> None:
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
     """Why rows of a format do not suit an objective, and what to do; None if they do."""
     fitting = {"preference": "dpo", "kto": "kto"}.get(format.name, "sft")
-    if fitting == objective.type:
+    if objective.type == fitting or (objective.type == "pretrain" and format.name == "text"):
         return None
+    if objective.type == "pretrain":
+        what = _("The rows are not plain text (format {format}), as pretrain needs.", format=format.name)
+        fix = _(
+            "Name the column that holds the text (data.columns: text), or set objective: {objective}.",
+            objective=fitting,
+        )
+        return what, fix
     if objective.type == "dpo":
         what = _(
             "The rows are not pairs of a better and a worse answer (format {format}), as dpo needs.",

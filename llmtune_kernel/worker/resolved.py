@@ -22,10 +22,17 @@ def write_resolved(
     directory: RunDirectory,
     config: RunConfig,
     source: ModelSource,
+    model: Any,
     weights: torch.dtype,
     data: PreparedData,
 ) -> None:
-    """Write it into a run's directory; `weights` is the precision of the base model as loaded."""
+    """Write it into a run's directory.
+
+    Args:
+        model: As loaded.
+        weights: The precision of those that are not quantized.
+    """
+    quantization = getattr(model.config, "quantization_config", None)
     values = config.model_dump(mode="json")
     values["training"]["learning_rate"] = config.learning_rate_value
     resolved = {
@@ -35,6 +42,7 @@ def write_resolved(
             "name_or_path": source.name_or_path,
             "revision": source.revision,
             "dtype": str(weights).removeprefix("torch."),
+            "quantization": quantization.to_dict() if quantization else None,
         },
         "data": {name: _split(split) for name, split in data.splits().items()},
         "format": format_names(data.train.split.encoded),

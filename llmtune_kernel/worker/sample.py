@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokenizer
+from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
@@ -22,12 +24,25 @@ from llmtune_kernel.worker.control import sample_settings
 
 
 @dataclass(frozen=True)
+class Base:
+    """A base model and how it is loaded; `quantization` is what transformers takes, as JSON."""
+
+    source: ModelSource
+    dtype: torch.dtype
+    quantization: str | None = None
+
+    def load(self) -> Any:
+        """Load it; see `load_model`."""
+        quantization = json.loads(self.quantization) if self.quantization else None
+        return load_model(self.source, self.dtype, "auto", quantization)
+
+
+@dataclass(frozen=True)
 class _Column:
     """A model to ask: what to load, and how it answers."""
 
     name: str
-    base: ModelSource
-    dtype: torch.dtype
+    base: Base
     own: SamplesConfig
     adapter: Path | None
 
@@ -51,8 +66,8 @@ def sample(
         UserError: an unknown model, a run without a result, a wrong prompt or setting.
     """
     columns = [_column(source) for source in job["sources"]]
-    bases = [(column.base, column.dtype) for column in columns]
-    columns.sort(key=lambda column: bases.index((column.base, column.dtype)))
+    bases = [column.base for column in columns]
+    columns.sort(key=lambda column: bases.index(column.base))
     for column in columns:
         settings = sample_settings(column.own, job["settings"])
         prompts = [as_messages(prompt, settings.system) for prompt in job["prompts"]]
@@ -62,9 +77,9 @@ def sample(
             if piece and job["stream"]:
                 answer({"type": "piece", "column": name, "prompt": number, "text": piece})
 
-        with loader.load(column.base, column.dtype, column.adapter) as (model, tokenizer):
+        with loader.load(column.base, column.adapter) as (model, tokenizer):
             check_cancelled()
-            answers = generate(model, tokenizer, prompts, settings, column.dtype, tell)
+            answers = generate(model, tokenizer, prompts, settings, column.base.dtype, tell)
         answer(
             {
                 "type": "answers",
@@ -78,35 +93,42 @@ def _column(source: dict[str, Any]) -> _Column:
     if "directory" in source:
         return _of_run(source["column"], Run(RunDirectory(Path(source["directory"]))))
     config = ModelConfig.model_validate(source["model"])
-    return _Column(source["column"], find_model(config), compute_dtype(config), SamplesConfig(), None)
+    dtype = compute_dtype(config)
+    base = Base(find_model(config), dtype, _as_json(quantization_config(config, dtype)))
+    return _Column(source["column"], base, SamplesConfig(), None)
 
 
 def _of_run(column: str, run: Run) -> _Column:
     result, base, own = run.result(), run.resolved()["base"], run.config.samples
     dtype: torch.dtype = getattr(torch, base["dtype"])
     if result == run.paths.model:
-        return _Column(column, ModelSource(str(result), None), dtype, own, None)
-    return _Column(column, ModelSource(base["name_or_path"], base["revision"]), dtype, own, result)
+        return _Column(column, Base(ModelSource(str(result), None), dtype), own, None)
+    source, quantization = ModelSource(base["name_or_path"], base["revision"]), base.get("quantization")
+    return _Column(column, Base(source, dtype, json.dumps(quantization)), own, result)
+
+
+def _as_json(quantization: Any) -> str | None:
+    return json.dumps(quantization.to_dict()) if quantization else None
 
 
 class Loader:
     """Keeps the last base model, so that it and the adapters on it are one load."""
 
     def __init__(self) -> None:
-        self._key: tuple[ModelSource, torch.dtype, int] | None = None
+        self._key: tuple[Base, int] | None = None
         self._base: Any = None
 
     @contextlib.contextmanager
-    def load(self, base: ModelSource, dtype: torch.dtype, adapter: Path | None) -> Iterator[tuple[Any, Any]]:
+    def load(self, base: Base, adapter: Path | None) -> Iterator[tuple[Any, Any]]:
         """The model and tokenizer of a base model, with the adapter of a run if one is given."""
-        wanted = (base, dtype, _changed(base))
+        wanted = (base, _changed(base.source))
         if self._key != wanted:
             self._key, self._base = None, None  # before the next is loaded: two may not fit
-            self._base = load_model(base, dtype, "auto")
+            self._base = base.load()
         self._key = None  # an adapter that breaks half-way would leave its layers in it
         if adapter is None:
             self._key = wanted
-            yield self._base, load_tokenizer(base)
+            yield self._base, load_tokenizer(base.source)
             return
         from peft import PeftModel
 

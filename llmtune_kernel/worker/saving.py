@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.locale import _
@@ -32,7 +33,12 @@ class Saver:
     ) -> None:
         self._training, self._directory = training, directory
         self._control, self._answerer, self._tell = control, answerer, tell
-        self._tuned = isinstance(config.method, LoraMethod)
+        self._has_adapter = config.method.has_adapter
+        self._start: Path | None = None
+        if isinstance(config.method, LoraMethod) and config.method.changes_base:
+            # What is saved is the difference from these, for a base model as it was.
+            self._start = directory.start
+            training.model.save_pretrained(self._start)
         self._saved_step = -1
 
     def checkpoint(self, *, again: bool = False) -> None:
@@ -79,16 +85,24 @@ class Saver:
             self._saved_step = self._training.step
 
     def _write_result(self, stopped: bool) -> None:
-        if self._tuned and not stopped:
+        if self._has_adapter and not stopped:
             self._write_checkpoint()
         self._training.trainer.check_finite()
-        target = self._directory.adapter if self._tuned else self._directory.model
+        target = self._directory.adapter if self._has_adapter else self._directory.model
         partial = target.with_suffix(".partial")
         try:
-            self._training.model.save_pretrained(partial)
+            self._save_model(partial)
             self._training.tokenizer.save_pretrained(partial)
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         self._tell(Checkpoint(step=self._training.step, path=target.name, kind="result"))
+
+    def _save_model(self, target: Path) -> None:
+        model = self._training.model
+        if self._start is None:
+            model.save_pretrained(target)
+            return
+        model.save_pretrained(target, path_initial_model_for_weight_conversion=str(self._start))
+        shutil.rmtree(self._start)

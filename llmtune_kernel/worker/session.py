@@ -124,7 +124,7 @@ class Session:
             data = data.apart()
         for warning in position_warnings(model, data):
             self._tell.warn(warning)
-        write_resolved(directory, config, source, weight_dtype(config, dtype), data)
+        write_resolved(directory, config, source, model, weight_dtype(config, dtype), data)
         check_space(directory, result_bytes(model) + checkpoint_bytes(config, model))
         trainer = make_trainer(
             model,

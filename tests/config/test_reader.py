@@ -205,12 +205,17 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: {train: {source: a, weigth: 2}}", 1, "data.train.weigth", "did you mean weight?"),
         ("data: {train: a, eval: [b, {source: c, weight: 0}]}", 1, "data.eval[1].weight", "above 0; got 0"),
         ("data: {train: x, tags: {usr: me}}", 1, "data.tags", "'usr' is no tag of turns; did you mean user?"),
-        ("data: x\nmethod: lorra", 2, "method", "must be one of lora, full; got 'lorra'; did you mean lora?"),
+        (
+            "data: x\nmethod: lorra",
+            2,
+            "method",
+            "must be one of lora, freeze, full; got 'lorra'; did you mean lora?",
+        ),
         (
             "data: x\nobjective: dop",
             2,
             "objective",
-            "must be one of sft, dpo, kto; got 'dop'; did you mean dpo?",
+            "must be one of sft, pretrain, dpo, kto; got 'dop'; did you mean dpo?",
         ),
         ("data: x\nobjective: {loss: ipo}", 2, "objective.loss", "unknown key; only type dpo has it"),
         (
@@ -247,7 +252,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data: x\nmethod: full\nobjective: {type: dpo, reference: adapter}",
             3,
             "objective",
-            "needs a method with an adapter; write reference: precomputed",
+            "needs adapters without which the model is that of before training; write reference: precomputed",
         ),
         ("data: x\npref_loss: ipo", 2, "pref_loss", "unknown key; did you mean objective.loss?"),
         ("data: x\nobjective: {type: dpo, pref_beta: 1}", 2, "objective.pref_beta", "did you mean beta?"),

@@ -35,6 +35,7 @@ KEYS = [
     "seed",
     "report_to",
 ]
+CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(
     [
         "1e-4",
@@ -121,11 +122,26 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
     return every.map(fitting)
 
 
+def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
+    unfit = set()
+    if method.get("init_lora_weights") in CHANGES_BASE:
+        unfit.add("use_dora")
+    if method.get("init_lora_weights") == "orthogonal":
+        unfit.add("r")
+    if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
+        unfit.add("trainable_layers")
+    return {key: value for key, value in method.items() if key not in unfit}
+
+
 def fitting(values: dict[str, Any]) -> dict[str, Any]:
-    """The same without what the loss of an objective does not use."""
+    """The same without what does not go together."""
     objective = values.get("objective", {})
-    if values.get("method", {}).get("type") == "full":
+    method = values["method"] = fitting_method(values.get("method", {"type": "lora"}))
+    if method["type"] != "lora" or method.get("init_lora_weights") in CHANGES_BASE:
         objective.pop("reference", None)
+        values.get("model", {}).pop("quantization", None)
+    if values.get("model", {}).get("quantization") == "int8":
+        method.pop("use_dora", None)
     if objective.get("type") != "dpo":
         return values
     loss = objective.get("loss", "sigmoid")

@@ -34,6 +34,14 @@ type Get = (key: string) => JSONValue | undefined;
 /** Fields without a meaning for a choice made elsewhere. */
 const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   {
+    keys: ['model.double_quantization'],
+    when: get => !['nf4', 'fp4'].includes(String(get('model.quantization')))
+  },
+  {
+    keys: ['method.trainable_modules'],
+    when: get => get('method.trainable_layers') === 0
+  },
+  {
     keys: ['data.eval_fraction'],
     when: get => isSet(get('data.eval'))
   },
@@ -43,7 +51,7 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   },
   {
     keys: ['data.train_on_prompt', 'data.template'],
-    when: get => get('data.format') === 'text'
+    when: isText
   },
   {
     // What is judged is the answer, and pairs stay together.
@@ -59,8 +67,7 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   },
   {
     keys: ['data.mask_history'],
-    when: get =>
-      get('data.format') === 'text' || get('data.train_on_prompt') === true
+    when: get => isText(get) || get('data.train_on_prompt') === true
   },
   {
     keys: ['training.num_train_epochs'],
@@ -83,6 +90,11 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     }
   }
 ];
+
+/** Whether rows are plain text, of which every token is learned. */
+function isText(get: Get): boolean {
+  return get('data.format') === 'text' || get('objective.type') === 'pretrain';
+}
 
 function isSet(value: JSONValue | undefined): boolean {
   return value !== undefined && value !== null && value !== '';

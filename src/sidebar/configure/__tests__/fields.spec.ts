@@ -35,7 +35,12 @@ describe('fieldsOf', () => {
         ]);
       }
     }
-    expect(field('objective.type').choices).toEqual(['sft', 'dpo', 'kto']);
+    expect(field('objective.type').choices).toEqual([
+      'sft',
+      'pretrain',
+      'dpo',
+      'kto'
+    ]);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
   });
@@ -46,7 +51,7 @@ describe('fieldsOf', () => {
     expect(full.filter(key => key.startsWith('method.'))).toEqual([
       'method.type'
     ]);
-    expect(field('method.type').choices).toEqual(['lora', 'full']);
+    expect(field('method.type').choices).toEqual(['lora', 'freeze', 'full']);
   });
 
   it('knows how each value is entered, its unit, its default and what it needs', () => {

@@ -1,0 +1,117 @@
+"""Which weights are trained: one section for each type of method."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.locale import N_, _
+
+ModuleName = Annotated[str, Field(min_length=1, description=N_("the name of a module"))]
+
+# These take what the adapters start with out of the base weights.
+_CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
+
+
+class LoraMethod(Section):
+    """Train low-rank adapters beside the frozen weights."""
+
+    has_adapter: ClassVar = True
+
+    type: Literal["lora"] = setting("lora", "Method", "Low-rank adapters (LoRA).")
+    r: int = setting(
+        8, "Rank", "Rank of the adapter matrices: higher can learn more and needs more memory.", ge=1
+    )
+    lora_alpha: int = setting(
+        16, "Alpha", "Adapters are scaled by alpha / rank, or by alpha / √rank if rank-stabilized.", ge=1
+    )
+    lora_dropout: float = setting(
+        0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
+    )
+    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
+        "all-linear",
+        "Target modules",
+        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
+    )
+    modules_to_save: list[ModuleName] = setting(
+        [],
+        "Modules trained in full",
+        "Modules whose own weights are trained and saved with the adapters, such as embed_tokens or lm_head.",
+    )
+    use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
+    use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
+    init_lora_weights: Literal["default", "gaussian", "orthogonal", "pissa", "pissa_niter_16", "olora"] = (
+        setting(
+            "default",
+            "Initialization",
+            "What adapters start with: nothing (default, gaussian, orthogonal), or the largest part of the weights "
+            "(pissa, olora), which may learn faster; pissa_niter_16 finds it approximately and sooner.",
+        )
+    )
+    loraplus_lr_ratio: float | None = setting(
+        None,
+        "LoRA+ ratio",
+        "How many times higher the learning rate of the B matrices is, such as 16 (LoRA+); left out, the same.",
+        ge=1,
+    )
+
+    @property
+    def changes_base(self) -> bool:
+        """Whether the base weights differ from those of before while the adapters are off."""
+        return self.init_lora_weights in _CHANGES_BASE
+
+    @field_validator("init_lora_weights")
+    @classmethod
+    def _fits_the_rank(cls, value: str, info: ValidationInfo) -> str:
+        rank = info.data.get("r")
+        if value == "orthogonal" and rank is not None and rank % 2:
+            raise ValueError(_("orthogonal needs an even rank"), _("set r to an even number"))
+        if value in _CHANGES_BASE and info.data.get("use_dora"):
+            raise ValueError(
+                _("{name} does not go together with use_dora", name=value), _("leave one of the two out")
+            )
+        return value
+
+
+class FreezeMethod(Section):
+    """Train some of the layers and freeze the rest."""
+
+    has_adapter: ClassVar = False
+
+    type: Literal["freeze"] = setting("freeze", "Method", "Some layers.")
+    trainable_layers: int = setting(
+        2, "Trained layers", "The last layers, by their number; below 0 the first ones.", unit="layers"
+    )
+    trainable_modules: Literal["all"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
+        "all",
+        "Modules of these layers",
+        "What is trained of these layers: all, or names such as mlp, self_attn.",
+    )
+    extra_modules: list[ModuleName] = setting(
+        [],
+        "Modules outside the layers",
+        "What is trained besides, such as embed_tokens, norm or lm_head.",
+        validate_default=True,
+    )
+
+    @field_validator("extra_modules")
+    @classmethod
+    def _trains_something(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if info.data.get("trainable_layers") == 0 and not value:
+            raise ValueError(
+                _("nothing would be trained"), _("set trainable_layers, or name modules outside the layers")
+            )
+        return value
+
+
+class FullMethod(Section):
+    """Train all weights."""
+
+    has_adapter: ClassVar = False
+
+    type: Literal["full"] = setting("full", "Method", "All weights.")
+
+
+Method = Annotated[LoraMethod | FreezeMethod | FullMethod, Field(discriminator="type")]

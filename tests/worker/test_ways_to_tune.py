@@ -1,0 +1,208 @@
+"""Each way to tune changes exactly the weights that it says, and what it saves is what was trained."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from watching import in_process
+
+from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.models.attention import register_packed_attention
+from llmtune_kernel.models.quantization import keep_layout
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.training.collation import Item, collate_padded
+from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.sft import SupervisedFineTuning
+
+QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
+PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
+JUDGED = [{**row, "label": n % 2 == 0} for n, row in enumerate(QUESTIONS)]
+TEXTS = [{"text": f"{n} plus {n} is {2 * n}, and that is all there is to say."} for n in range(8)]
+ROWS: dict[str, list[dict[str, Any]]] = {"sft": QUESTIONS, "pretrain": TEXTS, "dpo": PAIRS, "kto": JUDGED}
+
+LORA = {"type": "lora", "r": 4}
+METHODS: dict[str, dict[str, Any]] = {
+    "lora": LORA,
+    "rslora": {**LORA, "use_rslora": True},
+    "dora": {**LORA, "use_dora": True},
+    "gaussian": {**LORA, "init_lora_weights": "gaussian"},
+    "orthogonal": {**LORA, "init_lora_weights": "orthogonal"},
+    "pissa": {**LORA, "init_lora_weights": "pissa"},
+    "pissa-fast": {**LORA, "init_lora_weights": "pissa_niter_16"},
+    "pissa-rslora": {**LORA, "init_lora_weights": "pissa", "use_rslora": True},
+    "olora": {**LORA, "init_lora_weights": "olora"},
+    "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
+    "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+    "last-layer": {"type": "freeze", "trainable_layers": 1},
+    "first-mlp": {"type": "freeze", "trainable_layers": -1, "trainable_modules": ["mlp"]},
+    "norm-and-embeddings": {
+        "type": "freeze",
+        "trainable_layers": 0,
+        "extra_modules": ["norm", "embed_tokens"],
+    },
+    "full": {"type": "full"},
+}
+TRAINED = {
+    "last-layer": ["model.layers.1."],
+    "first-mlp": ["model.layers.0.mlp."],
+    "norm-and-embeddings": ["model.norm.", "model.embed_tokens."],
+    "full": [""],
+}
+
+
+@pytest.fixture
+def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two steps in this process; gives what was told and the run."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(objective: str, **sections: Any) -> tuple[list[Payload], Run]:
+        import json
+
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
+        model = {"name_or_path": small_model, "dtype": "float32", **sections.pop("model", {})}
+        told = in_process(
+            tmp_path / "run",
+            model=model,
+            data={"train": "rows.jsonl", "eval": "rows.jsonl"},
+            objective=objective,
+            training={"max_steps": 2, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
+            **sections,
+        )
+        return told, Run(RunDirectory(tmp_path / "run"))
+
+    return run
+
+
+def last_loss(told: list[Payload]) -> float:
+    [*_, last] = [payload.loss for payload in told if isinstance(payload, Evaluation)]
+    assert last is not None
+    return last
+
+
+def loss_of(model: Any, objective: str) -> float:
+    """The mean loss over the rows, computed plainly."""
+    tokenizer = AutoTokenizer.from_pretrained(model.config._name_or_path)
+    encoded = encode_rows(ROWS[objective], tokenizer, config_from_dict({"data": "unused"}).data)
+    batch = collate_padded([Item(encoded.example(number)) for number in range(len(encoded))])
+    plain = SupervisedFineTuning(Forward(torch.float32, only_targets=False))
+    with torch.no_grad():
+        return float(plain.loss(model, batch).total) / plain.count(batch)
+
+
+def base_weights(folder: str) -> dict[str, torch.Tensor]:
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return dict(model.named_parameters())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
+    tune: Any, small_model: str, method: str
+) -> None:
+    told, run = tune("sft", method=METHODS[method])
+    losses = [payload.loss for payload in told if isinstance(payload, Metrics)]
+    assert all(loss is not None and math.isfinite(loss) for loss in losses)
+    assert losses[1] != losses[0]
+    register_packed_attention()
+    tuned, _ = run.load()
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-5)
+    before, after = base_weights(small_model), dict(tuned.named_parameters())
+    if METHODS[method]["type"] == "lora":
+        same = {name.removeprefix("base_model.model."): weight for name, weight in after.items()}
+        frozen = {
+            name.replace(".base_layer", "").replace(".original_module", ""): w for name, w in same.items()
+        }
+        assert all(torch.equal(frozen[name], weight) for name, weight in before.items())
+        assert not list(run.paths.path.glob("adapter-start*"))
+        return
+    changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert changed == {name for name in before if name.startswith(tuple(TRAINED[method]))}
+
+
+@pytest.mark.parametrize(
+    ("method", "quantization"),
+    [("lora", "nf4"), ("lora", "fp4"), ("lora", "int8"), ("dora", "nf4"), ("lora-and-head", "nf4")],
+)
+def test_quantized_weights_stay_and_adapters_on_them_learn(tune: Any, quantization: str, method: str) -> None:
+    told, run = tune("sft", method=METHODS[method], model={"quantization": quantization})
+    losses = [payload.loss for payload in told if isinstance(payload, Metrics)]
+    assert losses[1] != losses[0]
+    tuned, _ = run.load()
+    keep_layout(tuned)
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
+    kinds = {type(part).__name__ for part in tuned.modules()}
+    assert kinds & {"Linear4bit", "Linear8bitLt"}
+    assert run.resolved()["base"]["quantization"]["quant_method"] == "bitsandbytes"
+
+
+@pytest.mark.parametrize(
+    ("objective", "method", "quantization"),
+    [
+        ("pretrain", "lora", "nf4"),
+        ("pretrain", "last-layer", "none"),
+        ("pretrain", "full", "none"),
+        ("dpo", "pissa", "none"),
+        ("dpo", "first-mlp", "none"),
+        ("dpo", "lora", "int8"),
+        ("kto", "olora", "none"),
+        ("kto", "last-layer", "none"),
+        ("kto", "dora", "nf4"),
+    ],
+)
+def test_objectives_go_with_methods_and_quantization(
+    tune: Any, objective: str, method: str, quantization: str
+) -> None:
+    told, run = tune(objective, method=METHODS[method], model={"quantization": quantization})
+    assert math.isfinite(last_loss(told))
+    if (
+        objective == "dpo"
+    ):  # the reference is the model before training, also where an adapter took over part of it
+        [first, *_] = [payload for payload in told if isinstance(payload, Metrics)]
+        assert first.loss == pytest.approx(math.log(2), abs=1e-3)
+        assert first.measures["rewards/margins"] == pytest.approx(0, abs=1e-3)
+    run.load()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model": {"quantization": "nf4"}, "method": "full"}, "full would train quantized weights"),
+        ({"model": {"quantization": "int8"}, "method": "freeze"}, "freeze would train quantized weights"),
+        ({"model": {"quantization": "int8"}, "method": METHODS["dora"]}, "use_dora needs other weights than"),
+        (
+            {"model": {"quantization": "nf4"}, "method": METHODS["pissa"]},
+            "init_lora_weights: pissa needs weights that are not quantized",
+        ),
+        (
+            {"method": METHODS["olora"], "objective": {"type": "dpo", "reference": "adapter"}},
+            "reference: adapter needs adapters without which the model is that of before training",
+        ),
+        ({"method": {**LORA, "r": 3, "init_lora_weights": "orthogonal"}}, "orthogonal needs an even rank"),
+        ({"method": {"type": "freeze", "trainable_layers": 0}}, "nothing would be trained"),
+        ({"method": {**METHODS["pissa"], "use_dora": True}}, "pissa does not go together with use_dora"),
+    ],
+)
+def test_what_does_not_go_together_is_said(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        config_from_dict({"data": "unused", **values})
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ({"type": "freeze", "trainable_layers": 3}, "This model has 2 layers"),
+        ({"type": "freeze", "trainable_modules": ["attention"]}, "No module there is named 'attention'"),
+        ({"type": "freeze", "extra_modules": ["q_proj"]}, "No module there is named 'q_proj'"),
+        ({**LORA, "modules_to_save": ["wte"]}, "No layer of this model is named 'wte'"),
+    ],
+)
+def test_a_module_that_is_not_there_is_named(tune: Any, method: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        tune("sft", method=method)
