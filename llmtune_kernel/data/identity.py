@@ -1,13 +1,15 @@
-"""What tells the content of a notebook variable from what it was: a hash of some of its rows.
+"""What tells the content of a notebook variable or of files from what it was: a hash of some rows; size and time.
 
 The kernel asks for it after every cell, so that nothing is imported, nothing converted, and of many rows few are read.
 """
 
 from __future__ import annotations
 
+import os
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.data.variables import is_a
@@ -39,6 +41,16 @@ def content_hash(value: object) -> str:
     except Exception:  # another thread may change the rows meanwhile
         return ""
     return digest.hexdigest()
+
+
+def file_stamps(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Of each file its path, its size in bytes and when it was written, in nanoseconds.
+
+    Raises:
+        OSError: one is not there.
+    """
+    statuses = [(str(file.absolute()), os.stat(file)) for file in files]
+    return [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]
 
 
 def _sample(value: Any) -> Iterator[object]:

@@ -197,6 +197,7 @@ class Link:
         | protocol.InspectRequest
         | protocol.ViewRequest
         | protocol.OutputsRequest
+        | protocol.DataChangedRequest
         | protocol.OpenTableRequest
         | protocol.TablePageRequest
         | protocol.TableRowRequest
@@ -234,11 +235,17 @@ class Link:
                 from llmtune_kernel.notebook.leftovers import leftovers
 
                 return protocol.OutputsReply(id=id, payload=leftovers(saved.outputs))
+            case protocol.DataChangedRequest(id=id, payload=seen):
+                from llmtune_kernel.notebook.looking import compare
+
+                return protocol.DataChangedReply(id=id, payload=compare(seen, self._namespace()))
             case protocol.OpenTableRequest(id=id, payload=source):
                 opened = self._opened_tables().open(source, self._namespace())
                 return protocol.OpenTableReply(id=id, payload=opened)
             case protocol.TablePageRequest(id=id, payload=page):
-                return protocol.TablePageReply(id=id, payload=self._opened_tables().page(page))
+                return protocol.TablePageReply(
+                    id=id, payload=self._opened_tables().page(page, self._namespace())
+                )
             case protocol.TableRowRequest(id=id, payload=row):
                 return protocol.TableRowReply(id=id, payload=self._opened_tables().row(row))
             case protocol.TableProblemRequest(id=id, payload=sought):

@@ -15,9 +15,11 @@ from typing import Any
 from llmtune_kernel.config import RunConfig, UserError, read_config
 from llmtune_kernel.config.sections import SPLITS
 from llmtune_kernel.data.files import fingerprint_file
+from llmtune_kernel.data.identity import file_stamps
 from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.contents import contents_of, is_other
 from llmtune_kernel.notebook.notices import notices
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.speed import measured_speed
@@ -40,13 +42,20 @@ def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspec
         UserError: any mistake in the configuration, the data or the model's name, or a newer look was asked for.
     """
     config = read_config(wanted.text).model_copy(update={"resume": None})
+    content = contents_of(config, namespace)
     with snapshots(config, namespace) as files:
         key = (config, wanted.first, os.getcwd(), fingerprints(config, files))
         summary = _looks().get(
             key, lambda cancellation: inspect_data(config, files, wanted.first, cancellation=cancellation)
         )
     speed = measured_speed(config)
-    taken = protocol.Inspection.model_fields.keys() - {"lengths", "preview", "seconds", "notices"}
+    taken = protocol.Inspection.model_fields.keys() - {
+        "lengths",
+        "preview",
+        "seconds",
+        "notices",
+        "content",
+    }
     return protocol.Inspection(
         **{name: summary[name] for name in taken},
         lengths=protocol.Lengths(
@@ -55,6 +64,18 @@ def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspec
         preview=[protocol.Example(row=one["row"], spans=one["spans"]) for one in summary["preview"]],
         seconds=summary["run_tokens"] / speed if speed else None,
         notices=notices(config, summary),
+        content=content,
+    )
+
+
+def compare(seen: protocol.DataSeen, namespace: Mapping[str, Any]) -> protocol.Comparison:
+    """Whether the data of a configuration are known to be others than when they were looked at.
+
+    Raises:
+        UserError: a mistake in the configuration.
+    """
+    return protocol.Comparison(
+        has_changed=is_other(contents_of(read_config(seen.text), namespace), seen.content)
     )
 
 
@@ -126,8 +147,7 @@ def fingerprints(config: RunConfig, files: Mapping[str, str]) -> tuple[object, .
     found: list[object] = [fingerprint_file(path) for path in files.values()]
     for split in SPLITS:
         for place in find_sources(config.data, split, lambda _split, _number: {}):
-            statuses = map(os.stat, place.files)
-            found += [(status.st_size, status.st_mtime_ns) for status in statuses]
+            found += file_stamps(place.files)
     return tuple(found)
 
 

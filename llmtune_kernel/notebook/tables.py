@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from llmtune_kernel.data.table import RowTable, Sort, View
 from llmtune_kernel.data.variables import snapshot_variable, split_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
+from llmtune_kernel.notebook.contents import content_of, is_other
 from llmtune_kernel.notebook.variables import look_up
 from llmtune_kernel.runs.workers import pool
 
@@ -34,10 +36,10 @@ class Tables:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._names = map(str, itertools.count(1))
-        self._open: dict[str, tuple[RowTable, ExitStack]] = {}
+        self._open: dict[str, _Opened] = {}
         self._is_closed = False
 
-    def open(self, wanted: protocol.TableSource, namespace: Mapping[str, Any]) -> protocol.TableId:
+    def open(self, wanted: protocol.TableSource, namespace: Mapping[str, Any]) -> protocol.OpenedTable:
         """Open the table of a source.
 
         Raises:
@@ -45,22 +47,25 @@ class Tables:
         """
         source = wanted.source
         source = source if isinstance(source, SourceConfig) else SourceConfig(source=source)
+        content = content_of(source, wanted.dataset_dir, namespace)
         with ExitStack() as resources:
             table = open_table(source, wanted.dataset_dir, namespace, resources)
+            excluded = self._still_excluded(wanted.before, table, content)
             with self._lock:
                 if self._is_closed:
                     raise UserError(_("The table is closed."))
                 name = next(self._names)
-                self._open[name] = (table, resources.pop_all())
-        return protocol.TableId(table=name)
+                self._open[name] = _Opened(table, source, wanted.dataset_dir, content, resources.pop_all())
+        return protocol.OpenedTable(table=name, content=content, excluded=excluded)
 
-    def page(self, wanted: protocol.PageWanted) -> protocol.TablePage:
+    def page(self, wanted: protocol.PageWanted, namespace: Mapping[str, Any]) -> protocol.TablePage:
         """Rows of a view.
 
         Raises:
             UserError: the table is closed, or the filter does not fit the rows.
         """
-        table = self._find(wanted.table)
+        opened = self._find(wanted.table)
+        table = opened.table
         page = table.page(wanted.first, wanted.count, _view(wanted.view))
         columns = table.columns
         fault = table.fault
@@ -74,6 +79,7 @@ class Tables:
             rows=table.rows,
             is_whole=table.is_done,
             fault=protocol.Mistake(what=fault.what, where=fault.where, fix=fault.fix) if fault else None,
+            has_changed=opened.has_changed(namespace),
         )
 
     def row(self, wanted: protocol.RowWanted) -> protocol.RowView:
@@ -82,7 +88,7 @@ class Tables:
         Raises:
             UserError: the table is closed, there is no such row, or the configuration has a mistake.
         """
-        table = self._find(wanted.table)
+        table = self._find(wanted.table).table
         row = table.row(wanted.number)
         job, model = _job(table, wanted.text)
         found: dict[str, Any] = {}
@@ -96,7 +102,7 @@ class Tables:
         Raises:
             UserError: the table is closed, the filter does not fit the rows, or the configuration has a mistake.
         """
-        table = self._find(wanted.table)
+        table = self._find(wanted.table).table
         page = table.page(wanted.first, _LOOKED_THROUGH, _view(wanted.view))
         found: dict[str, Any] = {"number": None}
         if page.rows:
@@ -120,7 +126,7 @@ class Tables:
         from llmtune_kernel.data.table.query import Cancelled
 
         try:
-            found = self._find(wanted.table).summarize(wanted.column, _view(wanted.view))
+            found = self._find(wanted.table).table.summarize(wanted.column, _view(wanted.view))
         except Cancelled:
             raise UserError(_("The table is closed.")) from None
         values = {
@@ -144,9 +150,16 @@ class Tables:
             assign: Gives a variable of the notebook its value.
 
         Raises:
-            UserError: there is something of that name, or it cannot be written.
+            UserError: there is something of that name, it cannot be written, or the source holds other rows by now.
         """
-        table, view = self._find(wanted.table), _view(wanted.view)
+        opened, view = self._find(wanted.table), _view(wanted.view)
+        table = opened.table
+        if opened.has_changed(namespace):
+            raise UserError(
+                _("The data have changed since they were read."),
+                opened.source.source,
+                _("Read them again, then save."),
+            )
         if wanted.variable is None:
             file = Path(wanted.file or "")
             return protocol.SavedView(rows=table.save(file, view), source=_read_as(table, str(file)))
@@ -159,8 +172,9 @@ class Tables:
     def close(self, name: str) -> None:
         """Close a table, if it is open."""
         with self._lock:
-            _table, resources = self._open.pop(name, (None, ExitStack()))
-        resources.close()
+            opened = self._open.pop(name, None)
+        if opened is not None:
+            opened.resources.close()
 
     def close_all(self) -> None:
         """Close all, and open no more."""
@@ -168,11 +182,46 @@ class Tables:
         for name in list(self._open):
             self.close(name)
 
-    def _find(self, name: str) -> RowTable:
+    def _still_excluded(self, before: protocol.ReadBefore | None, table: RowTable, content: str) -> list[int]:
+        """Of the rows that were left out those that are the same in a table that is read anew."""
+        if before is None:
+            return []
+        if content and content == before.content:
+            return before.excluded
+        with self._lock:
+            old = self._open.get(before.table or "")
+        return (
+            [] if old is None else [n for n in before.excluded if _values(old.table, n) == _values(table, n)]
+        )
+
+    def _find(self, name: str) -> _Opened:
         with self._lock:
             if name in self._open:
-                return self._open[name][0]
+                return self._open[name]
         raise UserError(_("The table is closed."), "", _("Open the data again."))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A table that is open, what it was opened for, and what the content of that was then."""
+
+    table: RowTable
+    source: SourceConfig
+    dataset_dir: str
+    content: str
+    resources: ExitStack
+
+    def has_changed(self, namespace: Mapping[str, Any]) -> bool:
+        return is_other(content_of(self.source, self.dataset_dir, namespace), self.content)
+
+
+def _values(table: RowTable, number: int) -> str | None:
+    """What tells a row from others; None for one that is not there."""
+    try:
+        row = table.row(number)
+    except UserError:
+        return None
+    return _text({name: value for name, value in row.items() if value is not None})
 
 
 def _read_as(table: RowTable, name: str) -> str | dict[str, Any]:

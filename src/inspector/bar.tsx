@@ -56,6 +56,28 @@ export function Bar(props: Bar.IProps): JSX.Element {
       {fault && <FaultMessage fault={{ ...fault, where: '' }} />}
       {model.fault && <FaultMessage fault={model.fault} />}
       {model.message && <p role="status">{model.message}</p>}
+      {model.hasChanged && (
+        <div className="jp-llmtune-inspector-changed" role="status">
+          <span>{trans.__('The data have changed since they were read.')}</span>
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => model.reload()}
+          >
+            {trans.__('Read Again')}
+          </button>
+        </div>
+      )}
+      {model.broughtBack > 0 && (
+        <p role="status">
+          {trans._n(
+            '%1 row that was left out is there again: another one is in its place.',
+            '%1 rows that were left out are there again: others are in their places.',
+            model.broughtBack,
+            count(model.broughtBack)
+          )}
+        </p>
+      )}
       <p className="jp-llmtune-hint" role="status">
         {progress(model, trans)}
       </p>

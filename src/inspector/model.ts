@@ -74,8 +74,33 @@ export class InspectorModel extends Changing {
     return this._view;
   }
 
+  /** Whether the source is known to hold other rows than those that are shown. */
+  get hasChanged(): boolean {
+    return this._pages?.state?.has_changed ?? false;
+  }
+
+  /** Whether it could not be read when it was tried; it may be there by now. */
+  get isUnread(): boolean {
+    return !!this._pages?.fault && this._pages.table === null;
+  }
+
+  /** How many rows that were left out are shown again, since others are in their places. */
+  get broughtBack(): number {
+    return this._broughtBack;
+  }
+
+  /** Ask whether the source has changed. */
+  async check(): Promise<void> {
+    if (!this._pages?.fault) {
+      await this._pages?.check();
+    }
+  }
+
   /** Look for other rows. */
   look(change: Partial<ITableView>): void {
+    if (change.excluded) {
+      this._broughtBack = 0;
+    }
     this._view = { ...this._view, ...change };
     this._summary = null;
     if (this._pages) {
@@ -195,24 +220,38 @@ export class InspectorModel extends Changing {
   /** Whether there are rows to save, and all are known. */
   get canSave(): boolean {
     const { fault, state } = this._pages ?? {};
-    return !fault && !!state?.is_done && state.is_whole && state.matching > 0;
+    return (
+      !fault &&
+      !!state?.is_done &&
+      state.is_whole &&
+      state.matching > 0 &&
+      !state.has_changed
+    );
   }
 
   /** Read the source anew, which may have changed; a kernel that is ready again knows nothing of older tables. */
   reload(): void {
-    const client = this._client;
+    const { _client: client, _pages: old } = this;
     this._summary = null;
-    this._pages?.dispose();
+    this._broughtBack = 0;
     this._pages = null;
     if (client?.status.kind === 'ready') {
       const pages = new TablePages(
         (type, payload) => client.request(type, payload, { timeout: Infinity }),
         this.source,
-        this._view
+        this._view,
+        this._content === null
+          ? null
+          : { table: old?.table ?? null, content: this._content }
       );
       pages.isShown = this._isShown;
       pages.changed.connect(this._onPages, this);
       this._pages = pages;
+      // Until then its rows are compared with the new ones.
+      void pages.opened.then(() => old?.dispose());
+      void pages.opened.then(() => this._onOpened(pages));
+    } else {
+      old?.dispose();
     }
     this._pagesChanged.emit();
     this.emit();
@@ -239,6 +278,20 @@ export class InspectorModel extends Changing {
       this._client?.statusChanged.connect(this.reload, this);
     }
     this.reload();
+  }
+
+  private _onOpened(pages: TablePages): void {
+    if (pages !== this._pages || pages.table === null) {
+      return;
+    }
+    this._content = pages.content;
+    const { excluded: before = [] } = this._view;
+    const { excluded: kept = [] } = pages.view;
+    if (kept.length < before.length) {
+      this._broughtBack = before.length - kept.length;
+      this._view = pages.view;
+      this.emit();
+    }
   }
 
   private _onPages(): void {
@@ -286,6 +339,9 @@ export class InspectorModel extends Changing {
   private _client: IKernelClient | null = null;
   private _pages: TablePages | null = null;
   private _view: ITableView = {};
+  /** Of the source when it was last read; null if it was not. */
+  private _content: string | null = null;
+  private _broughtBack = 0;
   private _chosenRow: number | null = null;
   private _column: string | null = null;
   private _summary: IColumnSummary | null = null;

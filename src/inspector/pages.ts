@@ -2,6 +2,7 @@ import { Changing } from '../changing';
 import { KernelRequestError } from '../kernel/error';
 import type {
   IFault,
+  IReadBefore,
   IRequests,
   ITablePage,
   ITableSource,
@@ -26,11 +27,27 @@ export type TableState = Omit<ITablePage, 'numbers' | 'cells'>;
  * It changes when there are more rows, other columns or another view.
  */
 export class TablePages extends Changing {
-  constructor(ask: Ask, source: ITableSource, view: ITableView) {
+  /**
+   * @param before - what was read of the source before: of the rows that `view` leaves out only the same are left out.
+   */
+  constructor(
+    ask: Ask,
+    source: ITableSource,
+    view: ITableView,
+    before: Omit<IReadBefore, 'excluded'> | null = null
+  ) {
     super();
     this._ask = ask;
     this._view = view;
-    void this._open(source);
+    this.opened = this._open(source, before);
+  }
+
+  /** Resolves when the table is open, or cannot be opened. */
+  readonly opened: Promise<void>;
+
+  /** What the content of the source was when it was read; empty before. */
+  get content(): string {
+    return this._content;
   }
 
   /** Null before the first answer of a view. */
@@ -70,6 +87,16 @@ export class TablePages extends Changing {
     this._poll();
   }
 
+  /** Ask how the table stands, and whether its source has changed. */
+  async check(): Promise<void> {
+    if (this._table !== null) {
+      const page = await this._request(0, 0, this._turn);
+      if (page) {
+        this._learn(page);
+      }
+    }
+  }
+
   /** The number in the source of a row of the view; undefined until it is known. */
   number(row: number): number | undefined {
     return this._page(row)?.numbers[row % PAGE_ROWS];
@@ -106,14 +133,25 @@ export class TablePages extends Changing {
     this._close(this._table);
   }
 
-  private async _open(source: ITableSource): Promise<void> {
+  private async _open(
+    source: ITableSource,
+    before: Omit<IReadBefore, 'excluded'> | null
+  ): Promise<void> {
+    const { excluded = [] } = this._view;
+    const wanted = before
+      ? { ...source, before: { ...before, excluded } }
+      : source;
     try {
-      const { table } = await this._ask('open_table', source);
+      const opened = await this._ask('open_table', wanted);
       if (this.isDisposed) {
-        this._close(table);
+        this._close(opened.table);
         return;
       }
-      this._table = table;
+      this._table = opened.table;
+      this._content = opened.content;
+      if (before) {
+        this._view = { ...this._view, excluded: opened.excluded };
+      }
       this._want(0);
     } catch (error) {
       this._fail(error);
@@ -226,12 +264,7 @@ export class TablePages extends Changing {
     const isComing =
       this._state && !(this._state.is_done && this._state.is_whole);
     if (this._isShown && isComing && !this._fault && !this.isDisposed) {
-      this._timer = window.setTimeout(async () => {
-        const page = await this._request(0, 0, this._turn);
-        if (page) {
-          this._learn(page);
-        }
-      }, POLL);
+      this._timer = window.setTimeout(() => void this.check(), POLL);
     }
   }
 
@@ -255,6 +288,7 @@ export class TablePages extends Changing {
   /** Pages that nobody has looked at yet. */
   private readonly _ahead = new Set<number>();
   private _table: string | null = null;
+  private _content = '';
   private _state: TableState | null = null;
   private _fault: IFault | null = null;
   private _view: ITableView;

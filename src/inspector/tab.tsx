@@ -22,6 +22,7 @@ import type { IKernelClients, IShownConfiguration } from '../tokens';
 import { Bar } from './bar';
 import { Beside } from './beside';
 import { ConfiguredText } from './configured';
+import { keepFresh } from './freshness';
 import { RowGrid } from './grid';
 import { InspectorModel } from './model';
 import type { TablePages } from './pages';
@@ -99,6 +100,12 @@ export class InspectorTab extends Panel {
     this._body = new Beside(this._split, this._pane, options.store);
     this._body.addClass('jp-llmtune-inspector-body');
     this.addWidget(this._body);
+    keepFresh({
+      view: this,
+      model: this.model,
+      panel: () => this._client.panel,
+      isUntouched: () => this._isUntouched
+    });
     this.model.pagesChanged.connect(this._onPages, this);
     this.model.changed.connect(this._onChanged, this);
     this._onPages();
@@ -150,6 +157,13 @@ export class InspectorTab extends Panel {
   private _setShown(isShown: boolean): void {
     this.model.isShown = isShown;
     this._pane.isShown = isShown;
+  }
+
+  /** Whether no row is chosen or left out, and nobody has scrolled. */
+  private get _isUntouched(): boolean {
+    const { chosenRow, view } = this.model;
+    const isAtTop = !this._grid?.scrollY;
+    return chosenRow === null && !view.excluded?.length && isAtTop;
   }
 
   private _createBar(): Widget {

@@ -35,7 +35,11 @@ export function Statistics(props: {
           {statistics && (
             <div className="jp-llmtune-statistics-found">
               <Lengths statistics={statistics} model={model} trans={trans} />
-              <Figures statistics={statistics} onRows={onRows} trans={trans} />
+              <Figures
+                statistics={statistics}
+                onRows={model.isOld ? undefined : onRows}
+                trans={trans}
+              />
             </div>
           )}
         </>

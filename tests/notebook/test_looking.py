@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
-from llmtune_kernel.notebook.looking import look
+from llmtune_kernel.notebook.looking import compare, look
 from llmtune_kernel.notebook.notices import notices
-from llmtune_kernel.notebook.protocol import Inspection, Look, Notice
+from llmtune_kernel.notebook.protocol import DataSeen, Inspection, Look, Notice
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventWriter, Metrics, State
 from llmtune_kernel.runs.launch import launch
@@ -280,3 +280,21 @@ def test_each_fix_mends_what_its_notice_says(workplace: Path, tiny_model: str) -
             section, key = fix.path.split(".")
             values[section][key] = fix.value
     assert look_at(tiny_model, **values).notices == []
+
+
+def test_data_that_are_others_by_now_are_told_without_a_look(workplace: Path, tiny_model: str) -> None:
+    path = workplace / "seen.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    evaluated = [dict(row) for row in ROWS]
+    text = text_of(tiny_model, data={"train": "seen.jsonl", "eval": "$evaluated"})
+    namespace = {"evaluated": evaluated}
+    seen = DataSeen(text=text, content=look(Look(text=text), namespace).content)
+    assert not compare(seen, namespace).has_changed
+    evaluated[0]["prompt"] = "What else?"
+    assert compare(seen, namespace).has_changed
+    evaluated[0] = ROWS[0]
+    assert not compare(seen, namespace).has_changed
+    path.write_text(json.dumps(ROWS[0]) + "\n")
+    assert compare(seen, namespace).has_changed
+    path.unlink()
+    assert compare(seen, namespace).has_changed

@@ -122,6 +122,74 @@ def test_what_is_saved_of_a_registered_name_is_read_as_the_name_says(
     assert (saved["columns"]["instruction"], saved["columns"]["output"]) == ("ask", "say")
 
 
+def has_changed(kernel: Kernel, page: str, table: str) -> bool:
+    wanted = {"table": table, "first": 0, "count": 0}
+    return bool(check(kernel.ask(page, "table_page", wanted), "TablePageReply")["has_changed"])
+
+
+def test_a_file_that_is_edited_or_gone_is_told_and_not_saved_from(
+    kernel: Kernel, page: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "two"}\n')
+    table = opened(kernel, page, str(path))
+    assert not has_changed(kernel, page, table)
+    path.write_text('{"text": "one"}\n{"text": "other"}\n')
+    assert has_changed(kernel, page, table)
+    wanted = {"table": table, "file": str(tmp_path / "saved.jsonl")}
+    assert "have changed" in refused(kernel, page, "save_table", wanted)
+    assert not (tmp_path / "saved.jsonl").exists()
+    table = opened(kernel, page, str(path))
+    assert not has_changed(kernel, page, table)
+    path.unlink()
+    assert has_changed(kernel, page, table)
+
+
+def test_a_folder_with_another_file_holds_other_rows(kernel: Kernel, page: str, tmp_path: Path) -> None:
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text('{"text": "one"}\n')
+    table = opened(kernel, page, str(folder))
+    assert not has_changed(kernel, page, table)
+    (folder / "b.jsonl").write_text('{"text": "two"}\n')
+    assert has_changed(kernel, page, table)
+
+
+def test_a_variable_that_is_changed_in_place_is_told(kernel: Kernel, page: str) -> None:
+    kernel.run("changing = [{'text': f'row {n}'} for n in range(10)]")
+    table = opened(kernel, page, "$changing")
+    kernel.run("same = list(changing); changing = same")
+    assert not has_changed(kernel, page, table)
+    kernel.run("changing[3]['text'] = 'other'")
+    assert has_changed(kernel, page, table)
+    assert "have changed" in refused(kernel, page, "save_table", {"table": table, "variable": "stale_rows"})
+    kernel.run("assert 'stale_rows' not in globals()")
+    kernel.run("del changing")
+    assert has_changed(kernel, page, table)
+
+
+def test_only_rows_that_are_the_same_stay_left_out_when_a_source_is_read_anew(
+    kernel: Kernel, page: str
+) -> None:
+    kernel.run("left = [{'text': f'row {n}'} for n in range(400)]")
+    first = check(
+        kernel.ask(page, "open_table", {"source": "$left", "dataset_dir": "data"}), "OpenTableReply"
+    )
+    assert first["excluded"] == []
+
+    def again(table: str | None, excluded: list[int]) -> Any:
+        before = {"table": table, "content": first["content"], "excluded": excluded}
+        asked = {"source": "$left", "dataset_dir": "data", "before": before}
+        return check(kernel.ask(page, "open_table", asked), "OpenTableReply")["excluded"]
+
+    chosen = [2, 5, 300, 399]
+    assert again(first["table"], chosen) == chosen
+    assert again(None, chosen) == chosen
+    kernel.run("del left[300]; left[2] = {'text': 'other'}")
+    assert again(first["table"], chosen) == [5]
+    assert again(None, chosen) == []
+
+
 def test_mistakes_are_told_as_such(kernel: Kernel, page: str, tmp_path: Path) -> None:
     gone = {"source": str(tmp_path / "gone.jsonl"), "dataset_dir": "data"}
     assert "gone.jsonl" in refused(kernel, page, "open_table", gone)

@@ -19,6 +19,7 @@ from typing import Any
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.identity import file_stamps
 from llmtune_kernel.data.sources import Place, is_variable
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.locale import _
@@ -164,9 +165,8 @@ def _key(place: Place) -> str | None:
     """What tells the content of files from what it was; None for what cannot be told."""
     if not place.files or is_variable(place.source):
         return None
-    statuses = [(str(file.absolute()), os.stat(file)) for file in place.files]
-    said = [(path, status.st_size, status.st_mtime_ns) for path, status in statuses]
-    return hashlib.sha256(json.dumps([_FORMAT, said]).encode()).hexdigest()[:32]
+    said = [_FORMAT, file_stamps(place.files)]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
 
 def _kept(root: Path, key: str) -> Path | None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
 from llmtune_kernel.notebook.protocol.message import Message, Reply
 from llmtune_kernel.notebook.protocol.requests import Nothing
-from llmtune_kernel.notebook.protocol.tables import Kind, TableId
+from llmtune_kernel.notebook.protocol.tables import Kind, OpenedTable
 from llmtune_kernel.runs.completion import FinishReason
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
@@ -154,6 +154,13 @@ class Inspection(Message):
     memory: int = Field(description="Estimate of the most that is needed at once.")
     memory_available: int
     notices: list[Notice]
+    content: str = Field(description="Differs when the data do, as far as that is told without reading them.")
+
+
+class Comparison(Message):
+    """Whether data are known to be others by now."""
+
+    has_changed: bool
 
 
 class File(Message):
@@ -322,6 +329,7 @@ class TablePage(Message):
     rows: int = Field(description="Rows of the source known so far.")
     is_whole: bool = Field(description="Whether no more rows come.")
     fault: Mistake | None = Field(description="A mistake in the source after its last row.")
+    has_changed: bool = Field(description="Whether the source is known to hold other rows by now.")
 
 
 class Frequent(Message):
@@ -359,8 +367,12 @@ class SavedView(Message):
     source: str | dict[str, Any]
 
 
+class DataChangedReply(Reply):
+    payload: Comparison
+
+
 class OpenTableReply(Reply):
-    payload: TableId
+    payload: OpenedTable
 
 
 class TablePageReply(Reply):

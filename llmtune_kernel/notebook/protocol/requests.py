@@ -123,6 +123,13 @@ class Counted(Message):
     text: str
 
 
+class DataSeen(Message):
+    """A configuration, and what the `content` of its data was."""
+
+    text: str
+    content: str
+
+
 class _Request(Message):
     id: str
 
@@ -271,6 +278,13 @@ class StatisticsRequest(_Request):
     payload: Counted
 
 
+class DataChangedRequest(_Request):
+    """Compare without reading rows."""
+
+    type: Literal["data_changed"]
+    payload: DataSeen
+
+
 class OpenTableRequest(_Request):
     """Open the rows of a source as a table; it is closed with the page at the latest."""
 
@@ -339,6 +353,7 @@ Request = Annotated[
     | AskRequest
     | CancelRequest
     | StatisticsRequest
+    | DataChangedRequest
     | OpenTableRequest
     | TablePageRequest
     | TableRowRequest

@@ -12,17 +12,34 @@ from llmtune_kernel.notebook.protocol.message import Message
 Kind = Literal["text", "integer", "number", "boolean", "time", "json", "mixed", "other", "empty"]
 
 
+class ReadBefore(Message):
+    """What was read of a source that is read anew."""
+
+    table: str | None = Field(default=None, description="Null where the kernel was another one.")
+    content: str = ""
+    excluded: list[int] = Field(default_factory=list, description="Numbers of rows that are left out.")
+
+
 class TableSource(Message):
     """A source as `data.train` has it: text, or a section with split and subset."""
 
     source: str | SourceConfig
     dataset_dir: str = Field(min_length=1, description="The folder of dataset_info.json.")
+    before: ReadBefore | None = None
 
 
 class TableId(Message):
     """A table that this page has open."""
 
     table: str
+
+
+class OpenedTable(Message):
+    """A table that is open now."""
+
+    table: str
+    content: str = Field(description="Differs when the rows do, as far as that is told without reading them.")
+    excluded: list[int] = Field(description="Those of before whose rows are the same.")
 
 
 class SortKey(Message):

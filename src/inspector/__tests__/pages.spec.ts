@@ -1,6 +1,10 @@
 import { KernelRequestError } from '../../kernel/error';
 import { settle } from '../../kernel/__tests__/fakeKernel';
-import type { IPageWanted, ITablePage } from '../../kernel/protocol';
+import type {
+  IPageWanted,
+  IReadBefore,
+  ITablePage
+} from '../../kernel/protocol';
 import { TablePages } from '../pages';
 
 /** The kernel half, with a table of `rows` rows; answers when it is told to. */
@@ -9,11 +13,20 @@ class FakeKernelTable {
   asked: IPageWanted[] = [];
   closed: string[] = [];
   fault: KernelRequestError | null = null;
+  hasChanged = false;
+  /** What was asked of a source that was read before. */
+  before: IReadBefore | undefined;
 
   ask = async (type: string, payload: any): Promise<any> => {
     switch (type) {
       case 'open_table':
-        return { table: '1' };
+        this.before = payload.before;
+        // Of the rows that were left out the first is another one.
+        return {
+          table: '1',
+          content: 'new',
+          excluded: payload.before?.excluded.slice(1) ?? []
+        };
       case 'close_table':
         this.closed.push(payload.table);
         return {};
@@ -44,7 +57,8 @@ class FakeKernelTable {
       is_done: true,
       rows: this.rows,
       is_whole: true,
-      fault: null
+      fault: null,
+      has_changed: this.hasChanged
     };
   }
 
@@ -148,6 +162,39 @@ describe('TablePages', () => {
     const numbers = pages.numbers([1, 250, 251]);
     await kernel.answer();
     expect(await numbers).toEqual([2, 500, 502]);
+  });
+
+  it('tells that the source has changed when it is asked', async () => {
+    await kernel.answer();
+    expect(pages.state!.has_changed).toBe(false);
+    kernel.hasChanged = true;
+    void pages.check();
+    await kernel.answer();
+    expect(pages.state!.has_changed).toBe(true);
+    expect(pages.cell(1, 0)).toBe('row 1');
+  });
+
+  it('leaves out only rows that are the same when a source is read anew', async () => {
+    await kernel.answer();
+    const again = new TablePages(
+      kernel.ask as any,
+      { source: '$rows', dataset_dir: 'data' },
+      { search: 'even', excluded: [2, 4] },
+      { table: '1', content: 'old' }
+    );
+    await kernel.answer();
+    await again.opened;
+    expect(kernel.before).toEqual({
+      table: '1',
+      content: 'old',
+      excluded: [2, 4]
+    });
+    expect(again.content).toBe('new');
+    expect(kernel.asked.pop()!.view).toEqual({
+      search: 'even',
+      excluded: [4]
+    });
+    again.dispose();
   });
 
   it('closes the table when it goes, even one that was opened late', async () => {

@@ -90,6 +90,8 @@ export interface IInspection {
   memory: number;
   memory_available: number;
   notices: INotice[];
+  /** Differs when the data do, as far as that is told without reading them. */
+  content: string;
 }
 
 /** Something to know before the run, and changes of the configuration that mend it. */

@@ -22,9 +22,11 @@ import type {
 import type { IStatistics } from './statistics';
 import type {
   IColumnSummary,
+  IOpenedTable,
   IPageWanted,
   IProblemFound,
   IProblemWanted,
+  IReadBefore,
   IRowView,
   IRowWanted,
   ISavedView,
@@ -68,8 +70,16 @@ export interface IRequests {
   statistics: { payload: { text: string }; reply: IStatistics };
   /** End `ask` or `statistics`. */
   cancel: { payload: { id: string }; reply: INothing };
+  /** Whether the data of a configuration, whose `content` was seen, are known to be others by now. */
+  data_changed: {
+    payload: { text: string; content: string };
+    reply: { has_changed: boolean };
+  };
   /** Open the rows of a source as a table; it is closed with the page at the latest. */
-  open_table: { payload: ITableSource; reply: { table: string } };
+  open_table: {
+    payload: ITableSource & { before?: IReadBefore };
+    reply: IOpenedTable;
+  };
   table_page: { payload: IPageWanted; reply: ITablePage };
   /** One row of a table through the eyes of the trainer. */
   table_row: { payload: IRowWanted; reply: IRowView };

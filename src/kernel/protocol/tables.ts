@@ -9,6 +9,24 @@ export interface ITableSource {
   dataset_dir: string;
 }
 
+/** What was read of a source that is read anew. */
+export interface IReadBefore {
+  /** Null where the kernel was another one. */
+  table: string | null;
+  content: string;
+  /** Numbers of rows that are left out. */
+  excluded: number[];
+}
+
+/** A table that is open now. */
+export interface IOpenedTable {
+  table: string;
+  /** Differs when the rows do, as far as that is told without reading them. */
+  content: string;
+  /** Those of before whose rows are the same. */
+  excluded: number[];
+}
+
 /** A choice of rows; without anything all rows in the order of the source. */
 export interface ITableView {
   /** Text that a value of a row holds, in any case. */
@@ -59,6 +77,8 @@ export interface ITablePage {
   is_whole: boolean;
   /** A mistake in the source after its last row. */
   fault: IFault | null;
+  /** Whether the source is known to hold other rows by now. */
+  has_changed: boolean;
 }
 
 /** A row as the trainer sees it; of the configuration `text` the data are not read, but for how they are. */

@@ -4,6 +4,7 @@ import { UseSignal } from '@jupyterlab/ui-components';
 import React, { useEffect, useState } from 'react';
 
 import type { CellTracker } from '../../cell/tracker';
+import { onTurnedTo } from '../../turning';
 import type { ISidebarContext } from '../context';
 import { FaultMessage } from '../fault';
 import { whileShown } from '../shown';
@@ -34,9 +35,7 @@ export class ConfigureSection extends ReactWidget {
     whileShown(this, context, isShown => {
       this.model.show(this, isShown);
     });
-    for (const type of ['pointerenter', 'focusin']) {
-      this.node.addEventListener(type, () => this.model.lookAgain());
-    }
+    onTurnedTo(this, () => this.model.lookAgain());
   }
 
   dispose(): void {

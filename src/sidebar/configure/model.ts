@@ -89,6 +89,7 @@ export class ConfigureModel extends Changing {
       if (this._loaded) {
         // Cells may have been run meanwhile.
         void this.facts.loadVariables();
+        this.lookAgain();
       }
       this.launch.watch(true);
       this._onStatus();
@@ -196,7 +197,7 @@ export class ConfigureModel extends Changing {
   }
 
   /** What to look at, and with whom; null if there is nothing, or nobody. */
-  get target(): (IPlanned & { client: IKernelClient }) | null {
+  get target(): ConfigureModel.ITarget | null {
     return this._client && this._isReady && this._isPlannable
       ? { client: this._client, ...this._planned }
       : null;
@@ -253,9 +254,21 @@ export class ConfigureModel extends Changing {
     }
   }
 
-  /** The user turns to the form: what was at fault, such as a file or a network that was not there, may be mended. */
+  /**
+   * The user turns to it: what was at fault, such as a file or a network that was not there, may be mended, and data
+   * may have changed.
+   */
   lookAgain(): void {
-    if (this.plan?.fault && !this.plan.isComputing) {
+    const { plan, target } = this;
+    if (plan?.fault && !plan.isComputing) {
+      this._planSoon();
+    } else if (target) {
+      void this._checkData(target);
+    }
+  }
+
+  private async _checkData(target: ConfigureModel.ITarget): Promise<void> {
+    if (await this.plans.check(target.client, target)) {
       this._planSoon();
     }
   }
@@ -302,7 +315,8 @@ export class ConfigureModel extends Changing {
     const data = this.facts.variables?.filter(({ name }) =>
       names.includes(`$${name}`)
     );
-    return { place, text, data: JSON.stringify(data ?? null) };
+    const { timesChanged } = this.plans;
+    return { place, text, data: JSON.stringify([data ?? null, timesChanged]) };
   }
 
   private _onNotebook(): void {
@@ -357,6 +371,7 @@ export class ConfigureModel extends Changing {
     // Whichever view of the notebook it was.
     if (this._isShown && notebook.model === this.edited.panel?.content.model) {
       void this.facts.loadVariables();
+      this.lookAgain();
     }
   }
 
@@ -434,6 +449,11 @@ export class ConfigureModel extends Changing {
 }
 
 export namespace ConfigureModel {
+  /** A configuration to look at, and who looks. */
+  export interface ITarget extends IPlanned {
+    client: IKernelClient;
+  }
+
   export type IContext = Pick<
     ISidebarContext,
     'clients' | 'settings' | 'trans'

@@ -52,6 +52,32 @@ export class RunPlan extends Changing {
     };
   }
 
+  /** How often data have been found to be others than when they were looked at. */
+  get timesChanged(): number {
+    return this._timesChanged;
+  }
+
+  /** Whether the data turn out to be others than those that were looked at. */
+  async check(client: IKernelClient, planned: IPlanned): Promise<boolean> {
+    const found = this._found.get(client)?.get(planned.place);
+    if (!found?.inspection || !isSame(found.planned, planned)) {
+      return false;
+    }
+    const { text } = planned;
+    const { content } = found.inspection;
+    const { has_changed: hasChanged } = await client
+      .request('data_changed', { text, content })
+      // The header of the sidebar says how the kernel stands.
+      .catch(() => ({ has_changed: false }));
+    const isMeant = found === this._found.get(client)?.get(planned.place);
+    if (!hasChanged || !isMeant || this.isDisposed) {
+      return false;
+    }
+    this._timesChanged++;
+    this.emit();
+    return true;
+  }
+
   /** Compute when nothing else is asked for a while; what was at fault may be mended by now. */
   computeSoon(client: IKernelClient, planned: IPlanned): void {
     this.cancel();
@@ -109,6 +135,7 @@ export class RunPlan extends Changing {
   /** What to look at next. */
   private readonly _wanted = new Map<IKernelClient, IPlanned>();
   private _timer = 0;
+  private _timesChanged = 0;
 }
 
 interface IFound {

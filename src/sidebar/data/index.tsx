@@ -13,6 +13,7 @@ import type { IInspection, ITableSource } from '../../kernel/protocol';
 import { count, decimal } from '../../numbers';
 import { Statistics, StatisticsModel } from '../../statistics';
 import { CommandIDs } from '../../tokens';
+import { onTurnedTo } from '../../turning';
 import { valueOf } from '../configure/fields';
 import type { ConfigureModel } from '../configure/model';
 import type { ISidebarContext } from '../context';
@@ -38,6 +39,7 @@ export class DataSection extends ReactWidget {
     this.title.label = context.trans.__('Data');
     this.addClass('jp-llmtune-data');
     whileShown(this, context, isShown => model.show(this, isShown));
+    onTurnedTo(this, () => model.lookAgain());
   }
 
   dispose(): void {
