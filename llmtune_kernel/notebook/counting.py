@@ -54,7 +54,7 @@ def count(
     found = summary["statistics"]
     if config.data.truncation == "error" and found["groups"]["policy"] == "drop":
         found["groups"]["policy"] = "error"
-    taken = ("rows", "train_rows", "tokens", "trained_tokens", "steps", "run_tokens")
+    taken = protocol.Statistics.model_fields.keys() & summary.keys()
     return protocol.Statistics(
         **{name: summary[name] for name in taken}, max_length=config.data.max_length, **found
     )

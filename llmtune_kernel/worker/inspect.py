@@ -98,9 +98,10 @@ def _sources(split: SplitRows) -> list[dict[str, Any]]:
 
 def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:
     """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
-    `train_rows`, `eval_rows`; `run_tokens`, trained on or read in all epochs; `max_positions` of the model, None if it
-    says none; `memory`, `memory_available` in bytes."""
+    `train_rows`, `eval_rows`; `epoch_tokens`, `epoch_trained_tokens` of the former; `run_tokens`, those of all epochs;
+    `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
     steps = total_steps(config, data)
+    tokens = sum(data.train.tokens)
     model = prepare_for_training(load_skeleton(source), config.method)
     free = free_for_training(device())
     dtype = compute_dtype(config.model)
@@ -112,7 +113,9 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
         "steps": steps,
         "train_rows": data.train.rows,
         "eval_rows": data.evaluation.rows if data.evaluation else 0,
-        "run_tokens": round(sum(data.train.tokens) * steps / steps_per_epoch(config, data)),
+        "epoch_tokens": tokens,
+        "epoch_trained_tokens": data.train.trained_tokens,
+        "run_tokens": round(tokens * steps / steps_per_epoch(config, data)),
         "max_positions": getattr(model.config.get_text_config(), "max_position_embeddings", None),
         "memory": training_bytes(*needed),
         "memory_available": free,

@@ -53,6 +53,12 @@ class Chosen:
         sizes = self.split.encoded.sizes.tolist()
         return [sum(sizes[example] for example in sequence) for sequence in self.sequences]
 
+    @property
+    def trained_tokens(self) -> int:
+        """How many of the tokens are learned."""
+        examples = list(itertools.chain(*self.sequences))
+        return int(self.split.encoded.windows.trained[examples].sum())
+
     def apart(self) -> Chosen:
         """The same with every example in a sequence of its own."""
         return Chosen(self.split, [[example] for example in itertools.chain(*self.sequences)])

@@ -63,10 +63,11 @@ function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
       name: trans.__('Tokens'),
       value: trans.__(
         '%1, of which trained %2 (%3)',
-        count(found.tokens),
-        count(found.trained_tokens),
-        percent(found.trained_tokens, found.tokens)
-      )
+        count(found.epoch_tokens),
+        count(found.epoch_trained_tokens),
+        percent(found.epoch_trained_tokens, found.epoch_tokens)
+      ),
+      title: trans.__('Of the rows to train on, in one epoch')
     },
     {
       name: trans.__('Estimated steps'),

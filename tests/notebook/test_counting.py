@@ -55,6 +55,23 @@ def test_each_source_says_how_much_of_it_is_trained_on(tiny_model: str, workplac
     assert sum(one.trained_tokens for one in found.sources) == found.trained_tokens
 
 
+def test_tokens_of_an_epoch_are_those_of_the_rows_that_are_trained_on(tiny_model: str) -> None:
+    all_rows = counted(tiny_model)
+    assert (all_rows.epoch_tokens, all_rows.epoch_trained_tokens) == (
+        all_rows.tokens,
+        all_rows.trained_tokens,
+    )
+    held_out = counted(tiny_model, eval_fraction=0.25)
+    assert held_out.train_rows == 9
+    assert held_out.tokens == all_rows.tokens
+    assert held_out.epoch_tokens < all_rows.epoch_tokens
+    assert held_out.epoch_trained_tokens < all_rows.epoch_trained_tokens
+    repeated = counted(tiny_model, train=[{"source": "$rows", "weight": 2}])
+    assert repeated.train_rows == 24
+    assert repeated.epoch_tokens == 2 * all_rows.tokens
+    assert repeated.epoch_trained_tokens == 2 * all_rows.trained_tokens
+
+
 @pytest.mark.parametrize("truncation", ["right", "left", "drop", "error"])
 def test_what_becomes_of_longer_rows_is_what_the_configuration_says(tiny_model: str, truncation: str) -> None:
     longer = {"prompt": "Count.", "completion": "one two three " * 40}

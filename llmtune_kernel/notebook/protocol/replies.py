@@ -143,6 +143,8 @@ class Inspection(Message):
     format_columns: list[str]
     tokens: int
     trained_tokens: int
+    epoch_tokens: int = Field(description="Of the rows to train on, those that weights repeat as often.")
+    epoch_trained_tokens: int
     truncated: int
     skipped: int = Field(description="Rows that cannot be trained on and are left out.")
     dropped: int = Field(description="Rows that are too long and are left out.")

@@ -56,6 +56,8 @@ class Statistics(Message):
     train_rows: int
     tokens: int
     trained_tokens: int
+    epoch_tokens: int = Field(description="Of the rows to train on, those that weights repeat as often.")
+    epoch_trained_tokens: int
     steps: int
     run_tokens: int
     max_length: int

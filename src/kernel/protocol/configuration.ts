@@ -69,6 +69,9 @@ export interface IInspection {
   format_columns: string[];
   tokens: number;
   trained_tokens: number;
+  /** Of the rows to train on, those that weights repeat as often. */
+  epoch_tokens: number;
+  epoch_trained_tokens: number;
   truncated: number;
   /** Rows left out: that cannot be trained on, and that are too long. */
   skipped: number;

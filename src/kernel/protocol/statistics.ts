@@ -4,6 +4,9 @@ export interface IStatistics {
   train_rows: number;
   tokens: number;
   trained_tokens: number;
+  /** Of the rows to train on, those that weights repeat as often. */
+  epoch_tokens: number;
+  epoch_trained_tokens: number;
   steps: number;
   run_tokens: number;
   max_length: number;

@@ -170,8 +170,8 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
       trans.__('Tokens'),
       trans.__(
         '%1, of which %2 are learned',
-        count(inspection.tokens),
-        count(inspection.trained_tokens)
+        count(inspection.epoch_tokens),
+        count(inspection.epoch_trained_tokens)
       )
     ],
     [trans.__('Steps'), count(inspection.steps)],

@@ -19,6 +19,8 @@ const FOUND: IStatistics = {
   train_rows: 6,
   tokens: 180,
   trained_tokens: 45,
+  epoch_tokens: 120,
+  epoch_trained_tokens: 60,
   steps: 3,
   run_tokens: 540,
   max_length: 1024,
@@ -145,7 +147,7 @@ describe('the statistics', () => {
     await act(async () => tell({ stage: 'reading', done: 256, total: 1000 }));
     expect(host.textContent).toContain('Reading row 256 of 1,000');
     await answer();
-    expect(host.textContent).toContain('45 (25%)');
+    expect(host.textContent).toContain('60 (50%)');
     expect(host.querySelector('progress')).toBeNull();
   });
 
