@@ -73,6 +73,7 @@ class ChatTemplate:
             )
         self._tokenizer = tokenizer
         self._skeletons: dict[tuple[str, ...], _Skeleton | None] = {}
+        self._writes_reasoning: bool | None = None
         self.ends = self._end_marks()
         self._end = re.compile("|".join(map(re.escape, self.ends)) or r"(?!)")
 
@@ -87,6 +88,8 @@ class ChatTemplate:
         """
         text = self._apply(conversation, conversation.messages)
         self._check_tools(text, conversation)
+        if any(message.get("reasoning_content") for message in conversation.messages):
+            self._check_reasoning()
         answers = self._by_skeleton(text, conversation)
         return text, self._by_turn(text, conversation) if answers is None else answers
 
@@ -119,6 +122,22 @@ class ChatTemplate:
         written = self._apply(conversation, messages)
         if any(mark not in written for mark in marks):
             raise TemplateProblem(_("the chat template leaves out tool calls"), _ask_for_tools())
+
+    def _check_reasoning(self) -> None:
+        """Raise TemplateProblem if the template leaves out the reasoning of an answer that is not in its content."""
+        if self._writes_reasoning is None:
+            mark = _mark(0)
+            answer = {"role": "assistant", "content": "a", "reasoning_content": mark}
+            turns: list[Message] = [{"role": "user", "content": "q"}, answer]
+            self._writes_reasoning = mark in self._apply(Conversation(turns), turns)
+        if not self._writes_reasoning:
+            raise TemplateProblem(
+                _("the chat template leaves out reasoning_content"),
+                _(
+                    "Set data.template to one that writes it (qwen3), write it into content between <think> and "
+                    "</think>, or leave it out."
+                ),
+            )
 
     def _end_marks(self) -> list[str]:
         tokenizer = self._tokenizer

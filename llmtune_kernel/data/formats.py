@@ -149,6 +149,8 @@ def recognise(
         present.update(dict.fromkeys(column for column, value in row.items() if value is not None))
     found = _Columns(present, columns or {}, tags)
     numbers = range(len(rows)) if numbers is None else numbers
+    for number, row in zip(numbers, rows, strict=True):
+        found.refuse_both(row, number)
     name = _recognise_all(rows, found, numbers) if format == "auto" else format
     missing = [found.name_of(field) for field in REQUIRED[name] if field not in found.of]
     if missing:
@@ -225,6 +227,17 @@ class _Columns:
             names = [name for name in ALIASES.get(field, (field,)) if name in present and name not in taken]
             if field not in mapping and names:
                 self.of[field] = names[0]
+
+    def refuse_both(self, row: Row, number: int) -> None:
+        """Raise UserError if two columns of a row have a value and are of the same field."""
+        for field, names in ALIASES.items():
+            both = [name for name in names if row.get(name) is not None]
+            if len(both) > 1 and field not in self._mapping:
+                raise UserError(
+                    _("The row has the columns {columns}, which mean the same.", columns=_quoted(both)),
+                    _("row {row}", row=number),
+                    _("Say which one is read: data.columns, {field}: {column}", field=field, column=both[0]),
+                )
 
     def name_of(self, field: str) -> str:
         return self._mapping.get(field) or field

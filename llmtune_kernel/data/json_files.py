@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS, Row
 from llmtune_kernel.data.packed import open_text
-from llmtune_kernel.data.turns import JSON, load_json
+from llmtune_kernel.data.turns import JSON, KeyTwice, load_json
 from llmtune_kernel.locale import _
 
 _PIECE = 2**20  # characters
@@ -172,6 +172,8 @@ class _ArrayReader:
                     self._fail(error.msg, error.pos)
             except RecursionError:
                 self._fail(_("nested too deeply"))
+            except KeyTwice as error:
+                self._fail(str(error))
             else:
                 # The rest of a number may follow.
                 if self._ended or stop < len(self._text):

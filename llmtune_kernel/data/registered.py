@@ -88,7 +88,7 @@ class _Entry:
         self.tags = self._section("tags", _TAGS)
 
     def source(self) -> SourceConfig:
-        ranking, label = self.values.get("ranking", False), "kto_tag" in self.columns
+        ranking, label = self._ranking(), "kto_tag" in self.columns
         media = [column for column in _MEDIA if column in self.columns]
         if media:
             raise self._mistake(
@@ -106,6 +106,12 @@ class _Entry:
             columns=self._mapping(),
             tags={_TAGS[key]: value for key, value in self.tags.items()},
         )
+
+    def _ranking(self) -> bool:
+        ranking = self.values.get("ranking", False)
+        if not isinstance(ranking, bool):
+            raise self._mistake(_("ranking is {value!r}.", value=ranking), _("Write true or false."))
+        return ranking
 
     def _samples(self) -> int | None:
         samples = self.values.get("num_samples")

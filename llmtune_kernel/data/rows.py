@@ -14,6 +14,7 @@ from llmtune_kernel.data.turns import (
     check_text,
     read_tools,
     read_turns,
+    turns_or_text,
     unpacked,
 )
 from llmtune_kernel.locale import _
@@ -33,8 +34,7 @@ def to_example(row: Row, number: int, format: RowFormat) -> Example:
 
 def _read_alpaca(row: Row, number: int, format: RowFormat) -> Conversation:
     messages = _asked(row, number, format)
-    answer = check_text(format.value(row, "output"), number, format.column("output"))
-    messages.append({"role": "assistant", "content": answer})
+    messages += _answer(format.value(row, "output"), number, format.column("output"), turns=False)
     return Conversation(alternating(messages, number, format.column("output")), _tools(row, number, format))
 
 
@@ -44,7 +44,7 @@ def _read_messages(row: Row, number: int, format: RowFormat) -> Conversation:
 
 
 def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Conversation:
-    prompt, completion = (format.value(row, field) for field in ("prompt", "completion"))
+    prompt, completion = (turns_or_text(format.value(row, field)) for field in ("prompt", "completion"))
     asked = _prompt(row, number, format)
     answered = _answer(completion, number, format.column("completion"))
     plain = isinstance(prompt, str) and isinstance(completion, str) and len(asked) == 1
@@ -54,7 +54,7 @@ def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Convers
 
 def _read_text(row: Row, number: int, format: RowFormat) -> PlainText:
     text = check_text(format.value(row, "text"), number, format.column("text"))
-    if not text:
+    if not text.strip():
         raise RowProblem(number, format.column("text"), _("is empty"), kind="empty")
     return PlainText(text)
 
@@ -74,7 +74,8 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
             format.column("chosen"),
             _("shares no question with {rejected}", rejected=format.column("rejected")),
         )
-    texts = all(isinstance(format.value(row, field), str) for field in ("prompt", "chosen", "rejected"))
+    values = [turns_or_text(format.value(row, field)) for field in ("prompt", "chosen", "rejected")]
+    texts = all(isinstance(value, str) for value in values)
     plain = texts and len(asked) == 1
     chosen, rejected = (Conversation(side, tools, context=shared, plain=plain) for side in sides)
     return Preference(chosen, rejected)
@@ -160,7 +161,7 @@ def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:
 
 
 def _prompt(row: Row, number: int, format: RowFormat) -> list[Message]:
-    prompt, column = format.value(row, "prompt"), format.column("prompt")
+    prompt, column = turns_or_text(format.value(row, "prompt")), format.column("prompt")
     if isinstance(prompt, list):
         asked = read_turns(prompt, number, column, format.tags)
     else:
@@ -175,11 +176,15 @@ def _turns(row: Row, number: int, format: RowFormat) -> list[Message]:
     return _with_system(messages, row, number, format)
 
 
-def _answer(value: Any, number: int, column: str) -> list[Message]:
-    """The turns of an answer: a text, a turn, or a list of turns."""
-    if isinstance(value, list | dict):
+def _answer(value: Any, number: int, column: str, *, turns: bool = True) -> list[Message]:
+    """The turns of an answer: a text, or with `turns` also a turn or a list of turns."""
+    value = turns_or_text(value) if turns else value
+    if turns and isinstance(value, list | dict):
         return read_turns(value if isinstance(value, list) else [value], number, column)
-    return [{"role": "assistant", "content": check_text(value, number, column)}]
+    answer = check_text(value, number, column)
+    if not answer.strip():
+        raise RowProblem(number, column, _("is empty"), kind="empty")
+    return [{"role": "assistant", "content": answer}]
 
 
 def _with_system(messages: list[Message], row: Row, number: int, format: RowFormat) -> list[Message]:

@@ -131,6 +131,7 @@ def find_source(
     if hub or _ADDRESS.match(name):
         return Place(source)
     if Path(name).expanduser().exists() or glob.has_magic(name):
+        _refuse_parts(source)
         return Place(source, tuple(find_files(name)))
     folder = Path(dataset_dir)
     names = registered_names(folder)
@@ -178,6 +179,18 @@ def fingerprint_files(files: Iterable[Path]) -> str:
     """Hash the content of files; of one file it is that of `fingerprint_file`."""
     hashes = [fingerprint_file(file) for file in files]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _refuse_parts(source: SourceConfig) -> None:
+    """Raise UserError if a part of files is named, which have none but `train`."""
+    parts = {"subset": source.subset, "split": source.split, "folder": source.folder}
+    for key, value in parts.items():
+        if value is not None and (key, value) != ("split", "train"):
+            raise UserError(
+                _("{key} is {value}, and files have no such part.", key=key, value=value),
+                source.source,
+                _("Leave it out, and name the files that are meant."),
+            )
 
 
 def _meant(known: SourceConfig, asked: SourceConfig) -> SourceConfig:

@@ -147,9 +147,7 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
                 )
             raise RowProblem(row, column, reason, kind="order")
         if role == "assistant" and not message["content"].strip() and not message.get("tool_calls"):
-            alone = number == 1 == len(messages) - 1
-            reason = _("is empty") if alone else _("turn {number} has no answer", number=number)
-            raise RowProblem(row, column, reason, kind="empty")
+            raise RowProblem(row, column, _("turn {number} has no answer", number=number), kind="empty")
         if role == "user" and not message["content"].strip():
             raise RowProblem(row, column, _("turn {number} is empty", number=number))
         before = role
@@ -187,6 +185,11 @@ def keys_of_turns(value: Any) -> set[str]:
     return set(value[0]) if isinstance(value, list) and value and isinstance(value[0], dict) else set()
 
 
+def turns_or_text(value: Any) -> Any:
+    """The list of turns that a JSON text writes; any other value as it is."""
+    return unpacked(value) if keys_of_turns(value) & {"role", "from"} else value
+
+
 def unpacked(value: Any) -> Any:
     """The list that a JSON text writes, as in a column of a CSV file; any other value as it is."""
     if isinstance(value, str) and value.lstrip().startswith("["):
@@ -198,8 +201,23 @@ def unpacked(value: Any) -> Any:
     return value
 
 
+class KeyTwice(ValueError):
+    """An object of a JSON text has a key twice: what it says."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _value in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise KeyTwice(_("the key {key!r} is there twice", key=twice))
+    return found
+
+
 # NaN, which Python writes for a missing value, is null.
-JSON = json.JSONDecoder(parse_constant=lambda name: None if name == "NaN" else float(name))
+JSON = json.JSONDecoder(
+    parse_constant=lambda name: None if name == "NaN" else float(name), object_pairs_hook=_object
+)
 
 
 def load_json(text: str) -> Any:
@@ -212,6 +230,8 @@ def load_json(text: str) -> Any:
         return JSON.decode(text)
     except RecursionError:
         raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
+    except KeyTwice as error:
+        raise json.JSONDecodeError(str(error), text[:1], 0) from None
 
 
 def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tags) -> Message:
@@ -248,6 +268,9 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         message["tool_calls"] = [_tool_call(call, row, column, number) for call in calls]
         content = "" if content is None else content
     message["content"] = _content(content, row, column, number)
+    if "reasoning_content" in message:
+        place = _("turn {number} (reasoning_content)", number=number)
+        message["reasoning_content"] = check_text(message["reasoning_content"], row, column, place)
     return message
 
 

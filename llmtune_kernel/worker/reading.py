@@ -125,7 +125,11 @@ def read_split(
         try:
             _read_source(read, data, split, source, place, tokenizer, seed, on_progress)
         except UserError as error:
-            raise UserError(error.what, f"data.{split}: {source.source}, {error.where}", error.fix) from None
+            # What is wrong in a file is told with its path.
+            rest = error.where.removeprefix(source.source)
+            named = rest != error.where and rest[:1] in ("", ",", "/")
+            where = error.where if named else f"{source.source}, {error.where}"
+            raise UserError(error.what, f"data.{split}: {where}", error.fix) from None
     return read
 
 

@@ -277,7 +277,7 @@ def turns(*said: tuple[str, Any]) -> dict[str, Any]:
             "history is not a list of [question",
         ),
         (turns(("user", "Q")), "messages", "messages ends with user, not with an answer"),
-        (turns(("user", "Q"), ("assistant", " ")), "messages", "messages is empty"),
+        (turns(("user", "Q"), ("assistant", " ")), "messages", "messages turn 1 has no answer"),
         (turns(("user", "Q"), ("assistant", None)), "messages", "messages turn 1 content is missing"),
         (turns(("assistant", "A")), "messages", "turn 0 (assistant) comes first"),
         (turns(("user", "Q"), ("user", "Q"), ("assistant", "A")), "messages", "turn 1 (user) follows user"),

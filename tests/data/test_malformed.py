@@ -148,6 +148,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
         "turn 0 is of type int, not an object",
     ),
     ("a.jsonl", lines({"text": "a"}, {"text": ""}), "row 1", "text is empty"),
+    ("a.jsonl", lines({"text": "a"}, {"text": " \n"}), "row 1", "text is empty"),
     ("a.jsonl", lines({"text": "a"}, {"text": 7}), "row 1", "text is of type int, not text"),
     ("a.jsonl", lines({"text": "a"}, {"text": None}), "row 1", "text is missing"),
     (
@@ -201,7 +202,33 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ),
     ("a.jsonl", turns(USER, {"role": "tool", "content": "7"}, ANSWER), "row 1", "turn 1 (tool) follows user"),
     ("a.jsonl", turns({"role": "system", "content": "S"}), "row 1", "ends with system"),
-    ("a.jsonl", turns(USER, {"role": "assistant", "content": ""}), "row 1", "is empty"),
+    ("a.jsonl", turns(USER, {"role": "assistant", "content": ""}), "row 1", "turn 1 has no answer"),
+    (
+        "a.jsonl",
+        turns(USER, {"role": "assistant", "content": "A", "reasoning_content": 7}),
+        "row 1",
+        "turn 1 (reasoning_content) is of type int",
+    ),
+    (
+        "a.jsonl",
+        turns(USER, {"role": "assistant", "content": "A", "reasoning_content": "Hm."}),
+        "row 1",
+        "leaves out reasoning_content",
+    ),
+    (
+        "a.jsonl",
+        lines({"messages": [USER, ANSWER], "conversations": [USER, ANSWER]}),
+        "row 0",
+        "'messages' and 'conversations', which mean the same",
+    ),
+    ("a.jsonl", b'{"text": "a"}\n{"text": "b", "text": "c"}\n', "line 2", "'text' is there twice"),
+    ("a.json", b'[{"text": "a"},\n{"text": "b", "text": "c"}]', "line 2", "'text' is there twice"),
+    (
+        "a.csv",
+        b'prompt,completion\n"[{""role"": ""bot"", ""content"": ""Q""}]",A\n',
+        "row 0",
+        "prompt turn 0 has the role 'bot'",
+    ),
     (
         "a.jsonl",
         turns(USER, ANSWER, USER, {"role": "assistant", "content": ""}),
@@ -364,6 +391,7 @@ def test_malformed_data_give_one_message_that_names_file_place_and_reason(
         read()
     message = str(caught.value)
     assert name in caught.value.where or name in caught.value.what
+    assert caught.value.where.count(f"{name}, ") <= 1
     assert where in message
     assert any(words in message for words in said.split("|")), message
     assert caught.value.fix

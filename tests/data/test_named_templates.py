@@ -327,6 +327,13 @@ def test_without_thinking_the_empty_reasoning_is_part_of_the_prompt(tokenizer: A
     assert prompt.endswith("<think>\n\n</think>\n\n")
 
 
+def test_reasoning_beside_the_content_is_trained_where_the_template_writes_it(tokenizer: Any) -> None:
+    made = copy.deepcopy(tokenizer)
+    set_template(made, configured(template="qwen3"))
+    answer = {"role": "assistant", "content": "Four.", "reasoning_content": "Easy."}
+    assert trained(made, [REASONED[0], answer]) == ["<think>\nEasy.\n</think>\n\nFour.<|im_end|>"]
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [

@@ -119,6 +119,8 @@ ENTRIES: dict[str, Any] = {
             "assistant_tag": "assistant",
         },
     },
+    "ranked in words": {"file_name": "ranked.json", "ranking": "no"},
+    "part": {"file_name": "ranked.json", "subset": "en"},
     "ranked": {"file_name": "ranked.json", "ranking": True, "columns": {"prompt": "q"}},
     "judged": {"file_name": "qa.json", "columns": {"prompt": "q", "response": "a", "kto_tag": "good"}},
     "story": {"file_name": "story.json", "columns": {"prompt": "body"}},
@@ -207,6 +209,7 @@ def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
         ("column typo", r"columns\.promt is no key(.|\n)*Did you mean prompt\?"),
         ("nowhere", "does not say where the data are"),
         ("odd", "formatting is 'parquet'"),
+        ("ranked in words", r"ranking is 'no'(.|\n)*Write true or false"),
         ("few", r"num_samples is '5'(.|\n)*dataset_info.json, few"),
         ("text", "is no object"),
         ("planned", r"No data set is named 'planned'(.|\n)*Did you mean plain"),
@@ -215,6 +218,15 @@ def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
 def test_a_mistake_in_the_registry_names_the_entry_and_the_key(name: str, said: str, registry: Path) -> None:
     with pytest.raises(UserError, match=said):
         registered(name, registry)
+
+
+def test_files_have_no_parts(registry: Path) -> None:
+    (registry / "ranked.json").write_text("[]")
+    with pytest.raises(UserError, match=r"subset is en, and files have no such part(.|\n)*ranked\.json"):
+        find_source(SourceConfig(source="part"), str(registry))
+    with pytest.raises(UserError, match="split is test"):
+        find_source(SourceConfig(source=str(registry / "ranked.json"), split="test"), str(registry))
+    assert find_source(SourceConfig(source=str(registry / "ranked.json"), split="train"), "data").files
 
 
 @pytest.mark.parametrize(
