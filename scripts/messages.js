@@ -80,13 +80,10 @@ function messages() {
  * What a kernel says and the sidebar shows translated, without what it does not show.
  */
 function kernelTexts() {
-  const { schema, presets, models } = JSON.parse(
-    fs.readFileSync(KERNEL, 'utf8')
-  );
+  const { schema, presets } = JSON.parse(fs.readFileSync(KERNEL, 'utf8'));
   return [
     ...textsOfSchema(schema),
-    ...presets.flatMap(({ title, description }) => [title, description]),
-    ...models.map(({ description }) => description)
+    ...presets.flatMap(({ title, description }) => [title, description])
   ].filter(Boolean);
 }
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from llmtune_kernel.cli.inspecting import inspect
-from llmtune_kernel.cli.listing import runs
+from llmtune_kernel.cli.listing import models, runs
 from llmtune_kernel.cli.orders import ORDERS, give
 from llmtune_kernel.cli.sampling import sample
 from llmtune_kernel.cli.terminal import say
@@ -120,6 +120,14 @@ def _add_following(commands: _Commands) -> None:
 def _add_looking(commands: _Commands) -> None:
     parser = _add(commands, "runs", runs, _("list all runs, newest first"))
     parser.add_argument("--json", action="store_true", help=_("one JSON text a line"))
+    parser = _add(commands, "models", models, _("list models to tune, or those that fit all words"))
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help=_("part of a name, a size, a licence or a purpose such as code"),
+    )
+    parser.add_argument("--json", action="store_true", help=_("print one JSON text"))
     parser = _add(commands, "sample", sample, _("answers of a run or of a base model"))
     parser.add_argument(
         "target", metavar="NAME|MODEL", help=_("name of a run, or of a model such as smollm2-135m")

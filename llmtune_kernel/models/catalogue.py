@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.resources
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.locale import _
+from llmtune_kernel.models.known import KnownModel, known_models
 from llmtune_kernel.models.sources import BUILT_IN
 
 if TYPE_CHECKING:
@@ -18,17 +19,26 @@ if TYPE_CHECKING:
 # Endings of the names of architectures that AutoModelForCausalLM loads.
 _LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
+Kind = Literal["built-in", "cached", "catalogue"]
+
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model; `name` is what a configuration says, `parameters` are in billions."""
+    """A model; `name` is what a configuration says, `parameters` are in billions, `context` is in tokens.
+
+    `gated`: its terms are to be accepted on the Hub first; None where that has changed over time. `advice`: values of a
+    configuration that suit it better than what else is taken, by their keys. `description`: in the user's language.
+    """
 
     name: str
-    kind: Literal["built-in", "cached", "catalogue"]
-    title: str
-    parameters: float | None
-    licence: str
-    description: str
+    kind: Kind
+    family: str = ""
+    parameters: float | None = None
+    context: int | None = None
+    licence: str = ""
+    gated: bool | None = False
+    description: str = ""
+    advice: dict[str, str | list[str]] = field(default_factory=dict)
 
 
 def model_choices(cache: Path | None = None) -> list[ModelChoice]:
@@ -40,38 +50,97 @@ def model_choices(cache: Path | None = None) -> list[ModelChoice]:
     built_in = ModelChoice(
         BUILT_IN,
         "built-in",
-        "SmolLM2 135M Instruct",
+        "SmolLM",
         0.135,
+        8192,
         "apache-2.0",
-        "Small enough for any machine; comes with the package.",
+        description=_("Small enough for any machine; comes with the package."),
     )
-    known = {choice.name: choice for choice in catalogue()}
-    cached = [_cached_choice(name, known.get(name)) for name in sorted(_cached_models(cache), key=str.lower)]
-    names = {choice.name for choice in cached}
-    return [built_in, *cached, *(choice for choice in known.values() if choice.name not in names)]
-
-
-def catalogue() -> list[ModelChoice]:
-    """Public models that `AutoModelForCausalLM` loads without remote code; facts as their cards give."""
-    text = (importlib.resources.files("llmtune_kernel.models") / "known.csv").read_text(encoding="utf-8")
-    return [
-        ModelChoice(
-            row["name"],
-            "catalogue",
-            row["title"],
-            float(row["parameters"]),
-            row["licence"],
-            row["description"],
-        )
-        for row in csv.DictReader(text.splitlines())
+    known = known_models()
+    names = sorted(set(_cached_models(cache)), key=str.lower)
+    cached = [
+        _known_choice(known[name], "cached") if name in known else ModelChoice(name, "cached")
+        for name in names
     ]
+    rest = [_known_choice(model, "catalogue") for name, model in known.items() if name not in names]
+    return [built_in, *cached, *rest]
 
 
-def _cached_choice(name: str, known: ModelChoice | None) -> ModelChoice:
-    title = known.title if known else name.rpartition("/")[2]
-    parameters, licence = (known.parameters, known.licence) if known else (None, "")
-    description = known.description if known else "In the local Hub cache."
-    return ModelChoice(name, "cached", title, parameters, licence, description)
+def find_models(words: Sequence[str], cache: Path | None = None) -> list[ModelChoice]:
+    """The models that have every one of `words` in their name, family, size, licence or purpose.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [
+        choice
+        for choice in model_choices(cache)
+        if all(word.casefold() in _searched(choice) for word in words)
+    ]
+    if not found:
+        raise UserError(
+            _("No model of the catalogue fits {words}.", words=" ".join(words)),
+            "",
+            _("Words may be parts of names, sizes such as 7b, licences, or purposes such as code."),
+        )
+    return found
+
+
+def model_tables(choices: Sequence[ModelChoice]) -> tuple[list[str], list[tuple[str, list[list[str]]]]]:
+    """A header, and for each group of models its title and rows of cells."""
+    header = [_("name"), _("parameters"), _("context"), _("licence"), _("good for")]
+    tables: dict[str, list[list[str]]] = {}
+    for one in choices:
+        match one.kind:
+            case "built-in":
+                title = _("Built in")
+            case "cached":
+                title = _("On this machine")
+            case "catalogue":
+                title = one.family
+        context = "" if one.context is None else f"{one.context:,}"
+        tables.setdefault(title, []).append([one.name, size(one), context, licence(one), one.description])
+    return header, list(tables.items())
+
+
+def size(choice: ModelChoice) -> str:
+    """How many parameters it has, such as 135M or 8.2B; empty where that is not known."""
+    if choice.parameters is None:
+        return ""
+    return f"{choice.parameters * 1000:.0f}M" if choice.parameters < 1 else f"{choice.parameters:g}B"
+
+
+def licence(choice: ModelChoice) -> str:
+    """The licence, and whether the terms are to be accepted first."""
+    if choice.gated is None:
+        return _("{licence}, may be gated", licence=choice.licence)
+    return _("{licence}, gated", licence=choice.licence) if choice.gated else choice.licence
+
+
+def _searched(choice: ModelChoice) -> str:
+    known = known_models().get(choice.name)
+    purposes = known.good_for if known else []
+    words = [choice.name, choice.family, size(choice), licence(choice), choice.description, *purposes]
+    return "\n".join(words).casefold()
+
+
+def _known_choice(model: KnownModel, kind: Kind) -> ModelChoice:
+    advice: dict[str, str | list[str]] = {}
+    if model.template is not None:
+        advice["data.template"] = model.template
+    if model.target_modules != "all-linear":
+        advice["method.target_modules"] = model.target_modules
+    return ModelChoice(
+        model.name,
+        kind,
+        model.family,
+        model.parameters,
+        model.context,
+        model.licence,
+        model.gated,
+        model.description,
+        advice,
+    )
 
 
 def _cached_models(cache: Path | None) -> Iterator[str]:

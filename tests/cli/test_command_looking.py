@@ -76,6 +76,19 @@ def test_inspect_lists_the_catalogue_by_task_and_as_json(tmp_path: Path) -> None
     assert "one of the arguments FILE.yaml|DATA --catalog is required" in workplace.llmtune("inspect").stderr
 
 
+def test_models_are_listed_by_family_narrowed_by_words_and_as_json(tmp_path: Path) -> None:
+    workplace = Workplace(tmp_path)
+    lines = workplace.llmtune("models", "pythia", "mistral-7b-v0").stderr.splitlines()
+    assert "No model of the catalogue fits pythia mistral-7b-v0." in lines[0]
+    lines = workplace.llmtune("models", "base", "mit").stdout.splitlines()
+    assert lines[0].split()[:4] == ["name", "parameters", "context", "licence"]
+    assert "GPT-2" in {line.strip() for line in lines}
+    found = next(line.split() for line in lines if line.startswith("openai-community/gpt2 "))
+    assert found == ["openai-community/gpt2", "124M", "1,024", "mit", "base"]
+    (found,) = json.loads(workplace.llmtune("models", "mamba-130m", "--json").stdout)
+    assert found["advice"]["method.target_modules"] == ["in_proj", "x_proj"]
+
+
 def test_inspect_marks_trained_tokens_and_keeps_control_characters_from_the_terminal(
     workplace: Workplace,
 ) -> None:

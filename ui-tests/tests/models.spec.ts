@@ -72,4 +72,46 @@ test('A model that was fetched from the Hub is offered, tuned and asked without 
   await expect(playground.locator('.jp-llmtune-fault')).toHaveCount(0);
 });
 
+test('A well-known model is found by words, and what it needs is set by a button', async ({
+  page,
+  tmpPath
+}) => {
+  const home = mkdtempSync(join(tmpdir(), 'llmtune-hub-'));
+  await openNotebook(page, `${tmpPath}/known.ipynb`, [
+    load(home),
+    '%%finetune known\ndata: $rows\n'
+  ]);
+  await page.notebook.runCell(0);
+  await page.notebook.selectCells(1);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const form = page.locator('#jp-llmtune-configure');
+  const cell = page.locator('.jp-CodeCell', { hasText: '%%finetune' });
+  const field = form.getByRole('combobox', { name: 'Model' });
+
+  await field.click();
+  await field.fill('gemma gated base 0.268b');
+  const found = form.getByRole('group', { name: 'On the Hub: Gemma' });
+  await expect(found.getByRole('option')).toHaveText([
+    /^google\/gemma-3-270m268 M, 32,768 tokens, gemma, gated$/
+  ]);
+  await page.screenshot({ path: 'artefacts/sidebar-models-found.png' });
+  await found.getByRole('option').click();
+  await expect(form.getByText('Gated: accept its licence')).toBeVisible();
+  await form.getByRole('button', { name: 'Use gemma' }).click();
+  await expect(cell).toContainText('model: google/gemma-3-270m');
+  await expect(cell).toContainText('template: gemma');
+  await expect(form.getByText('to come with a chat template')).toHaveCount(0);
+
+  await field.fill('mamba 130m');
+  await form.getByRole('option', { name: /^state-spaces/ }).click();
+  await expect(form.getByText('Gated')).toHaveCount(0);
+  await form
+    .getByRole('button', { name: 'Use in_proj, x_proj' })
+    .scrollIntoViewIfNeeded();
+  await page.screenshot({ path: 'artefacts/sidebar-models-advice.png' });
+  await form.getByRole('button', { name: 'Use in_proj, x_proj' }).click();
+  await expect(cell).toContainText('target_modules');
+  await expect(form.getByText('do not suit this model')).toHaveCount(0);
+});
+
 const MINUTE = 60_000;

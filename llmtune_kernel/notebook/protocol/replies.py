@@ -54,14 +54,21 @@ class Variable(Message):
 
 
 class ModelChoice(Message):
-    """A model to choose: built in, in the local Hub cache, or of the catalogue."""
+    """A model to choose: built in, in the local Hub cache, or of the catalogue; the description is for people."""
 
     name: str
     kind: Literal["built-in", "cached", "catalogue"]
-    title: str
+    family: str
     parameters: float | None = Field(description="In billions.")
+    context: int | None = Field(description="Tokens that it was trained for.")
     licence: str
+    gated: bool | None = Field(
+        description="Whether its terms are to be accepted on the Hub first; null where that has changed over time."
+    )
     description: str
+    advice: dict[str, str | list[str]] = Field(
+        description="Values of a configuration that suit it better than what else is taken, by their keys."
+    )
 
 
 class DatasetChoice(Message):

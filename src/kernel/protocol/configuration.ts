@@ -28,15 +28,21 @@ export interface IVariable {
   content: string;
 }
 
-/** A model to choose. */
+/** A model to choose; the description is in the user's language. */
 export interface IModelChoice {
   name: string;
   kind: 'built-in' | 'cached' | 'catalogue';
-  title: string;
+  family: string;
   /** In billions. */
   parameters: number | null;
+  /** In tokens. */
+  context: number | null;
   licence: string;
+  /** Whether its terms are to be accepted on the Hub first; null where that has changed over time. */
+  gated: boolean | null;
   description: string;
+  /** Values of a configuration that suit it better than what else is taken, by their keys. */
+  advice: { [key: string]: string | string[] };
 }
 
 /** A data set of the catalogue; what is for people is in their language. */

@@ -17,6 +17,8 @@ export interface IOption {
   /** The heading that it stands under. */
   group: string;
   description?: string;
+  /** What it is found by, besides what is shown. */
+  keywords?: string;
 }
 
 /**
@@ -40,13 +42,12 @@ export function Combobox(props: {
   const [isFiltering, setFiltering] = useState(false);
   const [active, setActive] = useState(-1);
   const { anchor, list } = usePopup(isOpen);
-  const query = isFiltering ? typed.value.toLowerCase() : '';
-  const options = props.options.filter(option =>
-    [option.value, option.label, option.detail, option.group]
-      .join('\n')
-      .toLowerCase()
-      .includes(query)
-  );
+  const words = isFiltering ? typed.value.toLowerCase().split(/\s+/) : [];
+  const options = props.options.filter(option => {
+    const { value, label, detail, group, keywords } = option;
+    const text = [value, label, detail, group, keywords].join('\n');
+    return words.every(word => text.toLowerCase().includes(word));
+  });
   const open = () => {
     if (!isOpen && !isReadOnly) {
       setOpen(true);

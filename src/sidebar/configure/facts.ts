@@ -11,11 +11,7 @@ import type {
   IVariable
 } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
-import {
-  localizedModels,
-  localizedPresets,
-  localizedSchema
-} from './localized';
+import { localizedPresets, localizedSchema } from './localized';
 
 /**
  * What the kernel knows and the form needs; what the last kernel said stays until another says it anew.
@@ -91,9 +87,7 @@ export class KernelFacts extends Changing {
       this._loaded = client;
       // Without them the form is poorer and still works.
       this._models =
-        ofModels.status === 'fulfilled'
-          ? localizedModels(ofModels.value, this._trans)
-          : this._models;
+        ofModels.status === 'fulfilled' ? ofModels.value : this._models;
       this._presets =
         ofPresets.status === 'fulfilled'
           ? localizedPresets(ofPresets.value, this._trans)

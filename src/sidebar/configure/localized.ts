@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
-import type { IModelChoice, IPreset } from '../../kernel/protocol';
+import type { IPreset } from '../../kernel/protocol';
 
 /**
  * A schema of the kernel with the titles, descriptions and units of its sections and fields in the user's language.
@@ -24,17 +24,6 @@ export function localizedPresets(
     ...preset,
     title: translated(preset.title, trans),
     description: translated(preset.description, trans)
-  }));
-}
-
-/** Models, described in the user's language; their titles are names. */
-export function localizedModels(
-  models: readonly IModelChoice[],
-  trans: TranslationBundle
-): IModelChoice[] {
-  return models.map(model => ({
-    ...model,
-    description: translated(model.description, trans)
   }));
 }
 

@@ -14,6 +14,7 @@ import type {
 import { count } from '../../numbers';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
+import { gateText, ModelAdvice } from './advice';
 import type { IFileDrop } from './drop';
 import { useFileDrop } from './drop';
 import type { IControl, Value } from './typed';
@@ -47,15 +48,18 @@ export function ModelPicker(props: IControl): JSX.Element {
     take(props, asPath(pathFor(props, path)))
   );
   return (
-    <Picker
-      control={props}
-      options={modelOptions(model.facts.models, trans)}
-      noneText={trans.__('A name on the Hub, or a path')}
-      placeholder={placeholder(props.field, props.state)}
-      browse={browse}
-      button={{ title, children: trans.__('Folder…') }}
-      drop={drop}
-    />
+    <>
+      <Picker
+        control={props}
+        options={modelOptions(model.facts.models, trans)}
+        noneText={trans.__('A name on the Hub, or a path')}
+        placeholder={placeholder(props.field, props.state)}
+        browse={browse}
+        button={{ title, children: trans.__('Folder…') }}
+        drop={drop}
+      />
+      <ModelAdvice {...props} />
+    </>
   );
 }
 
@@ -252,19 +256,39 @@ function modelOptions(
   models: readonly IModelChoice[],
   trans: TranslationBundle
 ): IOption[] {
-  const groups = {
-    'built-in': trans.__('Built in'),
-    cached: trans.__('On this machine'),
-    catalogue: trans.__('To download')
+  const group = ({ kind, family }: IModelChoice) => {
+    switch (kind) {
+      case 'built-in':
+        return trans.__('Built in');
+      case 'cached':
+        return trans.__('On this machine');
+      case 'catalogue':
+        return trans.__('On the Hub: %1', family);
+    }
   };
   return models.map(model => ({
     value: model.name,
     label: model.name,
-    detail: [parametersText(model.parameters, trans), model.licence]
+    detail: [
+      parametersText(model.parameters, trans),
+      model.context === null
+        ? ''
+        : trans._n(
+            '%2 token',
+            '%2 tokens',
+            model.context,
+            count(model.context)
+          ),
+      model.licence,
+      model.gated ? trans.__('gated') : ''
+    ]
       .filter(Boolean)
       .join(', '),
-    group: groups[model.kind] ?? model.kind,
-    description: [model.title, model.description].filter(Boolean).join(': ')
+    group: group(model),
+    description: [model.description, gateText(model, trans)]
+      .filter(Boolean)
+      .join('\n'),
+    keywords: `${model.family} ${model.parameters}b ${model.description}`
   }));
 }
 

@@ -126,7 +126,7 @@ describe('ConfigureModel', () => {
     model.show(view, true);
     await settle();
     comm().reply('schema', recorded.schema);
-    comm().reply('models', recorded.models);
+    comm().reply('models', []);
     comm().reply('presets', recorded.presets);
     comm().reply('variables', variables);
     await settle();

@@ -3,11 +3,11 @@ import { join } from 'path';
 
 import type { JSONObject } from '@lumino/coreutils';
 
-import type { IModelChoice, IPreset } from '../../../kernel/protocol';
+import type { IPreset } from '../../../kernel/protocol';
 
 /**
- * What a kernel answered to `schema`, `presets` and `models`.
+ * What a kernel answered to `schema` and `presets`.
  */
 export const recorded = JSON.parse(
   readFileSync(join(__dirname, 'kernel.json'), 'utf8')
-) as { schema: JSONObject; presets: IPreset[]; models: IModelChoice[] };
+) as { schema: JSONObject; presets: IPreset[] };
