@@ -18,7 +18,9 @@ from llmtune_kernel.data.answers import Answer
 from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.data.tokens import TokensByCharacters, with_offsets
 
-_MARK = re.compile(r"qzplain(\d+)zq")
+# Where a content has the start of a mark itself, an x follows it in place of a number.
+_START = "qzplain"
+_MARK = re.compile(rf"{_START}(?:(\d+)zq|x)")
 # What an answer reasons in stands in its content, and is meant as a token where it is one.
 _REASONING = re.compile("think", re.IGNORECASE)
 
@@ -57,6 +59,7 @@ class ControlTokens:
 
     def _marked(self, value: Any, answer: bool) -> Any:
         if isinstance(value, str):
+            value = value.replace(_START, f"{_START}x")
             return self._any.sub(lambda found: self._mark(found.group(), answer), value)
         if isinstance(value, dict):
             return {self._marked(key, answer): self._marked(item, answer) for key, item in value.items()}
@@ -65,7 +68,7 @@ class ControlTokens:
         return value
 
     def _mark(self, token: str, answer: bool) -> str:
-        return token if answer and _REASONING.search(token) else f"qzplain{self._places[token]}zq"
+        return token if answer and _REASONING.search(token) else f"{_START}{self._places[token]}zq"
 
     def unmark(self, text: str, answers: Sequence[Answer]) -> tuple[str, str, list[Answer]]:
         """From a text with marks, and the answers in it, to the text without, what `encode` takes, the answers."""
@@ -74,7 +77,7 @@ class ControlTokens:
         places: list[tuple[int, int]] = []
         position = 0
         for found in _MARK.finditer(text):
-            token = self._tokens[int(found.group(1))]
+            token = self._tokens[int(found[1])] if found[1] else _START
             for pieces, between in ((written, str), (named, self._name)):
                 pieces += [between(text[position : found.start()]), token]
             position = found.end()

@@ -29,13 +29,13 @@ Hashes = NDArray[np.uint64]
 
 
 def duplicates(encoded: EncodedRows) -> dict[int, int]:
-    """Rows whose tokens are those of an earlier row, by their numbers: which it is."""
+    """Rows whose tokens, and what is said of them, are those of an earlier row, by their numbers: which it is."""
     found: dict[bytes, int] = {}
     twins = {}
     for row, places in _places(encoded).items():
         digest = blake2b(digest_size=16)
         for place in places:
-            digest.update(encoded.sequences[place].ids.tobytes() + b"|")
+            digest.update(encoded.sequences[place].ids.tobytes() + b"|%d" % encoded.sequences.sides[place])
         first = found.setdefault(digest.digest(), row)
         if first != row:
             twins[row] = first
@@ -62,6 +62,7 @@ def near_duplicates(
             on_progress(done // 2, len(rows))  # the other half is to compare them
         shingles.append(np.unique(np.concatenate([_shingles(encoded, place) for place in places])))
     shingles = _without_common(shingles)
+    sides = [encoded.sequences.sides[places].tolist() for _row, places in rows]
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     twins = {}
     for place, signature in enumerate(_signatures(shingles)):
@@ -74,7 +75,8 @@ def near_duplicates(
             for band in range(BANDS)
         ]
         candidates = dict.fromkeys(other for key in keys for other in buckets[key][:_COMPARED])
-        twin = next((other for other in candidates if _alike(shingles[place], shingles[other])), None)
+        alike = (other for other in candidates if sides[place] == sides[other])
+        twin = next((other for other in alike if _alike(shingles[place], shingles[other])), None)
         if twin is None:
             for key in keys:
                 buckets[key].append(place)

@@ -22,7 +22,10 @@ WithTemplate = Callable[[str | None], Any]
 
 CONTENTS = st.lists(
     st.sampled_from(
-        ["<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|im_", "end|>", "a", " b", "\n", "é😀"]
+        [
+            *("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|im_", "end|>", "a", " b", "\n", "é😀"),
+            *("qzplain", "qzplain0zq", "0zq", "x"),
+        ]
     ),
     min_size=1,
     max_size=6,

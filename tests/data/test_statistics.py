@@ -49,6 +49,12 @@ def test_rows_that_are_there_twice_name_the_first(tokenizer: Any) -> None:
     assert duplicates(encoded(other, tokenizer)) == {}
 
 
+def test_an_answer_that_is_wanted_once_and_unwanted_once_is_no_duplicate(tokenizer: Any) -> None:
+    rows = [{"prompt": "Q?", "completion": "An answer of words.", "label": label} for label in (True, False)]
+    assert duplicates(encoded(rows, tokenizer)) == near_duplicates(encoded(rows, tokenizer)) == {}
+    assert duplicates(encoded([*rows, rows[1]], tokenizer)) == {2: 1}
+
+
 def test_rows_of_which_a_word_was_changed_are_nearly_the_same_and_rewritten_ones_are_not(
     tokenizer: Any,
 ) -> None:
