@@ -53,20 +53,27 @@ export function Bar(props: Bar.IProps): JSX.Element {
           {trans.__('Save as File…')}
         </button>
       </div>
-      {fault && <FaultMessage fault={{ ...fault, where: '' }} />}
+      {fault && (
+        <>
+          <FaultMessage fault={{ ...fault, where: '' }} />
+          <p className="jp-llmtune-hint">{columnsText(model, trans)}</p>
+        </>
+      )}
       {model.fault && <FaultMessage fault={model.fault} />}
       {model.message && <p role="status">{model.message}</p>}
       {model.hasChanged && (
-        <div className="jp-llmtune-inspector-changed" role="status">
-          <span>{trans.__('The data have changed since they were read.')}</span>
-          <button
-            type="button"
-            className="jp-Button jp-mod-styled"
-            onClick={() => model.reload()}
-          >
-            {trans.__('Read Again')}
-          </button>
-        </div>
+        <Notice
+          text={trans.__('The data have changed since they were read.')}
+          label={trans.__('Read Again')}
+          onClick={() => model.reload()}
+        />
+      )}
+      {model.isInVain && (
+        <Notice
+          text={trans.__('No row fits the search and the filter.')}
+          label={trans.__('Show All Rows')}
+          onClick={() => model.look({ search: '', filter: '' })}
+        />
       )}
       {model.broughtBack > 0 && (
         <p role="status">
@@ -96,15 +103,37 @@ export namespace Bar {
   }
 }
 
+/** Something to know, and what to do about it. */
+function Notice(props: {
+  text: string;
+  label: string;
+  onClick: () => void;
+}): JSX.Element {
+  return (
+    <div className="jp-llmtune-inspector-notice" role="status">
+      <span>{props.text}</span>
+      <button
+        type="button"
+        className="jp-Button jp-mod-styled"
+        onClick={props.onClick}
+      >
+        {props.label}
+      </button>
+    </div>
+  );
+}
+
 /** Looks as soon as typing pauses. */
 function Search(props: {
   model: InspectorModel;
   trans: TranslationBundle;
 }): JSX.Element {
   const { model, trans } = props;
-  const [text, setText] = React.useState(model.view.search ?? '');
+  const { search = '' } = model.view;
+  const [text, setText] = React.useState(search);
+  React.useEffect(() => setText(search), [search]);
   React.useEffect(() => {
-    if (text === (model.view.search ?? '')) {
+    if (text === search) {
       return;
     }
     const timer = window.setTimeout(() => model.look({ search: text }), PAUSE);
@@ -160,16 +189,28 @@ function Filter(props: {
   );
 }
 
+/** The columns as a filter names them. */
+function columnsText(model: InspectorModel, trans: TranslationBundle): string {
+  const columns = model.pages?.state?.columns ?? [];
+  return trans.__(
+    'Columns: %1',
+    columns.map(({ name }) => inSQL(name)).join(', ')
+  );
+}
+
+function inSQL(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/i.test(name)
+    ? name
+    : `"${name.replace(/"/g, '""')}"`;
+}
+
 /** A condition that fits the rows. */
 function example(model: InspectorModel): string {
   const columns = model.pages?.state?.columns ?? [];
   const number = columns.find(
     ({ kind }) => kind === 'integer' || kind === 'number'
   );
-  const name = (number ?? columns[0])?.name ?? 'text';
-  const quoted = /^[a-z_][a-z0-9_]*$/i.test(name)
-    ? name
-    : `"${name.replace(/"/g, '""')}"`;
+  const quoted = inSQL((number ?? columns[0])?.name ?? 'text');
   return number ? `${quoted} > 10` : `length(${quoted}) > 100`;
 }
 

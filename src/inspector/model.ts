@@ -79,6 +79,14 @@ export class InspectorModel extends Changing {
     return this._pages?.state?.has_changed ?? false;
   }
 
+  /** Whether there is no row that fits the search and the filter. */
+  get isInVain(): boolean {
+    const { fault, state } = this._pages ?? {};
+    const { filter, search } = this._view;
+    const isNone = !!state?.is_done && state.matching === 0 && state.rows > 0;
+    return isNone && !fault && !!(filter?.trim() || search);
+  }
+
   /** Whether it could not be read when it was tried; it may be there by now. */
   get isUnread(): boolean {
     return !!this._pages?.fault && this._pages.table === null;

@@ -111,6 +111,9 @@ test('A million rows are looked through, searched, filtered, and some of them tr
     await filter.press('Enter');
     await expect(tab.getByRole('alert')).toContainText('"scroe" not found');
     await expect(tab.getByRole('alert')).toContainText('"score"');
+    await expect(
+      tab.getByText('Columns: prompt, completion, score')
+    ).toBeVisible();
     await page.screenshot({ path: 'artefacts/inspector-mistake.png' });
     await filter.fill('score = 7 AND _row > 10000');
     await filter.press('Enter');
@@ -296,6 +299,28 @@ test('A row is seen as a conversation, as the template writes it and token by to
     await expect(pane).toBeHidden();
     await expect(grid).toBeFocused();
   });
+});
+
+test('Where no row fits there is a way back to all', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/none.ipynb`, [
+    WRITE_ROWS,
+    RUN_ROWS
+  ]);
+  const tab = await openRows(page, section);
+  const search = tab.getByRole('searchbox', { name: 'Search' });
+  await search.fill('nowhere');
+  await expect(tab.getByText('0 of 1,500 rows')).toBeVisible();
+  await expect(
+    tab.getByText('No row fits the search and the filter.')
+  ).toBeVisible();
+  await page.screenshot({ path: 'artefacts/inspector-none.png' });
+  await tab.getByRole('button', { name: 'Show All Rows' }).click();
+  await expect(tab.getByText('1,500 rows', { exact: true })).toBeVisible();
+  await expect(search).toHaveValue('');
 });
 
 test('The two answers of a preference stand side by side', async ({
