@@ -158,4 +158,9 @@ def _add_looking(commands: _Commands) -> None:
     parser.add_argument(
         "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
     )
+    parser.add_argument(
+        "--dataset-dir",
+        metavar="FOLDER",
+        help=_("the folder with the file dataset_info.json, where SOURCE is a name in it"),
+    )
     parser.add_argument("--json", action="store_true", help=_("print one JSON text"))

@@ -20,6 +20,7 @@ from llmtune_kernel.runs.wording import example_title, facts, progress_text
 from llmtune_kernel.runs.workers import pool
 
 Summary = dict[str, Any]
+_BAR = 40  # characters of the longest bar
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -38,10 +39,10 @@ def inspect(options: argparse.Namespace) -> int:
         return 0
     stdout = console()
     table = Table.grid(padding=(0, 2))
-    steps = [(_("optimizer steps"), f"{summary['steps']:,}")] if of_run else []
-    for name, value in [*facts(summary), *steps]:
+    for name, value in [*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")]:
         table.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
     stdout.print(table)
+    stdout.print(_histogram(summary["lengths"]))
     coloured = stdout.color_system is not None and not stdout.no_color
     legend = _("trained tokens are green") if coloured else _("trained tokens are in ⟦⟧")
     stdout.print(Text(legend, style="dim"))
@@ -53,11 +54,13 @@ def inspect(options: argparse.Namespace) -> int:
 def _configuration(options: argparse.Namespace) -> RunConfig:
     if options.source.endswith((".yaml", ".yml")):
         given = {"model.name_or_path": options.model, "data.template": options.template}
+        given |= {"data.dataset_dir": options.dataset_dir}
         overrides = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
         config = read_file(options.source, overrides)[0]
     else:
         # Who looks wants to see all that is wrong.
         values = {"data": {"train": options.source, "template": options.template, "on_bad_row": "skip"}}
+        values["data"] |= {"dataset_dir": options.dataset_dir} if options.dataset_dir else {}
         values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
     for variable in config.data.variables():
@@ -88,6 +91,17 @@ def _inspect(config: RunConfig, for_run: bool) -> Summary:
         }
         pool().call(job, take)
     return found
+
+
+def _histogram(lengths: dict[str, Any]) -> Table:
+    """How many rows are how long in tokens, a bar for each bin."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    edges, counts = lengths["edges"], lengths["counts"]
+    for low, high, rows in zip(edges, edges[1:], counts, strict=False):
+        bar = "█" * -(-_BAR * rows // max(counts))
+        table.add_row(f"{low:,}–{high - 1:,}" if high - low > 1 else f"{low:,}", bar, f"{rows:,}")
+    return table
 
 
 def _print_example(stdout: Console, example: dict[str, Any], coloured: bool) -> None:

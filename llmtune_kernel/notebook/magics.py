@@ -114,6 +114,11 @@ def _dataset_options() -> Options:
         "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
     )
     options.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
+    options.add_argument(
+        "--dataset-dir",
+        metavar="FOLDER",
+        help=_("the folder with the file dataset_info.json, where SOURCE is a name in it"),
+    )
     return options
 
 
@@ -233,6 +238,7 @@ class FinetuneMagics(Magics):
             "format": options.format,
             "template": options.template,
             "max_length": options.max_length,
+            "dataset_dir": options.dataset_dir,
         }
         values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
         # Who looks wants to see all that is wrong.

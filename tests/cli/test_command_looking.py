@@ -113,6 +113,21 @@ def test_inspect_takes_a_data_file_and_prints_json(workplace: Workplace, tiny_mo
     assert (summary["rows"], summary["format"], summary["model"]) == (12, "messages", tiny_model)
 
 
+def test_inspect_reads_a_registered_name_and_draws_how_long_its_rows_are(
+    workplace: Workplace, tiny_model: str
+) -> None:
+    lists = workplace.folder / "lists"
+    lists.mkdir()
+    (lists / "mine.json").write_text(json.dumps([{"text": "a"}, {"text": "b"}, {"text": "a b c"}]))
+    entry = {"file_name": "mine.json", "columns": {"prompt": "text"}}
+    (lists / "dataset_info.json").write_text(json.dumps({"mine": entry}))
+    done = workplace.llmtune("inspect", "mine", "--dataset-dir", "lists", "--model", tiny_model)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"optimizer steps +\d", done.stdout)
+    assert re.search(rf"^ *2 +{'█' * 40} +2 *$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^ *4 +{'█' * 20} +1 *$", done.stdout, re.MULTILINE)
+
+
 def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(workplace: Workplace) -> None:
     directory = RunDirectory.create("bar", workplace.folder / "llmtune-runs")
     events = EventWriter(directory.events)

@@ -103,14 +103,10 @@ def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
     (tmp_path / "data").mkdir()
     entry = {"file_name": "../mine.json", "num_samples": 10}
     (tmp_path / "data" / "dataset_info.json").write_text(json.dumps({"drawn": entry}))
-    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
-    try:
-        succeed(kernel, f"n = %dataset drawn --model {tiny_model}")
-        succeed(kernel, "assert len(n) == len(n.rows) == 40 and len(n.lengths) + len(n.problems) == 10")
-        succeed(kernel, "row = n.lengths.index[-1]; assert n.rows[row]['prompt'] == f'Say {row}.'")
-        succeed(kernel, "assert n.lengths.idxmax() == row")
-    finally:
-        succeed(kernel, "os.chdir(before)")
+    succeed(kernel, f"n = %dataset drawn --model {tiny_model} --dataset-dir {tmp_path / 'data'}")
+    succeed(kernel, "assert len(n) == len(n.rows) == 40 and len(n.lengths) + len(n.problems) == 10")
+    succeed(kernel, "row = n.lengths.index[-1]; assert n.rows[row]['prompt'] == f'Say {row}.'")
+    succeed(kernel, "assert n.lengths.idxmax() == row")
 
 
 def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
