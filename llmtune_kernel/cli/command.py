@@ -15,7 +15,7 @@ from llmtune_kernel.cli.listing import models, runs
 from llmtune_kernel.cli.orders import ORDERS, give
 from llmtune_kernel.cli.sampling import sample
 from llmtune_kernel.cli.terminal import say
-from llmtune_kernel.cli.training import attach, train
+from llmtune_kernel.cli.training import attach, convert, train
 from llmtune_kernel.config import UserError
 from llmtune_kernel.locale import _, look_up, sentence, unknown_language
 from llmtune_kernel.locale.options import Parser
@@ -110,6 +110,8 @@ def _add_following(commands: _Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
     )
+    parser = _add(commands, "convert", convert, _("print a LLaMA-Factory file as a configuration of ours"))
+    parser.add_argument("file", metavar="FILE.yaml", help=_("a file of LLaMA-Factory"))
     parser = _add(commands, "attach", attach, _("follow a run to its end; Ctrl-C leaves it"))
     parser.add_argument("name", metavar="NAME", help=_("name of the run"))
     parser.add_argument(

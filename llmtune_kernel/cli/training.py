@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import sys
 from pathlib import Path
 
 from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
-from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
+from llmtune_kernel.config import RunConfig, UserError, converted, dump_config, read_config
 from llmtune_kernel.config.sections import SPLITS
 from llmtune_kernel.data.files import READERS
 from llmtune_kernel.data.sources import find_sources
@@ -60,19 +61,40 @@ def read_file(path: str, overrides: list[str]) -> tuple[RunConfig, str]:
     Raises:
         UserError: the file cannot be read, or has mistakes.
     """
+    text = _text_of(path)
+    config = read_config(text, source=path, overrides=overrides)
+    if translation := converted(text, path):
+        say(translation)
+    return config, dump_config(config) if overrides else text
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Print a LLaMA-Factory file as our YAML.
+
+    Raises:
+        UserError: it cannot be read or translated, or is none.
+    """
+    translation = converted(_text_of(options.file), options.file)
+    if translation is None:
+        what = _("This is no LLaMA-Factory file: it has no model_name_or_path.")
+        fix = _("Train with it as it is: llmtune train {path}", path=options.file)
+        raise UserError(what, options.file, fix)
+    sys.stdout.write(translation)
+    return 0
+
+
+def _text_of(path: str) -> str:
     if Path(path).suffix.lower() in READERS.keys() - {".json"}:  # JSON is YAML as well
         what = _("This is data, not a configuration.")
         fix = _("Write a configuration that names it: data: {path}", path=path)
         raise UserError(what, path, fix)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else _("it is not UTF-8 text")
         raise UserError(
             _("The configuration cannot be read: {reason}.", reason=reason), path, _("Check the path.")
         ) from None
-    config = read_config(text, source=path, overrides=overrides)
-    return config, dump_config(config) if overrides else text
 
 
 def _configuration(options: argparse.Namespace) -> tuple[RunConfig, str]:

@@ -4,7 +4,7 @@ from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method
 from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, PretrainObjective, SftObjective
 from llmtune_kernel.config.problems import ConfigError, Problem
-from llmtune_kernel.config.reader import config_from_dict, dump_config, read_config
+from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config
 from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.config.schema import json_schema
 from llmtune_kernel.config.sections import (
@@ -32,6 +32,7 @@ __all__ = [
     "TrainingConfig",
     "UserError",
     "config_from_dict",
+    "converted",
     "dump_config",
     "json_schema",
     "read_config",

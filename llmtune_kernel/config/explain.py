@@ -6,7 +6,6 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -95,17 +94,6 @@ def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[
             message, hint = _words(path, node, details)
             line, override = place(path)
             yield Problem(line, dotted(path), message, hint, override)
-
-
-def explain_llama_factory(values: dict[str, Any]) -> tuple[str, str] | None:
-    """What to say to a flat LLaMA-Factory file, as (message, hint); None if `values` is none."""
-    marks = {"stage", "finetuning_type", "dataset", "template", "do_train", "adapter_name_or_path"}
-    if "model_name_or_path" not in values or not marks & values.keys():
-        return None
-    names = {path.rpartition(".")[2]: path for path in paths()} | OTHER_NAMES
-    ours = [f"{key} → {names[key]}" for key in values if key in names and key != "trust_remote_code"]
-    message = _("this is a LLaMA-Factory file; translating one is not supported yet")
-    return message, _("write: {keys}", keys=", ".join(ours))
 
 
 def _resolve(location: Path) -> tuple[Path, Schema]:

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmtune_kernel.config.document import Document, dump
-from llmtune_kernel.config.explain import Place, explain, explain_llama_factory
+from llmtune_kernel.config.explain import Place, explain
+from llmtune_kernel.config.llama_factory import is_llama_factory, translate
 from llmtune_kernel.config.problems import ConfigError, Path, Problem, dotted
 from llmtune_kernel.config.run import DEFAULT_TYPES, SHORT_FORMS, RunConfig, expand_short_forms
 from llmtune_kernel.locale import _
@@ -25,7 +26,7 @@ def read_config(
     """Read a configuration.
 
     Args:
-        text: YAML.
+        text: YAML, ours or LLaMA-Factory's.
         source: What the text is, for messages: "cell", or the path of a file.
         overrides: `KEY=VALUE` each, the key dotted, the value YAML; they win over the text.
         first_line: Number of the first line of `text` in its source.
@@ -36,8 +37,14 @@ def read_config(
     """
     document = Document(text, first_line)
     values = _sections(document, first_line, source)
-    places: dict[Path, Place] = {path: (line, "") for path, line in document.lines.items()}
-    problems = list(document.problems)
+    lines, problems = document.lines, list(document.problems)
+    if is_llama_factory(values):
+        translation = translate(values)
+        untranslated, lines = translation.located(lines)
+        if untranslated:
+            raise ConfigError([*problems, *untranslated], source)
+        values = translation.values
+    places: dict[Path, Place] = {path: (line, "") for path, line in lines.items()}
     for override in overrides:
         values = _apply(override, expand_short_forms(values), places, problems)
     if not values and not problems:
@@ -75,11 +82,32 @@ def dump_config(config: RunConfig) -> str:
     return dump(values)
 
 
+def converted(text: str, source: str = "cell", first_line: int = 1) -> str | None:
+    """What a LLaMA-Factory file says, as our YAML, and in comments what has no effect; None if the text is none.
+
+    Raises:
+        ConfigError: it cannot be translated.
+    """
+    values = Document(text).value
+    if not is_llama_factory(values):
+        return None
+    config = read_config(text, source=source, first_line=first_line)
+    unused: dict[str, list[str]] = {}
+    for name, why in translate(values).without_effect.items():
+        unused.setdefault(why, []).append(name)
+    listed = (f"# {', '.join(names)}: {why}" for why, names in unused.items())
+    comments = [_("# Without effect here:"), *listed] if unused else []
+    return (
+        "\n".join([_("# Translated from a LLaMA-Factory file."), dump_config(config).rstrip(), *comments])
+        + "\n"
+    )
+
+
 def _sections(document: Document, first_line: int, source: str) -> dict[str, Any]:
     """The sections of a document.
 
     Raises:
-        ConfigError: nothing more can be said about it: it is not YAML, has no keys, or is for another program.
+        ConfigError: nothing more can be said about it: it is not YAML, or has no keys.
     """
     values = document.value
     if values is None:
@@ -91,9 +119,6 @@ def _sections(document: Document, first_line: int, source: str) -> dict[str, Any
         message = _("expected sections, got {given}", given=given[:60])
         hint = _("write keys and values, with a space after the colon, such as data: rows.jsonl")
         raise ConfigError([Problem(first_line, "", message, hint)], source)
-    foreign = explain_llama_factory(values)
-    if foreign:
-        raise ConfigError([Problem(document.lines["model_name_or_path",], "", *foreign)], source)
     return values
 
 

@@ -15,7 +15,14 @@ from comm.base_comm import BaseComm
 from pydantic import BaseModel, ValidationError
 
 from llmtune_kernel import __version__
-from llmtune_kernel.config import ConfigError, UserError, config_from_dict, json_schema, read_config
+from llmtune_kernel.config import (
+    ConfigError,
+    UserError,
+    config_from_dict,
+    converted,
+    json_schema,
+    read_config,
+)
 from llmtune_kernel.config.presets import PRESETS
 from llmtune_kernel.data.catalogue import find_datasets, licence, task_title
 from llmtune_kernel.data.registered import registered_names
@@ -349,6 +356,16 @@ def _start(target: Callable[..., None], name: str, *arguments: Any) -> threading
     return thread
 
 
+def _foreign() -> protocol.ConfigurationProblem:
+    """A form of ours has no fields for the arguments of others, though a cell can be run with them."""
+    return protocol.ConfigurationProblem(
+        line=None,
+        key="",
+        message=_("this is a LLaMA-Factory file, which runs as it is"),
+        hint=_("to change it here, put what llmtune convert FILE prints in its place"),
+    )
+
+
 def _catalogue() -> list[protocol.DatasetChoice]:
     return [
         protocol.DatasetChoice(
@@ -365,6 +382,8 @@ def _catalogue() -> list[protocol.DatasetChoice]:
 
 def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:
     try:
+        if source.text is not None and converted(source.text) is not None:
+            return protocol.Validation(ok=False, problems=[_foreign()])
         config = (
             read_config(source.text) if source.text is not None else config_from_dict(source.values or {})
         )

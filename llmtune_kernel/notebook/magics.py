@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from llmtune_kernel.config import UserError, config_from_dict, read_config
+from llmtune_kernel.config import UserError, config_from_dict, converted, read_config
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
@@ -169,6 +169,8 @@ class FinetuneMagics(Magics):
         self._check_variable(options.name)
         if cell is not None and cell.strip():
             config, text = read_config(cell, first_line=2, resume=options.resume), cell
+            if translation := converted(cell, first_line=2):
+                publish({"text/plain": translation})
         elif options.resume:
             config, text = own_configuration(options.resume)
         else:

@@ -142,3 +142,36 @@ def test_leaving_an_attached_run_does_not_stop_it(workplace: Workplace, finished
 def _read_until(stream: IO[str] | None, word: str) -> None:
     assert stream is not None
     assert any(word in line for line in stream), f"{word!r} was never said"
+
+
+def test_a_llama_factory_file_trains_as_it_is_and_its_translation_is_shown(
+    workplace: Workplace, tiny_model: str
+) -> None:
+    rows = [{"instruction": f"What is {n} plus {n}?", "input": "", "output": f"{2 * n}."} for n in range(6)]
+    (workplace.folder / "data").mkdir(exist_ok=True)
+    (workplace.folder / "data/sums.json").write_text(json.dumps(rows))
+    (workplace.folder / "data/dataset_info.json").write_text(json.dumps({"sums": {"file_name": "sums.json"}}))
+    arguments = {
+        "model_name_or_path": tiny_model,
+        "stage": "sft",
+        "finetuning_type": "lora",
+        "lora_target": "all",
+        "dataset": "sums",
+        "cutoff_len": 64,
+        "max_steps": 2,
+        "per_device_train_batch_size": 2,
+        "plot_loss": True,
+    }
+    for name in ("theirs.yaml", "theirs.json"):
+        (workplace.folder / name).write_text(json.dumps(arguments))
+        shown = workplace.llmtune("convert", name)
+        assert shown.returncode == 0, shown.stderr
+        assert "max_length: 64" in shown.stdout
+        assert "# plot_loss: " in shown.stdout
+    done = workplace.llmtune("train", "theirs.yaml", "--name", "theirs")
+    assert done.returncode == 0, done.stderr
+    assert "# Translated from a LLaMA-Factory file." in done.stderr
+    assert workplace.run("theirs").config.training.max_steps == 2
+    refused = workplace.llmtune("convert", "run.yaml")
+    assert refused.returncode == 2
+    assert "This is no LLaMA-Factory file" in refused.stderr

@@ -369,24 +369,6 @@ def test_lines_are_counted_from_the_first_line_of_the_cell() -> None:
     assert only_problem("a: b: c", first_line=2).line == 2
 
 
-def test_a_llama_factory_file_is_recognised_and_its_keys_are_translated() -> None:
-    text = (
-        "### model\nmodel_name_or_path: a\ntrust_remote_code: true\n"
-        "stage: sft\ndataset: b\ncutoff_len: 9\nlearning_rate: 1\n"
-    )
-    problem = only_problem(text)
-    assert problem.line == 2
-    assert "LLaMA-Factory" in problem.message
-    assert "not supported yet" in problem.message
-    for pair in (
-        "dataset → data.train",
-        "cutoff_len → data.max_length",
-        "learning_rate → training.learning_rate",
-    ):
-        assert pair in problem.hint
-    assert "trust_remote_code" not in problem.hint
-
-
 def test_overrides_win_and_keep_the_rest() -> None:
     config = read_config(
         "model: a\ndata: x\nmethod: {r: 4}\ntraining: {seed: 1, max_steps: 5}",

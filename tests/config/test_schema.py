@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from llmtune_kernel.config import ConfigError, json_schema, read_config
+from llmtune_kernel.config import json_schema, read_config
 from llmtune_kernel.config.run import DEFAULT_TYPES
 
 ROOT = Path(__file__).parents[2]
@@ -105,11 +105,3 @@ def test_reading_a_configuration_needs_no_heavy_library() -> None:
     )
     made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert made.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT.parent / "shared/compat").glob("*.yaml")), ids=lambda path: path.stem
-)
-def test_llama_factory_files_are_recognised(path: Path) -> None:
-    with pytest.raises(ConfigError, match="LLaMA-Factory"):
-        read_config(path.read_text(encoding="utf-8"), source=path.name)

@@ -226,6 +226,21 @@ def llm_names(kernel: Kernel) -> set[str]:
     return set(json.loads(text))
 
 
+def test_a_llama_factory_cell_shows_its_translation_and_trains(
+    kernel: Kernel, tiny_model: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps([{"instruction": "Who?", "output": f"{n}."} for n in range(4)]))
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"rows": {"file_name": "rows.json"}}))
+    cell = kernel.run(
+        f"%%finetune theirs --wait\nmodel_name_or_path: {tiny_model}\nstage: sft\ndataset: rows\n"
+        f"dataset_dir: {tmp_path}\nmax_steps: 1\nplot_loss: true\n"
+    )
+    assert not kernel.of(cell, "error"), kernel.text(cell)
+    assert "# Translated from a LLaMA-Factory file." in kernel.text(cell)
+    assert "finished" in kernel.text(kernel.run("print(theirs.state)"))
+
+
 def test_runs_lists_them(kernel: Kernel, tiny_model: str, rows: str) -> None:
     kernel.run(cell_of(tiny_model, "listed --wait", rows, 2))
     line = next(line for line in kernel.text(kernel.run("%runs")).splitlines() if line.startswith("listed"))

@@ -1,0 +1,267 @@
+"""LLaMA-Factory's files: its flat arguments in our sections, those without effect listed, the others refused."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmtune_kernel.config.llama_factory_arguments import (
+    ITS_DEFAULTS,
+    LISTS,
+    NO_EFFECT,
+    NO_THINKING,
+    OF_METHOD,
+    OF_STAGE,
+    REFUSED,
+    SAME,
+    SWITCHES,
+    TEMPLATES,
+    TRANSLATED,
+)
+from llmtune_kernel.config.problems import Path, Problem
+from llmtune_kernel.locale import _, look_up
+
+_STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto"}
+_ATTENTION = {"auto": "auto", "sdpa": "sdpa", "disabled": "eager"}
+_MARKS = {"stage", "finetuning_type", "dataset", "template", "do_train", "adapter_name_or_path", "export_dir"}
+
+
+@dataclass
+class Translation:
+    """A file in our terms.
+
+    Attributes:
+        values: Our sections.
+        origins: By the path of each of our values the argument that it is from; "" for what the file leaves out.
+        without_effect: Arguments that change nothing, each with the reason.
+        problems: As (argument, message, hint): what cannot be translated.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Path, str] = field(default_factory=dict)
+    without_effect: dict[str, str] = field(default_factory=dict)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def put(self, path: str, value: Any, argument: str = "") -> None:
+        """Set one of our values."""
+        section, key = path.split(".")
+        self.values.setdefault(section, {})[key] = value
+        self.origins[section, key] = argument
+        self.origins.setdefault((section,), argument)
+
+    def refuse(self, argument: str, message: str, hint: str = "") -> None:
+        """Say that an argument cannot be translated."""
+        self.problems.append((argument, message, hint))
+
+    def located(self, lines: Mapping[Path, int]) -> tuple[list[Problem], dict[Path, int]]:
+        """The problems, and the lines of our values, by the lines of the arguments."""
+        problems = [
+            Problem(lines.get((argument,)), argument, message, hint)
+            for argument, message, hint in self.problems
+        ]
+        places = {path: lines[argument,] for path, argument in self.origins.items() if (argument,) in lines}
+        return problems, places
+
+
+def is_llama_factory(values: object) -> bool:
+    """Whether the values of a YAML text are LLaMA-Factory's."""
+    return isinstance(values, dict) and "model_name_or_path" in values and bool(_MARKS & values.keys())
+
+
+def translate(arguments: Mapping[str, Any]) -> Translation:
+    """Translate the arguments of a file; all that cannot be is in its problems."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    found = Translation()
+    for foreign in _for_another_command(given):
+        found.refuse(*foreign)
+        return found
+    stage, method = str(given.get("stage", "sft")), str(given.get("finetuning_type", "lora"))
+    if stage not in _STAGES:
+        hint = _("these are supported: {names}", names=", ".join(_STAGES))
+        found.refuse("stage", _("{name} is not supported yet", name=stage), hint)
+    if method not in OF_METHOD:
+        hint = _("these are supported: {names}", names=", ".join(OF_METHOD))
+        found.refuse("finetuning_type", _("{name} is not supported yet", name=method), hint)
+    if found.problems:
+        return found
+    found.put("objective.type", _STAGES[stage], "stage")
+    found.put("method.type", method, "finetuning_type")
+    _same(given, found, stage, method)
+    _model(given, found)
+    _data(given, found)
+    if method == "lora":
+        _lora(given, found)
+    _training(given, found)
+    _rest(given, found, stage, method)
+    return found
+
+
+def _for_another_command(given: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    hint = _("write the configuration of a run, with a dataset")
+    if "export_dir" in given:
+        yield (
+            "export_dir",
+            _("this file is for llmtune export, which merges and exports and does not exist yet"),
+            hint,
+        )
+    elif "dataset" not in given:
+        if "infer_backend" in given or "adapter_name_or_path" in given:
+            message = _("this file is for talking to a model: llmtune sample and %%sample do that")
+            yield "model_name_or_path", message, hint
+        else:
+            yield (
+                "model_name_or_path",
+                _("this LLaMA-Factory file names no dataset"),
+                _("write dataset: NAME"),
+            )
+
+
+def _same(given: Mapping[str, Any], found: Translation, stage: str, method: str) -> None:
+    ours = {**SAME, **OF_METHOD[method], **OF_STAGE[stage]}
+    for name, value in {**ITS_DEFAULTS, **given}.items():
+        path = ours.get(name, "")
+        if name == "simpo_gamma" and given.get("pref_loss") != "simpo":
+            continue
+        if path and name not in LISTS:
+            found.put(path, value, name if name in given else "")
+    if given.get("pref_loss") == "kto_pair":
+        hint = _("take stage: kto, or another loss")
+        found.refuse("pref_loss", _("LLaMA-Factory trains sigmoid in place of kto_pair"), hint)
+    if isinstance(given.get("val_size"), int | float) and given["val_size"] >= 1:
+        found.refuse(
+            "val_size", _("a number of rows is not supported"), _("write a share of the rows, such as 0.1")
+        )
+
+
+def _model(given: Mapping[str, Any], found: Translation) -> None:
+    if given.get("model_revision", "main") != "main":
+        found.put("model.revision", given["model_revision"], "model_revision")
+    attention = str(given.get("flash_attn", "auto"))
+    if attention in _ATTENTION:
+        if attention != "auto":
+            found.put("model.attention", _ATTENTION[attention], "flash_attn")
+    else:
+        hint = _("take one of {names}", names=", ".join(_ATTENTION))
+        found.refuse("flash_attn", _("{name} is not supported yet", name=attention), hint)
+    for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
+        if given.get(name) is True:
+            found.put("model.dtype", dtype, name)
+    if "quantization_bit" in given:
+        _quantization(given, found)
+
+
+def _quantization(given: Mapping[str, Any], found: Translation) -> None:
+    library, bits = given.get("quantization_method", "bnb"), given["quantization_bit"]
+    if library not in ("bnb", "bitsandbytes"):
+        found.refuse(
+            "quantization_method",
+            _("{name} is not supported yet", name=library),
+            _("take bnb, with 4 or 8 bits"),
+        )
+    elif bits not in (4, 8):
+        found.refuse("quantization_bit", _("{name} is not supported yet", name=bits), _("take 4 or 8"))
+    else:
+        kind = given.get("quantization_type", "nf4") if bits == 4 else "int8"
+        found.put("model.quantization", kind, "quantization_bit")
+        if given.get("double_quantization") is False:
+            found.put("model.double_quantization", False, "double_quantization")
+
+
+def _data(given: Mapping[str, Any], found: Translation) -> None:
+    for name, key in (("dataset", "train"), ("eval_dataset", "eval")):
+        if name in given:
+            names = _names(given[name])
+            found.put(f"data.{key}", names[0] if len(names) == 1 else names, name)
+    template = str(given.get("template", ""))
+    plain = template.removesuffix(NO_THINKING)
+    if plain in TEMPLATES:
+        found.put("data.template", TEMPLATES[plain] or plain, "template")
+    elif template:
+        found.without_effect["template"] = _("the model's own chat template is taken")
+    if template.endswith(NO_THINKING) or given.get("enable_thinking") is False:
+        found.put(
+            "data.enable_thinking", False, "template" if template.endswith(NO_THINKING) else "enable_thinking"
+        )
+    if given.get("preserve_thinking") is True:
+        found.put("data.keep_thinking", True, "preserve_thinking")
+    for name in ("packing", "neat_packing"):
+        if given.get(name) is True or (name == "packing" and given.get(name) is False):
+            found.put("data.packing", given[name], name)
+
+
+def _lora(given: Mapping[str, Any], found: Translation) -> None:
+    if "lora_alpha" not in given and isinstance(given.get("lora_rank"), int):
+        found.put("method.lora_alpha", 2 * given["lora_rank"])  # its default
+    targets = _names(given.get("lora_target", "all"))
+    if targets != ["all"]:
+        found.put("method.target_modules", targets, "lora_target")
+    if "additional_target" in given:
+        found.put("method.modules_to_save", _names(given["additional_target"]), "additional_target")
+    if given.get("pissa_init") is True:
+        rounds = given.get("pissa_iter", 16)
+        if rounds not in (-1, 16):
+            found.refuse(
+                "pissa_iter",
+                _("{name} is not supported yet", name=rounds),
+                _("take 16, or -1 for the exact one"),
+            )
+        found.put("method.init_lora_weights", "pissa" if rounds == -1 else "pissa_niter_16", "pissa_init")
+
+
+def _training(given: Mapping[str, Any], found: Translation) -> None:
+    if given.get("max_steps", -1) != -1:
+        found.put("training.max_steps", given["max_steps"], "max_steps")
+    for name, key in (
+        ("freeze_trainable_modules", "trainable_modules"),
+        ("freeze_extra_modules", "extra_modules"),
+    ):
+        if name in given and found.values["method"]["type"] == "freeze":
+            modules = _names(given[name])
+            found.put(f"method.{key}", "all" if modules == ["all"] else modules, name)
+    for name, wanted in (("gradient_checkpointing", True), ("disable_gradient_checkpointing", False)):
+        if given.get(name) is True:
+            found.put("training.gradient_checkpointing", wanted, name)
+    strategy = given.get("eval_strategy")
+    if strategy == "no" and not {"eval_dataset", "val_size"} & given.keys():
+        found.without_effect["eval_strategy"] = _("there is nothing to evaluate on")
+    elif strategy not in (None, "steps", "epoch"):
+        found.refuse("eval_strategy", _("{name} is not supported", name=strategy), _("take steps or epoch"))
+
+
+def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str) -> None:
+    """What has no effect, what is refused, and what no such argument is."""
+    for name, value in given.items():
+        off = next((switch for start, switch in SWITCHES.items() if name.startswith(start)), "")
+        if name in NO_EFFECT:
+            found.without_effect[name] = look_up(NO_EFFECT[name])
+        elif name in REFUSED and (value is False or value == "" or (off and not given.get(off))):
+            found.without_effect[name] = _("it is switched off")
+        elif name in REFUSED and off:
+            continue  # said of the switch
+        elif name in REFUSED:
+            found.refuse(name, look_up(REFUSED[name]), _("leave it out"))
+        elif name not in TRANSLATED:
+            known = [*TRANSLATED, *NO_EFFECT, *REFUSED]
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+            hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
+            found.refuse(name, _("LLaMA-Factory has no such argument"), hint)
+        elif name not in found.origins.values() and name not in found.without_effect:
+            found.without_effect[name] = _why_unused(name, stage, method)
+
+
+def _why_unused(name: str, stage: str, method: str) -> str:
+    for wanted, names in OF_METHOD.items():
+        if name in names and wanted != method:
+            return _("only {name} uses it", name=f"finetuning_type: {wanted}")
+    for wanted, names in OF_STAGE.items():
+        if name in names and name not in OF_STAGE[stage]:
+            return _("only {name} uses it", name=f"stage: {wanted}")
+    return _("it is the default")
+
+
+def _names(value: Any) -> list[str]:
+    """Several names: a list, or a text with commas."""
+    parts = value if isinstance(value, list) else str(value).split(",")
+    return [str(part).strip() for part in parts if str(part).strip()]
