@@ -207,7 +207,7 @@ def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Proble
     if error.context_mark and "but got '?'" not in said and any(words in said for words in _LOOK_AT_START):
         mark = error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
-    rows = text.split("\n")
+    rows = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
     row = rows[line] if line < len(rows) else ""
     message, hint = said, ""
     if "\t" in row[: len(row) - len(row.lstrip())]:

@@ -213,6 +213,7 @@ def test_any_values_give_a_configuration_or_mistakes_with_words(values: dict[str
     ).map("".join),
     st.lists(words.map(lambda text: f"training.seed={text}") | words, max_size=2),
 )
+@example("\x850\x850:", [])
 def test_any_text_gives_a_configuration_or_mistakes_on_its_lines(text: str, overrides: list[str]) -> None:
     with contextlib.suppress(ConfigError):
         read_config(text, overrides=overrides)
