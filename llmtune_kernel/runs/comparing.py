@@ -33,7 +33,8 @@ def ask(
 
 def base_column(model: ModelConfig) -> str:
     """How a base model heads its answers: never the name of a run, which has no parentheses."""
-    parts = (model.revision, model.dtype if model.dtype != "auto" else None)
+    quantization = model.quantization if model.quantization != "none" else None
+    parts = (model.revision, model.dtype if model.dtype != "auto" else None, quantization)
     return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
 
 
@@ -44,7 +45,7 @@ def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
     found: dict[str, ModelConfig] = {}
     for run in chosen:
         configured, resolved = run.config.model, run.paths.read_resolved()
-        keys = ("name_or_path", "revision", "dtype", "quantization")
+        keys = ("name_or_path", "revision", "dtype")
         exact = {key: resolved["base"][key] for key in keys} if resolved else {}
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found
