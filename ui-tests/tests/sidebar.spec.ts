@@ -61,7 +61,7 @@ test('From the launcher to a tuned model and a chat by mouse', async ({
   await test.step('model and data are chosen, and the form says what the run will take', async () => {
     const take = async (field: string, option: string) => {
       await hand.click(sidebar.getByRole('combobox', { name: field }));
-      await hand.click(sidebar.getByRole('option', { name: option }));
+      await hand.click(sidebar.getByRole('option', { name: option }).first());
     };
     await take('Model', 'smollm2-135m');
     await take('Training data', 'capitals.jsonl');
