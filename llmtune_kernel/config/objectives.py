@@ -26,12 +26,13 @@ _SIMPO_GAMMA = 0.5
 Reference = Literal["auto", "adapter", "precomputed"]
 
 
-def _reference() -> Any:
+def _reference(**more: Any) -> Any:
     return setting(
         "auto",
         "Reference",
         "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
         "before the first step; auto is adapter where that gives the model before training, else precomputed.",
+        **more,
     )
 
 
@@ -68,6 +69,7 @@ class DpoObjective(Section):
         "Label smoothing",
         "Share of pairs that may be the wrong way round; for sigmoid, robust, simpo and cpo.",
         ge=0,
+        used_by={"loss": USED_BY["label_smoothing"]},
         lt=0.5,
         validate_default=True,
     )
@@ -75,6 +77,7 @@ class DpoObjective(Section):
         None,
         "Target margin",
         "By how much the reward of the better answer should exceed that of the other; for simpo; left out, 0.5.",
+        used_by={"loss": USED_BY["gamma"]},
         ge=0,
     )
     pref_ftx: float = setting(
@@ -88,10 +91,11 @@ class DpoObjective(Section):
         "Length weight",
         "Weight of the tokens by which an answer is longer than the other of its pair; below 1 keeps answers from "
         "growing longer; left out, 1.",
+        used_by={"loss": USED_BY["ld_alpha"]},
         ge=0,
         le=1,
     )
-    reference: Reference = _reference()
+    reference: Reference = _reference(used_by={"loss": USED_BY["reference"]})
 
     @field_validator("gamma", "ld_alpha", "label_smoothing", "reference")
     @classmethod

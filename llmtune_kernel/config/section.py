@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -14,15 +15,24 @@ class Section(BaseModel):
 
 
 def setting(
-    default: Any, title: str, description: str, unit: str = "", words: str = "", **bounds: Any
+    default: Any,
+    title: str,
+    description: str,
+    unit: str = "",
+    words: str = "",
+    used_by: Mapping[str, Sequence[str]] | None = None,
+    **bounds: Any,
 ) -> Any:
     """A field as the form and the documentation show it.
 
     Args:
         default: `...` where a value is required.
         words: What the value must be, where its type says it at too great a length.
+        used_by: Of a field of the same section, the choices that use this one; the others do not.
     """
     extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
     if words:
         extra["words"] = words
+    if used_by:
+        extra["used_by"] = {field: list(choices) for field, choices in used_by.items()}
     return Field(default, title=title, description=description, json_schema_extra=extra or None, **bounds)

@@ -57,6 +57,7 @@ class ModelConfig(Section):
         True,
         "Double quantization",
         "Quantize the scales of 4-bit weights too; saves another 0.4 bits a weight.",
+        used_by={"quantization": ["nf4", "fp4"]},
     )
     attention: Literal["auto", "sdpa", "eager"] = setting(
         "auto",

@@ -52,6 +52,8 @@ export interface IField {
   readonly choices: JSONValue[];
   /** What may stand in place of a number or a list, such as `auto`. */
   readonly keywords: string[];
+  /** By the key of another field the choices of it that use this one; the others do not. */
+  readonly usedBy: Readonly<Record<string, JSONValue[]>>;
 }
 
 /** What is written in a configuration, each section as a map. */
@@ -138,8 +140,23 @@ function fieldOf(
     fallback: property.default as JSONValue | undefined,
     isRequired,
     choices,
-    keywords
+    keywords,
+    usedBy: usersOf(path, property.used_by)
   };
+}
+
+function usersOf(
+  [section]: string[],
+  users: JSONValue | undefined
+): Record<string, JSONValue[]> {
+  return isObject(users)
+    ? Object.fromEntries(
+        Object.entries(users).map(([key, choices]) => [
+          `${section}.${key}`,
+          choices as JSONValue[]
+        ])
+      )
+    : {};
 }
 
 /** The field that chooses a variant. */
@@ -158,7 +175,8 @@ function typeField(path: string[], variants: JSONObject[]): IField {
     fallback: first.const as JSONValue,
     isRequired: false,
     choices: types.map(type => type.const as JSONValue),
-    keywords: []
+    keywords: [],
+    usedBy: {}
   };
 }
 

@@ -11,9 +11,10 @@ export function applicable(fields: IField[], values: Values): IField[] {
   return fields.filter(
     field =>
       valueOf(values, field.path) !== undefined ||
-      !ABSENT_WHEN.some(
-        ({ keys, when }) => keys.includes(field.key) && when(get)
-      )
+      (isUsed(field, get) &&
+        !ABSENT_WHEN.some(
+          ({ keys, when }) => keys.includes(field.key) && when(get)
+        ))
   );
 }
 
@@ -29,14 +30,17 @@ function effectiveValue(
   return field ? (valueOf(values, field.path) ?? field.fallback) : undefined;
 }
 
+/** Whether the choices made use a field, as its schema says. */
+function isUsed(field: IField, get: Get): boolean {
+  return Object.entries(field.usedBy).every(([key, choices]) =>
+    choices.includes(get(key) ?? null)
+  );
+}
+
 type Get = (key: string) => JSONValue | undefined;
 
 /** Fields without a meaning for a choice made elsewhere. */
 const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
-  {
-    keys: ['model.double_quantization'],
-    when: get => !['nf4', 'fp4'].includes(String(get('model.quantization')))
-  },
   {
     keys: ['method.trainable_modules'],
     when: get => get('method.trainable_layers') === 0

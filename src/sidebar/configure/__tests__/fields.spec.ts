@@ -124,6 +124,23 @@ describe('applicable', () => {
     ['training.eval_steps', {}, { data: { eval_fraction: 0.1 } }],
     ['data.train_on_prompt', { data: { format: 'text' } }, {}],
     ['data.packing', { objective: { type: 'dpo' } }, {}],
+    ['data.train_on_prompt', { objective: { type: 'pretrain' } }, {}],
+    ['model.double_quantization', {}, { model: { quantization: 'nf4' } }],
+    [
+      'objective.gamma',
+      { objective: { type: 'dpo' } },
+      { objective: { type: 'dpo', loss: 'simpo' } }
+    ],
+    [
+      'objective.reference',
+      { objective: { type: 'dpo', loss: 'orpo' } },
+      { objective: { type: 'dpo' } }
+    ],
+    [
+      'method.trainable_modules',
+      { method: { type: 'freeze', trainable_layers: 0 } },
+      { method: { type: 'freeze' } }
+    ],
     [
       'data.mix',
       { data: { train: ['x.jsonl'] } },
