@@ -163,5 +163,6 @@ function languageName(code: string, trans: TranslationBundle): string {
   if (code === 'zxx') {
     return trans.__('no language');
   }
-  return new Intl.DisplayNames(undefined, { type: 'language' }).of(code)!;
+  const here = trans._p('the code of this language', 'en');
+  return new Intl.DisplayNames([here], { type: 'language' }).of(code)!;
 }
