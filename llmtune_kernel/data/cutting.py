@@ -58,9 +58,10 @@ class EncodedRows:
     An example is a row, or a piece of one where long texts are parted; `windows` says which tokens. `numbers`
     (examples,): which row each is from, counted from 0. `joined` (examples,): which may share a sequence with others.
     `lengths` (rows,): tokens of each row that is used, before cutting; of a preference those of its longer side.
-    `truncated`, `parted`: how many rows were cut, and used in pieces; `shielded`: in how many special tokens stood in
-    the contents. `skipped`, `dropped`: the rows left out because they cannot be trained on, and because they are too
-    long. `formats`: of each source of rows.
+    `truncated`, `parted`: how many rows were cut, and used in pieces; `answers_cut`: how many of the former lost one
+    answer wholly and kept another; `shielded`: in how many special tokens stood in the contents. `skipped`, `dropped`:
+    the rows left out because they cannot be trained on, and because they are too long. `formats`: of each source of
+    rows.
     """
 
     formats: list[RowFormat]
@@ -70,6 +71,7 @@ class EncodedRows:
     joined: NDArray[np.bool_]
     lengths: Numbers
     truncated: int = 0
+    answers_cut: int = 0
     parted: int = 0
     shielded: int = 0
     skipped: list[RowProblem] = field(default_factory=list)
@@ -116,6 +118,7 @@ class EncodedRows:
         self.joined = np.concatenate([self.joined, other.joined])
         self.lengths = np.concatenate([self.lengths, other.lengths])
         self.truncated += other.truncated
+        self.answers_cut += other.answers_cut
         self.parted += other.parted
         self.shielded += other.shielded
         self.skipped += other.skipped
@@ -149,6 +152,7 @@ def cut(
         np.full(int(keeps.sum()), joins),
         lengths[used],
         truncated=0 if parts else int(long[used].sum()),
+        answers_cut=0 if parts else _fewer_answers(sequences, whole, windows, used[long[used]]),
         parted=int(long[used].sum()) if parts else 0,
         shielded=int(sequences.shielded[whole.places].any(axis=1).sum()),
         skipped=sorted([*problems, *untrained], key=lambda problem: problem.row),
@@ -221,6 +225,17 @@ def _count(sequences: Sequences, windows: Windows, changed: Numbers) -> None:
                 int(part[example, side]) for part in (windows.places, windows.starts, windows.stops)
             )
             windows.trained[example, side] = sequences.window(place, start, stop).trained[1:].sum()
+
+
+def _fewer_answers(sequences: Sequences, whole: Windows, windows: Windows, rows: Numbers) -> int:
+    """How many of the rows have fewer answers in their windows than they had."""
+
+    def answers(these: Windows, row: int) -> int:
+        places = zip(these.places[row], these.starts[row], these.stops[row], strict=True)
+        trained = (sequences.window(*map(int, place)).trained for place in places)
+        return sum(int(np.diff(one, prepend=False).sum() + one[-1]) // 2 for one in trained)
+
+    return sum(answers(windows, row) < answers(whole, row) for row in rows)
 
 
 def _too_long(number: int, length: int, config: DataConfig) -> RowProblem:

@@ -11,6 +11,7 @@ import glob
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,25 +45,32 @@ def stream_rows(path: Path | str) -> Iterator[Row]:
         UserError: while reading, what `read_rows` raises.
     """
     path = find_file(path)
-    is_empty = True
+    count = 0
     try:
         for row in READERS[_kind(path)](path):
-            is_empty = False
+            count += 1
             yield row
     except UnicodeDecodeError as error:
+        where = _("{path}, line {line}", path=path, line=_undecodable_line(path))
         raise UserError(
-            _("{name} is not UTF-8 text.", name=path.name), str(path), _("Save it as UTF-8.")
+            _("{name} is not UTF-8 text.", name=path.name), where, _("Save it as UTF-8.")
         ) from error
     except (OSError, EOFError) as error:
         raise UserError(
             _("{name} cannot be read: {error}.", name=path.name, error=error),
-            str(path),
+            _("{path}, after row {row}", path=path, row=count - 1) if count else str(path),
             _("Check that the file is whole."),
         ) from error
-    if is_empty:
+    if not count:
         raise UserError(
             _("{name} has no rows.", name=path.name), str(path), _("Give a file with at least one row.")
         )
+
+
+def _undecodable_line(path: Path) -> int:
+    """The number of the first line that is not UTF-8, counted from 1."""
+    with open_text(path, errors="surrogateescape") as lines:
+        return next(number for number, line in enumerate(lines, 1) if re.search("[\udc80-\udcff]", line))
 
 
 def find_files(place: str) -> list[Path]:

@@ -16,20 +16,26 @@ _ENOUGH = 1 << 28  # so much is unpacked of any file
 _CHUNK = 1 << 20
 
 
-def open_text(path: Path, newline: str | None = None) -> TextIO:
+def open_text(path: Path, newline: str | None = None, errors: str = "strict") -> TextIO:
     """Open a text file, packed or not; the mark of a byte order is left out.
+
+    Args:
+        newline, errors: As of `open`.
 
     Raises:
         UserError: while reading, that it unpacks to far more than is read.
     """
     suffix = path.suffix.lower()
     if suffix not in PACKED:
-        return path.open(encoding="utf-8-sig", newline=newline)
+        return path.open(encoding="utf-8-sig", newline=newline, errors=errors)
     import pyarrow as pa  # type: ignore[import-untyped]
 
     stream = pa.input_stream(str(path), compression=PACKED[suffix])
     return io.TextIOWrapper(
-        io.BufferedReader(_Unpacked(stream, path), _CHUNK), encoding="utf-8-sig", newline=newline
+        io.BufferedReader(_Unpacked(stream, path), _CHUNK),
+        encoding="utf-8-sig",
+        newline=newline,
+        errors=errors,
     )
 
 

@@ -274,6 +274,15 @@ def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
                 limit=limit,
             )
         )
+    if encoded.answers_cut:
+        said.append(
+            _n(
+                "{where}: in {count:,} row an answer is cut away whole, and another is trained.",
+                "{where}: in {count:,} rows an answer is cut away whole, and another is trained.",
+                encoded.answers_cut,
+                where=where,
+            )
+        )
     return said
 
 

@@ -64,6 +64,16 @@ def test_long_rows_are_cut_on_the_right(tokenizer: Any) -> None:
     assert cut.tokens == 50 + len(whole.example(1)[0].ids)
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_rows_are_counted_that_lose_a_whole_answer_and_keep_another(tokenizer: Any, side: str) -> None:
+    talk = {**pair("And?", "more " * 30), "history": [["Hi", "word " * 30]]}
+    long = pair("Hi", "word " * 100) if side == "right" else pair("long " * 100, "Hello.")
+    rows = [talk, {**long, "history": []}, {**pair("Hi", "Hello."), "history": []}]
+    assert encode_rows(rows, tokenizer, max_length=1000, truncation=side).answers_cut == 0
+    cut = encode_rows(rows, tokenizer, max_length=40, truncation=side)
+    assert (cut.truncated, cut.answers_cut) == (2, 1)
+
+
 def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: Any) -> None:
     rows = [pair("Hi", "Hello."), pair("long " * 100, "Hello."), pair("Hi", None), pair("Hi", "")]
     with pytest.raises(UserError) as caught:

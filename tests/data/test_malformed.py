@@ -95,11 +95,11 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl", lines(GOOD, None), "line 2", "is null, not an object"),
     ("a.jsonl", b"\n\n", "", "no rows"),
     # Encodings.
-    ("a.jsonl", json.dumps(GOOD).encode("utf-16"), "", "not UTF-8"),
-    ("a.jsonl", lines(GOOD, '{"prompt": "é"}'.encode("latin-1")), "", "not UTF-8"),
+    ("a.jsonl", json.dumps(GOOD).encode("utf-16"), "line 1", "not UTF-8"),
+    ("a.jsonl", lines(*[GOOD] * 2000, '{"prompt": "é"}'.encode("latin-1")), "line 2001", "not UTF-8"),
     ("a.json", json.dumps([GOOD]).encode("utf-32"), "", "not UTF-8"),
-    ("a.csv", "prompt,completion\né,b\n".encode("cp1252"), "", "not UTF-8"),
-    ("a.txt", b"good\n\xff\xfe", "", "not UTF-8"),
+    ("a.csv", "prompt,completion\né,b\n".encode("cp1252"), "line 2", "not UTF-8"),
+    ("a.txt", b"good\n\xff\xfe", "line 2", "not UTF-8"),
     (
         "a.jsonl",
         after_good({"prompt": "Q", "completion": "\ud800"}),

@@ -61,6 +61,18 @@ def test_a_file_that_was_packed_to_fill_the_memory_is_refused(folder: Path) -> N
         read_rows("cut.jsonl.gz")
 
 
+def test_a_packed_file_that_ends_early_or_is_no_text_is_told_with_its_place(folder: Path) -> None:
+    (folder / "whole.jsonl.gz").write_bytes(gzip.compress((LINES.rstrip() + "\n").encode() * 50_000))
+    (folder / "early.jsonl.gz").write_bytes((folder / "whole.jsonl.gz").read_bytes()[:-2000])
+    with pytest.raises(
+        UserError, match=r"early\.jsonl\.gz cannot be read(.|\n)*early\.jsonl\.gz, after row \d{4,}"
+    ):
+        read_rows("early.jsonl.gz")
+    (folder / "latin.jsonl.gz").write_bytes(gzip.compress(b'{"text": "a"}\n{"text": "\xe9"}\n'))
+    with pytest.raises(UserError, match=r"not UTF-8 text(.|\n)*latin\.jsonl\.gz, line 2"):
+        read_rows("latin.jsonl.gz")
+
+
 def test_each_line_of_a_text_file_that_is_not_blank_is_a_text(folder: Path) -> None:
     (folder / "a.txt").write_bytes("One é\r\n\r\n  two \n".encode())
     assert rows_of("a.txt") == [{"text": "One é"}, {"text": "  two "}]
