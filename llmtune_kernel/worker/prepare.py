@@ -173,10 +173,10 @@ def described(data: PreparedData) -> list[str]:
 def refuse_unfit(objective: Objective, data: PreparedData) -> None:
     """Raise UserError if what rows teach is not what the objective learns from."""
     for name, split in data.splits().items():
-        for format in split.encoded.formats:
+        for source, format in zip(split.sources, split.encoded.formats, strict=True):
             if said := _unfit(objective, format):
                 columns = _("columns read: {columns}", columns=", ".join(format.columns))
-                raise UserError(said[0], f"data.{name}: {columns}", said[1])
+                raise UserError(said[0], f"data.{name}: {source.source.source}, {columns}", said[1])
 
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:

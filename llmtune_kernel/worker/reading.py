@@ -75,7 +75,8 @@ class SplitRows:
         if self._encoded is None:
             self._encoded = encoded
             return
-        _refuse_other_kind(self._encoded.formats[0], encoded.formats[0])
+        first = self.sources[0].source.source
+        _refuse_other_kind(first, self._encoded.formats[0], encoded.formats[0])
         self._encoded.append(encoded, source.first)
 
     def places(self, allowed: Callable[[int], bool] = lambda row: True) -> list[list[int]]:
@@ -89,12 +90,13 @@ class SplitRows:
         ]
 
 
-def _refuse_other_kind(one: RowFormat, other: RowFormat) -> None:
+def _refuse_other_kind(source: str, one: RowFormat, other: RowFormat) -> None:
     kinds = [format.name if format.name in JUDGED else "" for format in (one, other)]
     if kinds[0] != kinds[1]:
         raise UserError(
             _(
-                "Its rows are {other}, those of the sources before are {one}.",
+                "Its rows are {other}, those of {source} are {one}.",
+                source=source,
                 one=one.name,
                 other=other.name,
             ),

@@ -301,9 +301,10 @@ def test_a_fault_shows_the_end_of_the_log_and_where_it_is(start: Start) -> None:
 def test_judged_answers_are_not_learned_as_answers(
     train_here: TrainHere, tmp_path: Path, row: dict[str, Any], said: str
 ) -> None:
+    file = rows(tmp_path, row, row)
     with pytest.raises(UserError, match=said) as mistake:
-        train_here(data=rows(tmp_path, row, row))
-    assert mistake.value.where.startswith("data.train: columns read: ")
+        train_here(data=file)
+    assert mistake.value.where.startswith(f"data.train: {file}, columns read: ")
     assert mistake.value.fix.startswith(f"Set objective: {'dpo' if 'chosen' in row else 'kto'}, or ")
 
 
@@ -338,8 +339,6 @@ def test_feedback_is_not_learned_from_answers_without_a_judgement(
 
 def test_sources_of_two_kinds_are_refused(train_here: TrainHere, tmp_path: Path) -> None:
     judged = rows(tmp_path, {"prompt": "a", "chosen": "b", "rejected": "c"})
-    with pytest.raises(
-        UserError, match="Its rows are preference, those of the sources before are"
-    ) as mistake:
+    with pytest.raises(UserError, match=r"Its rows are preference, those of rows\.jsonl are") as mistake:
         train_here(data={"train": ["rows.jsonl", judged]})
     assert mistake.value.where.startswith(f"data.train: {judged}")
