@@ -187,7 +187,7 @@ export function removeEntry(
 }
 
 /**
- * Turn the value of a key into a map with one key of that value.
+ * Turn the value of an entry into a map with one key of that value.
  */
 export function nestValue(
   text: string,
@@ -202,6 +202,9 @@ export function nestValue(
       { start: node.start, end: node.start, text: `{${key}: ` },
       { start: node.end, end: node.end, text: '}' }
     ];
+  }
+  if (entry.isItem) {
+    return [{ start: node.start, end: node.start, text: `${key}: ` }];
   }
   const at = entry.indicatorEnd ?? entry.valueFrom;
   const indent = indentAt(text, entry.start);

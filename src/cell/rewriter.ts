@@ -135,18 +135,19 @@ export class Rewriter {
       if (main in whole) {
         // In a section that is written out, even one prompt is a list.
         this._setWritten([section], lengthen(section, written));
-        this._nest(section, main);
+        this._nest([section], main);
       }
     }
     const isMissing = written === undefined || written === null;
     this._setWritten([section], (isMissing ? short : undefined) ?? whole);
   }
 
-  private _nest(section: string, key: string): void {
-    const root = this._root();
-    const entry = root.entries.find(entry => entry.key === section)!;
+  /** Make what stands at a path the value of a key. */
+  private _nest(path: string[], key: string): void {
+    const { container, entry } = this._find(path);
+    const step = this._step(this._root());
     this._splice(
-      nestValue(this._text.text, entry, root.isFlow, key, this._step(root))
+      nestValue(this._text.text, entry!, container!.isFlow, key, step)
     );
   }
 
@@ -197,7 +198,15 @@ export class Rewriter {
     if (JSONExt.deepEqual(node.value, value)) {
       return;
     }
-    if (node.kind === 'map' && isObject(value) && Object.keys(value).length) {
+    const holder = this._holder(path, node, value);
+    if (holder !== undefined) {
+      this._nest(path, holder);
+      this._change(path, this._find(path).node, value);
+    } else if (
+      node.kind === 'map' &&
+      isObject(value) &&
+      Object.keys(value).length
+    ) {
       for (const [key, item] of Object.entries(value)) {
         this._setWritten([...path, key], item as JSONValue);
       }
@@ -216,6 +225,25 @@ export class Rewriter {
     } else {
       this._replace(path, value);
     }
+  }
+
+  /** The key of a map that holds what stands at a path, on one line, as it is. */
+  private _holder(
+    path: string[],
+    { kind, start, end, value: held }: INode,
+    value: JSONValue
+  ): string | undefined {
+    const { entry } = this._find(path);
+    const isOneLine =
+      kind === 'scalar' && !this._text.text.slice(start, end).includes('\n');
+    // An anchor would be that of the key.
+    const isPlaced =
+      entry !== null && entry.valueFrom === (entry.indicatorEnd ?? entry.start);
+    return isPlaced && isOneLine && isObject(value)
+      ? Object.keys(value).find(key =>
+          JSONExt.deepEqual(value[key] as JSONValue, held)
+        )
+      : undefined;
   }
 
   private _changeList(

@@ -3,7 +3,10 @@ import { expect, test } from '@jupyterlab/galata';
 
 import { readFileSync } from 'fs';
 
-import { openNotebook } from './notebooks';
+import { expectAccessible } from './accessibility';
+import { expectFitting } from './fitting';
+import { choose, tabTo } from './keyboard';
+import { openNotebook, widenSidebar } from './notebooks';
 
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": "a", "completion": "b"}]
@@ -59,6 +62,64 @@ test.describe('The form and the cell', () => {
     await page.screenshot({ path: 'artefacts/sidebar-two-way.png' });
   });
 
+  test('have a line a source, each with its weight, rows and mistakes', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await widenSidebar(page, 284);
+    const wrote = (data: string) =>
+      expect
+        .poll(() => source(page, 1))
+        .toBe(RUN.replace('data: $rows', `data: ${data}`));
+    const line = (name: string) => form.getByRole('group', { name });
+    await tabTo(page, 'Add a source: Training data');
+    await page.keyboard.press('Enter');
+    await expect(line('Source 2 of 2').getByRole('combobox')).toBeFocused();
+    await choose(page, '$others');
+    await wrote('[$rows, $others]');
+    await expect(form.getByLabel('Mixing')).toHaveCount(1);
+
+    await tabTo(page, 'Samples (rows)');
+    await page.keyboard.type('0');
+    await tabTo(page, 'Weight');
+    await wrote('[$rows, {source: $others, num_samples: 0}]');
+    await page.keyboard.type('2');
+    await tabTo(page, 'Add a source: Training data');
+    const second = line('Source 2 of 2');
+    await expect(second.getByLabel('Samples')).toHaveAttribute(
+      'aria-invalid',
+      'true'
+    );
+    await expect(second.getByText(/at least 1/)).toBeVisible();
+    await expectFitting(form);
+    await page.screenshot({ path: 'artefacts/sidebar-sources.png' });
+    await page.theme.setDarkTheme();
+    await page.screenshot({ path: 'artefacts/sidebar-sources-dark.png' });
+    await expectAccessible(page, '#jp-llmtune-configure');
+
+    await second.getByText('More about this source').click();
+    await second.getByLabel('Samples').fill('');
+    await second.getByLabel('Split').fill('test');
+    await second.getByLabel('Weight').fill('');
+    await wrote('[$rows, {source: $others, split: test}]');
+    await undo(page);
+    await wrote('[$rows, {source: $others, weight: 2, split: test}]');
+    await setSource(page, 1, RUN);
+    await expect(line(' of 2')).toHaveCount(0);
+
+    // What the form made a list is none when one source is left; what the user wrote so stays one.
+    await form.getByRole('button', { name: 'Add a source' }).click();
+    await line('Source 2 of 2').getByRole('combobox').fill('$others');
+    await form.getByRole('button', { name: 'Remove source 1' }).click();
+    await wrote('$others');
+    await setSource(page, 1, RUN.replace('$rows', '[$rows, $gone] # mine'));
+    await expect(
+      line('Source 2 of 2').getByText(/no data named gone/)
+    ).toBeVisible();
+    await form.getByRole('button', { name: 'Remove source 2' }).click();
+    await wrote('[$rows] # mine');
+  });
+
   test('say where a mistake is, at the field and by its line', async ({
     page
   }) => {
@@ -85,7 +146,7 @@ test.describe('The form and the cell', () => {
     await expect(field('Maximum steps')).toHaveValue('5');
   });
 
-  test('take registered names, and several sources as they are written', async ({
+  test('take registered names, and say why there are none', async ({
     page,
     tmpPath
   }) => {
@@ -100,19 +161,6 @@ test.describe('The form and the cell', () => {
     await form.getByRole('option', { name: 'pirates' }).click();
     const named = RUN.replace('data: $rows', 'data: pirates');
     await expect.poll(() => source(page, 1)).toBe(named);
-
-    await field('Training data').fill('[pirates, $rows]');
-    await field('Training data').press('Tab');
-    const both = RUN.replace('data: $rows', 'data: [pirates, $rows]');
-    await expect.poll(() => source(page, 1)).toBe(both);
-    await setSource(
-      page,
-      1,
-      RUN.replace('$rows', '{train: {source: pirates, weight: 2}}')
-    );
-    await expect(field('Training data')).toHaveValue(
-      '{ source: pirates, weight: 2 }'
-    );
 
     await page.contents.uploadContent(
       '{,}',

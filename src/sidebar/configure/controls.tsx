@@ -2,15 +2,11 @@ import { closeIcon, HTMLSelect } from '@jupyterlab/ui-components';
 
 import type { JSONValue } from '@lumino/coreutils';
 
-import type { FieldProps } from '@rjsf/utils';
-
 import React, { useState } from 'react';
 
-import { DataPicker, ModelPicker } from './pickers';
-import type { FieldKind, IField } from './fields';
+import type { SimpleKind } from './fields';
 import { Names } from './names';
 import { isObject } from './schema';
-import { idOf, useFormState } from './state';
 import type { IControl, ITyped } from './typed';
 import {
   isSame,
@@ -26,41 +22,6 @@ import {
   writeYaml
 } from './typed';
 import { textOf } from './wording';
-
-function control(
-  Control: (props: IControl) => JSX.Element
-): (props: FieldProps) => JSX.Element {
-  return props => {
-    const state = useFormState();
-    const id = props.idSchema.$id;
-    const field: IField | undefined = state.fields[props.uiSchema?.['ui:key']];
-    // The form is one step behind when a variant of the method goes.
-    if (!field) {
-      return <></>;
-    }
-    const isInvalid = (state.messages[field.key] ?? []).length > 0;
-    const described = [
-      isInvalid ? idOf(id, 'error') : '',
-      field.help ? idOf(id, 'help') : ''
-    ];
-    return (
-      <Control
-        id={id}
-        field={field}
-        state={state}
-        value={props.formData}
-        isReadOnly={state.isReadOnly}
-        aria={{
-          'aria-describedby': described.filter(Boolean).join(' ') || undefined,
-          'aria-invalid': isInvalid || undefined,
-          'aria-required': field.isRequired || undefined
-        }}
-        onChange={value => props.onChange(value)}
-        onDone={() => state.model.edited.flush()}
-      />
-    );
-  };
-}
 
 function Text(props: IControl): JSX.Element {
   return <Line {...props} typed={useTyped(props, readText, writeText)} />;
@@ -268,21 +229,19 @@ function Texts(props: IControl): JSX.Element {
 }
 
 /**
- * The control of each kind of field.
+ * The control of each kind of value that is entered in one place.
  */
 export const CONTROLS: {
-  [kind in FieldKind]: (props: FieldProps) => JSX.Element;
+  [kind in SimpleKind]: (props: IControl) => JSX.Element;
 } = {
-  choice: control(Choice),
-  flag: control(Flag),
-  number: control(Number_),
-  text: control(Text),
-  longText: control(LongText),
-  texts: control(Texts),
-  words: control(Words),
-  checks: control(Checks),
-  model: control(ModelPicker),
-  data: control(DataPicker),
-  names: control(NamesOrYaml),
-  yaml: control(Yaml)
+  choice: Choice,
+  flag: Flag,
+  number: Number_,
+  text: Text,
+  longText: LongText,
+  texts: Texts,
+  words: Words,
+  checks: Checks,
+  names: NamesOrYaml,
+  yaml: Yaml
 };

@@ -33,6 +33,9 @@ export type FieldKind =
   /** Anything else, entered as YAML. */
   | 'yaml';
 
+/** Of a value that is entered in one place, and needs nothing but itself. */
+export type SimpleKind = Exclude<FieldKind, 'model' | 'data'>;
+
 /**
  * One value of a configuration.
  */
@@ -52,6 +55,8 @@ export interface IField {
   readonly choices: JSONValue[];
   /** What may stand in place of a number or a list, such as `auto`. */
   readonly keywords: string[];
+  /** Of data, what a source can have when it is a section. */
+  readonly inner: IField[];
   /** By the key of another field the choices of it that use this one; the others do not. */
   readonly usedBy: Readonly<Record<string, JSONValue[]>>;
 }
@@ -130,10 +135,11 @@ function fieldOf(
     parts.filter(part => !('const' in part)),
     keywords
   );
+  const ofField = KINDS[key] ?? kind;
   return {
     path,
     key,
-    kind: KINDS[key] ?? kind,
+    kind: ofField,
     title,
     help: textOf(property.description),
     unit: title.toLowerCase().includes(unit.toLowerCase()) ? '' : unit,
@@ -141,8 +147,18 @@ function fieldOf(
     isRequired,
     choices,
     keywords,
+    inner: ofField === 'data' ? innerFields(path, parts) : [],
     usedBy: usersOf(path, property.used_by)
   };
+}
+
+/** The fields of the section that a value can be. */
+function innerFields(path: string[], parts: JSONObject[]): IField[] {
+  const section = parts.find(isSection) ?? {};
+  return Object.entries(propertiesOf(section)).flatMap(
+    ([key, property]) =>
+      fieldOf([...path, key], property, isRequired(section, key)) ?? []
+  );
 }
 
 function usersOf(
@@ -176,6 +192,7 @@ function typeField(path: string[], variants: JSONObject[]): IField {
     isRequired: false,
     choices: types.map(type => type.const as JSONValue),
     keywords: [],
+    inner: [],
     usedBy: {}
   };
 }

@@ -11,7 +11,7 @@ import type {
 
 import React, { useEffect, useMemo } from 'react';
 
-import { CONTROLS } from './controls';
+import { FIELD_CONTROLS } from './fieldControls';
 import type { FieldKind, IField } from './fields';
 import { isChanged } from './fields';
 import { changesOf, formDataOf, formOf } from './formData';
@@ -38,7 +38,7 @@ export function Fields(props: { name: string; fields: IField[] }): JSX.Element {
       noValidate
       showErrorList={false}
       readonly={isReadOnly}
-      fields={CONTROLS as any}
+      fields={FIELD_CONTROLS as any}
       templates={TEMPLATES as any}
       onChange={({ formData }) => {
         const changes = changesOf(fields, before, formData as JSONObject);
@@ -146,11 +146,16 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
   );
 }
 
-/** Show a control, and focus it, or the first of a group. */
+/** Show a control, and focus it, or the first of a group; where a field has several, the one that is wrong. */
 function reach(control: HTMLElement | null): void {
-  control?.scrollIntoView({ block: 'center' });
+  const field = control?.closest('[data-key]');
+  const wrong = field?.querySelector<HTMLElement>(
+    ':is(input, select, textarea)[aria-invalid="true"]'
+  );
   const first = control?.querySelector<HTMLElement>('input, select, textarea');
-  (first ?? control)?.focus();
+  const found = wrong ?? first ?? control;
+  found?.scrollIntoView({ block: 'center' });
+  found?.focus();
 }
 
 function ObjectFieldTemplate(props: ObjectFieldTemplateProps): JSX.Element {

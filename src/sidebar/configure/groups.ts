@@ -39,8 +39,9 @@ export function groupsOf(fields: IField[], schema: JSONObject): IGroup[] {
 export function search(fields: IField[], query: string): IField[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return fields.filter(field => {
-    const { title, key, help, unit, choices, keywords } = field;
-    const text = [title, key, help, unit, ...choices, ...keywords]
+    const { title, key, help, unit, choices, keywords, inner } = field;
+    const titles = inner.map(({ title }) => title);
+    const text = [title, key, help, unit, ...choices, ...keywords, ...titles]
       .join('\n')
       .toLowerCase();
     return words.every(word => text.includes(word));
@@ -54,6 +55,8 @@ function essential(fields: IField[]): IField[] {
 const ESSENTIAL = [
   'model.name_or_path',
   'data.train',
+  // Of several sources only.
+  'data.mix',
   'method.type',
   'method.r',
   'training.num_train_epochs',

@@ -13,6 +13,7 @@ import { isChanged } from './fields';
 import { Fields } from './form';
 import type { IGroup } from './groups';
 import { groupsOf, search } from './groups';
+import { isWrong } from './messages';
 import { ConfigureModel } from './model';
 import type { IFormState } from './state';
 import { FormState, useFormState } from './state';
@@ -193,7 +194,7 @@ function Section(props: { group: IGroup; isSearched: boolean }): JSX.Element {
   }, [isSought]);
   const count = (test: (field: IField) => boolean) =>
     group.fields.filter(test).length;
-  const wrong = count(field => (messages[field.key] ?? []).length > 0);
+  const wrong = count(field => isWrong(messages, field));
   const changed = count(field => isChanged(field, values));
   const isUnfolded = isOpen || isSearched;
   return (

@@ -1,6 +1,6 @@
 import type { IConfigurationProblem, IFault } from '../../kernel/protocol';
 import type { FieldKind, IField, Values } from './fields';
-import { valueOf } from './fields';
+import { namesOf } from './sourceLines';
 
 /** A problem as the kernel says it, without its place. */
 export function sentence({ message, hint }: IConfigurationProblem): string {
@@ -8,7 +8,7 @@ export function sentence({ message, hint }: IConfigurationProblem): string {
 }
 
 /**
- * What is wrong with the value of each field, by key.
+ * What is wrong with the value of each field, by key; of a source of data, by its key.
  */
 export function messagesOf(
   fields: IField[],
@@ -18,8 +18,9 @@ export function messagesOf(
   for (const problem of problems) {
     const field = fieldOfProblem(fields, problem.key);
     if (field) {
-      const others = messages[field.key] ?? [];
-      messages[field.key] = [...others, sentence(problem)];
+      const { place, unknown } = placeOfProblem(field, problem.key);
+      const said = [unknown, sentence(problem)].filter(Boolean).join(': ');
+      messages[place] = [...(messages[place] ?? []), said];
     }
   }
   return messages;
@@ -37,31 +38,61 @@ export function fieldOfProblem(
   const main = MAIN_FIELDS[key] ?? key;
   return fields.find(
     field =>
-      field.key === main ||
-      (field.path.length > 1 &&
-        (main.startsWith(`${field.key}[`) || main.startsWith(`${field.key}.`)))
+      field.key === main || (field.path.length > 1 && isInside(main, field.key))
+  );
+}
+
+function isInside(place: string, key: string): boolean {
+  return place.startsWith(`${key}[`) || place.startsWith(`${key}.`);
+}
+
+/** Whether something is wrong with the value of a field, or a part of it. */
+export function isWrong(
+  messages: { [key: string]: string[] },
+  { key }: IField
+): boolean {
+  return Object.keys(messages).some(
+    place => place === key || isInside(place, key)
   );
 }
 
 /**
- * The field that a fault of the kernel is about: the one that it names, or whose value it names.
+ * The key that a fault of the kernel is about: the one that it names, or whose value it names.
  */
-export function fieldOfFault(
+export function keyOfFault(
   fields: IField[],
   values: Values,
   { where, fix }: IFault
-): IField | undefined {
+): string | undefined {
   const [key] = where.split(':');
+  const field = fieldOfProblem(fields, key);
+  if (field) {
+    return placeOfProblem(field, key).place;
+  }
   const picked = fields.filter(({ kind }) => PICKED.includes(kind));
-  const isNamed = (field: IField) => {
-    const value = valueOf(values, field.path);
-    return typeof value === 'string' && value !== '' && where.includes(value);
-  };
-  return (
-    fieldOfProblem(fields, key) ??
-    picked.find(isNamed) ??
-    picked.find(field => fix.includes(field.key))
-  );
+  const named = picked
+    .flatMap(field => namesOf(field, values))
+    .find(
+      ({ name }) =>
+        typeof name === 'string' && name !== '' && where.includes(name)
+    );
+  return named?.key ?? picked.find(field => fix.includes(field.key))?.key;
+}
+
+/** Where a problem with a field is shown; of a source of data, the source or its setting, if there is such a setting. */
+function placeOfProblem(
+  { kind, key, inner }: IField,
+  problem: string
+): { place: string; unknown: string } {
+  const rest = problem.startsWith(key) ? problem.slice(key.length) : '';
+  const [, source = '', setting = ''] =
+    /^(\[\d+\])?(?:\.(\w+))?/.exec(rest) ?? [];
+  if (kind !== 'data') {
+    return { place: key, unknown: '' };
+  }
+  return setting && inner.some(({ path }) => path.includes(setting))
+    ? { place: `${key}${source}.${setting}`, unknown: '' }
+    : { place: `${key}${source}`, unknown: setting };
 }
 
 /** Where a problem of a whole section is shown. */

@@ -19,7 +19,7 @@ import { KernelFacts } from './facts';
 import type { IField, Values } from './fields';
 import { fieldsOf, valueOf } from './fields';
 import { Launch } from './launch';
-import { fieldOfFault, fieldOfProblem, messagesOf } from './messages';
+import { fieldOfProblem, keyOfFault, messagesOf } from './messages';
 import type { INote } from './picked';
 import { PickedData } from './picked';
 import type { IPlan, IPlanned } from './plan';
@@ -27,6 +27,7 @@ import { RunPlan } from './plan';
 import { beginning, changesToApply } from './presets';
 import { applicable } from './relevance';
 import { SavedConfigurations } from './saved';
+import { isNamed, nameOfSource, namesOf, sourcesOf } from './sourceLines';
 import { LeftVariants, withConsequences } from './variants';
 
 /**
@@ -160,8 +161,8 @@ export class ConfigureModel extends Changing {
 
   /** What is worth knowing of a field, though nothing is wrong; null if nothing is. */
   noteOn(field: IField): string | null {
-    const note = this._noteOn(field);
-    return note?.isAcceptable ? note.text : null;
+    const notes = this._notesOn(field).filter(note => note.isAcceptable);
+    return notes.map(({ text }) => text).join(' ') || null;
   }
 
   /** Take the data of a field as they are now. */
@@ -173,18 +174,13 @@ export class ConfigureModel extends Changing {
   /** The sources of the training data. */
   get sources(): ITableSource['source'][] {
     const value = valueOf(this.values, ['data', 'train']);
-    const sources = Array.isArray(value) ? value : [value];
-    return sources.filter(one =>
-      typeof one === 'string'
-        ? one !== ''
-        : typeof (one as JSONObject | null)?.source === 'string'
-    ) as ITableSource['source'][];
+    return sourcesOf(value).filter(isNamed) as ITableSource['source'][];
   }
 
   /** The columns of the training data, as far as they are known. */
   get columns(): readonly string[] {
     const variable = this.facts.variables?.find(
-      ({ name }) => this.sources[0] === `$${name}`
+      ({ name }) => nameOfSource(this.sources[0]) === `$${name}`
     );
     return variable?.columns ?? this.plan?.inspection?.columns ?? [];
   }
@@ -273,10 +269,12 @@ export class ConfigureModel extends Changing {
     }
   }
 
-  private _noteOn(field: IField): INote | null {
-    return field.kind === 'data'
-      ? this._picked.note(valueOf(this.values, field.path))
-      : null;
+  private _notesOn(field: IField): (INote & { key: string })[] {
+    const names = field.kind === 'data' ? namesOf(field, this.values) : [];
+    return names.flatMap(({ key, name }) => {
+      const note = this._picked.note(name);
+      return note ? [{ ...note, key }] : [];
+    });
   }
 
   /** Whether the configuration can be read, has data, and is right as far as is known. */
@@ -296,22 +294,32 @@ export class ConfigureModel extends Changing {
   private get _notFound(): IConfigurationProblem[] {
     const { fields, values } = this;
     const fault = this.plan?.fault ?? null;
-    const faulty = fault && fieldOfFault(fields, values, fault);
-    return fields.flatMap(field => {
-      const note = this._noteOn(field);
-      const gone = note && !note.isAcceptable ? note.text : '';
-      // The kernel, which looked at the data, knows better what is wrong with them.
-      const message =
-        fault && field === faulty
-          ? [fault.what, fault.fix].filter(Boolean).join(' ')
-          : gone;
-      return message ? [{ line: null, key: field.key, message, hint: '' }] : [];
-    });
+    const faulty = fault && keyOfFault(fields, values, fault);
+    // The kernel, which looked at the data, knows better what is wrong with them.
+    const said = faulty
+      ? [
+          {
+            key: faulty,
+            text: [fault.what, fault.fix].filter(Boolean).join(' ')
+          }
+        ]
+      : [];
+    const gone = fields
+      .flatMap(field => this._notesOn(field))
+      .filter(({ key, isAcceptable }) => !isAcceptable && key !== faulty);
+    return [...said, ...gone].map(({ key, text }) => ({
+      line: null,
+      key,
+      message: text,
+      hint: ''
+    }));
   }
 
   private get _planned(): IPlanned {
     const { place, text } = this.edited;
-    const names = DATA.map(path => valueOf(this.values, path));
+    const names = DATA.flatMap(path =>
+      sourcesOf(valueOf(this.values, path)).map(nameOfSource)
+    );
     const data = this.facts.variables?.filter(({ name }) =>
       names.includes(`$${name}`)
     );

@@ -6,6 +6,7 @@ import { JSONExt } from '@lumino/coreutils';
 import type { IVariable } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
 import type { KernelFacts } from './facts';
+import { nameOfSource, sourcesOf } from './sourceLines';
 
 /**
  * What is to say of a variable.
@@ -39,20 +40,19 @@ export class PickedData {
 
   /** What is chosen now is as it should be. */
   pick(data: JSONValue | undefined): void {
-    const name = variableOf(data);
-    if (name === null) {
-      return;
-    }
-    const found = this._find(name);
-    if (found) {
-      this._picked.set(name, found);
-    } else {
-      this._picked.delete(name);
+    for (const source of sourcesOf(data)) {
+      const name = variableOf(nameOfSource(source));
+      const found = name === null ? undefined : this._find(name);
+      if (name !== null && found) {
+        this._picked.set(name, found);
+      } else if (name !== null) {
+        this._picked.delete(name);
+      }
     }
   }
 
   /**
-   * What is to say of data; null if nothing is.
+   * What is to say of a source of data; null if nothing is.
    */
   note(data: JSONValue | undefined): INote | null {
     const name = variableOf(data);

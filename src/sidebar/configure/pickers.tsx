@@ -17,15 +17,8 @@ import { Combobox } from './combobox';
 import { gateText, ModelAdvice } from './advice';
 import type { IFileDrop } from './drop';
 import { useFileDrop } from './drop';
-import type { IControl, Value } from './typed';
-import {
-  placeholder,
-  readSources,
-  readText,
-  useTyped,
-  writeSources,
-  writeText
-} from './typed';
+import type { IControl } from './typed';
+import { placeholder, readText, useTyped, writeText } from './typed';
 
 /**
  * The base model: one that is known, or any name or path.
@@ -105,8 +98,6 @@ export function DataPicker(props: IControl): JSX.Element {
         ...nameOptions(names, trans.__('Names of dataset_info.json')),
         ...datasetOptions(datasets, trans)
       ]}
-      read={readSources}
-      write={writeSources}
       note={fault}
       noneText={trans.__('Nothing fits; a path can be typed')}
       placeholder={trans.__('$variable or file')}
@@ -128,8 +119,6 @@ function Picker(props: {
   options: IOption[];
   noneText: string;
   placeholder: string;
-  read?: (text: string) => Value;
-  write?: (value: Value) => string;
   /** What keeps options from being offered. */
   note?: string;
   browse: () => Promise<string | null>;
@@ -139,11 +128,7 @@ function Picker(props: {
 }): JSX.Element {
   const { control, drop } = props;
   const { context } = control.state;
-  const typed = useTyped(
-    control,
-    props.read ?? readText,
-    props.write ?? writeText
-  );
+  const typed = useTyped(control, readText, writeText);
   const browse = async () => {
     const path = await props.browse();
     if (path !== null) {

@@ -40,3 +40,21 @@ export function useFormState(): IFormState {
 export function idOf(fieldId: string, what: 'help' | 'error'): string {
   return `${fieldId}__${what}`;
 }
+
+/** What says more about the control of a value, for its element. */
+export function ariaOf(
+  id: string,
+  field: IField,
+  messages: string[] = []
+): React.AriaAttributes {
+  const isInvalid = messages.length > 0;
+  const described = [
+    isInvalid ? idOf(id, 'error') : '',
+    field.help ? idOf(id, 'help') : ''
+  ];
+  return {
+    'aria-describedby': described.filter(Boolean).join(' ') || undefined,
+    'aria-invalid': isInvalid || undefined,
+    'aria-required': field.isRequired || undefined
+  };
+}

@@ -90,15 +90,6 @@ export function writeText(value: Value): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** One source of rows is text; several, or one with settings, are written as YAML. */
-export function readSources(text: string): Value {
-  return /^\s*[[{]/.test(text) ? readYaml(text) : readText(text);
-}
-
-export function writeSources(value: Value): string {
-  return typeof value === 'object' ? writeYaml(value) : writeText(value);
-}
-
 /** What is no number stays text, for the kernel to judge. */
 export function readNumber(text: string): Value {
   const trimmed = text.trim();

@@ -88,6 +88,12 @@ describe('fieldsOf', () => {
       false
     ]);
     expect(field('data.train').isRequired).toBe(true);
+    const inner = field('data.train').inner.map(({ key, kind }) => [key, kind]);
+    expect(Object.fromEntries(inner)).toMatchObject({
+      'data.train.weight': 'number',
+      'data.train.format': 'choice',
+      'data.train.columns': 'names'
+    });
   });
 
   it('takes what a newer kernel may say for YAML', () => {
@@ -173,6 +179,7 @@ describe('groupsOf', () => {
     expect(groups[0].fields.map(({ key }) => key)).toEqual([
       'model.name_or_path',
       'data.train',
+      'data.mix',
       'method.type',
       'method.r',
       'training.num_train_epochs',

@@ -1,17 +1,16 @@
 import { fieldsOf } from '../fields';
-import { fieldOfFault, fieldOfProblem } from '../messages';
+import { fieldOfProblem, isWrong, keyOfFault, messagesOf } from '../messages';
 import { recorded } from './recorded';
 
 const { schema } = recorded;
 
-describe('fieldOfFault', () => {
+describe('keyOfFault', () => {
   const values = {
     model: { name_or_path: './tuned' },
     data: { train: 'rows.jsonl' }
   };
   const of = (where: string, fix = '') =>
-    fieldOfFault(fieldsOf(schema, values), values, { what: '', where, fix })
-      ?.key;
+    keyOfFault(fieldsOf(schema, values), values, { what: '', where, fix });
 
   it('finds the field by its key, its value, or what mends it', () => {
     expect(of('model.name_or_path')).toBe('model.name_or_path');
@@ -21,6 +20,45 @@ describe('fieldOfFault', () => {
       'model.name_or_path'
     );
     expect(of('/tmp/elsewhere')).toBeUndefined();
+  });
+
+  it('finds the source of several', () => {
+    const values = { data: { train: ['a.jsonl', { source: 'b.jsonl' }] } };
+    const fields = fieldsOf(schema, values);
+    const of = (where: string) =>
+      keyOfFault(fields, values, { what: '', where, fix: '' });
+    expect(of('/home/me/b.jsonl, line 3')).toBe('data.train[1]');
+    expect(of('data.train[0]')).toBe('data.train[0]');
+  });
+});
+
+describe('messagesOf', () => {
+  const fields = fieldsOf(schema, {});
+  const of = (...keys: string[]) =>
+    messagesOf(
+      fields,
+      keys.map(key => ({ line: 1, key, message: 'is wrong', hint: '' }))
+    );
+
+  it('tells what is wrong with a source, and with which setting', () => {
+    expect(of('data.train[1].weight', 'data.train[0]')).toEqual({
+      'data.train[1].weight': ['is wrong'],
+      'data.train[0]': ['is wrong']
+    });
+    expect(of('data.train[1].wieght', 'data.train.tags')).toEqual({
+      'data.train[1]': ['wieght: is wrong'],
+      'data.train.tags': ['is wrong']
+    });
+    expect(of('samples.prompts[1].role')).toEqual({
+      'samples.prompts': ['is wrong']
+    });
+  });
+
+  it('makes the field wrong of which a part is', () => {
+    const wrong = (key: string) =>
+      fields.filter(field => isWrong(of(key), field)).map(({ key }) => key);
+    expect(wrong('data.train[1].weight')).toEqual(['data.train']);
+    expect(wrong('training.eval_steps')).toEqual(['training.eval_steps']);
   });
 });
 
