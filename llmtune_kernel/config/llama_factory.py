@@ -13,12 +13,14 @@ from llmtune_kernel.config.llama_factory_arguments import (
     NO_EFFECT,
     NO_THINKING,
     OF_METHOD,
+    OF_SFT_HERE,
     OF_STAGE,
     REFUSED,
     SAME,
     SWITCHES,
     TEMPLATES,
     TRANSLATED,
+    USED_WITH,
 )
 from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.locale import _, look_up
@@ -89,6 +91,7 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
     found.put("objective.type", _STAGES[stage], "stage")
     found.put("method.type", method, "finetuning_type")
     _same(given, found, stage, method)
+    _sft(given, found, stage)
     _model(given, found)
     _data(given, found)
     if method == "lora":
@@ -122,9 +125,7 @@ def _same(given: Mapping[str, Any], found: Translation, stage: str, method: str)
     ours = {**SAME, **OF_METHOD[method], **OF_STAGE[stage]}
     for name, value in {**ITS_DEFAULTS, **given}.items():
         path = ours.get(name, "")
-        if name == "simpo_gamma" and given.get("pref_loss") != "simpo":
-            continue
-        if path and name not in LISTS:
+        if path and name not in LISTS and not _lacks(name, given):
             found.put(path, value, name if name in given else "")
     if given.get("pref_loss") == "kto_pair":
         hint = _("take stage: kto, or another loss")
@@ -133,6 +134,25 @@ def _same(given: Mapping[str, Any], found: Translation, stage: str, method: str)
         found.refuse(
             "val_size", _("a number of rows is not supported"), _("write a share of the rows, such as 0.1")
         )
+
+
+def _lacks(name: str, given: Mapping[str, Any]) -> str:
+    """Without what an argument changes nothing; empty where that is there."""
+    needed, value = USED_WITH.get(name, ("", None))
+    return f"{needed}: {str(value).lower()}" if needed and given.get(needed) != value else ""
+
+
+def _sft(given: Mapping[str, Any], found: Translation, stage: str) -> None:
+    if stage != "sft":
+        for name in OF_SFT_HERE:
+            if given.get(name):
+                found.refuse(name, _("only stage: sft has it here"), _("leave it out"))
+        return
+    losses = [loss for loss in ("dft", "eaft", "asft") if given.get(f"use_{loss}_loss") is True]
+    for loss in losses[:1]:
+        found.put("objective.loss", loss, f"use_{loss}_loss")
+    for loss in losses[1:]:
+        found.without_effect[f"use_{loss}_loss"] = _("{name} goes first", name=f"use_{losses[0]}_loss")
 
 
 def _model(given: Mapping[str, Any], found: Translation) -> None:
@@ -248,16 +268,18 @@ def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str)
             hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
             found.refuse(name, _("LLaMA-Factory has no such argument"), hint)
         elif name not in found.origins.values() and name not in found.without_effect:
-            found.without_effect[name] = _why_unused(name, stage, method)
+            found.without_effect[name] = _why_unused(name, given, stage, method)
 
 
-def _why_unused(name: str, stage: str, method: str) -> str:
+def _why_unused(name: str, given: Mapping[str, Any], stage: str, method: str) -> str:
     for wanted, names in OF_METHOD.items():
         if name in names and wanted != method:
             return _("only {name} uses it", name=f"finetuning_type: {wanted}")
     for wanted, names in OF_STAGE.items():
         if name in names and name not in OF_STAGE[stage]:
             return _("only {name} uses it", name=f"stage: {wanted}")
+    if needed := _lacks(name, given):
+        return _("only {name} uses it", name=needed)
     return _("it is the default")
 
 

@@ -52,7 +52,15 @@ OF_METHOD = {
 }
 OF_STAGE: dict[str, dict[str, str]] = {
     "pt": {},
-    "sft": {},
+    "sft": {
+        "use_dft_loss": "",
+        "use_eaft_loss": "",
+        "use_asft_loss": "",
+        "eaft_alpha": "objective.eaft_alpha",
+        "asft_alpha": "objective.asft_alpha",
+        "label_smoothing_factor": "objective.label_smoothing",
+        "neftune_noise_alpha": "objective.neftune_noise_alpha",
+    },
     "dpo": {
         "pref_loss": "objective.loss",
         "pref_beta": "objective.beta",
@@ -66,6 +74,14 @@ OF_STAGE: dict[str, dict[str, str]] = {
         "kto_chosen_weight": "objective.desirable_weight",
         "kto_rejected_weight": "objective.undesirable_weight",
     },
+}
+# Of these, those that other stages there have as well.
+OF_SFT_HERE = ("label_smoothing_factor", "neftune_noise_alpha")
+# Arguments that only another one gives an effect, with the value of it.
+USED_WITH: dict[str, tuple[str, object]] = {
+    "simpo_gamma": ("pref_loss", "simpo"),
+    "eaft_alpha": ("use_eaft_loss", True),
+    "asft_alpha": ("use_asft_loss", True),
 }
 # What a file leaves out, as that program takes it.
 ITS_DEFAULTS = {
@@ -366,11 +382,6 @@ REFUSED = {
             "use_hyper_parallel",
             "hyper_parallel_args",
             "use_muon",
-            "use_dft_loss",
-            "use_asft_loss",
-            "asft_alpha",
-            "use_eaft_loss",
-            "eaft_alpha",
             "compute_accuracy",
             "disable_shuffling",
             "early_stopping_steps",
@@ -397,8 +408,6 @@ REFUSED = {
             "adam_beta1",
             "adam_beta2",
             "adam_epsilon",
-            "label_smoothing_factor",
-            "neftune_noise_alpha",
             "gradient_checkpointing_kwargs",
             "torch_compile",
             "torch_compile_backend",
@@ -469,8 +478,6 @@ SWITCHES = {
     "apollo_": "use_apollo",
     "badam_": "use_badam",
     "swanlab_": "use_swanlab",
-    "asft_": "use_asft_loss",
-    "eaft_": "use_eaft_loss",
     "profiler_": "enable_torch_profiler",
     "fp8_": "fp8",
     "kt_": "use_kt",

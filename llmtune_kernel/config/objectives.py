@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -13,17 +14,13 @@ PreferenceLoss = Literal[
     "sigmoid", "hinge", "ipo", "robust", "bco", "orpo", "simpo", "cpo", "apo_zero", "apo_down"
 ]
 WITHOUT_REFERENCE = ("orpo", "simpo", "cpo")
-# What some of the losses do not use, and which do.
-USED_BY: dict[str, tuple[PreferenceLoss, ...]] = {
-    "label_smoothing": ("sigmoid", "robust", "simpo", "cpo"),
-    "gamma": ("simpo",),
-    # The others take means over tokens, or know no reference to compare with.
-    "ld_alpha": ("sigmoid", "hinge", "robust", "bco", "apo_zero", "apo_down"),
-    "reference": ("sigmoid", "hinge", "ipo", "robust", "bco", "apo_zero", "apo_down"),
-}
+# The others take means over tokens, or know no reference to compare with.
+_BY_SUMS: tuple[PreferenceLoss, ...] = ("sigmoid", "hinge", "robust", "bco", "apo_zero", "apo_down")
+_BY_REFERENCE: tuple[PreferenceLoss, ...] = ("ipo", *_BY_SUMS)
 _SIMPO_GAMMA = 0.5
 
 Reference = Literal["auto", "adapter", "precomputed"]
+SftLoss = Literal["nll", "dft", "eaft", "asft"]
 
 
 def _reference(**more: Any) -> Any:
@@ -36,10 +33,67 @@ def _reference(**more: Any) -> Any:
     )
 
 
-class SftObjective(Section):
+class _WithLoss(Section):
+    """A choice of losses, some of which do not use all fields: those are refused where they are set."""
+
+    @classmethod
+    def losses_using(cls, name: str) -> Sequence[str]:
+        """The losses that use a field, where not all do; else none."""
+        extra = cast("dict[str, Any]", cls.model_fields[name].json_schema_extra or {})
+        losses: Sequence[str] = extra.get("used_by", {}).get("loss", ())
+        return losses
+
+    @field_validator("*")
+    @classmethod
+    def _used_by_the_loss(cls, value: Any, info: ValidationInfo) -> Any:
+        name, loss = str(info.field_name), info.data.get("loss")
+        losses = cls.losses_using(name)
+        if loss and losses and loss not in losses and value != cls.model_fields[name].default:
+            raise ValueError(
+                _("the loss {loss} does not use it", loss=loss),
+                _("leave it out, or take one of {losses}", losses=", ".join(losses)),
+            )
+        return value
+
+
+class SftObjective(_WithLoss):
     """Learn to give the answers of the data."""
 
     type: Literal["sft"] = setting("sft", "Objective", "Supervised fine-tuning on given answers.")
+    loss: SftLoss = setting(
+        "nll",
+        "Loss",
+        "nll is the usual negative log-likelihood; dft weighs each token by its probability, eaft by how unsure the "
+        "model is; asft is dft held to the model before training.",
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "Label smoothing",
+        "Share of the probability of each token that is spread over the whole vocabulary; for nll.",
+        ge=0,
+        used_by={"loss": ("nll",)},
+        lt=1,
+    )
+    eaft_alpha: float = setting(
+        1.0,
+        "Power of the entropy",
+        "Power to which eaft takes the entropy: the higher, the less is learned of what the model is sure of.",
+        ge=0,
+        used_by={"loss": ("eaft",)},
+    )
+    asft_alpha: float = setting(
+        0.1,
+        "Weight of the divergence",
+        "How strongly asft holds the model to that of before training.",
+        ge=0,
+        used_by={"loss": ("asft",)},
+    )
+    neftune_noise_alpha: float | None = setting(
+        None,
+        "NEFTune noise",
+        "Strength of the noise on the embeddings in training, usually 5 to 15; left out, none.",
+        ge=0,
+    )
 
 
 class PretrainObjective(Section):
@@ -48,7 +102,7 @@ class PretrainObjective(Section):
     type: Literal["pretrain"] = setting("pretrain", "Objective", "Continued pre-training on plain text.")
 
 
-class DpoObjective(Section):
+class DpoObjective(_WithLoss):
     """Learn from pairs of a better and a worse answer to prefer the better one."""
 
     type: Literal["dpo"] = setting("dpo", "Objective", "Preference optimization on pairs of answers.")
@@ -69,7 +123,7 @@ class DpoObjective(Section):
         "Label smoothing",
         "Share of pairs that may be the wrong way round; for sigmoid, robust, simpo and cpo.",
         ge=0,
-        used_by={"loss": USED_BY["label_smoothing"]},
+        used_by={"loss": ("sigmoid", "robust", "simpo", "cpo")},
         lt=0.5,
         validate_default=True,
     )
@@ -77,7 +131,7 @@ class DpoObjective(Section):
         None,
         "Target margin",
         "By how much the reward of the better answer should exceed that of the other; for simpo; left out, 0.5.",
-        used_by={"loss": USED_BY["gamma"]},
+        used_by={"loss": ("simpo",)},
         ge=0,
     )
     pref_ftx: float = setting(
@@ -91,23 +145,16 @@ class DpoObjective(Section):
         "Length weight",
         "Weight of the tokens by which an answer is longer than the other of its pair; below 1 keeps answers from "
         "growing longer; left out, 1.",
-        used_by={"loss": USED_BY["ld_alpha"]},
+        used_by={"loss": _BY_SUMS},
         ge=0,
         le=1,
     )
-    reference: Reference = _reference(used_by={"loss": USED_BY["reference"]})
+    reference: Reference = _reference(used_by={"loss": _BY_REFERENCE})
 
-    @field_validator("gamma", "ld_alpha", "label_smoothing", "reference")
+    @field_validator("label_smoothing")
     @classmethod
-    def _used_by_the_loss(cls, value: Any, info: ValidationInfo) -> Any:
-        loss, name = info.data.get("loss"), str(info.field_name)
-        unset = value == cls.model_fields[name].default
-        if loss and not unset and loss not in USED_BY[name]:
-            raise ValueError(
-                _("the loss {loss} does not use it", loss=loss),
-                _("leave it out, or take one of {losses}", losses=", ".join(USED_BY[name])),
-            )
-        if loss == "robust" and name == "label_smoothing" and unset:
+    def _needed_by_robust(cls, value: float, info: ValidationInfo) -> float:
+        if info.data.get("loss") == "robust" and not value:
             raise ValueError(
                 _("the loss robust needs it above 0"),
                 _("set it to the share of pairs that may be the wrong way round, such as 0.1"),

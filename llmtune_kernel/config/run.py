@@ -111,9 +111,12 @@ class RunConfig(Section):
         return of_adapters if self.method.has_adapter else of_weights
 
     @property
-    def reference(self) -> Literal["adapter", "precomputed"] | None:
+    def reference(self) -> Literal["adapter", "precomputed", "copy"] | None:
         """Where log-probabilities under the model before training come from; None if none are needed."""
         objective = self.objective
+        if isinstance(objective, SftObjective) and objective.loss == "asft":
+            # Of whole distributions: too much to be precomputed.
+            return "adapter" if _keeps_base(self.method) else "copy"
         if not isinstance(objective, DpoObjective | KtoObjective):
             return None
         if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:

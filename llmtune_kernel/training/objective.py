@@ -85,6 +85,13 @@ def targets_by_sequence(batch: dict[str, Any]) -> torch.Tensor:
     return torch.bincount(batch["target_sequences"], minlength=len(batch["sides"]))
 
 
+def lengths_by_sequence(batch: dict[str, Any]) -> torch.Tensor:
+    """How many tokens each sequence has, (sequences,)."""
+    if "cu_seq_lens_q" in batch:
+        return batch["cu_seq_lens_q"].diff().long()  # type: ignore[no-any-return]
+    return batch["attention_mask"].sum(1)  # type: ignore[no-any-return]
+
+
 class Means:
     """The mean of a loss, and of its measures, over batches."""
 

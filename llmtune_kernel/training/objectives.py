@@ -13,6 +13,7 @@ from llmtune_kernel.training.objective import Forward, Objective
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import (
     Reference,
+    frozen_copy,
     no_reference,
     precompute,
     precomputed,
@@ -54,8 +55,10 @@ def make_objective(
     """
     objective: PreferenceOptimization | KahnemanTversky
     match config.objective:
-        case SftObjective() | PretrainObjective():
-            return SupervisedFineTuning(forward)
+        case PretrainObjective():
+            return SupervisedFineTuning(SftObjective(), forward, no_reference)
+        case SftObjective() as settings:
+            return SupervisedFineTuning(settings, forward, _reference(config, model))
         case DpoObjective() as settings:
             objective = PreferenceOptimization(settings, forward, _reference(config, model))
         case KtoObjective() as settings:
@@ -68,6 +71,11 @@ def make_objective(
 
 
 def _reference(config: RunConfig, model: Any) -> Reference:
-    if config.reference == "adapter":
-        return without_adapter(model)
-    return precomputed if config.reference else no_reference
+    match config.reference:
+        case "adapter":
+            return without_adapter(model)
+        case "copy":
+            return frozen_copy(model)
+        case "precomputed":
+            return precomputed
+    return no_reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from llmtune_kernel.training.collation import EncodedDataset, Item
 
-# What an objective wants to know of a model on a batch: one value (sequences,) a sequence.
+# What an objective wants to know of a model on a batch: a tensor, of one value a sequence where it is precomputed.
 Question = Callable[[Any, dict[str, Any]], torch.Tensor]
 Reference = Callable[[Question, dict[str, Any]], torch.Tensor]
 
@@ -38,6 +39,17 @@ def without_adapter(model: Any) -> Reference:
                 return ask(model, batch)
         finally:
             model.train(training)
+
+    return answer
+
+
+def frozen_copy(model: Any) -> Reference:
+    """Asks a copy of the model as it is now, without dropout; the copy takes memory like the model."""
+    copied = copy.deepcopy(model).eval().requires_grad_(False)
+
+    def answer(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
+        with torch.no_grad():
+            return ask(copied, batch)
 
     return answer
 

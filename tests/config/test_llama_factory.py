@@ -105,6 +105,14 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"flash_attn": "disabled"}, {"model": {"attention": "eager"}}),
         ({"bf16": True}, {"model": {"dtype": "bfloat16"}}),
         ({"stage": "pt"}, {"objective": {"type": "pretrain"}}),
+        ({"use_dft_loss": True}, {"objective": {"type": "sft", "loss": "dft"}}),
+        ({"use_eaft_loss": True, "eaft_alpha": 2.0}, {"objective": {"loss": "eaft", "eaft_alpha": 2.0}}),
+        ({"use_asft_loss": True, "asft_alpha": 0.5}, {"objective": {"loss": "asft", "asft_alpha": 0.5}}),
+        ({"use_dft_loss": True, "asft_alpha": 0.5}, {"objective": {"loss": "dft", "asft_alpha": 0.1}}),
+        (
+            {"label_smoothing_factor": 0.1, "neftune_noise_alpha": 5},
+            {"objective": {"loss": "nll", "label_smoothing": 0.1, "neftune_noise_alpha": 5}},
+        ),
         (
             {"stage": "dpo", "pref_loss": "simpo", "pref_beta": 2.0, "simpo_gamma": 1.0},
             {"objective": {"type": "dpo", "loss": "simpo", "beta": 2.0, "gamma": 1.0}},
@@ -132,6 +140,8 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"stage": "rm"}, ["stage"]),
         ({"finetuning_type": "oft"}, ["finetuning_type"]),
         ({"stage": "dpo", "pref_loss": "kto_pair"}, ["pref_loss", "objective.loss"]),
+        ({"stage": "pt", "label_smoothing_factor": 0.1}, ["label_smoothing_factor"]),
+        ({"stage": "dpo", "neftune_noise_alpha": 5}, ["neftune_noise_alpha"]),
         ({"val_size": 100}, ["val_size"]),
         ({"quantization_bit": 3}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "hqq"}, ["quantization_method"]),
@@ -143,6 +153,12 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
 )
 def test_what_would_train_otherwise_is_refused(arguments: dict[str, Any], refused: list[str]) -> None:
     assert refusals(**arguments) == refused[:1]
+
+
+def test_of_several_losses_the_first_is_trained_as_there() -> None:
+    found = translate({**LEAST, "use_asft_loss": True, "use_dft_loss": True})
+    assert found.values["objective"]["loss"] == "dft"
+    assert found.without_effect["use_asft_loss"] == "use_dft_loss goes first"
 
 
 def test_a_file_for_another_command_says_which() -> None:

@@ -217,7 +217,14 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "objective",
             "must be one of sft, pretrain, dpo, kto; got 'dop'; did you mean dpo?",
         ),
-        ("data: x\nobjective: {loss: ipo}", 2, "objective.loss", "unknown key; only type dpo has it"),
+        ("data: x\nobjective: {type: kto, loss: ipo}", 2, "objective.loss", "only type sft or dpo has it"),
+        ("data: x\nobjective: {gamma: 1.0}", 2, "objective.gamma", "unknown key; only type dpo has it"),
+        (
+            "data: x\nobjective: {loss: dft, label_smoothing: 0.1}",
+            2,
+            "objective.label_smoothing",
+            "the loss dft does not use it; leave it out, or take one of nll",
+        ),
         (
             "data: x\nobjective: {type: dpo, loss: sigmod}",
             2,

@@ -19,7 +19,7 @@ from llmtune_kernel.config import (
     json_schema,
     read_config,
 )
-from llmtune_kernel.config.objectives import USED_BY
+from llmtune_kernel.config.objectives import DpoObjective, SftObjective
 
 KEYS = [
     "model",
@@ -142,13 +142,22 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.get("model", {}).pop("quantization", None)
     if values.get("model", {}).get("quantization") == "int8":
         method.pop("use_dora", None)
-    if objective.get("type") != "dpo":
-        return values
-    loss = objective.get("loss", "sigmoid")
-    kept = {key: value for key, value in objective.items() if loss in USED_BY.get(key, (loss,))}
+    return {**values, "objective": fitting_objective(objective)} if objective else values
+
+
+def fitting_objective(objective: dict[str, Any]) -> dict[str, Any]:
+    section: type[SftObjective | DpoObjective]
+    if objective["type"] == "sft":
+        section = SftObjective
+    elif objective["type"] == "dpo":
+        section = DpoObjective
+    else:
+        return objective
+    loss = objective.get("loss", section.model_fields["loss"].default)
+    kept = {key: value for key, value in objective.items() if loss in (section.losses_using(key) or [loss])}
     if loss == "robust":
         kept["label_smoothing"] = objective.get("label_smoothing") or 0.1
-    return {**values, "objective": kept}
+    return kept
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,13 +11,14 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 from transformers import AutoModelForCausalLM, get_cosine_schedule_with_warmup, set_seed
 
-from llmtune_kernel.config import FullMethod, LoraMethod, RunConfig, config_from_dict
+from llmtune_kernel.config import FullMethod, LoraMethod, RunConfig, SftObjective, config_from_dict
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.reference import no_reference
 from llmtune_kernel.training.sft import SupervisedFineTuning
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
 
@@ -68,7 +69,9 @@ def train(
         config=config,
         train=dataset([*range(len(ids))]),
         evaluation=dataset(held_out) if held_out else None,
-        objective=SupervisedFineTuning(Forward.of(model, torch.float32, packed)),
+        objective=SupervisedFineTuning(
+            SftObjective(), Forward.of(model, torch.float32, packed), no_reference
+        ),
         collate=collate_packed if packed else collate_padded,
         emit=events.append,
         at_boundary=lambda step, last: False,

@@ -81,6 +81,7 @@ def _plain_head(model: Any, **settings: Any) -> None:
             entropy=torch.zeros_like(chosen),
             mean_logits=logits.mean(-1),
             is_top1=(logits.argmax(-1) == targets),
+            label_mask=scored,
         )
 
     model.forward = answer

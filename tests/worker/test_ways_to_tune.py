@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
 
-from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.config import SftObjective, UserError, config_from_dict
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
@@ -20,6 +20,7 @@ from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.reference import no_reference
 from llmtune_kernel.training.sft import SupervisedFineTuning
 
 QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
@@ -63,7 +64,7 @@ def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> A
     """Two steps in this process; gives what was told and the run."""
     monkeypatch.chdir(tmp_path)
 
-    def run(objective: str, **sections: Any) -> tuple[list[Payload], Run]:
+    def run(objective: str, /, **sections: Any) -> tuple[list[Payload], Run]:
         import json
 
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
@@ -72,7 +73,7 @@ def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> A
             tmp_path / "run",
             model=model,
             data={"train": "rows.jsonl", "eval": "rows.jsonl"},
-            objective=objective,
+            objective={"type": objective, **sections.pop("objective", {})},
             training={"max_steps": 2, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
             **sections,
         )
@@ -92,7 +93,7 @@ def loss_of(model: Any, objective: str) -> float:
     tokenizer = AutoTokenizer.from_pretrained(model.config._name_or_path)
     encoded = encode_rows(ROWS[objective], tokenizer, config_from_dict({"data": "unused"}).data)
     batch = collate_padded([Item(encoded.example(number)) for number in range(len(encoded))])
-    plain = SupervisedFineTuning(Forward(torch.float32, only_targets=False))
+    plain = SupervisedFineTuning(SftObjective(), Forward(torch.float32, only_targets=False), no_reference)
     with torch.no_grad():
         return float(plain.loss(model, batch).total) / plain.count(batch)
 
@@ -168,6 +169,27 @@ def test_objectives_go_with_methods_and_quantization(
         assert first.loss == pytest.approx(math.log(2), abs=1e-3)
         assert first.measures["rewards/margins"] == pytest.approx(0, abs=1e-3)
     run.load()
+
+
+@pytest.mark.parametrize(
+    ("settings", "method", "quantization"),
+    [
+        ({"loss": "asft"}, "lora", "nf4"),
+        ({"loss": "asft"}, "pissa", "none"),
+        ({"loss": "asft"}, "last-layer", "none"),
+        ({"loss": "eaft"}, "dora", "none"),
+        ({"loss": "dft"}, "first-mlp", "none"),
+        ({"label_smoothing": 0.1, "neftune_noise_alpha": 5.0}, "lora", "int8"),
+    ],
+)
+def test_losses_of_sft_go_with_methods_and_quantization(
+    tune: Any, settings: dict[str, Any], method: str, quantization: str
+) -> None:
+    told, _ = tune("sft", objective=settings, method=METHODS[method], model={"quantization": quantization})
+    assert math.isfinite(last_loss(told))
+    first, second = (payload.measures for payload in told if isinstance(payload, Metrics))
+    assert first["nll"] != second["nll"]
+    assert first.get("kl", 0) == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize(
