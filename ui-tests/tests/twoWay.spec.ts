@@ -130,11 +130,22 @@ test.describe('The form and the cell', () => {
       'aria-invalid',
       'true'
     );
+    await setSource(
+      page,
+      1,
+      RUN.replace('$rows', '{train: $rows, eval: $rows, eval_fraction: 0.1}')
+    );
+    await form.getByPlaceholder('Search the settings').fill('fraction');
+    // In the words of the form, where the kernel names keys.
+    await expect(
+      form.getByText('Evaluation data and Evaluation fraction exclude')
+    ).toBeVisible();
+    await form.getByPlaceholder('Search the settings').fill('maximum steps');
     await setSource(page, 1, RUN.replace('data: $rows', 'data: {$rows'));
     await expect(form.getByText(/^Line \d+ cannot be read/)).toBeVisible();
     await expect(field('Maximum steps')).not.toBeEditable();
     // What it said last stays on the page.
-    await expect(field('Maximum steps')).toHaveValue('-5');
+    await expect(field('Maximum steps')).toHaveValue('5');
     await form.evaluate(node => node.scrollTo(0, node.scrollHeight));
     await expect(form.getByText(/^Line \d+ cannot be read/)).toBeInViewport();
     await expect(

@@ -65,9 +65,10 @@ export function configureDeeds(
 
 /** Why the configuration cannot be run, as far as is known; empty if it can. */
 export function runObstacle(
-  { edited, mistakes, sources }: ConfigureModel,
+  model: ConfigureModel,
   trans: TranslationBundle
 ): string {
+  const { edited, mistakes, sources } = model;
   if (edited.document.problem) {
     return trans.__('The configuration cannot be read.');
   }
@@ -75,5 +76,9 @@ export function runObstacle(
     return trans.__('Choose the training data.');
   }
   const [first] = mistakes;
-  return first ? [first.key, sentence(first)].filter(Boolean).join(': ') : '';
+  if (!first) {
+    return '';
+  }
+  const text = [first.key, sentence(first)].filter(Boolean).join(': ');
+  return model.shownField(first) ? model.facts.words.text(text) : text;
 }

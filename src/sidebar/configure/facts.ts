@@ -11,6 +11,7 @@ import type {
   IVariable
 } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
+import { FormWords } from './formWords';
 import { localizedPresets, localizedSchema } from './localized';
 
 /**
@@ -23,10 +24,16 @@ export class KernelFacts extends Changing {
   constructor(trans: TranslationBundle) {
     super();
     this._trans = trans;
+    this._words = new FormWords({}, trans);
   }
 
   get schema(): JSONObject | null {
     return this._schema;
+  }
+
+  /** What the form calls the settings of the schema. */
+  get words(): FormWords {
+    return this._words;
   }
 
   get models(): readonly IModelChoice[] {
@@ -74,6 +81,7 @@ export class KernelFacts extends Changing {
       const schema = await client.request('schema', {});
       if (isCurrent()) {
         this._schema = localizedSchema(schema, this._trans);
+        this._words = new FormWords(this._schema, this._trans);
         this._fault = null;
       }
     } catch (error) {
@@ -138,6 +146,7 @@ export class KernelFacts extends Changing {
   private _client: IKernelClient | null = null;
   private _loaded: IKernelClient | null = null;
   private _schema: JSONObject | null = null;
+  private _words: FormWords;
   private _models: readonly IModelChoice[] = [];
   private _presets: readonly IPreset[] = [];
   private readonly _variables = new WeakMap<

@@ -23,7 +23,7 @@ import { fieldOfProblem, keyOfFault, messagesOf } from './messages';
 import type { INote } from './picked';
 import { PickedData } from './picked';
 import type { IPlan, IPlanned } from './plan';
-import { RunPlan } from './plan';
+import { planInWords, RunPlan } from './plan';
 import { beginning, changesToApply } from './presets';
 import { applicable } from './relevance';
 import { SavedConfigurations } from './saved';
@@ -156,7 +156,15 @@ export class ConfigureModel extends Changing {
 
   /** What is wrong with the value of each field, by key. */
   get messages(): { [key: string]: string[] } {
-    return messagesOf(this.fields, [...this.problems, ...this._notFound]);
+    const { words } = this.facts;
+    return messagesOf(
+      this.fields,
+      [...this.problems, ...this._notFound].map(problem => ({
+        ...problem,
+        message: words.text(problem.message),
+        hint: words.text(problem.hint)
+      }))
+    );
   }
 
   /** What is worth knowing of a field, though nothing is wrong; null if nothing is. */
@@ -182,14 +190,12 @@ export class ConfigureModel extends Changing {
     const variable = this.facts.variables?.find(
       ({ name }) => nameOfSource(this.sources[0]) === `$${name}`
     );
-    return variable?.columns ?? this.plan?.inspection?.columns ?? [];
+    return variable?.columns ?? this._plan?.inspection?.columns ?? [];
   }
 
   /** What is known of the configuration that is shown; null if nothing is, or if there is nothing to look at. */
   get plan(): IPlan | null {
-    return this._client && this._isPlannable
-      ? this.plans.of(this._client, this._planned)
-      : null;
+    return this._plan && planInWords(this._plan, this.facts.words);
   }
 
   /** What to look at, and with whom; null if there is nothing, or nobody. */
@@ -255,12 +261,18 @@ export class ConfigureModel extends Changing {
    * may have changed.
    */
   lookAgain(): void {
-    const { plan, target } = this;
+    const { _plan: plan, target } = this;
     if (plan?.fault && !plan.isComputing) {
       this._planSoon();
     } else if (target) {
       void this._checkData(target);
     }
+  }
+
+  private get _plan(): IPlan | null {
+    return this._client && this._isPlannable
+      ? this.plans.of(this._client, this._planned)
+      : null;
   }
 
   private async _checkData(target: ConfigureModel.ITarget): Promise<void> {
@@ -293,7 +305,7 @@ export class ConfigureModel extends Changing {
   /** Fields that name what is not there, or cannot be used. */
   private get _notFound(): IConfigurationProblem[] {
     const { fields, values } = this;
-    const fault = this.plan?.fault ?? null;
+    const fault = this._plan?.fault ?? null;
     const faulty = fault && keyOfFault(fields, values, fault);
     // The kernel, which looked at the data, knows better what is wrong with them.
     const said = faulty
@@ -389,7 +401,7 @@ export class ConfigureModel extends Changing {
     const isMore =
       finished !== null && this._finished !== null && finished > this._finished;
     this._finished = finished;
-    const isUnmeasured = this.plan?.inspection?.seconds === null;
+    const isUnmeasured = this._plan?.inspection?.seconds === null;
     if (isMore && isUnmeasured && this.checkState === 'checked') {
       void this.computePlan();
     }

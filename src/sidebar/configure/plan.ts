@@ -1,6 +1,7 @@
 import { Changing } from '../../changing';
 import type { IFault, IInspection } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
+import type { FormWords } from './formWords';
 
 /**
  * What the kernel found when it last looked at a configuration and its data.
@@ -154,6 +155,26 @@ async function look(client: IKernelClient, planned: IPlanned): Promise<IFound> {
   } catch (error) {
     return { planned, inspection: null, fault: error as IFault };
   }
+}
+
+/** A plan whose texts are in the words of the form. */
+export function planInWords(plan: IPlan, words: FormWords): IPlan {
+  const { inspection, fault } = plan;
+  return {
+    ...plan,
+    fault: fault && words.fault(fault),
+    inspection: inspection && {
+      ...inspection,
+      notices: inspection.notices.map(notice => ({
+        ...notice,
+        message: words.text(notice.message),
+        fixes: notice.fixes.map(fix => ({
+          ...fix,
+          label: words.text(fix.label)
+        }))
+      }))
+    }
+  };
 }
 
 function isSame(one: IPlanned, other: IPlanned): boolean {

@@ -539,7 +539,7 @@ describe('ConfigureModel', () => {
     expect(model.canRun).toBe(true);
     await ran([]);
     expect(model.mistakes).toHaveLength(1);
-    expect(runObstacle(model, trans)).toContain('data.train: ');
+    expect(runObstacle(model, trans)).toContain('Training data: ');
     expect(model.canRun).toBe(false);
     await ran([DF]);
     comm().reply('inspect', { steps: 60, notices: [] });
@@ -558,7 +558,7 @@ describe('ConfigureModel', () => {
     const fault = { what: 'No file.', where: 'data.train: a.jsonl', fix: '' };
     comm().receive({ id, type: 'error', error: fault });
     await settle();
-    expect(runObstacle(model, trans)).toBe('data.train: No file.');
+    expect(runObstacle(model, trans)).toBe('Training data: No file.');
     expect(model.canRun).toBe(false);
     expect(model.canLook).toBe(true);
     const executed = NotebookActions.executed as Signal<any, any>;
