@@ -54,7 +54,7 @@ lab: setup ## open JupyterLab on the quickstart
 test: lint test-python test-frontend test-wheel test-browser ## run all checks and tests
 
 test-python: setup ## run the Python tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-frontend: setup ## run the TypeScript tests
 	jlpm test

@@ -13,6 +13,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
     NO_EFFECT,
     NO_THINKING,
     OF_METHOD,
+    OF_OPTIMIZER,
     OF_SFT_HERE,
     OF_STAGE,
     REFUSED,
@@ -97,6 +98,7 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
     if method == "lora":
         _lora(given, found)
     _training(given, found)
+    _optimizer(given, found)
     _rest(given, found, stage, method)
     return found
 
@@ -250,6 +252,47 @@ def _training(given: Mapping[str, Any], found: Translation) -> None:
         found.refuse("eval_strategy", _("{name} is not supported", name=strategy), _("take steps or epoch"))
 
 
+def _optimizer(given: Mapping[str, Any], found: Translation) -> None:
+    if "optim_target_modules" in given:
+        names = _names(given["optim_target_modules"])
+        value = "all-linear" if names == ["all-linear"] else names
+        found.put("training.optim_target_modules", value, "optim_target_modules")
+    chosen = [switch for switch in OF_OPTIMIZER if given.get(switch) is True]
+    if len(chosen) > 1:
+        found.refuse(chosen[1], _("{name} is another optimizer", name=chosen[0]), _("keep one of the two"))
+    for switch in chosen[:1]:
+        optim = _optimizer_name(switch, given, found)
+        if optim is None:
+            continue
+        found.put("training.optim", optim, switch)
+        settings = {ours: given.get(its, usual) for its, (ours, usual) in OF_OPTIMIZER[switch].items()}
+        if settings:
+            found.put("training.optim_args", settings, switch)
+        family = switch.removeprefix("use_")
+        targets = _names(given.get(f"{family}_target", "all"))
+        if targets != ["all"] and family in ("galore", "apollo"):
+            found.put("training.optim_target_modules", targets, f"{family}_target")
+
+
+def _optimizer_name(switch: str, given: Mapping[str, Any], found: Translation) -> str | None:
+    """Our name of an optimizer that is switched on; None if it is refused."""
+    family, base = switch.removeprefix("use_"), str(given.get("optim", "adamw_torch"))
+    if family in ("muon", "adam_mini"):
+        return family
+    if family == "badam":
+        mode = given.get("badam_mode", "layer")
+        if mode != "layer":
+            found.refuse("badam_mode", _("{name} is not supported", name=mode), _("take layer"))
+            return None
+        return family
+    layerwise = "_layerwise" if given.get(f"{family}_layerwise") is True else ""
+    kind = "adafactor" if base == "adafactor" else "adamw_8bit" if "8bit" in base else "adamw"
+    if family == "apollo" and kind != "adamw":
+        found.refuse("optim", _("{name} is not supported with use_apollo", name=base), _("take adamw_torch"))
+        return None
+    return f"{family}_{kind}{layerwise}"
+
+
 def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str) -> None:
     """What has no effect, what is refused, and what no such argument is."""
     for name, value in given.items():
@@ -258,7 +301,7 @@ def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str)
             found.without_effect[name] = look_up(NO_EFFECT[name])
         elif name in REFUSED and (value is False or value == "" or (off and not given.get(off))):
             found.without_effect[name] = _("it is switched off")
-        elif name in REFUSED and off:
+        elif name in REFUSED and off in REFUSED:
             continue  # said of the switch
         elif name in REFUSED:
             found.refuse(name, look_up(REFUSED[name]), _("leave it out"))
@@ -268,7 +311,10 @@ def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str)
             hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
             found.refuse(name, _("LLaMA-Factory has no such argument"), hint)
         elif name not in found.origins.values() and name not in found.without_effect:
-            found.without_effect[name] = _why_unused(name, given, stage, method)
+            if off and not given.get(off):
+                found.without_effect[name] = _("it is switched off")
+            elif off not in OF_OPTIMIZER:  # whose settings are one of ours
+                found.without_effect[name] = _why_unused(name, given, stage, method)
 
 
 def _why_unused(name: str, given: Mapping[str, Any], stage: str, method: str) -> str:

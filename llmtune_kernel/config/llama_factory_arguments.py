@@ -29,6 +29,10 @@ SAME = {
     "eval_steps": "training.eval_steps",
     "save_steps": "training.save_steps",
     "report_to": "tracking.report_to",
+    "adam_beta1": "training.adam_beta1",
+    "adam_beta2": "training.adam_beta2",
+    "adam_epsilon": "training.adam_epsilon",
+    "optim_args": "training.optim_args",
 }
 OF_METHOD = {
     "lora": {
@@ -83,6 +87,29 @@ USED_WITH: dict[str, tuple[str, object]] = {
     "eaft_alpha": ("use_eaft_loss", True),
     "asft_alpha": ("use_asft_loss", True),
 }
+# Optimizers by the argument that switches them on: their settings by our names, with what they are if left out.
+OF_OPTIMIZER: dict[str, dict[str, tuple[str, str | int | float]]] = {
+    "use_galore": {
+        "galore_rank": ("rank", 16),
+        "galore_update_interval": ("update_proj_gap", 200),
+        "galore_scale": ("scale", 2.0),
+        "galore_proj_type": ("proj_type", "std"),
+    },
+    "use_apollo": {
+        "apollo_rank": ("rank", 16),
+        "apollo_update_interval": ("update_proj_gap", 200),
+        "apollo_scale": ("scale", 32.0),
+        "apollo_proj": ("proj", "random"),
+        "apollo_proj_type": ("proj_type", "std"),
+        "apollo_scale_type": ("scale_type", "channel"),
+    },
+    "use_badam": {
+        "badam_switch_mode": ("switch_mode", "ascending"),
+        "badam_switch_interval": ("switch_every", 50),
+    },
+    "use_muon": {},
+    "use_adam_mini": {},
+}
 # What a file leaves out, as that program takes it.
 ITS_DEFAULTS = {
     "cutoff_len": 2048,
@@ -117,10 +144,12 @@ _MEASURED = N_("how the hardware is used is found out when the model is loaded")
 _ANSWERS = N_("how answers are drawn is said under samples")
 _TEXT_ONLY = N_("only text is trained")
 _EXACT = N_("it is always so here")
+_RATIO = N_("only badam_mode: ratio uses it, which is not supported")
 _ONE_PROCESS = N_("a run has one process, so far: nothing is shared out")
 
 # Arguments that change nothing here, and why.
 NO_EFFECT = {
+    **dict.fromkeys(("badam_update_ratio", "badam_mask_mode"), _RATIO),
     **dict.fromkeys(
         (
             "overwrite_cache",
@@ -160,6 +189,7 @@ NO_EFFECT = {
             "logging_strategy",
             "log_level",
             "log_level_replica",
+            "badam_verbose",
             "include_num_input_tokens_seen",
             "include_tokens_per_second",
             "include_effective_tokens_per_second",
@@ -342,31 +372,8 @@ REFUSED = {
             "oft_rank",
             "oft_block_size",
             "oft_target",
-            "use_galore",
-            "galore_target",
-            "galore_rank",
-            "galore_update_interval",
-            "galore_scale",
-            "galore_proj_type",
-            "galore_layerwise",
-            "use_apollo",
-            "apollo_target",
-            "apollo_rank",
-            "apollo_update_interval",
-            "apollo_scale",
-            "apollo_proj",
-            "apollo_proj_type",
-            "apollo_scale_type",
-            "apollo_layerwise",
             "apollo_scale_front",
-            "use_badam",
-            "badam_mode",
             "badam_start_block",
-            "badam_switch_mode",
-            "badam_switch_interval",
-            "badam_update_ratio",
-            "badam_mask_mode",
-            "badam_verbose",
             "use_swanlab",
             "swanlab_project",
             "swanlab_workspace",
@@ -377,11 +384,9 @@ REFUSED = {
             "swanlab_lark_webhook_url",
             "swanlab_lark_secret",
             "use_llama_pro",
-            "use_adam_mini",
             "use_mca",
             "use_hyper_parallel",
             "hyper_parallel_args",
-            "use_muon",
             "compute_accuracy",
             "disable_shuffling",
             "early_stopping_steps",
@@ -403,11 +408,6 @@ REFUSED = {
             "profiler_with_stack",
             "profile_modules",
             "lr_scheduler_kwargs",
-            "optim_args",
-            "optim_target_modules",
-            "adam_beta1",
-            "adam_beta2",
-            "adam_epsilon",
             "gradient_checkpointing_kwargs",
             "torch_compile",
             "torch_compile_backend",
@@ -507,6 +507,13 @@ TRANSLATED = frozenset(
         "eval_strategy",
         "gradient_checkpointing",
         "disable_gradient_checkpointing",
+        "optim_target_modules",
+        "galore_target",
+        "galore_layerwise",
+        "apollo_target",
+        "apollo_layerwise",
+        "badam_mode",
+        *(name for switch, settings in OF_OPTIMIZER.items() for name in (switch, *settings)),
         *SAME,
         *(name for names in [*OF_METHOD.values(), *OF_STAGE.values()] for name in names),
     }

@@ -15,6 +15,7 @@ from llmtune_kernel.config.objectives import (
     Objective,
     SftObjective,
 )
+from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import (
     DataConfig,
@@ -95,6 +96,27 @@ class RunConfig(Section):
                     name=value.init_lora_weights,
                 ),
                 _("leave one of the two out"),
+            )
+        return value
+
+    @field_validator("training")
+    @classmethod
+    def _suits_the_optimizer(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
+        method, model, optim = info.data.get("method"), info.data.get("model"), value.optim
+        if method is not None and method.has_adapter and optim in ON_WEIGHTS:
+            raise ValueError(
+                _("optim: {optimizer} trains the weights themselves, not adapters", optimizer=optim),
+                _("write method: full, or take another optimizer"),
+            )
+        if getattr(method, "loraplus_lr_ratio", None) and optim in NO_GROUPS:
+            raise ValueError(
+                _("optim: {optimizer} has one learning rate for all weights", optimizer=optim),
+                _("leave loraplus_lr_ratio out, or take another optimizer"),
+            )
+        if model is not None and model.dtype == "float16" and optim in AT_ONCE:
+            raise ValueError(
+                _("optim: {optimizer} does not go together with float16", optimizer=optim),
+                _("write model.dtype: bfloat16"),
             )
         return value
 

@@ -6,10 +6,23 @@ Names are those of transformers, PEFT and TRL. None means "not set"; what then h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.methods import ModuleName
+from llmtune_kernel.config.optimizers import (
+    AT_ONCE,
+    LOW_RANK,
+    OPTIMIZERS,
+    WITH_BETAS,
+    WITH_EPSILON,
+    WITH_SETTINGS,
+    OptimizerName,
+    OptimizerSettings,
+    Value,
+    check_settings,
+)
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sources import SOURCES, Columns, Format, SourceConfig, Sources, Tags
 from llmtune_kernel.locale import N_, _
@@ -286,8 +299,46 @@ class TrainingConfig(Section):
     max_grad_norm: float = setting(
         1.0, "Gradient clipping", "Gradients are scaled down to this norm; 0 leaves them as they are.", ge=0
     )
-    optim: Literal["adamw_torch", "adamw_torch_fused", "sgd", "adafactor", "rmsprop", "adagrad"] = setting(
-        "adamw_torch", "Optimizer", "The algorithm that updates the weights."
+    optim: OptimizerName = setting(
+        "adamw_torch",
+        "Optimizer",
+        "The algorithm that updates the weights; most others than adamw_torch need less memory.",
+    )
+    optim_target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
+        "all-linear",
+        "Projected modules",
+        "Where the optimizer works in few dimensions: all-linear, or parts of names such as self_attn, mlp.",
+        used_by={"optim": LOW_RANK},
+    )
+    optim_args: OptimizerSettings = setting(
+        {},
+        "Optimizer settings",
+        "What else the optimizer can be told, such as {rank: 64}.",
+        words=N_("a section of settings such as {rank: 64}"),
+        used_by={"optim": WITH_SETTINGS},
+    )
+    adam_beta1: float = setting(
+        0.9,
+        "Beta 1",
+        "How long the optimizer remembers gradients.",
+        ge=0,
+        lt=1,
+        used_by={"optim": WITH_BETAS},
+    )
+    adam_beta2: float = setting(
+        0.999,
+        "Beta 2",
+        "How long the optimizer remembers the size of gradients.",
+        ge=0,
+        lt=1,
+        used_by={"optim": WITH_BETAS},
+    )
+    adam_epsilon: float = setting(
+        1e-8,
+        "Epsilon",
+        "Keeps updates finite where gradients are tiny.",
+        gt=0,
+        used_by={"optim": WITH_EPSILON},
     )
     seed: int = setting(
         42,
@@ -318,6 +369,39 @@ class TrainingConfig(Section):
         "Gradient checkpointing",
         "Recompute activations to save memory; auto does so only where memory is short.",
     )
+
+    @field_validator("optim")
+    @classmethod
+    def _suits_the_updates(cls, value: OptimizerName, info: ValidationInfo) -> OptimizerName:
+        if value in AT_ONCE and info.data.get("gradient_accumulation_steps", 1) > 1:
+            raise ValueError(
+                _("{optimizer} updates each weight at once and accumulates no gradients", optimizer=value),
+                _("leave gradient_accumulation_steps out, and raise per_device_train_batch_size"),
+            )
+        if not OPTIMIZERS[value].decays and info.data.get("weight_decay"):
+            raise ValueError(
+                _("{optimizer} knows no weight decay", optimizer=value), _("leave weight_decay out")
+            )
+        return value
+
+    @field_validator("optim_args")
+    @classmethod
+    def _known_to_the_optimizer(cls, value: dict[str, Value], info: ValidationInfo) -> dict[str, Value]:
+        if optim := info.data.get("optim"):
+            check_settings(optim, value)
+        return value
+
+    @field_validator("optim_target_modules", "adam_beta1", "adam_beta2", "adam_epsilon")
+    @classmethod
+    def _used_by_the_optimizer(cls, value: Any, info: ValidationInfo) -> Any:
+        optim, name = info.data.get("optim"), str(info.field_name)
+        using = {"optim_target_modules": LOW_RANK, "adam_epsilon": WITH_EPSILON}.get(name, WITH_BETAS)
+        if optim and optim not in using and value != cls.model_fields[name].default:
+            raise ValueError(
+                _("{optimizer} does not use it", optimizer=optim),
+                _("leave it out, or take another optimizer"),
+            )
+        return value
 
 
 def _check_turn(turn: dict[str, str]) -> dict[str, str]:

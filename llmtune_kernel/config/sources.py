@@ -47,7 +47,7 @@ def _check_columns(value: object) -> object:
     fields = get_args(RowField)
     for field, column in value.items():
         if field not in fields:
-            raise ValueError(_("{field!r} is no field of a row format", field=field), _closest(field, fields))
+            raise ValueError(_("{field!r} is no field of a row format", field=field), closest(field, fields))
         if column is not None and not (isinstance(column, str) and column):
             raise ValueError(
                 _("{field} must be the name of a column; got {column!r}", field=field, column=column),
@@ -64,13 +64,14 @@ def _check_tags(value: object) -> object:
     names = get_args(TagName)
     for name, tag in value.items():
         if name not in names:
-            raise ValueError(_("{name!r} is no tag of turns", name=name), _closest(name, names))
+            raise ValueError(_("{name!r} is no tag of turns", name=name), closest(name, names))
         if not (isinstance(tag, str) and tag):
             raise ValueError(_("{name} must be text; got {tag!r}", name=name, tag=tag), _("put it in quotes"))
     return value
 
 
-def _closest(given: object, known: tuple[str, ...]) -> str:
+def closest(given: object, known: tuple[str, ...]) -> str:
+    """How to mend a word that is not among the known ones: the one most like it, or all."""
     close = difflib.get_close_matches(str(given), known, n=1)
     return _("did you mean {name}?", name=close[0]) if close else _("known: {names}", names=", ".join(known))
 

@@ -9,6 +9,7 @@ import torch
 
 from llmtune_kernel.config import FreezeMethod, LoraMethod, Method, UserError
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.parts import layers_of
 
 
 def prepare_for_training(model: Any, method: Method) -> Any:
@@ -28,7 +29,7 @@ def prepare_for_training(model: Any, method: Method) -> Any:
 
 
 def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
-    layers = _layers(model)
+    layers = layers_of(model)
     count, wanted = len(layers), method.trainable_layers
     if abs(wanted) > count:
         raise UserError(
@@ -56,23 +57,6 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
         ]
         _train_named(outside, name, "method.extra_modules", names)
     return model
-
-
-def _layers(model: Any) -> torch.nn.ModuleList:
-    """The layers of the decoder, in their order.
-
-    Raises:
-        UserError: they are not in one list.
-    """
-    count = model.config.get_text_config().num_hidden_layers
-    lists = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count]
-    if not lists:
-        raise UserError(
-            _("The layers of {kind} cannot be told apart.", kind=type(model).__name__),
-            "method.type",
-            _("Take method: lora or full."),
-        )
-    return lists[0]
 
 
 def _train_named(modules: dict[str, Any], name: str, where: str, known: list[str]) -> None:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psutil
 import torch
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import RunConfig, TrainingConfig
+from llmtune_kernel.config.optimizers import (
+    AT_ONCE,
+    LOW_RANK,
+    OPTIMIZERS,
+    OptimizerName,
+    Value,
+    settings,
+)
+from llmtune_kernel.models.parts import blocks, matrices, projected
 from llmtune_kernel.models.quantization import quantized_bytes
 
 # Resident memory of a worker that has its libraries imported, measured with torch 2.13 and transformers 5.17; on an
 # accelerator, what its runtime and kernels take beside the tensors.
 _PROCESS = 500 * 2**20
-# Float32 values that an optimizer keeps for each trained weight. Adafactor keeps a row and a column of each matrix.
-_OPTIMIZER_VALUES = {
-    "adamw_torch": 2,
-    "adamw_torch_fused": 2,
-    "sgd": 0,
-    "adafactor": 0,
-    "rmsprop": 1,
-    "adagrad": 1,
-}
+# Values that share a scale where an optimizer keeps them in few bits; smaller weights are kept in 32 bits.
+_BLOCK, _SMALLEST = 256, 4096
 
 
 def free_memory(device: torch.device) -> int:
@@ -67,7 +70,7 @@ def training_bytes(
 
     What a worker takes without a model, plus
     - frozen weights in `dtype` or quantized, trained ones in float32, which autocast copies in `dtype` besides;
-    - for each trained weight its gradient and the state of the optimizer, in float32;
+    - for each trained weight its gradient in float32, and the state of the optimizer;
     - the activations of the largest batch, see `activation_bytes`.
 
     Args:
@@ -76,7 +79,7 @@ def training_bytes(
         dtype: Precision of matrix products.
         free: Bytes that are free before anything is loaded.
     """
-    updates = 4 * _trained(model) * (1 + _OPTIMIZER_VALUES[config.training.optim])
+    updates = _gradient_bytes(config.training, model) + optimizer_bytes(config.training, model)
     checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, free)
     activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing)
     return int(_weight_bytes(config, model, dtype) + updates + activations)
@@ -96,8 +99,8 @@ def _weight_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:
-    """Bytes of a checkpoint: trained weights and the state of the optimizer, in float32."""
-    return 4 * _trained(model) * (1 + _OPTIMIZER_VALUES[config.training.optim])
+    """Bytes of a checkpoint: trained weights in float32, and the state of the optimizer."""
+    return 4 * _trained(model) + optimizer_bytes(config.training, model)
 
 
 def result_bytes(model: Any) -> int:
@@ -106,4 +109,67 @@ def result_bytes(model: Any) -> int:
 
 
 def _trained(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return sum(weight.numel() for _, weight in _trained_weights(model))
+
+
+def _gradient_bytes(config: TrainingConfig, model: Any) -> int:
+    """Bytes of the gradients that are there at once."""
+    if config.optim in AT_ONCE:
+        return 4 * max(weight.numel() for _, weight in _trained_weights(model))
+    return 4 * sum(weight.numel() for _, weight in _at_once(config, model))
+
+
+def optimizer_bytes(config: TrainingConfig, model: Any) -> int:
+    """Bytes that an optimizer keeps of the trained weights of a model.
+
+    Args:
+        model: On any device; its weights are only counted.
+    """
+    chosen = settings(config.optim, config.optim_args)
+    flat = set(projected(config, model)) if config.optim in LOW_RANK else set()
+    inside, embedding = set(matrices(model)), model.get_input_embeddings().weight
+    total = 0.0
+    for name, weight in _at_once(config, model):
+        if name in flat:
+            total += _projected_bytes(config.optim, weight, int(chosen["rank"]))
+        elif config.optim == "muon" and name not in inside:
+            total += _state_bytes("adamw_torch", weight, {}, whole=False)
+        else:
+            total += _state_bytes(config.optim, weight, chosen, whole=weight is embedding)
+    return int(total)
+
+
+def _projected_bytes(name: OptimizerName, weight: torch.Tensor, rank: int) -> float:
+    """Of a matrix: the projection, and the moments of the projected gradient."""
+    short, long = sorted(weight.shape)
+    rank = min(rank, short)
+    one = OPTIMIZERS[name]
+    moments = one.moments * rank * long * one.bits / 8 if one.moments else 4 * (long + rank)
+    return 4 * rank * short + moments
+
+
+def _state_bytes(
+    name: OptimizerName, weight: torch.Tensor, chosen: Mapping[str, Value], whole: bool
+) -> float:
+    one, count = OPTIMIZERS[name], weight.numel()
+    if "adafactor" in name:  # a row and a column of each matrix
+        return 4 * sum(weight.shape) if weight.ndim > 1 else 4 * count
+    if name == "adam_mini":  # the second moment is one for each row, or for fewer
+        return 4 * (count + weight.shape[0])
+    moments = one.moments + bool(chosen.get("momentum") and name in ("sgd", "rmsprop"))
+    moments += bool(chosen.get("centered"))
+    bits = 32.0 if count < _SMALLEST or (whole and one.package == "bitsandbytes") else one.bits
+    return count * moments * (bits / 8 + (4 / _BLOCK if bits < 32 else 0))
+
+
+def _at_once(config: TrainingConfig, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """The weights that are trained at the same time, with their names: with badam at most the largest block."""
+    if config.optim != "badam":
+        return _trained_weights(model)
+    trained = dict(_trained_weights(model))
+    parts = [{name: trained[name] for name in block if name in trained} for block in blocks(model)]
+    return iter(max(parts, key=lambda part: sum(w.numel() for w in part.values())).items())
+
+
+def _trained_weights(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)

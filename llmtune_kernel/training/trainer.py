@@ -7,19 +7,21 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import psutil
 import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
-from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number
 from llmtune_kernel.training.collation import EncodedDataset, Item
 from llmtune_kernel.training.objective import Means, Objective
+from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
 
 _STEPS_FOR_ETA = 20
 # Reports without a finite loss, one after the other, before a run is given up.
@@ -47,7 +49,7 @@ def training_arguments(
         lr_scheduler_type=training.lr_scheduler_type,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        optim=training.optim,
+        **optimizer_arguments(config),
         seed=training.seed,
         logging_steps=training.logging_steps,
         logging_first_step=True,
@@ -111,20 +113,10 @@ class LLMTrainer(Trainer):
         return super().create_scheduler(num_training_steps, optimizer)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """The optimizer; with LoRA+ the B matrices have a rate of their own."""
-        method = self._config.method
-        if self.optimizer is None and isinstance(method, LoraMethod) and method.loraplus_lr_ratio:
-            from peft.optimizers import create_loraplus_optimizer
-
-            kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, self._tuned)
-            self.optimizer = create_loraplus_optimizer(
-                self._tuned,
-                kind,
-                loraplus_lr_ratio=method.loraplus_lr_ratio,
-                loraplus_lr_embedding=arguments["lr"],
-                loraplus_weight_decay=self.args.weight_decay,
-                **arguments,
-            )
+        """The optimizer: ours where transformers has none that does."""
+        if self.optimizer is None:
+            decayed = self.get_decay_parameter_names(self._tuned)
+            self.optimizer = make_optimizer(self._config, self._tuned, self.args, decayed)
         return super().create_optimizer(model)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
@@ -180,7 +172,7 @@ class LLMTrainer(Trainer):
                 epoch=round(self.state.epoch or 0.0, 4),
                 loss=_finite(loss),
                 learning_rate=logs["learning_rate"],
-                grad_norm=_finite(logs["grad_norm"]) if "grad_norm" in logs else None,
+                grad_norm=self._grad_norm(logs),
                 tokens=self.tokens,
                 tokens_per_second=round(self._new_tokens / self._busy, 2),
                 memory=_memory(self.args.device),
@@ -193,6 +185,12 @@ class LLMTrainer(Trainer):
         self._busy = 0.0
         if self._not_finite == _NOT_FINITE:
             raise self._diverged()
+
+    def _grad_norm(self, logs: dict[str, float]) -> float | None:
+        """The norm of all gradients; unknown where they are gone before all are there."""
+        if self._config.training.optim in AT_ONCE or "grad_norm" not in logs:
+            return None
+        return _finite(logs["grad_norm"])
 
     def check_finite(self) -> None:
         """Raise UserError if what was trained is not numbers any more: nobody wants it saved."""
@@ -222,6 +220,8 @@ class LLMTrainer(Trainer):
         last = step >= self.state.max_steps
         self.control.should_log |= last
         super()._maybe_log_save_evaluate(*args, **kwargs)
+        # Schedule-free optimizers train other weights than those that answer; the next step takes them up again.
+        cast(Any, self.optimizer).eval()
         if self._evaluation is not None and self._due(self._config.training.eval_steps, last, or_epoch=True):
             self.evaluate_loss()
         if self._at_boundary(step, last):

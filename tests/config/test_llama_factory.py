@@ -18,6 +18,7 @@ COMPAT = Path(__file__).resolve().parents[3] / "shared" / "compat"
 # Those of the Model, Data, Finetuning, Generating and Training argument classes of 0.9.5, besides transformers' own.
 ARGUMENTS = Path(__file__).with_name("llama_factory_arguments.txt").read_text().split()
 LEAST = {"model_name_or_path": "m", "stage": "sft", "dataset": "rows"}
+FULL = {"finetuning_type": "full"}
 
 
 def read(**arguments: Any) -> RunConfig:
@@ -126,6 +127,41 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"max_steps": -1}, {"training": {"max_steps": None}}),
         ({"disable_gradient_checkpointing": True}, {"training": {"gradient_checkpointing": False}}),
         ({"report_to": "none"}, {"tracking": {"report_to": []}}),
+        (
+            {
+                **FULL,
+                "use_galore": True,
+                "galore_layerwise": True,
+                "galore_rank": 8,
+                "galore_target": "mlp,q_proj",
+            },
+            {
+                "training": {
+                    "optim": "galore_adamw_layerwise",
+                    "optim_target_modules": ["mlp", "q_proj"],
+                    "optim_args": {"rank": 8, "update_proj_gap": 200, "scale": 2.0, "proj_type": "std"},
+                }
+            },
+        ),
+        ({**FULL, "use_galore": True, "optim": "adafactor"}, {"training": {"optim": "galore_adafactor"}}),
+        ({**FULL, "use_galore": True, "optim": "adamw_8bit"}, {"training": {"optim": "galore_adamw_8bit"}}),
+        (
+            {**FULL, "use_apollo": True, "apollo_layerwise": True},
+            {"training": {"optim": "apollo_adamw_layerwise"}},
+        ),
+        (
+            {**FULL, "use_badam": True, "badam_switch_interval": 9},
+            {"training": {"optim": "badam", "optim_args": {"switch_mode": "ascending", "switch_every": 9}}},
+        ),
+        ({**FULL, "use_muon": True}, {"training": {"optim": "muon"}}),
+        (
+            {"use_adam_mini": True, "adam_beta2": 0.95},
+            {"training": {"optim": "adam_mini", "adam_beta2": 0.95}},
+        ),
+        (
+            {**FULL, "optim": "galore_adamw", "optim_args": "rank=8"},
+            {"training": {"optim_args": {"rank": 8}}},
+        ),
     ],
 )
 def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str, Any]) -> None:
@@ -146,7 +182,10 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"quantization_bit": 3}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "hqq"}, ["quantization_method"]),
         ({"flash_attn": "fa2"}, ["flash_attn"]),
-        ({"use_badam": True, "badam_mode": "ratio"}, ["use_badam"]),
+        ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
+        ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),
+        ({"finetuning_type": "full", "use_apollo": True, "apollo_scale_front": True}, ["apollo_scale_front"]),
+        ({"finetuning_type": "full", "use_galore": True, "use_muon": True}, ["use_muon"]),
         ({"warmup_steps": 10}, ["warmup_steps"]),
         ({"hf_hub_token": "secret"}, ["hf_hub_token"]),
     ],
@@ -185,8 +224,6 @@ def test_chat_templates_are_translated_to_ones_that_there_are() -> None:
 @pytest.mark.parametrize("path", sorted(COMPAT.glob("*.yaml")), ids=lambda path: path.stem)
 def test_example_files_are_translated_or_say_what_is_missing(path: Path) -> None:
     missing = {
-        "extras--badam": "use_badam",
-        "extras--galore": "use_galore",
         "train_lora--qwen3_lora_reward": "stage",
     }
     other = {"merge": "export_dir", "inference": "model_name_or_path"}

@@ -20,6 +20,16 @@ from llmtune_kernel.config import (
     read_config,
 )
 from llmtune_kernel.config.objectives import DpoObjective, SftObjective
+from llmtune_kernel.config.optimizers import (
+    AT_ONCE,
+    LOW_RANK,
+    NO_GROUPS,
+    ON_WEIGHTS,
+    OPTIMIZERS,
+    WITH_BETAS,
+    WITH_EPSILON,
+)
+from llmtune_kernel.config.optimizers import settings as optimizer_settings
 
 KEYS = [
     "model",
@@ -94,6 +104,8 @@ def values_of(field: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
             return sources if key in ("train", "eval", "source") else words
         case "object" if "properties" in field:
             return sections_of(field)
+        case "object" if key == "optim_args":
+            return st.just({})  # set by `fitting_training`
         case "object":
             return st.dictionaries(st.sampled_from(field["propertyNames"]["enum"]), words, max_size=3)
         case "array" if key == "prompts":
@@ -133,6 +145,22 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in method.items() if key not in unfit}
 
 
+def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
+    optim = training.get("optim", "adamw_torch")
+    if optim in ON_WEIGHTS and not full:
+        optim = training["optim"] = "adamw_torch"
+    unfit = {
+        "optim_target_modules": optim not in LOW_RANK,
+        "adam_beta1": optim not in WITH_BETAS,
+        "adam_beta2": optim not in WITH_BETAS,
+        "adam_epsilon": optim not in WITH_EPSILON,
+        "gradient_accumulation_steps": optim in AT_ONCE,
+        "weight_decay": not OPTIMIZERS[optim].decays,
+    }
+    kept = {key: value for key, value in training.items() if not unfit.get(key)}
+    return {**kept, "optim_args": optimizer_settings(optim, {})} if "optim_args" in training else kept
+
+
 def fitting(values: dict[str, Any]) -> dict[str, Any]:
     """The same without what does not go together."""
     objective = values.get("objective", {})
@@ -142,6 +170,13 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.get("model", {}).pop("quantization", None)
     if values.get("model", {}).get("quantization") == "int8":
         method.pop("use_dora", None)
+    if "training" in values:
+        values["training"] = fitting_training(values["training"], full=method["type"] != "lora")
+        optim = values["training"].get("optim")
+        if optim in NO_GROUPS:
+            method.pop("loraplus_lr_ratio", None)
+        if optim in AT_ONCE and values.get("model", {}).get("dtype") == "float16":
+            values["model"].pop("dtype")
     return {**values, "objective": fitting_objective(objective)} if objective else values
 
 

@@ -74,7 +74,7 @@ describe('fieldsOf', () => {
       'data.tags': 'names'
     });
     const asYaml = Object.keys(kinds).filter(key => kinds[key] === 'yaml');
-    expect(asYaml).toEqual([]);
+    expect(asYaml).toEqual(['training.optim_args']);
     expect(field('data.tags').choices).toContain('assistant');
     expect(field('data.max_length').unit).toBe('tokens');
     expect(field('training.learning_rate')).toMatchObject({

@@ -1,0 +1,70 @@
+"""The parts of a model by their names: its layers, and which weights are matrices of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from llmtune_kernel.config import TrainingConfig, UserError
+from llmtune_kernel.locale import _
+
+
+def layers_of(model: Any) -> torch.nn.ModuleList:
+    """The layers of the decoder, in their order.
+
+    Raises:
+        UserError: they are not in one list.
+    """
+    count = model.config.get_text_config().num_hidden_layers
+    lists = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == count]
+    if not lists:
+        raise UserError(
+            _("The layers of {kind} cannot be told apart.", kind=type(model).__name__),
+            "method.type",
+            _("Take method: lora or full."),
+        )
+    return lists[0]
+
+
+def projected(config: TrainingConfig, model: Any) -> Iterator[str]:
+    """The names of the matrices whose gradients a low-rank optimizer projects.
+
+    Raises:
+        UserError: no linear layer has a name of `optim_target_modules`.
+    """
+    targets, head = config.optim_target_modules, model.get_output_embeddings()
+    linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+    named = () if targets == "all-linear" else targets
+    for target in named:
+        if not any(target in name for name in linear):
+            kinds = sorted({name.rsplit(".", 1)[-1] for name in linear})
+            raise UserError(
+                _("No linear layer of this model has {target!r} in its name.", target=target),
+                "training.optim_target_modules",
+                _("Take some of: {layers}.", layers=", ".join(kinds)),
+            )
+    for name, part in linear.items():
+        if part is not head if targets == "all-linear" else any(target in name for target in named):
+            yield f"{name}.weight"
+
+
+def matrices(model: Any) -> Iterator[str]:
+    """The names of the matrices of the layers; embeddings and the output layer are none of them."""
+    ends = [part.weight for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part]
+    for name, weight in model.named_parameters():
+        if weight.ndim == 2 and not any(weight is end for end in ends):
+            yield name
+
+
+def blocks(model: Any) -> list[list[str]]:
+    """The names of the weights of each layer, and of those outside the layers."""
+    layer_of = {
+        id(weight): number for number, layer in enumerate(layers_of(model)) for weight in layer.parameters()
+    }
+    blocks: dict[int, list[str]] = {}
+    for name, weight in model.named_parameters():
+        blocks.setdefault(layer_of.get(id(weight), len(layer_of)), []).append(name)
+    return [blocks[number] for number in sorted(blocks)]
