@@ -164,6 +164,8 @@ LOW_RANK = [name for name in OPTIMIZERS if name.startswith(("galore", "apollo"))
 LAYERWISE = [name for name in LOW_RANK if name.endswith("layerwise")]
 # They update a weight as soon as its gradient is there, which no other batch can then add to.
 AT_ONCE = [*LAYERWISE, "lomo", "adalomo"]
+# Their libraries hold what they keep on an NVIDIA GPU.
+ON_CUDA = ["galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adalomo"]
 # They make groups of weights of their own.
 NO_GROUPS = [*LOW_RANK, "badam", "lomo", "adalomo", "muon", "adam_mini", "grokadamw"]
 # What they do is for weights, of which adapters are but a small part.

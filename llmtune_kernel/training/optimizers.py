@@ -14,7 +14,14 @@ from torch import nn
 from transformers import TrainingArguments
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
-from llmtune_kernel.config.optimizers import LAYERWISE, LOW_RANK, OPTIMIZERS, settings
+from llmtune_kernel.config.optimizers import (
+    LAYERWISE,
+    LOW_RANK,
+    ON_CUDA,
+    OPTIMIZERS,
+    OptimizerName,
+    settings,
+)
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.parts import blocks, matrices, projected
@@ -26,26 +33,31 @@ _NOT_OF_TRANSFORMERS = ("muon", "adam_mini", "badam", "grokadamw")
 Group = dict[str, Any]
 
 
-def optimizer_arguments(config: RunConfig) -> dict[str, Any]:
-    """The optimizer of a run in the terms of `TrainingArguments`.
-
-    Raises:
-        UserError: a package, or a compiler, is missing.
-    """
-    training = config.training
-    package = OPTIMIZERS[training.optim].package
-    if package and importlib.util.find_spec(_MODULES.get(package, package.replace("-", "_"))) is None:
+def check_optimizer(name: OptimizerName) -> None:
+    """Raise UserError if an optimizer needs a package, a compiler or a device that is not there."""
+    where, one = f"training.optim: {name}", OPTIMIZERS[name]
+    module = _MODULES.get(one.package or "", (one.package or "").replace("-", "_"))
+    if one.package and importlib.util.find_spec(module) is None:
         raise UserError(
-            _("The optimizer {name} needs the package {package}.", name=training.optim, package=package),
-            f"training.optim: {training.optim}",
-            _("Install it: %pip install {package}", package=package),
+            _("The optimizer {name} needs the package {package}.", name=name, package=one.package),
+            where,
+            _("Install it: %pip install {package}", package=one.package),
         )
-    if package == "torchao" and device().type == "cpu" and not shutil.which("g++"):
+    if name in ON_CUDA and device().type != "cuda":
         raise UserError(
-            _("The optimizer {name} needs a C++ compiler on a CPU.", name=training.optim),
-            f"training.optim: {training.optim}",
+            _("The optimizer {name} needs an NVIDIA GPU.", name=name), where, _("Take another optimizer.")
+        )
+    if one.package == "torchao" and device().type == "cpu" and not shutil.which("g++"):
+        raise UserError(
+            _("The optimizer {name} needs a C++ compiler on a CPU.", name=name),
+            where,
             _("Install one (apt install g++), or take adamw_8bit."),
         )
+
+
+def optimizer_arguments(config: RunConfig) -> dict[str, Any]:
+    """The optimizer of a run in the terms of `TrainingArguments`."""
+    training = config.training
     given = ",".join(f"{key}={value}" for key, value in settings(training.optim, training.optim_args).items())
     ours = training.optim in (*_NOT_OF_TRANSFORMERS, *LOW_RANK)
     return {

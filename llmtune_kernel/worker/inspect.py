@@ -19,6 +19,7 @@ from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
 from llmtune_kernel.models.memory import expects_checkpointing, free_for_training, training_bytes
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
@@ -61,6 +62,8 @@ def inspect(
         check_cancelled()
         answer({"type": "progress", "stage": stage, "done": done, "total": total})
 
+    if job["for_run"]:
+        check_optimizer(config.training.optim)
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)

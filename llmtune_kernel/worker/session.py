@@ -21,6 +21,7 @@ from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, State
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
+from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
 from llmtune_kernel.worker.assembling import Training, load_trainable, make_trainer, weight_dtype
@@ -61,6 +62,7 @@ class Session:
             Stopped: stopped before training began.
         """
         config = self._config
+        check_optimizer(config.training.optim)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         tokenizer = load_tokenizer(source)

@@ -18,10 +18,12 @@ from llmtune_kernel.config import SftObjective, UserError, config_from_dict
 from llmtune_kernel.config.optimizers import LAYERWISE, LOW_RANK, OPTIMIZERS, OptimizerName
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.memory import optimizer_bytes
 from llmtune_kernel.runs.events import Metrics, Payload
 from llmtune_kernel.training.collation import EncodedDataset, collate_padded
 from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.training.reference import no_reference
 from llmtune_kernel.training.sft import SupervisedFineTuning
 from llmtune_kernel.training.trainer import LLMTrainer, training_arguments
@@ -215,9 +217,18 @@ def test_badam_trains_one_block_at_a_time(tmp_path: Path) -> None:
     assert changed == [outside, outside, last, last, first, first]
 
 
-def test_a_missing_package_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="adamw_anyprecision needs the package torchdistx"):
-        make_trainer(tmp_path, "adamw_anyprecision", [])
+@pytest.mark.parametrize(
+    ("optim", "said"),
+    [
+        ("adamw_anyprecision", "adamw_anyprecision needs the package torchdistx"),
+        ("adalomo", "adalomo needs an NVIDIA GPU"),
+    ],
+)
+def test_what_an_optimizer_lacks_here_is_named(optim: Any, said: str) -> None:
+    if device().type == "cuda":
+        pytest.skip("it lacks nothing here")
+    with pytest.raises(UserError, match=said):
+        check_optimizer(optim)
 
 
 @pytest.mark.parametrize(
