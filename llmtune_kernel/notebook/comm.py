@@ -356,16 +356,6 @@ def _start(target: Callable[..., None], name: str, *arguments: Any) -> threading
     return thread
 
 
-def _foreign() -> protocol.ConfigurationProblem:
-    """A form of ours has no fields for the arguments of others, though a cell can be run with them."""
-    return protocol.ConfigurationProblem(
-        line=None,
-        key="",
-        message=_("this is a LLaMA-Factory file, which runs as it is"),
-        hint=_("to change it here, put what llmtune convert FILE prints in its place"),
-    )
-
-
 def _catalogue() -> list[protocol.DatasetChoice]:
     return [
         protocol.DatasetChoice(
@@ -382,11 +372,10 @@ def _catalogue() -> list[protocol.DatasetChoice]:
 
 def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:
     try:
-        if source.text is not None and converted(source.text) is not None:
-            return protocol.Validation(ok=False, problems=[_foreign()])
-        config = (
-            read_config(source.text) if source.text is not None else config_from_dict(source.values or {})
-        )
+        if source.text is None:
+            config, translation = config_from_dict(source.values or {}), None
+        else:
+            config, translation = read_config(source.text), converted(source.text)
     except ConfigError as error:
         problems = [
             protocol.ConfigurationProblem(
@@ -395,4 +384,4 @@ def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:
             for problem in error.problems
         ]
         return protocol.Validation(ok=False, problems=problems)
-    return protocol.Validation(ok=True, config=config.model_dump(mode="json"))
+    return protocol.Validation(ok=True, config=config.model_dump(mode="json"), translation=translation)

@@ -30,6 +30,11 @@ export class ConfigDocument {
   /** Each section written out as a map. */
   readonly expanded: JSONObject;
 
+  /** Whether it looks like a LLaMA-Factory file, which has arguments and no sections. */
+  get isForeign(): boolean {
+    return 'model_name_or_path' in this.values;
+  }
+
   /**
    * The value at a path, in `expanded`.
    */

@@ -53,6 +53,31 @@ def test_validate_returns_every_value_of_a_right_configuration(kernel: Kernel, p
     found = check(kernel.ask(page, "validate", {"values": {"data": "rows.jsonl"}}), "ValidateReply")
     assert found["ok"]
     assert found["config"]["training"]["seed"] == 42
+    assert found["translation"] is None
+
+
+def test_validate_translates_a_llama_factory_file_in_yaml_or_json(kernel: Kernel, page: str) -> None:
+    text = "model_name_or_path: smollm2-135m\ndataset: mine\nstage: sft\nplot_loss: true\n"
+    as_json = '{"model_name_or_path": "smollm2-135m", "dataset": "mine", "stage": "sft", "plot_loss": true}'
+    found = check(kernel.ask(page, "validate", {"text": text}), "ValidateReply")
+    assert found["ok"]
+    assert found["config"]["data"]["train"] == "mine"
+    assert "plot_loss: " in found["translation"].partition("# Without effect here:")[2]
+    assert check(kernel.ask(page, "validate", {"text": as_json}), "ValidateReply") == found
+    ours = check(kernel.ask(page, "validate", {"text": found["translation"]}), "ValidateReply")
+    assert ours["config"] == found["config"]
+
+
+def test_validate_says_what_a_llama_factory_file_of_another_command_is_for(kernel: Kernel, page: str) -> None:
+    for text, key, command in (
+        ("model_name_or_path: m\nexport_dir: out\n", "export_dir", "llmtune export"),
+        ("model_name_or_path: m\nadapter_name_or_path: a\n", "model_name_or_path", "llmtune sample"),
+    ):
+        found = check(kernel.ask(page, "validate", {"text": text}), "ValidateReply")
+        assert not found["ok"]
+        assert found["translation"] is None
+        (problem,) = found["problems"]
+        assert (problem["key"], command in problem["message"]) == (key, True)
 
 
 def test_variables_lists_what_can_be_trained_on(kernel: Kernel, page: str) -> None:

@@ -43,6 +43,31 @@ test('Files and folders are dragged from the file browser into the form', async 
     await expect(field(name)).toHaveValue(value);
     await expect(sidebar.locator('.jp-mod-dropTarget')).toHaveCount(0);
   }
+
+  // A configuration takes the place of what the form shows, wherever it is dropped.
+  const mine = 'model_name_or_path: smollm2-135m\ndataset: mine\nstage: sft\n';
+  await page.contents.uploadContent(mine, 'text', `${tmpPath}/sft.yaml`);
+  await page.getByRole('tab', { name: /^File Browser/ }).click();
+  await page.filebrowser.refresh();
+  const file = page.locator('.jp-DirListing-item', { hasText: 'sft.yaml' });
+  await drag(page, file, page.getByRole('tab', { name: 'Fine-tuning' }));
+  await moveTo(page, field('Training data'));
+  await expect(sidebar.locator('.jp-mod-dropTarget')).toHaveCount(1);
+  await page.mouse.up();
+  await sidebar.getByRole('button', { name: 'Translate' }).click();
+  await expect(field('Training data')).toHaveValue('mine');
+
+  // From the desktop, too.
+  await sidebar.locator('#jp-llmtune-configure').evaluate(node => {
+    const dataTransfer = new DataTransfer();
+    const text = '{"data": "theirs.jsonl", "method": "full"}';
+    dataTransfer.items.add(new File([text], 'run.json'));
+    const options = { bubbles: true, cancelable: true, dataTransfer };
+    for (const type of ['dragenter', 'dragover', 'drop']) {
+      node.firstElementChild!.dispatchEvent(new DragEvent(type, options));
+    }
+  });
+  await expect(field('Training data')).toHaveValue('theirs.jsonl');
 });
 
 /** Take hold of something, and carry it without letting go. */

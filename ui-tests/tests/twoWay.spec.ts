@@ -120,6 +120,51 @@ test.describe('The form and the cell', () => {
     await wrote('[$rows] # mine');
   });
 
+  test('show what a LLaMA-Factory file says, which one click translates', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    await widenSidebar(page, 284);
+    const theirs = {
+      model_name_or_path: 'smollm2-135m',
+      stage: 'sft',
+      dataset: 'mine',
+      learning_rate: 3e-5,
+      plot_loss: true
+    };
+    const yaml = Object.entries(theirs).map(([key, of]) => `${key}: ${of}`);
+    const cell = ['%%finetune captain', ...yaml].join('\n');
+    await setSource(page, 1, cell);
+    const said = form.getByRole('region', { name: 'LLaMA-Factory file' });
+    await expect(said.getByText('plot_loss: loss, speed')).toBeVisible();
+    await expect(form.getByLabel('Search the settings')).toHaveCount(0);
+    await expectFitting(form);
+    await expectAccessible(page, '#jp-llmtune-configure');
+    await page.screenshot({ path: 'artefacts/sidebar-foreign.png' });
+    await page.theme.setDarkTheme();
+    await page.screenshot({ path: 'artefacts/sidebar-foreign-dark.png' });
+    await said.getByRole('button', { name: 'Translate' }).click();
+    await expect.poll(() => source(page, 1)).toContain('train: mine');
+    await expect(field('Training data')).toHaveValue('mine');
+    await expect(field('Learning rate')).toHaveValue('3e-5');
+    await undo(page);
+    await expect.poll(() => source(page, 1)).toBe(cell);
+
+    // What is for another command says for which.
+    await setSource(page, 1, `${cell}\nexport_dir: merged`);
+    await expect(form.getByText(/for llmtune export/)).toBeVisible();
+    await expect(said.getByRole('button')).toHaveCount(0);
+
+    // The same as JSON, as a file.
+    await form.getByText('Save and load').click();
+    await form.getByLabel('File to import').setInputFiles({
+      name: 'sft.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify(theirs))
+    });
+    await expect(said.getByText('plot_loss: loss, speed')).toBeVisible();
+  });
+
   test('say where a mistake is, at the field and by its line', async ({
     page
   }) => {
@@ -354,7 +399,7 @@ samples: |-
   await page.notebook.runCell(0);
   await expect(field('Training data')).toHaveValue('');
   expect(await values()).not.toEqual(filled);
-  await form.getByLabel('YAML file to import').setInputFiles({
+  await form.getByLabel('File to import').setInputFiles({
     name: 'finetune.yaml',
     mimeType: 'text/yaml',
     buffer: Buffer.from(text)

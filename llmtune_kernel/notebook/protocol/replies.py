@@ -32,11 +32,16 @@ class ConfigurationProblem(Message):
 
 
 class Validation(Message):
-    """Whether a configuration is right; `config` holds every value where it is."""
+    """Whether a configuration is right; `config` holds every value where it is.
+
+    Attributes:
+        translation: Our YAML, where the text is a LLaMA-Factory file.
+    """
 
     ok: bool
     problems: list[ConfigurationProblem] = Field(default_factory=list)
     config: dict[str, Any] | None = None
+    translation: str | None = None
 
 
 class Variable(Message):

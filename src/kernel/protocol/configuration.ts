@@ -8,6 +8,8 @@ export interface IValidation {
   problems: IConfigurationProblem[];
   /** Every value where it is, if all are right. */
   config: JSONObject | null;
+  /** Our YAML, where the text is a LLaMA-Factory file. */
+  translation: string | null;
 }
 
 export interface IConfigurationProblem {

@@ -11,6 +11,11 @@ export class KernelCheck extends Changing {
     return this._problems;
   }
 
+  /** What was last checked, as our YAML, if it is a LLaMA-Factory file. */
+  get translation(): string | null {
+    return this._translation;
+  }
+
   /** Whether the problems are those of this text. */
   isOf(text: string): boolean {
     return this._checked === text;
@@ -25,6 +30,7 @@ export class KernelCheck extends Changing {
     this.cancel();
     this._checked = null;
     this._problems = [];
+    this._translation = null;
   }
 
   /** Check a text when no other one comes for a while. */
@@ -46,19 +52,24 @@ export class KernelCheck extends Changing {
     const { client, text } = question;
     let checked: string | null = text;
     let problems: readonly IConfigurationProblem[] = [];
+    let translation: string | null = null;
     // In an empty one nothing is wrong yet.
     if (text.trim()) {
       try {
-        ({ problems } = await client.request('validate', { text }));
+        ({ problems, translation } = await client.request('validate', {
+          text
+        }));
       } catch {
         // Asked again when the kernel is ready again; until then the last answer stands.
         checked = null;
         problems = this._problems;
+        translation = this._translation;
       }
     }
     if (question === this._question) {
       this._checked = checked;
       this._problems = problems;
+      this._translation = translation;
       this.emit();
     }
   }
@@ -67,6 +78,7 @@ export class KernelCheck extends Changing {
   /** The text that the problems are of. */
   private _checked: string | null = null;
   private _problems: readonly IConfigurationProblem[] = [];
+  private _translation: string | null = null;
   private _timer = 0;
 }
 

@@ -1,50 +1,91 @@
 import type React from 'react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 
 import type { IDragEvent } from '../dragged';
 import { draggedPaths } from '../dragged';
 
 /**
- * Take files that are dragged from the file browser.
+ * Take a file that is dragged from the file browser. What is not accepted goes to what is around the element.
+ *
+ * @returns ends it.
  */
-export function useFileDrop(
-  isReadOnly: boolean,
+export function takePath(
+  element: HTMLElement,
+  accepts: (path: string) => boolean,
   onDrop: (path: string) => void
-): IFileDrop {
-  const node = useRef<HTMLDivElement>(null);
-  const [isOver, setOver] = useState(false);
-  const latest = useRef(onDrop);
-  latest.current = onDrop;
-  useEffect(() => {
-    const element = node.current;
-    if (!element || isReadOnly) {
+): () => void {
+  return listen(element, PATH_EVENTS, event => {
+    const drag = event as IDragEvent;
+    const path = draggedPaths(drag).find(accepts);
+    if (path === undefined) {
       return;
     }
-    const onEvent = (event: Event) => {
-      const drag = event as IDragEvent;
-      const [path] = draggedPaths(drag);
-      if (path === undefined) {
-        return;
-      }
-      event.preventDefault();
-      event.stopPropagation();
-      setOver(event.type === 'lm-dragenter' || event.type === 'lm-dragover');
-      drag.dropAction = drag.proposedAction;
-      if (event.type === 'lm-drop') {
-        latest.current(path);
-      }
-    };
-    DRAG_EVENTS.forEach(type => element.addEventListener(type, onEvent));
-    return () =>
-      DRAG_EVENTS.forEach(type => element.removeEventListener(type, onEvent));
-  }, [isReadOnly]);
-  return { node, isOver };
+    takeEvent(element, event, ['lm-dragenter', 'lm-dragover']);
+    drag.dropAction = drag.proposedAction;
+    if (event.type === 'lm-drop') {
+      onDrop(path);
+    }
+  });
 }
 
-/** What takes a drag, and whether one is above it. */
-export interface IFileDrop {
-  node: React.RefObject<HTMLDivElement>;
-  isOver: boolean;
+/**
+ * Take a file that is dragged from elsewhere on the user's machine; what it is called is known when it is dropped.
+ *
+ * @returns ends it.
+ */
+export function takeFile(
+  element: HTMLElement,
+  accepts: (name: string) => boolean,
+  onDrop: (file: File) => void
+): () => void {
+  return listen(element, FILE_EVENTS, event => {
+    const { dataTransfer } = event as DragEvent;
+    if (!dataTransfer?.types.includes('Files')) {
+      return;
+    }
+    takeEvent(element, event, ['dragenter', 'dragover']);
+    const file = [...dataTransfer.files].find(({ name }) => accepts(name));
+    if (event.type === 'drop' && file) {
+      onDrop(file);
+    }
+  });
 }
 
-const DRAG_EVENTS = ['lm-dragenter', 'lm-dragover', 'lm-dragleave', 'lm-drop'];
+/** Take files that are dragged from the file browser, in an element of React's. */
+export function useFileDrop(
+  isReadOnly: boolean,
+  accepts: (path: string) => boolean,
+  onDrop: (path: string) => void
+): React.RefObject<HTMLDivElement> {
+  const node = useRef<HTMLDivElement>(null);
+  const latest = useRef(onDrop);
+  latest.current = onDrop;
+  useEffect(
+    () =>
+      node.current && !isReadOnly
+        ? takePath(node.current, accepts, path => latest.current(path))
+        : undefined,
+    [isReadOnly]
+  );
+  return node;
+}
+
+function listen(
+  element: HTMLElement,
+  types: string[],
+  onEvent: (event: Event) => void
+): () => void {
+  types.forEach(type => element.addEventListener(type, onEvent));
+  return () =>
+    types.forEach(type => element.removeEventListener(type, onEvent));
+}
+
+/** The event is ours, and the element shows whether it would take what is dragged. */
+function takeEvent(element: HTMLElement, event: Event, over: string[]): void {
+  event.preventDefault();
+  event.stopPropagation();
+  element.classList.toggle('jp-mod-dropTarget', over.includes(event.type));
+}
+
+const PATH_EVENTS = ['lm-dragenter', 'lm-dragover', 'lm-dragleave', 'lm-drop'];
+const FILE_EVENTS = ['dragenter', 'dragover', 'dragleave', 'drop'];

@@ -73,7 +73,8 @@ export class EditedConfiguration extends Changing {
   }
 
   get isEditable(): boolean {
-    return this._document.problem === null && this.canReplace;
+    const { problem, isForeign } = this._document;
+    return problem === null && !isForeign && this.canReplace;
   }
 
   /** Whether other YAML can be put in the place of this. */

@@ -10,9 +10,11 @@ import { FaultMessage } from '../fault';
 import { whileShown } from '../shown';
 import type { IField } from './fields';
 import { isChanged } from './fields';
+import { Foreign } from './foreign';
 import { Fields } from './form';
 import type { IGroup } from './groups';
 import { groupsOf, search } from './groups';
+import { takeConfigurations } from './imported';
 import { isWrong } from './messages';
 import { ConfigureModel } from './model';
 import type { IFormState } from './state';
@@ -37,10 +39,12 @@ export class ConfigureSection extends ReactWidget {
       this.model.show(this, isShown);
     });
     onTurnedTo(this, () => this.model.lookAgain());
+    this._stopTaking = takeConfigurations(this.node, this.model, context);
   }
 
   dispose(): void {
     if (!this.isDisposed) {
+      this._stopTaking();
       this.model.dispose();
       super.dispose();
     }
@@ -57,6 +61,7 @@ export class ConfigureSection extends ReactWidget {
   readonly model: ConfigureModel;
 
   private readonly _context: ISidebarContext;
+  private readonly _stopTaking: () => void;
 }
 
 function Configure(props: {
@@ -104,6 +109,8 @@ function Configure(props: {
       <State />
       {isText ? (
         <YamlText line={line} />
+      ) : edited.readable.isForeign ? (
+        <Foreign />
       ) : facts.schema ? (
         <Form key={edited.place} query={query} onQuery={setQuery} />
       ) : facts.fault ? (

@@ -15,8 +15,8 @@ import { count } from '../../numbers';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
 import { gateText, ModelAdvice } from './advice';
-import type { IFileDrop } from './drop';
 import { useFileDrop } from './drop';
+import { isConfigurationFile, isYamlFile } from './imported';
 import type { IControl } from './typed';
 import { placeholder, readText, useTyped, writeText } from './typed';
 
@@ -37,8 +37,10 @@ export function ModelPicker(props: IControl): JSX.Element {
     });
     return path === null ? null : asPath(path);
   };
-  const drop = useFileDrop(props.isReadOnly, path =>
-    take(props, asPath(pathFor(props, path)))
+  const drop = useFileDrop(
+    props.isReadOnly,
+    path => !isConfigurationFile(path),
+    path => take(props, asPath(pathFor(props, path)))
   );
   return (
     <>
@@ -80,8 +82,10 @@ export function DataPicker(props: IControl): JSX.Element {
       (error: Error) => setFault(error.message)
     );
   };
-  const drop = useFileDrop(props.isReadOnly, path =>
-    take(props, pathFor(props, path))
+  const drop = useFileDrop(
+    props.isReadOnly,
+    path => !isYamlFile(path),
+    path => take(props, pathFor(props, path))
   );
   const browse = () =>
     choosePath(props, {
@@ -123,7 +127,7 @@ function Picker(props: {
   note?: string;
   browse: () => Promise<string | null>;
   button: React.ButtonHTMLAttributes<HTMLButtonElement>;
-  drop?: IFileDrop;
+  drop: React.RefObject<HTMLDivElement>;
   onOpen?: () => void;
 }): JSX.Element {
   const { control, drop } = props;
@@ -136,10 +140,7 @@ function Picker(props: {
     }
   };
   return (
-    <div
-      ref={drop?.node}
-      className={`jp-llmtune-drop ${drop?.isOver ? 'jp-mod-dropTarget' : ''}`}
-    >
+    <div ref={drop} className="jp-llmtune-drop">
       <Combobox
         id={control.id}
         typed={typed}

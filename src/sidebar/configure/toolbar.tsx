@@ -240,9 +240,10 @@ function Files(): JSX.Element {
           type="button"
           className="jp-Button jp-mod-styled"
           disabled={!model.edited.canReplace}
+          title={trans.__('YAML or JSON; a file can also be dropped here')}
           onClick={() => file.current?.click()}
         >
-          {trans.__('Import YAML…')}
+          {trans.__('Import…')}
         </button>
         <button
           type="button"
@@ -254,9 +255,9 @@ function Files(): JSX.Element {
         <input
           ref={file}
           type="file"
-          accept=".yaml,.yml"
+          accept=".yaml,.yml,.json"
           hidden
-          aria-label={trans.__('YAML file to import')}
+          aria-label={trans.__('File to import')}
           onChange={event => {
             const { files } = event.target;
             void open(files).then(() => {

@@ -53,12 +53,13 @@ const WRONG = {
       hint: 'did you mean num_train_epochs?'
     }
   ],
-  config: null
+  config: null,
+  translation: null
 };
 
 const SUMMARY = { name: 'run', state: 'finished', started: 1 };
 
-const RIGHT = { ok: true, problems: [], config: {} };
+const RIGHT = { ok: true, problems: [], config: {}, translation: null };
 
 describe('ConfigureModel', () => {
   let panel: NotebookPanel;
@@ -287,6 +288,28 @@ describe('ConfigureModel', () => {
     expect(cell.getSource()).toBe('%%finetune run\ndata: {$df\n');
     cell.setSource(RUN);
     expect(model.edited.isEditable).toBe(true);
+  });
+
+  it('knows what a LLaMA-Factory file says, and leaves it alone until it is translated', async () => {
+    await show();
+    choose(1);
+    const { sharedModel } = panel.content.activeCell!.model;
+    const theirs = 'model_name_or_path: m\ndataset: mine\nstage: sft\n';
+    sharedModel.setSource(`%%finetune\n${theirs}`);
+    await pause(0.5);
+    comm().reply('validate', { ...RIGHT, translation: 'data: mine # !\n' });
+    await settle();
+    expect(model.sources).toEqual(['mine']);
+    expect(model.canRun).toBe(true);
+    model.change([{ path: ['data', 'train'], value: 'other' }]);
+    expect(model.edited.text).toBe(theirs);
+
+    model.edited.replace(model.translation!);
+    expect(sharedModel.getSource()).toBe('%%finetune\ndata: mine # !\n');
+    expect(model.translation).toBeNull();
+    expect(model.edited.isEditable).toBe(true);
+    (sharedModel as any).undo();
+    expect(model.edited.text).toBe(theirs);
   });
 
   it('keeps an edit that was on its way when the cell became unreadable', async () => {
