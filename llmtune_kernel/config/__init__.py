@@ -1,5 +1,6 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
 
+from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method
 from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, PretrainObjective, SftObjective
@@ -15,6 +16,7 @@ from llmtune_kernel.config.sections import (
 )
 
 __all__ = [
+    "Change",
     "ConfigError",
     "DataConfig",
     "DpoObjective",

@@ -1,5 +1,10 @@
 """The one error class meant for users."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llmtune_kernel.config.changes import Change
 from llmtune_kernel.locale import _
 
 
@@ -10,13 +15,15 @@ class UserError(Exception):
         what: What is wrong, one sentence.
         where: Where it is: file, line, row, key. Empty when `what` says it.
         fix: What to do about it, one sentence.
+        changes: Of the configuration, each of which would mend it.
     """
 
-    def __init__(self, what: str, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, where: str = "", fix: str = "", changes: Iterable[Change] = ()) -> None:
         super().__init__(what, where, fix)
         self.what = what
         self.where = where
         self.fix = fix
+        self.changes = list(changes)
 
     def __str__(self) -> str:
         lines = [self.what]

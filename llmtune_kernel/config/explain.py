@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from llmtune_kernel.config.document import is_number
+from llmtune_kernel.config.changes import Change, rename
+from llmtune_kernel.config.document import Document, is_number
 from llmtune_kernel.config.problems import Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS
 from llmtune_kernel.config.schema import (
@@ -26,6 +28,14 @@ from llmtune_kernel.config.schema import (
 from llmtune_kernel.locale import _, either, look_up
 
 Place = tuple[int | None, str]
+
+
+class _Remedy(NamedTuple):
+    """How to mend a value: in words, which are empty where the message says it, and by changes."""
+
+    hint: str = ""
+    changes: Sequence[Change] = ()
+
 
 # Names of the same things elsewhere: LLaMA-Factory's, older ones of transformers, and what people call them.
 OTHER_NAMES = {
@@ -91,9 +101,9 @@ def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[
             found[path] = (node, details)
     for path, (node, details) in found.items():
         if not any(other[: len(path)] == path and other != path for other in found if path):
-            message, hint = _words(path, node, details)
+            message, remedy = _words(path, node, details)
             line, override = place(path)
-            yield Problem(line, dotted(path), message, hint, override)
+            yield Problem(line, dotted(path), message, remedy.hint, override, tuple(remedy.changes))
 
 
 def _resolve(location: Path) -> tuple[Path, Schema]:
@@ -118,19 +128,20 @@ def _resolve(location: Path) -> tuple[Path, Schema]:
     return path, node
 
 
-def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
-    """Message and hint."""
+def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, _Remedy]:
+    """What is wrong, and how to mend it."""
+    value = details["input"]
     if not node:
         return _("unknown key"), _about_unknown(path)
-    about_data = _about_data(path, details["input"])
+    about_data = _about_data(path, value)
     if details["type"] == "missing":
-        return _("is missing"), about_data
+        return _("is missing"), _Remedy(about_data)
     if details["type"] == "value_error":
-        message, *hints = details["ctx"]["error"].args
-        return message, hints[0] if hints else ""
-    value = details["input"]
+        message, *said = details["ctx"]["error"].args
+        remedy = _Remedy(*said)
+        return message, remedy._replace(changes=[*remedy.changes, *_about_names(path, node, value)])
     if details["type"].startswith("union_tag"):
-        value = details["ctx"].get("tag", value)
+        path, value = (*path, "type"), details["ctx"].get("tag", value)
         wanted = one_of(choices(node))
     else:
         described = path and isinstance(path[-1], int) and node.get("description")
@@ -139,7 +150,19 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, str]:
             short = expected(properties(node)[SHORT_FORMS[str(path[0])]])
             wanted = _("{short}, or {wanted}", short=short, wanted=wanted)
     message = _("must be {wanted}; got {value}", wanted=wanted, value=_shown(value))
-    return message, about_data or _about_value(node, value)
+    if about_data:
+        return message, _Remedy(about_data)
+    hint, others = _about_value(node, value)
+    bound = details.get("ctx", {}).get("ge", details.get("ctx", {}).get("le"))
+    if bound is not None:
+        others = [bound]
+    if path[-1:] == ("type",) and not others:
+        others = [None]  # the rest of the section stays
+    return message, _Remedy(hint, [_written(path, other) for other in others])
+
+
+def _written(path: Path, value: JsonValue) -> Change:
+    return Change(path=tuple(map(str, path)), value=value)
 
 
 def _about_data(path: Path, value: object) -> str:
@@ -162,34 +185,51 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:60] + "…"
 
 
-def _about_value(node: Schema, value: object) -> str:
-    """How to mend a value of the wrong kind; empty where the message says it."""
+def _about_value(node: Schema, value: object) -> tuple[str, Sequence[JsonValue]]:
+    """How to mend a value of the wrong kind, empty where the message says it; and what may be meant."""
     wanted = kinds(node)
     if isinstance(value, str):
-        meant = OTHER_WORDS.get(value.lower(), value.lower())
-        close = difflib.get_close_matches(meant, choices(node), n=1, cutoff=0.6)
-        if close:
-            return _did_you_mean(close[0])
-        if wanted & {"integer", "number"} and is_number(value):
-            return _("write it without quotes")
-        if "boolean" in wanted and value.lower() in ("yes", "on", "no", "off"):
-            return _("write {value}", value="true" if value.lower() in ("yes", "on") else "false")
-        if "null" in wanted and value.lower() == "none":
-            return _("write {value}", value="null")
-        if "array" in wanted and value:
-            return _as_list(value)
-        if "object" in wanted and re.match(r"\w+:\S", value):
-            return _("put a space after the colon")
-    elif isinstance(value, float) and "integer" in wanted and value.is_integer():
-        return _("write {value}", value=f"{value:.0f}")
-    elif isinstance(value, dict) and "role" in value and _lists_turns(node):
-        return _("a prompt of several turns is a list: [{{role: user, content: Hello}}]")
-    elif value is not None and not isinstance(value, list):
+        return _about_text(node, wanted, value)
+    if isinstance(value, float) and "integer" in wanted and value.is_integer():
+        return _("write {value}", value=f"{value:.0f}"), [int(value)]
+    if isinstance(value, dict) and "role" in value and _lists_turns(node):
+        return _("a prompt of several turns is a list: [{{role: user, content: Hello}}]"), [[value]]
+    if value is not None and not isinstance(value, list):
         if node.get("type") == "array" and "string" in kinds(node["items"]):
-            return _as_list(str(value))
+            return _as_list(str(value)), [[str(value)]]
         if "string" in wanted:
-            return _("put it in quotes")
-    return ""
+            return _("put it in quotes"), [str(value)] if type(value) is int else []
+    return "", []
+
+
+def _about_text(node: Schema, wanted: set[str], value: str) -> tuple[str, Sequence[JsonValue]]:
+    word = value.lower()
+    close = difflib.get_close_matches(OTHER_WORDS.get(word, word), choices(node), n=1, cutoff=0.6)
+    if close:
+        return _did_you_mean(close[0]), close
+    if wanted & {"integer", "number"} and is_number(value):
+        return _("write it without quotes"), [Document(value).value]
+    if "boolean" in wanted and word in ("true", "false"):
+        return _("write it without quotes"), [word == "true"]
+    if "boolean" in wanted and word in ("yes", "on", "no", "off"):
+        meant = word in ("yes", "on")
+        return _("write {value}", value=str(meant).lower()), [meant]
+    if "null" in wanted and word == "none":
+        return _("write {value}", value="null"), []
+    if "array" in wanted and value:
+        return _as_list(value), [[value]]
+    if "object" in wanted and re.match(r"\w+:\S", value):
+        return _("put a space after the colon"), []
+    return "", []
+
+
+def _about_names(path: Path, node: Schema, value: object) -> Iterator[Change]:
+    """Of a section whose keys are given names, such as data.columns: the closest name for each other key."""
+    known = node.get("propertyNames", {}).get("enum", ())
+    for name in value if isinstance(value, dict) else ():
+        close = difflib.get_close_matches(str(name), known, n=1)
+        if name not in known and close:
+            yield rename((*path, name), (*path, *close))
 
 
 def _lists_turns(node: Schema) -> bool:
@@ -209,37 +249,54 @@ def _did_you_mean(name: str) -> str:
     return _("did you mean {name}?", name=name)
 
 
-def _about_unknown(path: Path) -> str:
+def _about_unknown(path: Path) -> _Remedy:
     """Where the key belongs, or the closest one."""
+    hint, meant = _meant_key(path)
+    changes = [rename(path, key.split(".")) for key in meant]
+    *parents, name = map(str, path)
+    types = _types_with(parents, name)
+    if not meant and types:
+        changes = [_written((*parents, "type"), type_) for type_ in types]
+    return _Remedy(hint, changes)
+
+
+def _meant_key(path: Path) -> tuple[str, Sequence[str]]:
+    """What to do about an unknown key, and which ones may be meant."""
     *parents, name = (str(part) for part in path)
     here = ".".join(parents)
     every = list(paths())
     if "." in name and name in every:
         section, key = name.rsplit(".", 1)
-        return _("write {key} on a line of its own under {section}", key=key, section=section)
+        return _("write {key} on a line of its own under {section}", key=key, section=section), [name]
     homes = [
-        home for known in every if (home := known.rpartition("."))[2] == name and home[0] not in ("", here)
+        home[0] for known in every if (home := known.rpartition("."))[2] == name and home[0] not in ("", here)
     ]
     if homes:
-        return _("it belongs under {sections}", sections=either(home[0] for home in homes))
+        hint = _("it belongs under {sections}", sections=either(homes))
+        return hint, [f"{home}.{name}" for home in homes]
     if name in OTHER_NAMES:
-        return _did_you_mean(OTHER_NAMES[name].removeprefix(f"{here}."))
-    types = [
+        return _did_you_mean(OTHER_NAMES[name].removeprefix(f"{here}.")), [OTHER_NAMES[name]]
+    types = _types_with(parents, name)
+    if types:
+        return _("only type {types} has it", types=either(types)), []
+    beside = list(properties(_node_at(parents)))
+    close = difflib.get_close_matches(name, beside, n=1, cutoff=0.7)
+    if close:
+        return _did_you_mean(close[0]), [".".join((*parents, *close))]
+    by_name = {known.rpartition(".")[2]: known for known in every}
+    close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
+    if close:
+        return _did_you_mean(by_name[close[0]]), [by_name[close[0]]]
+    return _("valid keys: {keys}", keys=", ".join(beside)), []
+
+
+def _types_with(parents: list[str], name: str) -> list[str]:
+    """The types of a section that have a key."""
+    return [
         member["properties"]["type"]["const"]
         for member in _node_at(parents).get("oneOf", [])
         if name in member["properties"]
     ]
-    if types:
-        return _("only type {types} has it", types=either(types))
-    beside = list(properties(_node_at(parents)))
-    close = difflib.get_close_matches(name, beside, n=1, cutoff=0.7)
-    if close:
-        return _did_you_mean(close[0])
-    by_name = {known.rpartition(".")[2]: known for known in every}
-    close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
-    if close:
-        return _did_you_mean(by_name[close[0]])
-    return _("valid keys: {keys}", keys=", ".join(beside))
 
 
 def _node_at(parents: list[str]) -> Schema:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.locale import N_, _
 
@@ -67,10 +68,16 @@ class LoraMethod(Section):
     def _fits_the_rank(cls, value: str, info: ValidationInfo) -> str:
         rank = info.data.get("r")
         if value == "orthogonal" and rank is not None and rank % 2:
-            raise ValueError(_("orthogonal needs an even rank"), _("set r to an even number"))
+            raise ValueError(
+                _("orthogonal needs an even rank"),
+                _("set r to an even number"),
+                [change_to("method.r", rank + 1), leave_out("method.init_lora_weights")],
+            )
         if value in _CHANGES_BASE and info.data.get("use_dora"):
             raise ValueError(
-                _("{name} does not go together with use_dora", name=value), _("leave one of the two out")
+                _("{name} does not go together with use_dora", name=value),
+                _("leave one of the two out"),
+                [leave_out("method.init_lora_weights"), leave_out("method.use_dora")],
             )
         return value
 
@@ -101,7 +108,9 @@ class FreezeMethod(Section):
     def _trains_something(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if info.data.get("trainable_layers") == 0 and not value:
             raise ValueError(
-                _("nothing would be trained"), _("set trainable_layers, or name modules outside the layers")
+                _("nothing would be trained"),
+                _("set trainable_layers, or name modules outside the layers"),
+                [leave_out("method.trainable_layers")],
             )
         return value
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.locale import _
 
@@ -52,6 +53,7 @@ class _WithLoss(Section):
             raise ValueError(
                 _("the loss {loss} does not use it", loss=loss),
                 _("leave it out, or take one of {losses}", losses=", ".join(losses)),
+                [leave_out(f"objective.{name}"), change_to("objective.loss", losses[0])],
             )
         return value
 
@@ -158,6 +160,7 @@ class DpoObjective(_WithLoss):
             raise ValueError(
                 _("the loss robust needs it above 0"),
                 _("set it to the share of pairs that may be the wrong way round, such as 0.1"),
+                [change_to("objective.label_smoothing", 0.1)],
             )
         return value
 

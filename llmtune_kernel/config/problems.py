@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _, _n
 
@@ -21,6 +22,7 @@ class Problem:
         message: What is wrong.
         hint: How to mend it; may be empty.
         override: The `--set KEY=…` that the value came from; empty where it came from the text.
+        changes: Of the configuration, each of which would mend it.
     """
 
     line: int | None
@@ -28,6 +30,7 @@ class Problem:
     message: str
     hint: str = ""
     override: str = ""
+    changes: tuple[Change, ...] = ()
 
     def __str__(self) -> str:
         line = _("line {line}", line=self.line) if self.line is not None else ""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from llmtune_kernel.config.document import Document, dump
 from llmtune_kernel.config.explain import Place, explain
 from llmtune_kernel.config.llama_factory import is_llama_factory, translate
+from llmtune_kernel.config.mending import with_mending_changes
 from llmtune_kernel.config.problems import ConfigError, Path, Problem, dotted
 from llmtune_kernel.config.run import DEFAULT_TYPES, SHORT_FORMS, RunConfig, expand_short_forms
 from llmtune_kernel.locale import _
@@ -173,7 +174,7 @@ def _validate(
         # A value that could not be read is told once, not again as one that is missing.
         unread = {problem.key for problem in problems}
         explained = [said for said in explain(error, place) if not {said.key, _shortened(said.key)} & unread]
-        raise ConfigError([*problems, *explained], source) from None
+        raise ConfigError([*problems, *with_mending_changes(explained, values)], source) from None
     if problems:
         raise ConfigError(problems, source)
     return config

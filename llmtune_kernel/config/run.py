@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.methods import LoraMethod, Method
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
@@ -84,10 +85,13 @@ class RunConfig(Section):
             raise ValueError(
                 _("{method} would train quantized weights, which stay as they are", method=value.type),
                 _("write method: lora, or leave model.quantization out"),
+                [change_to("method.type", "lora"), leave_out("model.quantization")],
             )
         if model.quantization == "int8" and value.use_dora:
             raise ValueError(
-                _("use_dora needs other weights than those of int8"), _("write model.quantization: nf4")
+                _("use_dora needs other weights than those of int8"),
+                _("write model.quantization: nf4"),
+                [change_to("model.quantization", "nf4"), leave_out("method.use_dora")],
             )
         if value.changes_base:
             raise ValueError(
@@ -96,6 +100,7 @@ class RunConfig(Section):
                     name=value.init_lora_weights,
                 ),
                 _("leave one of the two out"),
+                [leave_out("method.init_lora_weights"), leave_out("model.quantization")],
             )
         return value
 
@@ -107,16 +112,19 @@ class RunConfig(Section):
             raise ValueError(
                 _("optim: {optimizer} trains the weights themselves, not adapters", optimizer=optim),
                 _("write method: full, or take another optimizer"),
+                [change_to("method.type", "full"), leave_out("training.optim")],
             )
         if getattr(method, "loraplus_lr_ratio", None) and optim in NO_GROUPS:
             raise ValueError(
                 _("optim: {optimizer} has one learning rate for all weights", optimizer=optim),
                 _("leave loraplus_lr_ratio out, or take another optimizer"),
+                [leave_out("method.loraplus_lr_ratio"), leave_out("training.optim")],
             )
         if model is not None and model.dtype == "float16" and optim in AT_ONCE:
             raise ValueError(
                 _("optim: {optimizer} does not go together with float16", optimizer=optim),
                 _("write model.dtype: bfloat16"),
+                [change_to("model.dtype", "bfloat16"), leave_out("training.optim")],
             )
         return value
 
@@ -156,6 +164,7 @@ class RunConfig(Section):
             raise ValueError(
                 _("reference: adapter needs adapters without which the model is that of before training"),
                 _("write reference: precomputed"),
+                [change_to("objective.reference", "precomputed")],
             )
         return value
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.changes import Change, leave_out
 from llmtune_kernel.config.methods import ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -237,6 +238,27 @@ class DataConfig(Section):
             found.append(source.model_copy(update=meant))
         return found
 
+    def change_of_source(self, split: Split, number: int, change: Change) -> Change:
+        """A change whose path begins at source `number` of a split, as one of the configuration; others as they are.
+
+        Where the same is said of all data, and there is one source, it is said there.
+        """
+        name, *inner = change.path
+        if name not in SourceConfig.model_fields:
+            return change
+        given = getattr(self, split)
+        source = given[number] if isinstance(given, list) else given
+        place = ("data", split, *([str(number)] if isinstance(given, list) else []))
+        if isinstance(source, SourceConfig) and (name == "source" or getattr(source, name) is not None):
+            return change.model_copy(update={"path": (*place, *change.path)})
+        if name == "source":
+            return change.model_copy(update={"path": place})
+        if len(self.sources("train")) + len(self.sources("eval")) == 1:
+            return change.model_copy(update={"path": ("data", *change.path)})
+        own = {**getattr(self, name), inner[0]: change.value} if inner else change.value
+        section = {"source": source} if isinstance(source, str) else source.model_dump(exclude_unset=True)
+        return change.model_copy(update={"path": place, "value": {**section, name: own}})
+
     def variables(self) -> list[VariableSource]:
         """The sources that are variables."""
         return [
@@ -251,7 +273,9 @@ class DataConfig(Section):
     def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:
         if value > 0 and info.data.get("eval") is not None:
             raise ValueError(
-                _("data.eval and data.eval_fraction exclude each other"), _("keep one of the two")
+                _("data.eval and data.eval_fraction exclude each other"),
+                _("keep one of the two"),
+                [leave_out("data.eval_fraction"), leave_out("data.eval")],
             )
         return value
 
@@ -377,10 +401,13 @@ class TrainingConfig(Section):
             raise ValueError(
                 _("{optimizer} updates each weight at once and accumulates no gradients", optimizer=value),
                 _("leave gradient_accumulation_steps out, and raise per_device_train_batch_size"),
+                [leave_out("training.gradient_accumulation_steps")],
             )
         if not OPTIMIZERS[value].decays and info.data.get("weight_decay"):
             raise ValueError(
-                _("{optimizer} knows no weight decay", optimizer=value), _("leave weight_decay out")
+                _("{optimizer} knows no weight decay", optimizer=value),
+                _("leave weight_decay out"),
+                [leave_out("training.weight_decay")],
             )
         return value
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmtune_kernel.config import DataConfig
+from llmtune_kernel.config import Change, DataConfig
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.data.formats import JUDGED, RowFormat, raise_problems
 from llmtune_kernel.data.sequences import Sequences, TokenSequence
 from llmtune_kernel.data.turns import RowProblem
@@ -162,12 +164,36 @@ def cut(
 
 def refuse_left_out(encoded: EncodedRows, config: DataConfig) -> None:
     """Raise UserError, listing them, if rows of a source are left out that must not be, or no row is left."""
-    refused = encoded.left_out(
+    refused = _refused(encoded, config)
+    if refused:
+        changes = _mending(encoded, config)
+        raise_problems(refused, len(encoded.lengths) + len(encoded.left_out()), changes)
+
+
+def _refused(encoded: EncodedRows, config: DataConfig) -> list[RowProblem]:
+    return encoded.left_out(
         skipped=config.on_bad_row == "error" or not len(encoded),
         dropped=config.truncation == "error" or not len(encoded),
     )
-    if refused:
-        raise_problems(refused, len(encoded.lengths) + len(encoded.left_out()))
+
+
+def _mending(encoded: EncodedRows, config: DataConfig) -> Iterator[Change]:
+    """The changes with which no row of a source is refused any more."""
+    sequences = encoded.sequences
+    longest = int(sequences.lengths.max(initial=config.max_length))
+    encodable = set(sequences.rows.tolist())
+    problems = [problem for problem in encoded.skipped if problem.row not in encodable]
+    choices: list[tuple[str, str | int, str]] = [
+        ("max_length", longest, _("Maximum length {length:,}", length=longest)),
+        ("truncation", "right", _("Cut long rows at their end")),
+        ("truncation", "left", _("Cut long rows at their start")),
+        ("truncation", "drop", _("Leave long rows out")),
+        ("on_bad_row", "skip", _("Skip bad rows")),
+    ]
+    for name, value, label in choices:
+        other = config.model_copy(update={name: value})
+        if other != config and not _refused(cut(sequences, problems, encoded.formats[0], other), other):
+            yield change_to(f"data.{name}", value, label)
 
 
 def packs(config: DataConfig, format: RowFormat) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, PlainText, Preference
@@ -114,6 +115,7 @@ def split_rows(count: int, eval_fraction: float, seed: int) -> tuple[list[int], 
             _("One row cannot be split into training and evaluation."),
             "data: eval_fraction",
             _("Set it to 0."),
+            [leave_out("data.eval_fraction", _("Set no rows aside"))],
         )
     held = min(max(round(count * eval_fraction), 1), count - 1)
     evaluation = set(random.Random(seed).sample(range(count), held))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.json_files import read_json, read_jsonl
@@ -76,7 +77,7 @@ def _undecodable_line(path: Path) -> int:
 def find_files(place: str) -> list[Path]:
     """The files of rows that a path names: a file, all in a folder and below it, or all that fit a glob, by name.
 
-    A folder may also be one that `datasets.Dataset.save_to_disk` wrote.
+    A folder may also be one that `datasets.Dataset.save_to_disk` wrote. The changes of an error begin at the source.
 
     Raises:
         UserError: there is none, or they are not of one kind.
@@ -104,6 +105,10 @@ def find_files(place: str) -> list[Path]:
                 "Choose one kind, for example {path}.",
                 path=(path if path.is_dir() else path.parent) / f"*{kinds[0]}",
             ),
+            [
+                change_to("source", str((path if path.is_dir() else path.parent) / f"*{kind}"))
+                for kind in kinds
+            ],
         )
     return files
 
@@ -127,6 +132,7 @@ def _saved_data_set(folder: Path) -> list[Path]:
             _("{path} holds several splits: {splits}.", path=folder, splits=", ".join(splits)),
             str(folder.absolute()),
             _("Name the folder of one: {path}.", path=folder / (splits or ["train"])[0]),
+            [change_to("source", str(folder / split)) for split in splits],
         )
     if not (folder / "state.json").is_file():
         return []
@@ -175,7 +181,14 @@ def find_file(path: Path | str) -> Path:
         )
         raise UserError(_("{path} is a folder.", path=path), str(path), fix)
     if not path.exists():
-        raise UserError(_("There is no file {path}.", path=path), str(path.absolute()), _close_names(path))
+        close = _close_names(path)
+        what, fix = _("There is no file {path}.", path=path), _about_missing(path, close)
+        raise UserError(
+            what,
+            str(path.absolute()),
+            fix,
+            [change_to("source", str(path.with_name(name))) for name in close],
+        )
     if _kind(path) not in READERS:
         raise UserError(
             _("{name} has no suffix that is read.", name=path.name),
@@ -185,11 +198,15 @@ def find_file(path: Path | str) -> Path:
     return path
 
 
-def _close_names(path: Path) -> str:
+def _close_names(path: Path) -> list[str]:
+    """Names in the folder of a path that are close to its own."""
+    names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    return difflib.get_close_matches(path.name, names, n=3)
+
+
+def _about_missing(path: Path, close: list[str]) -> str:
     if not path.parent.is_dir():
         return _("The folder {parent} does not exist either; check the path.", parent=path.parent)
-    names = [file.name for file in path.parent.iterdir()]
-    close = difflib.get_close_matches(path.name, names, n=3)
     return (
         _("Did you mean {names}?", names=either(close))
         if close

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, get_args
 
+from llmtune_kernel.config.changes import Change, change_to, leave_out
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.sources import RowField
 from llmtune_kernel.data.turns import RowProblem, Tags, keys_of_turns
@@ -135,6 +137,8 @@ def recognise(
 ) -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.
 
+    The changes of an error begin at the source of the rows.
+
     Args:
         columns: For fields of the format the column that holds them, where its name is another; None for a field that
             is not to be read.
@@ -158,6 +162,7 @@ def recognise(
             _("The rows have no column {columns}.", columns=_quoted(missing)),
             _("columns found: {columns}", columns=", ".join(present) or _("none")),
             _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
+            map(read_as, found.common_candidates(rows)),
         )
     used = {found.of.get(field) for field in (*REQUIRED[name], *OPTIONAL[name])}
     strange = [
@@ -168,12 +173,13 @@ def recognise(
             _("The column {field} is no part of the format {name}.", field=strange[0], name=name),
             f"data.columns: {strange[0]}",
             _("Leave it out of data.columns, or choose another format."),
+            [leave_out(f"columns.{strange[0]}")],
         )
     fields = {field: found.of[field] for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of}
     return RowFormat(name, fields, tags)
 
 
-def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
+def raise_problems(problems: Sequence[RowProblem], rows: int, changes: Iterable[Change] = ()) -> NoReturn:
     """Report all problems found in `rows` rows as one error that lists the first ten.
 
     Raises:
@@ -187,7 +193,14 @@ def raise_problems(problems: Sequence[RowProblem], rows: int) -> NoReturn:
         ),
         "\n         ".join(list_problems(problems)),
         "\n         ".join(dict.fromkeys(problem.fix for problem in problems)),
+        changes,
     )
+
+
+def formats_of_columns(columns: Iterable[str]) -> list[str]:
+    """The formats that rows with these columns fit, of those that columns alone tell."""
+    present = set(columns)
+    return [name for name, needed in REQUIRED.items() if "messages" not in needed and present >= set(needed)]
 
 
 def list_problems(problems: Sequence[RowProblem]) -> list[str]:
@@ -220,6 +233,7 @@ class _Columns:
                         columns=", ".join(present),
                     ),
                     _("Name the column that holds {field}.", field=field),
+                    [_reads(field, name) for name in difflib.get_close_matches(column, list(present))],
                 )
         taken = set(mapping.values())
         self.of: dict[str, str] = {field: column for field, column in mapping.items() if column is not None}
@@ -237,6 +251,7 @@ class _Columns:
                     _("The row has the columns {columns}, which mean the same.", columns=_quoted(both)),
                     _("row {row}", row=number),
                     _("Say which one is read: data.columns, {field}: {column}", field=field, column=both[0]),
+                    [_reads(field, column) for column in both],
                 )
 
     def name_of(self, field: str) -> str:
@@ -276,6 +291,10 @@ class _Columns:
             names = ["kto", *others]
         return names
 
+    def common_candidates(self, rows: Sequence[Row]) -> list[str]:
+        """The formats that every row fits."""
+        return [name for name in NEEDS if rows and all(name in self.candidates(row) for row in rows)]
+
     def has_part(self, row: Row, name: str) -> bool:
         """Whether a row has a value for what the format `name` needs."""
         return any(self.value(row, field) is not None for field in REQUIRED[name])
@@ -313,6 +332,7 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _("The rows fit several formats: {formats}.", formats=", ".join(several)),
             _("columns found: {columns}", columns=", ".join(present)),
             _("Say which one is meant, for example format: {first}.", first=several[0]),
+            map(read_as, several),
         )
     first = next((place for place, names in enumerate(found) if names == ["kto"]), None)
     if first is None:
@@ -354,6 +374,16 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _("Give every row the same columns."),
         )
     return name
+
+
+def read_as(format: str) -> Change:
+    """Read the rows of a source in another format."""
+    return change_to("format", format, _("Set format to {format}", format=format))
+
+
+def _reads(field: str, column: str) -> Change:
+    label = _("Read {column} as {field}", column=column, field=field)
+    return Change(path=("columns", field), value=column, label=label)
 
 
 def _shape(row: Row) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.data.answers import CONTROL, ChatTemplate
 from llmtune_kernel.data.tokens import keep_apart
 from llmtune_kernel.locale import _
@@ -104,6 +105,7 @@ def _check_thinking(tokenizer: Any) -> None:
             _("The chat template writes the same with thinking and without."),
             "data.enable_thinking",
             _("Leave it at auto, or choose a template that knows both, such as qwen3."),
+            [leave_out("data.enable_thinking")],
         )
 
 
@@ -117,9 +119,8 @@ def _check_earlier_thinking(tokenizer: Any, keep: bool) -> None:
             if keep
             else _("The chat template writes the reasoning of earlier answers.")
         )
-        raise UserError(
-            what, "data.keep_thinking", _("Leave it at auto, or choose another template with data.template.")
-        )
+        fix = _("Leave it at auto, or choose another template with data.template.")
+        raise UserError(what, "data.keep_thinking", fix, [leave_out("data.keep_thinking")])
 
 
 def _read(template: str) -> str:
@@ -149,7 +150,8 @@ def _no_name(template: str) -> UserError:
     fix = _("There are {names}; a file is named FILE.jinja.", names=", ".join(names))
     if close:
         fix = " ".join([_("Did you mean {name}?", name=close[0]), fix])
-    return UserError(_("There is no chat template named {name!r}.", name=template), _WHERE, fix)
+    what = _("There is no chat template named {name!r}.", name=template)
+    return UserError(what, _WHERE, fix, [*(change_to(_WHERE, name) for name in close), leave_out(_WHERE)])
 
 
 def _written(tokenizer: Any) -> str:

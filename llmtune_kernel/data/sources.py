@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
@@ -102,7 +103,8 @@ def find_sources(
         try:
             places.append(find_source(source, data.dataset_dir, before(split, number), known))
         except UserError as error:
-            raise UserError(error.what, f"data.{split}: {error.where}", error.fix) from None
+            changes = [data.change_of_source(split, number, change) for change in error.changes]
+            raise UserError(error.what, f"data.{split}: {error.where}", error.fix, changes) from None
     return places
 
 
@@ -113,6 +115,8 @@ def find_source(
     known: Iterable[str] = (),
 ) -> Place:
     """Find where the rows of a source are, without reading them; not for variables.
+
+    The changes of an error begin at the source.
 
     Args:
         dataset_dir: The folder of dataset_info.json.
@@ -147,6 +151,7 @@ def find_source(
             _("There is no file and no data set {name!r}.", name=name),
             name,
             _("Did you mean {names}?", names=either(close)),
+            [change_to("source", one) for one in close],
         )
     return Place(source, tuple(find_files(name)))
 
@@ -190,6 +195,7 @@ def _refuse_parts(source: SourceConfig) -> None:
                 _("{key} is {value}, and files have no such part.", key=key, value=value),
                 source.source,
                 _("Leave it out, and name the files that are meant."),
+                [leave_out(key)],
             )
 
 

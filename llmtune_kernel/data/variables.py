@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS
 from llmtune_kernel.locale import N_, _, look_up
@@ -76,6 +77,7 @@ def split_of(value: object, split: str | None, label: str) -> object:
                 _("{label} has no splits.", label=label),
                 label,
                 _("Leave split out, or give a datasets.DatasetDict."),
+                [leave_out("split")],
             )
         return value
     splits: Any = value
@@ -85,6 +87,7 @@ def split_of(value: object, split: str | None, label: str) -> object:
             _("{label} has no split {name!r}.", label=label, name=name),
             label,
             _("Name one of its splits: {splits}.", splits=", ".join(splits) or _("none")),
+            [change_to("split", name) for name in splits],
         )
     return splits[name]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
+from pydantic import JsonValue
 
-from llmtune_kernel.config import FreezeMethod, LoraMethod, Method, UserError
+from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
 
@@ -36,6 +39,10 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
             _("This model has {count} layers.", count=count),
             f"method.trainable_layers: {wanted}",
             _("Set it to at most {count}, or method: full.", count=count),
+            [
+                change_to("method.trainable_layers", count if wanted > 0 else -count),
+                change_to("method.type", "full"),
+            ],
         )
     chosen = list(layers)[-wanted:] if wanted > 0 else list(layers)[:-wanted]
     model.requires_grad_(False)
@@ -45,7 +52,8 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
             continue
         for name in method.trainable_modules:
             inside = dict(layer.named_modules())
-            _train_named(inside, name, "method.trainable_modules", [part for part in inside if part])
+            known = [part for part in inside if part]
+            _train_named(inside, name, "method.trainable_modules", known, method.trainable_modules)
     outside = {
         name: part
         for name, part in model.named_modules()
@@ -55,11 +63,13 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
         names = [
             path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
         ]
-        _train_named(outside, name, "method.extra_modules", names)
+        _train_named(outside, name, "method.extra_modules", names, method.extra_modules)
     return model
 
 
-def _train_named(modules: dict[str, Any], name: str, where: str, known: list[str]) -> None:
+def _train_named(
+    modules: dict[str, Any], name: str, where: str, known: list[str], given: Sequence[str]
+) -> None:
     found = _parts(modules, name)
     if not found:
         names = sorted({path.rsplit(".", 1)[-1] for path in known if not path.rsplit(".", 1)[-1].isdigit()})
@@ -67,6 +77,7 @@ def _train_named(modules: dict[str, Any], name: str, where: str, known: list[str
             _("No module there is named {name!r}.", name=name),
             where,
             _("Take some of: {layers}.", layers=", ".join(names)),
+            _other_names(where, given, name, names),
         )
     for part in found:
         _train(part)
@@ -100,13 +111,16 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
     fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
     for key, target in _named(method):
         if not _parts(layers, target):
-            raise UserError(_("No layer of this model is named {target!r}.", target=target), key, fix)
+            what = _("No layer of this model is named {target!r}.", target=target)
+            names = getattr(method, key.rpartition(".")[2])
+            raise UserError(what, key, fix, _other_names(key, names, target, kinds))
     try:
         tuned = get_peft_model(model, config)
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
-        raise UserError(_unsuitable(layers, method, error), "method.target_modules", fix) from error
+        key = "method.target_modules"
+        raise UserError(_unsuitable(layers, method, error), key, fix, [leave_out(key)]) from error
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -116,6 +130,15 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
         if isinstance(part, BaseTunerLayer):
             part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
     return tuned
+
+
+def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[str]) -> list[Change]:
+    """Names of modules with the closest known one in place of an unknown one, or none at all."""
+    close = difflib.get_close_matches(unknown, list(known), n=1)
+    others: list[list[JsonValue]] = (
+        [[close[0] if name == unknown else name for name in names]] if close else []
+    )
+    return [*(change_to(key, other) for other in others), leave_out(key)]
 
 
 def _named(method: LoraMethod) -> Iterator[tuple[str, str]]:

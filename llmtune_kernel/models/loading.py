@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
@@ -30,7 +31,10 @@ def compute_dtype(config: ModelConfig) -> torch.dtype:
     where = device()
     if config.dtype == "float16" and where.type == "cpu":
         raise UserError(
-            _("float16 needs a GPU; bfloat16 and float32 work here."), "model.dtype", _("Set it to auto.")
+            _("float16 needs a GPU; bfloat16 and float32 work here."),
+            "model.dtype",
+            _("Set it to auto."),
+            [leave_out("model.dtype")],
         )
     if config.dtype != "auto":
         result: torch.dtype = getattr(torch, config.dtype)

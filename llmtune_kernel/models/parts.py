@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from llmtune_kernel.config import TrainingConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 
 
@@ -25,6 +26,7 @@ def layers_of(model: Any) -> torch.nn.ModuleList:
             _("The layers of {kind} cannot be told apart.", kind=type(model).__name__),
             "method.type",
             _("Take method: lora or full."),
+            [change_to("method.type", "lora"), change_to("method.type", "full")],
         )
     return lists[0]
 
@@ -45,6 +47,7 @@ def projected(config: TrainingConfig, model: Any) -> Iterator[str]:
                 _("No linear layer of this model has {target!r} in its name.", target=target),
                 "training.optim_target_modules",
                 _("Take some of: {layers}.", layers=", ".join(kinds)),
+                [leave_out("training.optim_target_modules")],
             )
     for name, part in linear.items():
         if part is not head if targets == "all-linear" else any(target in name for target in named):

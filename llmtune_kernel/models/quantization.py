@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
 
 # How many values of a 4-bit tensor share a scale, and how many scales share one when they are quantized themselves:
@@ -32,6 +33,7 @@ def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
             _("The package {package} is not installed.", package="bitsandbytes"),
             where,
             _("Install it: pip install 'jupyterlab-llmtune[quantization]'"),
+            [leave_out("model.quantization")],
         )
     from transformers import BitsAndBytesConfig
 

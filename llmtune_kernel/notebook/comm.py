@@ -339,7 +339,7 @@ class Link:
 
 
 def _mistake(error: UserError) -> protocol.Mistake:
-    return protocol.Mistake(what=error.what, where=error.where, fix=error.fix)
+    return protocol.Mistake(what=error.what, where=error.where, fix=error.fix, changes=error.changes)
 
 
 def _nothing() -> None:
@@ -379,7 +379,11 @@ def _validate(source: protocol.ConfigurationSource) -> protocol.Validation:
     except ConfigError as error:
         problems = [
             protocol.ConfigurationProblem(
-                line=problem.line, key=problem.key, message=problem.message, hint=problem.hint
+                line=problem.line,
+                key=problem.key,
+                message=problem.message,
+                hint=problem.hint,
+                changes=list(problem.changes),
             )
             for problem in error.problems
         ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import Change, RunConfig
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _, _n
-from llmtune_kernel.notebook.protocol import Fix, Notice
+from llmtune_kernel.notebook.protocol import Notice
 from llmtune_kernel.runs.wording import number, size
 
 _FEW_ROWS = 10
@@ -38,26 +39,26 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     needed, free = summary["memory"], summary["memory_available"]
     if needed <= free:
         return None
-    fixes = []
+    changes = []
     if not summary["gradient_checkpointing"]:
         path = "training.gradient_checkpointing"
-        fixes.append(Fix(label=_("Turn on gradient checkpointing"), path=path, value=True))
+        changes.append(change_to(path, True, _("Turn on gradient checkpointing")))
     batch = config.training.per_device_train_batch_size
     if batch > 1:
         path = "training.per_device_train_batch_size"
-        fixes.append(Fix(label=_("Batch size {size}", size=batch // 2), path=path, value=batch // 2))
+        changes.append(change_to(path, batch // 2, _("Batch size {size}", size=batch // 2)))
     else:
-        fixes += _shorter(config, summary)
+        changes += _shorter(config, summary)
     message = _("The run may need {needed} of memory; {free} are free.", needed=size(needed), free=size(free))
-    return Notice(message=message, fixes=fixes)
+    return Notice(message=message, changes=changes)
 
 
-def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Fix]:
+def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Change]:
     longest = min(config.data.max_length, summary["lengths"]["max"])
     length = longest // 2 // _LENGTH_STEP * _LENGTH_STEP
     if length == 0:
         return []
-    return [Fix(label=_("Maximum length {length:,}", length=length), path="data.max_length", value=length)]
+    return [change_to("data.max_length", length, _("Maximum length {length:,}", length=length))]
 
 
 def _skipped(summary: Mapping[str, Any]) -> Notice | None:
@@ -79,11 +80,9 @@ def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     now = config.data.max_length
     wanted = -(-summary["lengths"]["p99"] // _LENGTH_STEP) * _LENGTH_STEP
     wanted = min(wanted, summary["max_positions"] or wanted)
-    fixes = []
+    changes = []
     if wanted > now:
-        fixes.append(
-            Fix(label=_("Maximum length {length:,}", length=wanted), path="data.max_length", value=wanted)
-        )
+        changes.append(change_to("data.max_length", wanted, _("Maximum length {length:,}", length=wanted)))
     if config.data.truncation == "drop":
         message = _(
             "{share:.0%} of the rows are longer than {length:,} tokens and are left out.",
@@ -94,42 +93,40 @@ def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
         message = _(
             "{share:.0%} of the rows are longer than {length:,} tokens and are cut.", share=share, length=now
         )
-    if not fixes:
+    if not changes:
         message = " ".join((message, _("The model reads no more at once: split these rows.")))
-    return Notice(message=message, fixes=fixes)
+    return Notice(message=message, changes=changes)
 
 
 def _few_rows(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     rows, data = summary["train_rows"], config.data
     if rows >= _FEW_ROWS:
         return None
-    fixes = []
+    changes = []
     if data.limit is not None and data.limit < _FEW_ROWS:
-        fixes.append(Fix(label=_("Read all rows"), path="data.limit", value=None))
+        changes.append(leave_out("data.limit", _("Read all rows")))
     if data.eval_fraction > 0 and rows + summary["eval_rows"] >= _FEW_ROWS:
-        fixes.append(Fix(label=_("Set no rows aside"), path="data.eval_fraction", value=0))
+        changes.append(change_to("data.eval_fraction", 0, _("Set no rows aside")))
     message = _n(
         "There is only 1 row to train on: the model will learn it by heart.",
         "There are only {count} rows to train on: the model will learn them by heart.",
         rows,
     )
-    return Notice(message=message, fixes=fixes)
+    return Notice(message=message, changes=changes)
 
 
 def _batch(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     batch, rows = config.training.per_device_train_batch_size, summary["train_rows"]
     if batch <= rows:
         return None
-    fix = Fix(
-        label=_("Batch size {size}", size=rows), path="training.per_device_train_batch_size", value=rows
-    )
+    change = change_to("training.per_device_train_batch_size", rows, _("Batch size {size}", size=rows))
     message = _n(
         "The batch size {batch} is larger than the {count:,} training rows.",
         "The batch size {batch} is larger than the {count:,} training rows.",
         rows,
         batch=batch,
     )
-    return Notice(message=message, fixes=[fix])
+    return Notice(message=message, changes=[change])
 
 
 def _learning_rate(config: RunConfig) -> Notice | None:
@@ -138,17 +135,17 @@ def _learning_rate(config: RunConfig) -> Notice | None:
         return None
     values = {"rate": number(chosen), "method": config.method.type, "usual": number(usual)}
     label = _("Learning rate auto ({usual})", usual=number(usual))
-    fix = Fix(label=label, path="training.learning_rate", value="auto")
+    change = change_to("training.learning_rate", "auto", label)
     if chosen > usual:
         message = _("The learning rate {rate} is high for the method {method}; {usual} is usual.", **values)
     else:
         message = _("The learning rate {rate} is low for the method {method}; {usual} is usual.", **values)
-    return Notice(message=message, fixes=[fix])
+    return Notice(message=message, changes=[change])
 
 
 def _no_evaluation(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     if summary["eval_rows"] or summary["train_rows"] < _ROWS_TO_EVALUATE:
         return None
-    fix = Fix(label=_("Set 10% of the rows aside"), path="data.eval_fraction", value=0.1)
+    change = change_to("data.eval_fraction", 0.1, _("Set 10% of the rows aside"))
     message = _("No rows are set aside for evaluation: overfitting would not show.")
-    return Notice(message=message, fixes=[fix])
+    return Notice(message=message, changes=[change])

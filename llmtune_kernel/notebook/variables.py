@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.sections import SPLITS, VariableSource
 from llmtune_kernel.data.identity import content_hash
 from llmtune_kernel.data.sources import find_sources
@@ -31,7 +33,7 @@ def data_writers(config: RunConfig, namespace: Mapping[str, Any]) -> dict[str, W
     for part in SPLITS:
         find_sources(config.data, part, functools.partial(source_before, config), known=known)
     return {
-        variable.key: _writer(variable, namespace)
+        variable.key: _writer(config, variable, namespace)
         for variable in config.data.variables()
         if not config.resume or variable.name in namespace
     }
@@ -41,13 +43,22 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
     """The value of a variable.
 
     Raises:
-        UserError: it is not defined; names the closest.
+        UserError: it is not defined; names the closest. Its changes begin at the source.
     """
     if name in namespace:
         return namespace[name]
-    fix = _did_you_mean(name, namespace) or _("Run the cell that defines it first.")
+    close = _close_names(name, namespace)
+    fix = (
+        _("Did you mean {names}?", names=either(f"${other}" for other in close))
+        if close
+        else _("Run the cell that defines it first.")
+    )
+    others = close or [other for other, _info in itertools.islice(_described(namespace), 3)]
     raise UserError(
-        _("There is no variable named {name!r} in this notebook.", name=name), f"{where}: ${name}", fix
+        _("There is no variable named {name!r} in this notebook.", name=name),
+        f"{where}: ${name}",
+        fix,
+        [change_to("source", f"${other}") for other in others],
     )
 
 
@@ -72,17 +83,20 @@ def _described(namespace: Mapping[str, Any]) -> Iterator[tuple[str, VariableInfo
             yield name, described
 
 
-def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
+def _close_names(name: str, namespace: Mapping[str, Any]) -> list[str]:
     variables = [variable for variable, _info in _described(namespace)]
-    close = difflib.get_close_matches(name, variables, n=3)
-    return _("Did you mean {names}?", names=either(f"${other}" for other in close)) if close else ""
+    return difflib.get_close_matches(name, variables, n=3)
 
 
-def _writer(variable: VariableSource, namespace: Mapping[str, Any]) -> WriteData:
+def _writer(config: RunConfig, variable: VariableSource, namespace: Mapping[str, Any]) -> WriteData:
     name, where = variable.name, f"data.{variable.split}"
     # An object that was given without a variable has the name of its place.
     label = where if name == variable.split else f"${name}"
-    value = split_of(look_up(name, namespace, where), variable.part, label)
+    try:
+        value = split_of(look_up(name, namespace, where), variable.part, label)
+    except UserError as error:
+        change_of = functools.partial(config.data.change_of_source, variable.split, variable.number)
+        raise UserError(error.what, error.where, error.fix, map(change_of, error.changes)) from None
 
     def write(path: Path) -> Snapshot:
         return snapshot_variable(value, path, name, label)

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
 
@@ -182,7 +183,8 @@ class Worker:
             if answer["type"] == "cancelled":
                 raise Cancelled
             if answer["type"] == "error":
-                raise UserError(answer["what"], answer["where"], answer["fix"])
+                changes = map(Change.model_validate, answer["changes"])
+                raise UserError(answer["what"], answer["where"], answer["fix"], changes)
             if answer["type"] == "fault":
                 raise self._fault(answer["tail"])
             yield answer

@@ -126,7 +126,9 @@ def _answer(channel: Channel, job: dict[str, Any], loader: Loader | None) -> Loa
     except Cancelled:
         channel.answer({"type": "cancelled"})
     except UserError as error:
-        channel.answer({"type": "error", "what": error.what, "where": error.where, "fix": error.fix})
+        changes = [change.model_dump(mode="json") for change in error.changes]
+        said = {"what": error.what, "where": error.where, "fix": error.fix, "changes": changes}
+        channel.answer({"type": "error", **said})
     except Exception:
         traceback.print_exc()
         channel.answer({"type": "fault", "tail": traceback.format_exc().splitlines()[-12:]})

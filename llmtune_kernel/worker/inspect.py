@@ -69,7 +69,7 @@ def inspect(
     set_template(tokenizer, config.data)
     data = prepare_data(config, tokenizer, find, functools.partial(progress, "reading"))
     if job["for_run"]:
-        refuse_unfit(config.objective, data)
+        refuse_unfit(config, data)
     split, encoded = data.train.split, data.train.split.encoded
     summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
     if job["statistics"]:

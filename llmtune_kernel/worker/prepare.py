@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.objectives import Objective
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
-from llmtune_kernel.data.formats import RowFormat, list_problems
+from llmtune_kernel.data.formats import RowFormat, formats_of_columns, list_problems, read_as
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.sources import Place
@@ -136,6 +137,7 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
             _("The rows that are left cannot be split into training and evaluation."),
             "data: eval_fraction",
             _("Set it to 0, or correct the rows that are left out."),
+            [leave_out("data.eval_fraction", _("Set no rows aside"))],
         )
     return _mixed(config, training, groups), evaluation
 
@@ -170,18 +172,31 @@ def described(data: PreparedData) -> list[str]:
     return said
 
 
-def refuse_unfit(objective: Objective, data: PreparedData) -> None:
+def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
     """Raise UserError if what rows teach is not what the objective learns from."""
+    objective = config.objective
     for name, split in data.splits().items():
-        for source, format in zip(split.sources, split.encoded.formats, strict=True):
+        for number, (source, format) in enumerate(zip(split.sources, split.encoded.formats, strict=True)):
             if said := _unfit(objective, format):
                 columns = _("columns read: {columns}", columns=", ".join(format.columns))
-                raise UserError(said[0], f"data.{name}: {source.source.source}, {columns}", said[1])
+                where = f"data.{name}: {source.source.source}, {columns}"
+                others = [
+                    config.data.change_of_source(name, number, read_as(other))
+                    for other in formats_of_columns(source.survey.columns)
+                    if not _unfit(objective, RowFormat(other, {}))
+                ]
+                fitting = change_to("objective.type", _FITTING.get(format.name, "sft"))
+                what, fix = said
+                raise UserError(what, where, fix, [fitting, *others])
+
+
+# What rows of some formats teach; others answers to learn.
+_FITTING = {"preference": "dpo", "kto": "kto"}
 
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
     """Why rows of a format do not suit an objective, and what to do; None if they do."""
-    fitting = {"preference": "dpo", "kto": "kto"}.get(format.name, "sft")
+    fitting = _FITTING.get(format.name, "sft")
     if objective.type == fitting or (objective.type == "pretrain" and format.name == "text"):
         return None
     if objective.type == "pretrain":

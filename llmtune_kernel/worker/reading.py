@@ -123,7 +123,7 @@ def read_split(
         UserError: any mistake in the data.
     """
     read = SplitRows()
-    for source, place in zip(data.sources(split), places, strict=True):
+    for number, (source, place) in enumerate(zip(data.sources(split), places, strict=True)):
         try:
             _read_source(read, data, split, source, place, tokenizer, seed, on_progress)
         except UserError as error:
@@ -131,7 +131,8 @@ def read_split(
             rest = error.where.removeprefix(source.source)
             named = rest != error.where and rest[:1] in ("", ",", "/")
             where = error.where if named else f"{source.source}, {error.where}"
-            raise UserError(error.what, f"data.{split}: {where}", error.fix) from None
+            changes = [data.change_of_source(split, number, change) for change in error.changes]
+            raise UserError(error.what, f"data.{split}: {where}", error.fix, changes) from None
     return read
 
 

@@ -90,7 +90,7 @@ class Session:
         """The data, checked against those of the run that is continued, and described."""
         self._loading(_("reading the data"))
         data = prepare_data(self._config, tokenizer, self._find, self._control.check_stop)
-        refuse_unfit(self._config.objective, data)
+        refuse_unfit(self._config, data)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
         for message in described(data):

@@ -187,6 +187,20 @@ export function removeEntry(
 }
 
 /**
+ * Give an entry of a map another key, a plain word; all else stays as it is.
+ */
+export function renameKey(
+  text: string,
+  entry: IEntry,
+  key: string
+): IReplacement {
+  const { start, indicatorEnd, valueFrom } = entry;
+  const until = indicatorEnd === null ? valueFrom : indicatorEnd - 1;
+  const end = start + text.slice(start, until).trimEnd().length;
+  return { start, end, text: key };
+}
+
+/**
  * Turn the value of an entry into a map with one key of that value.
  */
 export function nestValue(

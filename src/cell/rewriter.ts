@@ -9,6 +9,7 @@ import {
   insertKey,
   nestValue,
   removeEntry,
+  renameKey,
   replaceValue,
   stepOf
 } from './layout';
@@ -33,6 +34,8 @@ import { readTree } from './tree';
 export interface IChange {
   path: string[];
   value: JSONValue | undefined;
+  /** The path of a key that gives way to this one; in the same map the new key takes its place as it is written. */
+  replaces?: string[];
 }
 
 /**
@@ -70,7 +73,14 @@ export class Rewriter {
     }
   }
 
-  private _run({ path, value }: IChange): void {
+  private _run({ path, value, replaces }: IChange): void {
+    if (replaces && isBeside(path, replaces)) {
+      this._rename(replaces, path[path.length - 1]);
+      return;
+    }
+    if (replaces) {
+      this._remove(replaces);
+    }
     if (value === undefined) {
       this._remove(path);
     } else {
@@ -101,6 +111,22 @@ export class Rewriter {
     } else {
       this._setWritten(path, value);
     }
+  }
+
+  private _rename(path: string[], key: string): void {
+    const written = this._writtenPath(path);
+    const { entry, depth } = this._find(written);
+    if (entry && !entry.isItem && depth === written.length) {
+      this._splice([renameKey(this._text.text, entry, key)]);
+    }
+  }
+
+  /** A path of the section written out, as it is in the short form of the section if it has that. */
+  private _writtenPath([section, ...keys]: string[]): string[] {
+    const isMain = keys.length > 0 && keys[0] === MAIN_KEYS[section];
+    return isMain && isShort(section, this._written(section))
+      ? [section, ...keys.slice(1)]
+      : [section, ...keys];
   }
 
   private _setSections(values: JSONObject): void {
@@ -299,12 +325,7 @@ export class Rewriter {
   }
 
   private _remove(path: string[]): void {
-    const [section, ...keys] = path;
-    if (!keys.length || !isShort(section, this._written(section))) {
-      this._removeWritten(path);
-    } else if (keys[0] === MAIN_KEYS[section]) {
-      this._removeWritten([section, ...keys.slice(1)]);
-    }
+    this._removeWritten(this._writtenPath(path));
   }
 
   private _removeWritten(path: string[]): void {
@@ -415,6 +436,11 @@ export class Rewriter {
  * A text is no YAML, and cannot be rewritten.
  */
 export class UnreadableError extends Error {}
+
+/** Whether the last keys of two paths are of the same map. */
+function isBeside(path: string[], other: string[]): boolean {
+  return JSONExt.deepEqual(path.slice(0, -1), other.slice(0, -1));
+}
 
 function expand(section: string, short: string | JSONValue[]): JSONObject {
   return { [MAIN_KEYS[section]!]: lengthen(section, short) };

@@ -10,9 +10,11 @@ export class KernelRequestError extends Error implements IFault {
     this.what = fault.what;
     this.where = fault.where;
     this.fix = fault.fix;
+    this.changes = fault.changes;
   }
 
   readonly what: string;
   readonly where: string;
   readonly fix: string;
+  readonly changes: IFault['changes'];
 }

@@ -23,7 +23,7 @@ def more(name, widget, parser):
     emit(Log(level="warning", message="Slow" + "er"))
     emit(State(state="loading", detail="busy"))
     emit(Error(what=_("{name} failed", name=name), fix="Again"))
-    notices = [Notice(message="Careful", fixes=[Fix(label="Fewer", path="data.limit", value=1)])]
+    notices = [Notice(message="Careful", changes=[change_to("data.limit", 1, "Fewer")])]
     widget.tooltip = "Press"
     button = Button(description="Go", icon="play", tooltip=_("Start it"))
     parser.add_argument("--name", metavar="NAME", help="how it is called")

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from llmtune_kernel.config import UserError, config_from_dict, read_config
+from llmtune_kernel.config.mending import changed
 from llmtune_kernel.notebook.looking import compare, look
 from llmtune_kernel.notebook.notices import notices
 from llmtune_kernel.notebook.protocol import DataSeen, Inspection, Look, Notice
@@ -155,6 +156,80 @@ def test_a_newer_look_ends_older_ones_and_they_take_one_worker(workplace: Path, 
     assert newest.steps == 4
 
 
+def mistake_of(text: str, rows: object) -> str:
+    try:
+        look(Look(text=text, first=1), {"rows": rows})
+    except UserError as error:
+        return error.what
+    return ""
+
+
+LONG = [{"prompt": "Count", "completion": " ".join(map(str, range(n)))} for n in (5, 300)]
+BAD = [*ROWS, {"prompt": "What is left?", "completion": None}]
+LABELLED = [{"text": "a b c", "prompt": "a", "completion": f"b {n}", "label": n % 2 == 0} for n in range(8)]
+PAIRS = [{"prompt": "a", "chosen": f"b {n}", "rejected": "c", "text": "a b c"} for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sections", "offered"),
+    [
+        (BAD, {}, [("data.on_bad_row", "skip")]),
+        (ROWS, {"data": {"train": "$rowz"}}, [("data.train", "$rows")]),
+        (ROWS, {"data": {"train": "$other"}}, [("data.train", "$rows")]),
+        (ROWS, {"data": {"train": "lokd.jsonl"}}, [("data.train", "looked.jsonl")]),
+        (ROWS, {"data": {"train": ["looked.jsonl", "lokd.jsonl"]}}, [("data.train.1", "looked.jsonl")]),
+        (ROWS, {"data": {"train": "$rows", "format": "alpaca"}}, [("data.format", "prompt_completion")]),
+        (ROWS, {"objective": "dpo"}, [("objective.type", "sft")]),
+        (
+            ROWS,
+            {"data": {"train": "$rows", "template": "chatml2"}},
+            [("data.template", "chatml"), ("data.template", None)],
+        ),
+        (ROWS[:1], {"data": {"train": "$rows", "eval_fraction": 0.1}}, [("data.eval_fraction", None)]),
+        (PAIRS, {}, [("data.format", "preference"), ("data.format", "text")]),
+        (
+            PAIRS,
+            {"data": {"train": "$rows", "format": "preference"}},
+            [("objective.type", "dpo"), ("data.format", "text")],
+        ),
+        (
+            LABELLED,
+            {"data": {"train": "$rows", "format": "kto"}},
+            [("objective.type", "kto"), ("data.format", "prompt_completion"), ("data.format", "text")],
+        ),
+        (
+            ROWS,
+            {"method": {"target_modules": ["q_prj", "v_proj"]}},
+            [("method.target_modules", ["q_proj", "v_proj"]), ("method.target_modules", None)],
+        ),
+    ],
+)
+def test_each_change_that_a_mistake_in_the_data_offers_mends_it(
+    workplace: Path, tiny_model: str, rows: object, sections: dict[str, Any], offered: list[tuple[str, Any]]
+) -> None:
+    (workplace / "looked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    with pytest.raises(UserError) as mistake:
+        look_at(tiny_model, rows, **sections)
+    given = [(".".join(change.path), change.value) for change in mistake.value.changes]
+    assert given == offered
+    values = json.loads(text_of(tiny_model, **sections))
+    for change in mistake.value.changes:
+        assert mistake_of(json.dumps(changed(values, change)), rows) != mistake.value.what
+
+
+def test_rows_that_are_too_long_can_be_allowed_cut_or_left_out(workplace: Path, tiny_model: str) -> None:
+    values = {"train": "$rows", "truncation": "error", "max_length": 64}
+    with pytest.raises(UserError) as mistake:
+        look_at(tiny_model, LONG, data=values)
+    longer, *shorter = mistake.value.changes
+    assert longer.path == ("data", "max_length")
+    assert look_at(tiny_model, LONG, data={**values, "max_length": longer.value}).lengths.max == longer.value
+    assert [change.value for change in shorter] == ["right", "left", "drop"]
+    for change in shorter:
+        found = look_at(tiny_model, LONG, data={**values, "truncation": change.value})
+        assert found.truncated + found.dropped == 1
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -170,7 +245,7 @@ def test_mistakes_are_told_as_before_a_run(workplace: Path, text: str, what: str
     assert what in str(mistake.value)
 
 
-def summary(**changes: Any) -> dict[str, Any]:
+def summary(**figures: Any) -> dict[str, Any]:
     return {
         "rows": 200,
         "train_rows": 180,
@@ -183,16 +258,16 @@ def summary(**changes: Any) -> dict[str, Any]:
         "gradient_checkpointing": True,
         "memory": 10**9,
         "memory_available": 2 * 10**9,
-        **changes,
+        **figures,
     }
 
 
-def told(config: dict[str, Any], **changes: Any) -> list[Notice]:
-    return notices(config_from_dict({"data": "rows.jsonl", **config}), summary(**changes))
+def told(config: dict[str, Any], **figures: Any) -> list[Notice]:
+    return notices(config_from_dict({"data": "rows.jsonl", **config}), summary(**figures))
 
 
-def fixes(notice: Notice) -> list[tuple[str, Any]]:
-    return [(fix.path, fix.value) for fix in notice.fixes]
+def changes(notice: Notice) -> list[tuple[str, Any]]:
+    return [(".".join(change.path), change.value) for change in notice.changes]
 
 
 def test_an_ordinary_run_gets_no_notice() -> None:
@@ -203,23 +278,23 @@ def test_too_little_memory() -> None:
     [notice] = told({}, memory=3 * 10**9, gradient_checkpointing=False)
     assert notice.message == "The run may need 3.0 GB of memory; 2.0 GB are free."
     batch = ("training.per_device_train_batch_size", 2)
-    assert fixes(notice) == [("training.gradient_checkpointing", True), batch]
+    assert changes(notice) == [("training.gradient_checkpointing", True), batch]
     [notice] = told({}, memory=3 * 10**9)
-    assert fixes(notice) == [batch]  # auto has turned checkpointing on already
+    assert changes(notice) == [batch]  # auto has turned checkpointing on already
     one = {"training": {"per_device_train_batch_size": 1}}
     [notice] = told(one, memory=3 * 10**9)
-    assert fixes(notice) == [("data.max_length", 448)]
+    assert changes(notice) == [("data.max_length", 448)]
     [notice] = told(one, memory=3 * 10**9, lengths={"p99": 90, "max": 100})
-    assert fixes(notice) == []
+    assert changes(notice) == []
 
 
 def test_many_rows_that_are_cut() -> None:
     assert told({}, truncated=10) == []
     [notice] = told({}, truncated=50, lengths={"p99": 1500})
     assert notice.message == "25% of the rows are longer than 1,024 tokens and are cut."
-    assert fixes(notice) == [("data.max_length", 1536)]
+    assert changes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, truncated=50, lengths={"p99": 1500}, max_positions=1024)
-    assert fixes(notice) == []
+    assert changes(notice) == []
     assert notice.message.endswith("The model reads no more at once: split these rows.")
 
 
@@ -227,7 +302,7 @@ def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> No
     drop = {"data": {"train": "rows.jsonl", "truncation": "drop"}}
     [notice] = told(drop, dropped=50, lengths={"p99": 1500})
     assert notice.message == "25% of the rows are longer than 1,024 tokens and are left out."
-    assert fixes(notice) == [("data.max_length", 1536)]
+    assert changes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, skipped=1)
     assert notice.message == "1 row cannot be trained on and is skipped."
 
@@ -235,17 +310,17 @@ def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> No
 def test_few_rows_and_a_batch_larger_than_they_are() -> None:
     few, batch = told({"training": {"per_device_train_batch_size": 8}}, train_rows=3, rows=3, eval_rows=0)
     assert few.message == "There are only 3 rows to train on: the model will learn them by heart."
-    assert fixes(few) == []
-    assert fixes(batch) == [("training.per_device_train_batch_size", 3)]
+    assert changes(few) == []
+    assert changes(batch) == [("training.per_device_train_batch_size", 3)]
 
 
 def test_few_rows_of_many_come_with_the_setting_that_gives_more() -> None:
     limited = {"data": {"train": "rows.jsonl", "limit": 6}}
     [few] = told(limited, train_rows=6, eval_rows=0)
-    assert fixes(few) == [("data.limit", None)]
+    assert changes(few) == [("data.limit", None)]
     split = {"data": {"train": "rows.jsonl", "eval_fraction": 0.5}}
     [few] = told(split, train_rows=6, eval_rows=6)
-    assert fixes(few) == [("data.eval_fraction", 0)]
+    assert changes(few) == [("data.eval_fraction", 0)]
 
 
 @pytest.mark.parametrize(
@@ -259,16 +334,16 @@ def test_an_unusual_learning_rate(method: str, fine: float, high: float, low: fl
     for rate, word in ((high, "is high"), (low, "is low")):
         [notice] = at(rate)
         assert word in notice.message
-        assert fixes(notice) == [("training.learning_rate", "auto")]
+        assert changes(notice) == [("training.learning_rate", "auto")]
 
 
 def test_no_rows_to_evaluate_on() -> None:
     [notice] = told({}, eval_rows=0)
-    assert fixes(notice) == [("data.eval_fraction", 0.1)]
+    assert changes(notice) == [("data.eval_fraction", 0.1)]
     assert told({}, eval_rows=0, train_rows=50) == []
 
 
-def test_each_fix_mends_what_its_notice_says(workplace: Path, tiny_model: str) -> None:
+def test_each_change_mends_what_its_notice_says(workplace: Path, tiny_model: str) -> None:
     values: dict[str, Any] = {
         "data": {"train": "$rows", "max_length": 42},
         "training": {"learning_rate": 1.0, "per_device_train_batch_size": 64},
@@ -276,9 +351,8 @@ def test_each_fix_mends_what_its_notice_says(workplace: Path, tiny_model: str) -
     found = look_at(tiny_model, **values)
     assert len(found.notices) == 3
     for notice in found.notices:
-        for fix in notice.fixes:
-            section, key = fix.path.split(".")
-            values[section][key] = fix.value
+        for change in notice.changes:
+            values = changed(values, change)
     assert look_at(tiny_model, **values).notices == []
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from llmtune_kernel.config import Change
 from llmtune_kernel.notebook.protocol.chart import ChartSnapshot
 from llmtune_kernel.notebook.protocol.message import Message, Reply
 from llmtune_kernel.notebook.protocol.requests import Nothing
@@ -29,6 +30,7 @@ class ConfigurationProblem(Message):
     key: str
     message: str
     hint: str = ""
+    changes: list[Change] = Field(default_factory=list, description="Each would mend it.")
 
 
 class Validation(Message):
@@ -96,19 +98,11 @@ class Preset(Message):
     values: dict[str, Any]
 
 
-class Fix(Message):
-    """A change of the configuration that mends what a notice says."""
-
-    label: str
-    path: str = Field(description="Dotted, such as training.max_steps.")
-    value: Any
-
-
 class Notice(Message):
     """Something to know before the run, and what would mend it."""
 
     message: str
-    fixes: list[Fix] = Field(default_factory=list)
+    changes: list[Change] = Field(default_factory=list)
 
 
 class Span(Message):
@@ -212,11 +206,12 @@ class Answer(Message):
 
 
 class Mistake(Message):
-    """What is wrong, where, and what to do."""
+    """What is wrong, where, and what to do; each of the changes of the configuration would mend it."""
 
     what: str
     where: str = ""
     fix: str = ""
+    changes: list[Change] = Field(default_factory=list)
 
 
 class VersionReply(Reply):

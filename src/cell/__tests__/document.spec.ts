@@ -511,6 +511,72 @@ describe('a text that cannot be read', () => {
   });
 });
 
+describe('a key that replaces another', () => {
+  it.each([
+    [
+      'in its place, with its value and comment',
+      'training:\n  # fast\n  lr :  1e-4 # peak\n  seed: 1\n',
+      'training.lr',
+      'training.learning_rate',
+      'training:\n  # fast\n  learning_rate :  1e-4 # peak\n  seed: 1\n'
+    ],
+    [
+      'between brackets, in quotes',
+      "method: {'lora_r': 8, type: lora}\n",
+      'method.lora_r',
+      'method.r',
+      'method: {r: 8, type: lora}\n'
+    ],
+    [
+      'without a value',
+      'method:\n  lora_r:\n',
+      'method.lora_r',
+      'method.r',
+      'method:\n  r:\n'
+    ],
+    [
+      'of a source in a short list',
+      'data: [a, {source: b, wight: 2}]\n',
+      'data.train.1.wight',
+      'data.train.1.weight',
+      'data: [a, {source: b, weight: 2}]\n'
+    ],
+    [
+      'into another section',
+      'data: a\nlr: 0.1 # peak\ntraining:\n  seed: 1\n',
+      'lr',
+      'training.learning_rate',
+      'data: a\ntraining:\n  seed: 1\n  learning_rate: 0.1\n'
+    ],
+    [
+      'into a section that is not there',
+      'data: a\nr: 4\n',
+      'r',
+      'method.r',
+      'data: a\nmethod:\n  r: 4\n'
+    ],
+    [
+      'into a short form, which is written out',
+      'data: a # rows\nmax_samples: 4\n',
+      'max_samples',
+      'data.limit',
+      'data:\n  train: a # rows\n  limit: 4\n'
+    ],
+    [
+      'nowhere if that is gone',
+      'data: a\n',
+      'method.lora_r',
+      'method.r',
+      'data: a\n'
+    ]
+  ])('stands %s', (_, text, old, key, expected) => {
+    const document = new ConfigDocument(text);
+    const replaces = old.split('.');
+    const change = { path: key.split('.'), value: document.get(replaces) };
+    expect(document.apply([{ ...change, replaces }])).toBe(expected);
+  });
+});
+
 describe('has', () => {
   it('counts what is written, in short form too', () => {
     const document = new ConfigDocument(

@@ -18,6 +18,19 @@ export interface IConfigurationProblem {
   key: string;
   message: string;
   hint: string;
+  /** Each would mend it. */
+  changes: IRemedy[];
+}
+
+/** A change of the configuration that mends a mistake. */
+export interface IRemedy {
+  path: string[];
+  /** Null takes the key away. */
+  value: JSONValue;
+  /** The path of a key that gets this path instead, and keeps its value. */
+  replaces: string[] | null;
+  /** Empty where path and value say it. */
+  label: string;
 }
 
 /** A variable of the notebook that can be a data set. */
@@ -108,7 +121,7 @@ export interface IInspection {
 /** Something to know before the run, and changes of the configuration that mend it. */
 export interface INotice {
   message: string;
-  fixes: { label: string; path: string; value: JSONValue }[];
+  changes: IRemedy[];
 }
 
 /** What is wrong, where it is, and what to do about it; the last two can be empty. */
@@ -116,4 +129,6 @@ export interface IFault {
   what: string;
   where: string;
   fix: string;
+  /** Each would mend it. */
+  changes?: IRemedy[];
 }

@@ -1,11 +1,10 @@
-import type { JSONValue } from '@lumino/coreutils';
-
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
 import type { IModelChoice } from '../../kernel/protocol';
 import { valueOf } from './fields';
+import { Remedies } from './remedies';
 import type { IControl } from './typed';
 
 /**
@@ -29,16 +28,16 @@ export function ModelAdvice(props: IControl): JSX.Element {
       {open.map(([key, value]) => (
         <li key={key}>
           {reasonOf(key, trans)}
-          <div className="jp-llmtune-buttons">
-            <button
-              type="button"
-              className="jp-Button jp-mod-styled"
-              disabled={props.isReadOnly}
-              onClick={() => model.fix(key, value as JSONValue)}
-            >
-              {trans.__('Use %1', [value].flat().join(', '))}
-            </button>
-          </div>
+          <Remedies
+            remedies={[
+              {
+                path: key.split('.'),
+                value,
+                replaces: null,
+                label: trans.__('Use %1', [value].flat().join(', '))
+              }
+            ]}
+          />
         </li>
       ))}
     </ul>

@@ -35,16 +35,26 @@ export class KernelCheck extends Changing {
 
   /** Check a text when no other one comes for a while. */
   soon(client: IKernelClient, text: string): void {
-    this.cancel();
-    const question = { client, text };
-    this._question = question;
+    const question = this._instead({ client, text });
     this._timer = window.setTimeout(() => void this._ask(question), PAUSE);
+  }
+
+  /** Check a text at once. */
+  now(client: IKernelClient, text: string): void {
+    void this._ask(this._instead({ client, text }));
   }
 
   /** Ask nothing, and take no answer; the last one stands. */
   cancel(): void {
     window.clearTimeout(this._timer);
     this._question = null;
+  }
+
+  /** Ask this instead of what was asked. */
+  private _instead(question: IQuestion): IQuestion {
+    this.cancel();
+    this._question = question;
+    return question;
   }
 
   /** The last question counts, whichever answer comes last. */

@@ -15,6 +15,7 @@ import { FIELD_CONTROLS } from './fieldControls';
 import type { FieldKind, IField } from './fields';
 import { isChanged } from './fields';
 import { changesOf, formDataOf, formOf } from './formData';
+import { Remedies } from './remedies';
 import { idOf, useFormState } from './state';
 import { defaultOf } from './wording';
 
@@ -120,8 +121,11 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
           className="jp-llmtune-field-error"
           aria-live="polite"
         >
-          {errors.map(error => (
-            <div key={error}>{error}</div>
+          {errors.map(({ text, changes }) => (
+            <div key={text}>
+              {text}
+              <Remedies remedies={changes} onTaken={focusField} />
+            </div>
           ))}
         </div>
       )}

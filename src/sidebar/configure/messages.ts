@@ -1,4 +1,8 @@
-import type { IConfigurationProblem, IFault } from '../../kernel/protocol';
+import type {
+  IConfigurationProblem,
+  IFault,
+  IRemedy
+} from '../../kernel/protocol';
 import type { FieldKind, IField, Values } from './fields';
 import { namesOf } from './sourceLines';
 
@@ -8,19 +12,28 @@ export function sentence({ message, hint }: IConfigurationProblem): string {
 }
 
 /**
+ * What is wrong with a value, and what would mend it.
+ */
+export interface IMessage {
+  text: string;
+  changes: readonly IRemedy[];
+}
+
+/**
  * What is wrong with the value of each field, by key; of a source of data, by its key.
  */
 export function messagesOf(
   fields: IField[],
   problems: readonly IConfigurationProblem[]
-): { [key: string]: string[] } {
-  const messages: { [key: string]: string[] } = {};
+): { [key: string]: IMessage[] } {
+  const messages: { [key: string]: IMessage[] } = {};
   for (const problem of problems) {
     const field = fieldOfProblem(fields, problem.key);
     if (field) {
       const { place, unknown } = placeOfProblem(field, problem.key);
-      const said = [unknown, sentence(problem)].filter(Boolean).join(': ');
-      messages[place] = [...(messages[place] ?? []), said];
+      const text = [unknown, sentence(problem)].filter(Boolean).join(': ');
+      const { changes } = problem;
+      messages[place] = [...(messages[place] ?? []), { text, changes }];
     }
   }
   return messages;
@@ -48,7 +61,7 @@ function isInside(place: string, key: string): boolean {
 
 /** Whether something is wrong with the value of a field, or a part of it. */
 export function isWrong(
-  messages: { [key: string]: string[] },
+  messages: { [key: string]: IMessage[] },
   { key }: IField
 ): boolean {
   return Object.keys(messages).some(

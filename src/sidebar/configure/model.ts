@@ -1,7 +1,7 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 
-import type { JSONObject, JSONValue } from '@lumino/coreutils';
+import type { JSONObject } from '@lumino/coreutils';
 
 import { Changing } from '../../changing';
 import type { IChange } from '../../cell/document';
@@ -9,6 +9,7 @@ import { ConfigDocument } from '../../cell/document';
 import type { CellTracker } from '../../cell/tracker';
 import type {
   IConfigurationProblem,
+  IRemedy,
   ITableSource
 } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
@@ -20,6 +21,7 @@ import { KernelFacts } from './facts';
 import type { IField, Values } from './fields';
 import { fieldsOf, valueOf } from './fields';
 import { Launch } from './launch';
+import type { IMessage } from './messages';
 import { fieldOfProblem, keyOfFault, messagesOf } from './messages';
 import type { INote } from './picked';
 import { PickedData } from './picked';
@@ -164,7 +166,7 @@ export class ConfigureModel extends Changing {
   }
 
   /** What is wrong with the value of each field, by key. */
-  get messages(): { [key: string]: string[] } {
+  get messages(): { [key: string]: IMessage[] } {
     const { words } = this.facts;
     return messagesOf(
       this.fields,
@@ -252,9 +254,16 @@ export class ConfigureModel extends Changing {
     }
   }
 
-  /** Put what `path` names right, as a notice suggests. */
-  fix(path: string, value: JSONValue): void {
-    this.change([{ path: path.split('.'), value: value ?? undefined }]);
+  /** Change what a remedy changes; whether that mends it is checked at once. */
+  mend({ path, value, replaces }: IRemedy): void {
+    this.change([
+      replaces
+        ? { path, value: this.edited.document.get(replaces), replaces }
+        : { path, value: value ?? undefined }
+    ]);
+    if (this._isReady) {
+      this._check.now(this._client!, this.edited.text);
+    }
   }
 
   /** Look at the data now. */
@@ -321,18 +330,21 @@ export class ConfigureModel extends Changing {
       ? [
           {
             key: faulty,
-            text: [fault.what, fault.fix].filter(Boolean).join(' ')
+            text: [fault.what, fault.fix].filter(Boolean).join(' '),
+            changes: fault.changes ?? []
           }
         ]
       : [];
     const gone = fields
       .flatMap(field => this._notesOn(field))
-      .filter(({ key, isAcceptable }) => !isAcceptable && key !== faulty);
-    return [...said, ...gone].map(({ key, text }) => ({
+      .filter(({ key, isAcceptable }) => !isAcceptable && key !== faulty)
+      .map(({ key, text }) => ({ key, text, changes: [] }));
+    return [...said, ...gone].map(({ key, text, changes }) => ({
       line: null,
       key,
       message: text,
-      hint: ''
+      hint: '',
+      changes
     }));
   }
 

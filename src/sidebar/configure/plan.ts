@@ -168,9 +168,9 @@ export function planInWords(plan: IPlan, words: FormWords): IPlan {
       notices: inspection.notices.map(notice => ({
         ...notice,
         message: words.text(notice.message),
-        fixes: notice.fixes.map(fix => ({
-          ...fix,
-          label: words.text(fix.label)
+        changes: notice.changes.map(change => ({
+          ...change,
+          label: words.text(change.label)
         }))
       }))
     }

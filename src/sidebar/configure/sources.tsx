@@ -6,7 +6,9 @@ import React, { useEffect, useRef, useState } from 'react';
 
 import { CONTROLS } from './controls';
 import type { IField, SimpleKind } from './fields';
+import type { IMessage } from './messages';
 import { DataPicker } from './pickers';
+import { Remedies } from './remedies';
 import { isObject } from './schema';
 import {
   keyOfSource,
@@ -248,15 +250,22 @@ function Setting(
   );
 }
 
-function Messages(props: { id: string; messages: string[] }): JSX.Element {
+function Messages(props: { id: string; messages: IMessage[] }): JSX.Element {
+  const { id } = props;
   return (
     <div
-      id={idOf(props.id, 'error')}
+      id={idOf(id, 'error')}
       className="jp-llmtune-field-error"
       aria-live="polite"
     >
-      {props.messages.map(message => (
-        <div key={message}>{message}</div>
+      {props.messages.map(({ text, changes }) => (
+        <div key={text}>
+          {text}
+          <Remedies
+            remedies={changes}
+            onTaken={() => document.getElementById(id)?.focus()}
+          />
+        </div>
       ))}
     </div>
   );

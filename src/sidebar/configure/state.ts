@@ -3,6 +3,7 @@ import React from 'react';
 import type { IConfigurationProblem } from '../../kernel/protocol';
 import type { ISidebarContext } from '../context';
 import type { IField, Values } from './fields';
+import type { IMessage } from './messages';
 import type { ConfigureModel } from './model';
 
 /**
@@ -15,7 +16,7 @@ export interface IFormState {
   fields: { [key: string]: IField };
   values: Values;
   /** What is wrong with each field, by key. */
-  messages: { [key: string]: string[] };
+  messages: { [key: string]: IMessage[] };
   isReadOnly: boolean;
   /** Whether the text stands in the place of the fields. */
   isText: boolean;
@@ -45,7 +46,7 @@ export function idOf(fieldId: string, what: 'help' | 'error'): string {
 export function ariaOf(
   id: string,
   field: IField,
-  messages: string[] = []
+  messages: readonly IMessage[] = []
 ): React.AriaAttributes {
   const isInvalid = messages.length > 0;
   const described = [

@@ -6,6 +6,8 @@ import type { IInspection } from '../../kernel/protocol';
 import { count, size } from '../../numbers';
 import { Wording } from '../../runs/wording';
 import { FaultMessage } from '../fault';
+import { sentence } from './messages';
+import { Remedies } from './remedies';
 import { useFormState } from './state';
 
 /**
@@ -16,7 +18,9 @@ export function BeforeRun(): JSX.Element {
   const { trans } = context;
   const { plan } = model;
   const notices = plan?.isOld ? 0 : (plan?.inspection?.notices.length ?? 0);
-  const toTell = notices + (plan?.fault ? 1 : 0);
+  const { problem } = model.edited.document;
+  const problems = problem ? [] : model.problems;
+  const toTell = notices + problems.length + (plan?.fault ? 1 : 0);
   return (
     <section
       className="jp-llmtune-before"
@@ -35,10 +39,25 @@ export function BeforeRun(): JSX.Element {
             </span>
           )}
         </summary>
+        {problems.length > 0 && (
+          <ul className="jp-llmtune-notices">
+            {problems.map(found => (
+              <li key={`${found.line} ${found.key} ${found.message}`}>
+                {found.key && <code>{found.key}</code>} {sentence(found)}
+                <Remedies remedies={found.changes} />
+              </li>
+            ))}
+          </ul>
+        )}
         {plan?.isComputing && (
           <progress aria-label={trans.__('Looking at the data')} />
         )}
-        {plan?.fault && <FaultMessage fault={plan.fault} />}
+        {plan?.fault && (
+          <>
+            <FaultMessage fault={plan.fault} />
+            <Remedies remedies={plan.fault.changes} />
+          </>
+        )}
         {plan?.inspection && <Found inspection={plan.inspection} />}
         <button
           type="button"
@@ -115,7 +134,7 @@ function Short(): JSX.Element {
 }
 
 function Found(props: { inspection: IInspection }): JSX.Element {
-  const { context, model, isReadOnly } = useFormState();
+  const { context, model } = useFormState();
   const { trans } = context;
   const { inspection } = props;
   const isOld = model.plan?.isOld || model.plan?.isComputing;
@@ -128,22 +147,10 @@ function Found(props: { inspection: IInspection }): JSX.Element {
       )}
       <Facts inspection={inspection} />
       <ul className="jp-llmtune-notices">
-        {inspection.notices.map(({ message, fixes }) => (
+        {inspection.notices.map(({ message, changes }) => (
           <li key={message}>
             {message}
-            <div className="jp-llmtune-buttons">
-              {fixes.map(({ label, path, value }) => (
-                <button
-                  key={label}
-                  type="button"
-                  className="jp-Button jp-mod-styled"
-                  disabled={isReadOnly || isOld}
-                  onClick={() => model.fix(path, value)}
-                >
-                  {label}
-                </button>
-              ))}
-            </div>
+            <Remedies remedies={changes} isDisabled={isOld} />
           </li>
         ))}
       </ul>

@@ -9,6 +9,7 @@ import { sentence } from './messages';
 import type { ConfigureModel } from './model';
 import type { INamed } from './named';
 import { namedConfigurations, saveNamed } from './named';
+import { Remedies } from './remedies';
 import { useFormState } from './state';
 import { causeText } from './wording';
 
@@ -129,6 +130,7 @@ function Problems(): JSX.Element {
                 </>
               )}
               {found.key && <code>{found.key}</code>} {sentence(found)}
+              <Remedies remedies={found.changes} />
             </li>
           ))}
         </ul>

@@ -37,20 +37,26 @@ describe('messagesOf', () => {
   const of = (...keys: string[]) =>
     messagesOf(
       fields,
-      keys.map(key => ({ line: 1, key, message: 'is wrong', hint: '' }))
+      keys.map(key => ({
+        line: 1,
+        key,
+        message: 'is wrong',
+        hint: '',
+        changes: []
+      }))
     );
 
   it('tells what is wrong with a source, and with which setting', () => {
     expect(of('data.train[1].weight', 'data.train[0]')).toEqual({
-      'data.train[1].weight': ['is wrong'],
-      'data.train[0]': ['is wrong']
+      'data.train[1].weight': [{ text: 'is wrong', changes: [] }],
+      'data.train[0]': [{ text: 'is wrong', changes: [] }]
     });
     expect(of('data.train[1].wieght', 'data.train.tags')).toEqual({
-      'data.train[1]': ['wieght: is wrong'],
-      'data.train.tags': ['is wrong']
+      'data.train[1]': [{ text: 'wieght: is wrong', changes: [] }],
+      'data.train.tags': [{ text: 'is wrong', changes: [] }]
     });
     expect(of('samples.prompts[1].role')).toEqual({
-      'samples.prompts': ['is wrong']
+      'samples.prompts': [{ text: 'is wrong', changes: [] }]
     });
   });
 

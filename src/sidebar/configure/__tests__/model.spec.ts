@@ -44,13 +44,22 @@ const WRONG = {
       line: 4,
       key: 'training.learning_rate',
       message: 'must be auto or a number above 0; got -1',
-      hint: ''
+      hint: '',
+      changes: []
     },
     {
       line: 5,
       key: 'training.epoch',
       message: 'unknown key',
-      hint: 'did you mean num_train_epochs?'
+      hint: 'did you mean num_train_epochs?',
+      changes: [
+        {
+          path: ['training', 'num_train_epochs'],
+          value: null,
+          replaces: ['training', 'epoch'],
+          label: ''
+        }
+      ]
     }
   ],
   config: null,
@@ -137,6 +146,15 @@ describe('ConfigureModel', () => {
   async function pause(seconds: number): Promise<void> {
     await new Promise(resolve => setTimeout(resolve, seconds * 1000));
   }
+
+  /** What is said at each field. */
+  const messages = () =>
+    Object.fromEntries(
+      Object.entries(model.messages).map(([key, said]) => [
+        key,
+        said.map(({ text }) => text)
+      ])
+    );
 
   const choose = (index: number) => {
     panel.content.activeCellIndex = index;
@@ -253,12 +271,60 @@ describe('ConfigureModel', () => {
     comm().reply('validate', WRONG);
     await settle();
     expect(model.checkState).toBe('checked');
-    expect(model.messages).toEqual({
+    expect(messages()).toEqual({
       'training.learning_rate': ['must be auto or a number above 0; got -1']
     });
     expect(model.otherProblems.map(({ key }) => key)).toEqual([
       'training.epoch'
     ]);
+  });
+
+  it('mends a mistake in one step, and is checked at once', async () => {
+    const text = `${RUN}training:\n  epoch: 2 # short\n  seed: 1\n`;
+    shared(1).setSource(text);
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', WRONG);
+    await settle();
+    const asked = count('validate');
+    model.mend(model.otherProblems[0].changes[0]);
+    expect(shared(1).getSource()).toBe(
+      text.replace('epoch: 2', 'num_train_epochs: 2')
+    );
+    await settle();
+    expect(count('validate')).toBe(asked + 1);
+    comm().reply('validate', RIGHT);
+    await settle();
+    expect(model.problems).toEqual([]);
+    shared(1).undo();
+    expect(shared(1).getSource()).toBe(text);
+  });
+
+  it('takes what mends a fault of the data to its field, and null as no value', async () => {
+    await show();
+    choose(1);
+    await pause(0.4);
+    comm().reply('validate', RIGHT);
+    await pause(1.1);
+    const changes = [
+      { path: ['data', 'train'], value: '$rows', replaces: null, label: '' },
+      { path: ['model'], value: null, replaces: null, label: '' }
+    ];
+    const { id } = comm().request('inspect');
+    const error = {
+      what: 'No df.',
+      where: 'data.train: $df',
+      fix: '',
+      changes
+    };
+    comm().receive({ id, type: 'error', error });
+    await settle();
+    expect(model.plan?.fault?.changes).toEqual(changes);
+    const [message] = model.messages['data.train'];
+    expect(message.changes).toEqual(changes);
+    message.changes.forEach(change => model.mend(change));
+    expect(shared(1).getSource()).toBe('%%finetune run\ndata: $rows\n');
   });
 
   it('heeds the last question only, whichever answer comes last', async () => {
@@ -345,7 +411,7 @@ describe('ConfigureModel', () => {
     comm().receive({ id, type: 'error', error: fault });
     await settle();
     expect(model.plan?.fault).toMatchObject(fault);
-    expect(model.messages['data.train']).toEqual(['No rows. Add one.']);
+    expect(messages()['data.train']).toEqual(['No rows. Add one.']);
   });
 
   it('shows no plan of another cell, of an empty or of a wrong configuration', async () => {
@@ -383,10 +449,10 @@ describe('ConfigureModel', () => {
     const fault = { what: 'No X.', where: 'model.name_or_path', fix: '' };
     comm().receive({ id, type: 'error', error: fault });
     await settle();
-    expect(model.messages).toEqual({ 'model.name_or_path': ['No X.'] });
+    expect(messages()).toEqual({ 'model.name_or_path': ['No X.'] });
     choose(2);
     expect(model.plan).toBeNull();
-    expect(model.messages).toEqual({});
+    expect(messages()).toEqual({});
     expect(model.mistakes).toEqual([]);
   });
 
@@ -509,14 +575,14 @@ describe('ConfigureModel', () => {
   it('says when a variable has changed or gone since it was chosen', async () => {
     await show();
     choose(1);
-    expect(model.messages).toEqual({});
+    expect(messages()).toEqual({});
     const look = async (variables: IVariable[]) => {
       const notebook = panel.content;
       (NotebookActions.executed as Signal<any, any>).emit({ notebook });
       await settle();
       comm().reply('variables', variables);
       await settle();
-      return model.messages['data.train'];
+      return messages()['data.train'];
     };
     const field = model.fields.find(({ key }) => key === 'data.train')!;
     // Not wrong: it may be what the user wants.
@@ -539,13 +605,13 @@ describe('ConfigureModel', () => {
     await settle();
     comm().reply('variables', []);
     await settle();
-    expect(model.messages['data.train']).toHaveLength(1);
+    expect(messages()['data.train']).toHaveLength(1);
     await pause(1.1);
     const { id } = comm().request('inspect');
     const fault = { what: 'No df.', where: 'data.train: $df', fix: 'Run it.' };
     comm().receive({ id, type: 'error', error: fault });
     await settle();
-    expect(model.messages['data.train']).toEqual(['No df. Run it.']);
+    expect(messages()['data.train']).toEqual(['No df. Run it.']);
   });
 
   it('runs nothing whose data are not there, until they are there again', async () => {
