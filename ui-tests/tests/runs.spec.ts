@@ -1,7 +1,8 @@
 import { expect, test } from '@jupyterlab/galata';
 
 import { expectAccessible, THEMES } from './accessibility';
-import { openNotebook } from './notebooks';
+import { expectFitting } from './fitting';
+import { openNotebook, widenSidebar } from './notebooks';
 
 const LOAD = `%load_ext llmtune_kernel
 rows = [{"prompt": f"Count to {n}", "completion": "one, two"} for n in range(16)]`;
@@ -193,6 +194,50 @@ test('Runs are compared, and outlive their kernel', async ({
       runs.getByRole('row', { name: new RegExp(`^${name},`) })
     ).toHaveCount(0);
   });
+});
+
+test('Runs stay selected over a reload, and what can be done to them stays in view', async ({
+  page,
+  tmpPath
+}) => {
+  const over = `import json, os, time
+for number in range(30):
+    folder = os.path.join(os.environ["LLMTUNE_HOME"], f"many-{number:02}")
+    os.makedirs(folder, exist_ok=True)
+    state = {"seq": 1, "time": time.time() + number, "type": "state", "payload": {"state": "finished", "detail": ""}}
+    with open(os.path.join(folder, "events.jsonl"), "w") as events:
+        events.write(json.dumps(state) + chr(10))
+%load_ext llmtune_kernel`;
+  await openNotebook(page, `${tmpPath}/many.ipynb`, [over]);
+  await page.notebook.runCell(0);
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  await widenSidebar(page, 284);
+  const runs = page.locator('#jp-llmtune-runs');
+  const compare = runs.getByRole('button', { name: 'Compare', exact: true });
+  const select = (name: string) =>
+    runs.getByRole('checkbox', { name: `Select ${name}`, exact: true });
+  await select('many-29').check();
+  await select('many-02').check();
+  await expect(compare).toBeInViewport();
+  const filter = await runs.getByRole('searchbox').boundingBox();
+  const row = runs.getByRole('row', { name: /^many-02/ });
+  await expect(row).toBeInViewport();
+  expect((await row.boundingBox())!.y).toBeGreaterThan(
+    filter!.y + filter!.height
+  );
+  await page.screenshot({ path: 'artefacts/runs-many.png' });
+  await page.theme.setDarkTheme();
+  await page.screenshot({ path: 'artefacts/runs-many-dark.png' });
+  await expectFitting(runs);
+
+  await page.reload({ waitForIsReady: false });
+  await page.getByRole('tab', { name: 'many.ipynb' }).click();
+  await expect(select('many-29')).toBeChecked({ timeout: MINUTE });
+  await expect(select('many-02')).toBeChecked();
+  await expect(select('many-28')).not.toBeChecked();
+  await expect(
+    runs.getByRole('button', { name: 'Select none of 2' })
+  ).toBeVisible();
 });
 
 test('A question that is typed from the palette is there again after a reload', async ({

@@ -5,10 +5,9 @@ import type { IRunSummary } from '../../kernel/protocol';
 import type { IKept } from '../kept';
 
 /**
- * What the user of a notebook chose to look at. The filter outlives a reload; it alone is told of when it changes.
+ * What the user of a notebook chose to look at. Filter and selection outlive a reload; of these it tells when they change.
  */
 export class Choice extends Changing implements IKept {
-  readonly selected = new Set<string>();
   current: string | null = null;
   /** Where a selection of several begins. */
   anchor: string | null = null;
@@ -24,13 +23,25 @@ export class Choice extends Changing implements IKept {
     this.emit();
   }
 
-  get state(): ReadonlyPartialJSONObject {
-    return { filter: this.filter };
+  /** Names of runs. */
+  get selected(): ReadonlySet<string> {
+    return this._selected;
   }
 
-  restore(state: ReadonlyPartialJSONObject): void {
-    this.filter = state.filter as string;
+  set selected(names: Iterable<string>) {
+    this._selected = new Set(names);
+    this.emit();
+  }
+
+  get state(): ReadonlyPartialJSONObject {
+    return { filter: this.filter, selected: [...this.selected].sort() };
+  }
+
+  restore({ filter, selected }: ReadonlyPartialJSONObject): void {
+    this._filter = filter as string;
+    this.selected = selected as string[];
   }
 
   private _filter = '';
+  private _selected: ReadonlySet<string> = new Set();
 }

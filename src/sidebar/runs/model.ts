@@ -186,12 +186,12 @@ export class RunsModel extends Changing {
   }
 
   toggle(name: string): void {
-    const { selected } = this._choice;
-    if (!selected.delete(name)) {
-      selected.add(name);
-    }
     this._choice.current = this._choice.anchor = name;
-    this._act();
+    if (this._choice.selected.has(name)) {
+      this._deselect([name]);
+    } else {
+      this._select([name]);
+    }
   }
 
   /** Select all shown runs from the one that was toggled last to this one. */
@@ -200,21 +200,16 @@ export class RunsModel extends Changing {
     const from = names.indexOf(this._choice.anchor ?? this.current ?? name);
     const to = names.indexOf(name);
     const [first, last] = from < to ? [from, to] : [to, from];
-    for (const between of names.slice(Math.max(first, 0), last + 1)) {
-      this._choice.selected.add(between);
-    }
     this._choice.current = name;
-    this._act();
+    this._select(names.slice(Math.max(first, 0), last + 1));
   }
 
   selectAll(): void {
-    this.shown.forEach(({ name }) => this._choice.selected.add(name));
-    this._act();
+    this._select(this.shown.map(({ name }) => name));
   }
 
   selectNone(): void {
-    this._choice.selected.clear();
-    this._act();
+    this._deselect([...this._choice.selected]);
   }
 
   /** @returns whether the worker took it. */
@@ -242,9 +237,9 @@ export class RunsModel extends Changing {
       return;
     }
     const edited = await this._client.request('edit', edit);
-    const { selected } = this._choice;
-    if (selected.delete(edit.run)) {
-      selected.add(edited.name);
+    if (this._choice.selected.has(edit.run)) {
+      this._deselect([edit.run]);
+      this._select([edited.name]);
     }
     if (this._choice.current === edit.run) {
       this._choice.current = edited.name;
@@ -256,7 +251,7 @@ export class RunsModel extends Changing {
   async delete(runs: string[]): Promise<void> {
     const at = this.shown.findIndex(({ name }) => name === runs[0]);
     if (await this._try(client => client.request('delete', { runs }))) {
-      runs.forEach(name => this._choice.selected.delete(name));
+      this._deselect(runs);
       this._runs = this._runs.filter(({ name }) => !runs.includes(name));
       this._choice.current =
         this.shown[Math.min(at, this.shown.length - 1)]?.name ?? null;
@@ -267,6 +262,17 @@ export class RunsModel extends Changing {
         )
       );
     }
+  }
+
+  private _select(names: string[]): void {
+    this._choice.selected = new Set([...this._choice.selected, ...names]);
+    this._act();
+  }
+
+  private _deselect(names: string[]): void {
+    const { selected } = this._choice;
+    this._choice.selected = [...selected].filter(name => !names.includes(name));
+    this._act();
   }
 
   private async _try(
@@ -292,6 +298,7 @@ export class RunsModel extends Changing {
     const list = this._list!;
     if (list.isReady) {
       this._runs = this._choice.runs = list.runs;
+      this._forgetGone();
       if (this._isReady) {
         this._compareStates();
       }
@@ -299,6 +306,15 @@ export class RunsModel extends Changing {
       this._states = new Map(list.runs.map(run => [run.name, run.state]));
     }
     this.emit();
+  }
+
+  /** What is selected is there: a later run of the same name is another. */
+  private _forgetGone(): void {
+    const names = this._runs.map(({ name }) => name);
+    const selected = [...this._choice.selected];
+    if (!selected.every(name => names.includes(name))) {
+      this._choice.selected = selected.filter(name => names.includes(name));
+    }
   }
 
   /** Tell which runs have come to another state. */

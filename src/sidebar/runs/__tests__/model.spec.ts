@@ -113,6 +113,30 @@ describe('RunsModel', () => {
     expect(model.selected).toEqual(['poems', 'support', 'chat', 'old']);
   });
 
+  it('keeps filter and selection over a reload, of runs that are still there', async () => {
+    model.filter = 'finished';
+    model.toggle('support');
+    model.toggle('chat');
+    const reloaded = new Choice();
+    reloaded.restore(choice.state);
+    client.dispose();
+    await connect();
+    model.show(client, reloaded);
+    await show(RUNS);
+    expect(model.filter).toBe('finished');
+    expect(model.selected).toEqual(['support', 'chat']);
+    kernel.comm.receive({
+      type: 'runs',
+      runs: [],
+      removed: ['chat'],
+      fault: null
+    });
+    expect(reloaded.state).toEqual({
+      filter: 'finished',
+      selected: ['support']
+    });
+  });
+
   it('counts only what is shown as selected', () => {
     model.selectAll();
     model.filter = 'qwen';
