@@ -3,7 +3,13 @@
 from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method
-from llmtune_kernel.config.objectives import DpoObjective, KtoObjective, PretrainObjective, SftObjective
+from llmtune_kernel.config.objectives import (
+    DpoObjective,
+    KtoObjective,
+    PretrainObjective,
+    RewardObjective,
+    SftObjective,
+)
 from llmtune_kernel.config.problems import ConfigError, Problem
 from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config
 from llmtune_kernel.config.run import RunConfig
@@ -28,6 +34,7 @@ __all__ = [
     "ModelConfig",
     "PretrainObjective",
     "Problem",
+    "RewardObjective",
     "RunConfig",
     "SamplesConfig",
     "SftObjective",

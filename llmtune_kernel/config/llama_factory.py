@@ -26,7 +26,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
 from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.locale import _, look_up
 
-_STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto"}
+_STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward"}
 _ATTENTION = {"auto": "auto", "sdpa": "sdpa", "disabled": "eager"}
 _MARKS = {"stage", "finetuning_type", "dataset", "template", "do_train", "adapter_name_or_path", "export_dir"}
 

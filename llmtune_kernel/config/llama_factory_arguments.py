@@ -78,6 +78,7 @@ OF_STAGE: dict[str, dict[str, str]] = {
         "kto_chosen_weight": "objective.desirable_weight",
         "kto_rejected_weight": "objective.undesirable_weight",
     },
+    "rm": {},
 }
 # Of these, those that other stages there have as well.
 OF_SFT_HERE = ("label_smoothing_factor", "neftune_noise_alpha")

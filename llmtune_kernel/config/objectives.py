@@ -188,6 +188,21 @@ class KtoObjective(Section):
     reference: Reference = _reference()
 
 
+class RewardObjective(Section):
+    """Learn from pairs of a better and a worse answer to score answers."""
+
+    type: Literal["reward"] = setting(
+        "reward", "Objective", "A reward model, which scores answers, from pairs of answers."
+    )
+    center_rewards_coefficient: float | None = setting(
+        None,
+        "Centering",
+        "How strongly the scores are kept around 0, such as 0.01; left out, not at all.",
+        ge=0,
+    )
+
+
 Objective = Annotated[
-    SftObjective | PretrainObjective | DpoObjective | KtoObjective, Field(discriminator="type")
+    SftObjective | PretrainObjective | DpoObjective | KtoObjective | RewardObjective,
+    Field(discriminator="type"),
 ]

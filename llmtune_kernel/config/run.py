@@ -14,6 +14,7 @@ from llmtune_kernel.config.objectives import (
     DpoObjective,
     KtoObjective,
     Objective,
+    RewardObjective,
     SftObjective,
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
@@ -44,6 +45,7 @@ _LEARNING_RATES = {
     "pretrain": (1e-4, 1e-5),
     "dpo": (5e-6, 1e-6),
     "kto": (5e-6, 1e-6),
+    "reward": (1e-4, 1e-5),
 }
 
 
@@ -155,6 +157,11 @@ class RunConfig(Section):
             return "adapter" if _keeps_base(self.method) else "precomputed"
         return objective.reference
 
+    @property
+    def scores(self) -> bool:
+        """Whether what is trained scores answers and gives none."""
+        return isinstance(self.objective, RewardObjective)
+
     @field_validator("objective")
     @classmethod
     def _has_its_reference(cls, value: Any, info: ValidationInfo) -> Any:
@@ -165,6 +172,15 @@ class RunConfig(Section):
                 _("reference: adapter needs adapters without which the model is that of before training"),
                 _("write reference: precomputed"),
                 [change_to("objective.reference", "precomputed")],
+            )
+        return value
+
+    @field_validator("samples")
+    @classmethod
+    def _of_a_model_that_answers(cls, value: SamplesConfig, info: ValidationInfo) -> SamplesConfig:
+        if value.prompts and isinstance(info.data.get("objective"), RewardObjective):
+            raise ValueError(
+                _("a reward model scores answers and gives none"), _("leave samples.prompts out")
             )
         return value
 

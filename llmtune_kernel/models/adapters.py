@@ -13,6 +13,7 @@ from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, User
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
+from llmtune_kernel.models.scoring import has_score_head
 
 
 def prepare_for_training(model: Any, method: Method) -> Any:
@@ -59,6 +60,8 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
         for name, part in model.named_modules()
         if name and not any(inner is part for layer in layers for inner in layer.modules())
     }
+    if has_score_head(model):
+        _train(model.score)
     for name in method.extra_modules:
         names = [
             path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
@@ -96,7 +99,7 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
     start = "default" if on_meta else method.init_lora_weights
     config = LoraConfig(
-        task_type="CAUSAL_LM",
+        task_type="SEQ_CLS" if has_score_head(model) else "CAUSAL_LM",  # trains the head that scores, too
         r=method.r,
         lora_alpha=method.lora_alpha,
         lora_dropout=method.lora_dropout,

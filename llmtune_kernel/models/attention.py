@@ -109,7 +109,11 @@ def pack(sequences: Sequence[Any], where: torch.device | str = "cpu") -> dict[st
 
 @torch.no_grad()
 def packing_works(model: Any) -> bool:
-    """Whether a packed pair of sequences gives the same logits as the two alone, on the loaded model."""
+    """Whether a packed pair of sequences gives the same logits as the two alone, on the loaded model.
+
+    Args:
+        model: One that gives logits or, of one that scores, its layers.
+    """
     takes = inspect.signature(model.forward).parameters.values()
     if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes):
         return False  # the bounds of the sequences would not reach its attention
@@ -119,9 +123,9 @@ def packing_works(model: Any) -> bool:
     training = model.training
     model.eval()
     try:
-        packed = model(**pack(pair, model.device), use_cache=False).logits[0].float()
+        packed = model(**pack(pair, model.device), use_cache=False)[0][0].float()
         alone = [
-            model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0].float()
+            model(input_ids=torch.tensor([ids], device=model.device), use_cache=False)[0][0].float()
             for ids in pair
         ]
     finally:

@@ -12,6 +12,7 @@ from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
+from llmtune_kernel.models.scoring import scoring_class
 from llmtune_kernel.models.sources import ModelSource
 
 _TOKENIZER_FILES = ("tokenizer.json", "tekken.json", "vocab.*", "*.model")
@@ -72,27 +73,32 @@ def load_tokenizer(source: ModelSource) -> Any:
     return tokenizer
 
 
-def load_model(source: ModelSource, dtype: torch.dtype, attention: str, quantization: Any = None) -> Any:
+def load_model(
+    source: ModelSource, dtype: torch.dtype, attention: str, quantization: Any = None, scores: bool = False
+) -> Any:
     """Load the model onto the device, in evaluation mode, its weights in `dtype`.
 
     Args:
         attention: `auto` takes packed attention where the architecture allows it, else sdpa.
         quantization: From `quantization_config`, or the same as a dictionary.
+        scores: With a head that scores, new where the model has none, in place of that for the next token.
 
     Raises:
         UserError: it cannot be loaded; says why.
     """
-    from transformers import AutoModelForCausalLM
-
     register_packed_attention()
     arguments: dict[str, Any] = {"revision": source.revision, "dtype": dtype, "use_safetensors": True}
+    if scores:
+        arguments["num_labels"] = 1
     if attention != "auto":
         arguments["attn_implementation"] = attention
     if quantization is not None:
         # Weights are quantized where they will stay.
         arguments |= {"quantization_config": quantization, "device_map": {"": device()}}
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(source.name_or_path, **arguments)
+        model = _class_of(source, scores).from_pretrained(source.name_or_path, **arguments)
+    except UserError:
+        raise
     except Exception as error:
         raise _cannot_load("model", source, error) from error
     if quantization is None:
@@ -101,7 +107,15 @@ def load_model(source: ModelSource, dtype: torch.dtype, attention: str, quantiza
     return model.eval()
 
 
-def load_skeleton(source: ModelSource) -> Any:
+def _class_of(source: ModelSource, scores: bool) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if not scores:
+        return AutoModelForCausalLM
+    return scoring_class(AutoConfig.from_pretrained(source.name_or_path, revision=source.revision))
+
+
+def load_skeleton(source: ModelSource, scores: bool = False) -> Any:
     """The model without its weights, on the device `meta`: its configuration, its layers and their sizes.
 
     Raises:
@@ -112,7 +126,12 @@ def load_skeleton(source: ModelSource) -> Any:
     try:
         config = AutoConfig.from_pretrained(source.name_or_path, revision=source.revision)
         with torch.device("meta"):
+            if scores:
+                config.num_labels = 1
+                return scoring_class(config)(config)
             return AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+    except UserError:
+        raise
     except Exception as error:
         raise _cannot_load("model", source, error) from error
 

@@ -11,6 +11,7 @@ from torch import nn
 from llmtune_kernel.config import TrainingConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.scoring import head_of
 
 
 def layers_of(model: Any) -> torch.nn.ModuleList:
@@ -37,7 +38,7 @@ def projected(config: TrainingConfig, model: Any) -> Iterator[str]:
     Raises:
         UserError: no linear layer has a name of `optim_target_modules`.
     """
-    targets, head = config.optim_target_modules, model.get_output_embeddings()
+    targets, head = config.optim_target_modules, head_of(model)
     linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
     named = () if targets == "all-linear" else targets
     for target in named:
@@ -56,7 +57,7 @@ def projected(config: TrainingConfig, model: Any) -> Iterator[str]:
 
 def matrices(model: Any) -> Iterator[str]:
     """The names of the matrices of the layers; embeddings and the output layer are none of them."""
-    ends = [part.weight for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part]
+    ends = [part.weight for part in (model.get_input_embeddings(), head_of(model)) if part]
     for name, weight in model.named_parameters():
         if weight.ndim == 2 and not any(weight is end for end in ends):
             yield name

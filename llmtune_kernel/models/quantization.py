@@ -10,6 +10,7 @@ import torch
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.scoring import head_of
 
 # How many values of a 4-bit tensor share a scale, and how many scales share one when they are quantized themselves:
 # the defaults of bitsandbytes.
@@ -64,7 +65,7 @@ def quantized_bytes(config: ModelConfig, model: Any, dtype: torch.dtype) -> int:
     frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
     if config.quantization == "none":
         return int(frozen * dtype.itemsize)
-    head = model.get_output_embeddings()
+    head = head_of(model)
     quantized = sum(
         part.weight.numel()
         for part in model.modules()

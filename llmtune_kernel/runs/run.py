@@ -185,6 +185,7 @@ class Run:
 
     def complete(self, prompts: list[Prompt], settings: dict[str, Any]) -> list[Completion]:
         """As `sample`, with what is known of each answer."""
+        self.check_answers()
         if self.paths.alive:
             with contextlib.suppress(control.NotRunning):  # it ends just now: its result is what it last was
                 return control.stream(self.paths, prompts, settings)
@@ -212,8 +213,21 @@ class Run:
             NotRunning: the run is over.
             UserError: it cannot answer; says why.
         """
+        self.check_answers()
         [answer] = control.stream(self.paths, [prompt], settings, on_text, check_cancelled)
         return answer
+
+    def check_answers(self) -> None:
+        """Raise UserError if what is trained gives no answers."""
+        if self.config.scores:
+            raise UserError(
+                _(
+                    "The run {name!r} trains a reward model, which scores answers and gives none.",
+                    name=self.name,
+                ),
+                "objective.type",
+                _("Score with it: model, tokenizer = run.load()"),
+            )
 
     def result(self) -> Path:
         """The folder of what was trained: an adapter, or a model.
@@ -241,7 +255,8 @@ class Run:
         """The tuned model and its tokenizer, loaded into this process with plain transformers and PEFT.
 
         Returns:
-            A `PeftModel` (or the full model) in evaluation mode, and the tokenizer.
+            A `PeftModel` (or the full model) in evaluation mode, and the tokenizer. A reward model is one for sequence
+            classification, whose only label is the score.
 
         Raises:
             UserError: the run has no result yet.
@@ -249,21 +264,26 @@ class Run:
         result, base = self.result(), self.resolved()["base"]
         # At import it warns of a kernel that it lacks and nothing here uses.
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+        tokenizer = AutoTokenizer.from_pretrained(result)
+        kind: Any = AutoModelForCausalLM
+        settings: dict[str, Any] = {"dtype": base["dtype"]}
+        if self.config.scores:
+            kind = AutoModelForSequenceClassification
+            settings |= {"num_labels": 1, "pad_token_id": tokenizer.pad_token_id}
         if result == self.paths.model:
-            full: Any = AutoModelForCausalLM.from_pretrained(result, dtype=base["dtype"])
-            return full.eval(), AutoTokenizer.from_pretrained(result)
+            return kind.from_pretrained(result, **settings).eval(), tokenizer
         from peft import PeftModel
 
-        model = AutoModelForCausalLM.from_pretrained(
+        model = kind.from_pretrained(
             base["name_or_path"],
             revision=base["revision"],
-            dtype=base["dtype"],
             quantization_config=base.get("quantization"),
+            **settings,
         )
         tuned: Any = PeftModel.from_pretrained(model, str(result))
-        return tuned.eval(), AutoTokenizer.from_pretrained(result)
+        return tuned.eval(), tokenizer
 
 
 def _as_prompts(prompts: Prompt | list[Prompt]) -> list[Prompt]:
@@ -313,6 +333,7 @@ def sample(
     """
     for source in sources.values():
         if isinstance(source, Run):
+            source.check_answers()
             source.result()
     answers: dict[str, list[Completion]] = {}
 

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch.nn.functional import cross_entropy
 
+from llmtune_kernel.models.scoring import ends
+
 # What `collate_packed` and `collate_padded` say beside the inputs of a model.
 _NOT_INPUTS = ("target_positions", "targets", "target_sequences", "sides", "reference", "mismatched")
 
@@ -53,13 +55,12 @@ class Forward:
     @staticmethod
     def of(model: Any, dtype: torch.dtype, packed: bool) -> Forward:
         """As suits the model."""
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        keeps = "logits_to_keep" in inspect.signature(base.forward).parameters
+        keeps = "logits_to_keep" in inspect.signature(_without_adapters(model).forward).parameters
         return Forward(dtype, packed and keeps)
 
     def logits(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Logits of the targets, (targets, vocabulary) in float32; `batch` is from `collate_packed` or `_padded`."""
-        inputs = {name: value for name, value in batch.items() if name not in _NOT_INPUTS}
+        inputs = _inputs(batch)
         positions = batch["target_positions"]
         with torch.autocast(positions.device.type, self.dtype, enabled=self.dtype != torch.float32):
             if self.only_targets:
@@ -72,6 +73,26 @@ class Forward:
     def log_probabilities(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Log-probability of each target, (targets,) in float32."""
         return -cross_entropy(self.logits(model, batch), batch["targets"], reduction="none")
+
+    def scores(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        """Score of each sequence, (sequences,) in float32, of a model that scores."""
+        scorer = _without_adapters(model)
+        where = batch["input_ids"].device.type
+        with torch.autocast(where, self.dtype, enabled=self.dtype != torch.float32):
+            states = scorer.base_model(**_inputs(batch), use_cache=False).last_hidden_state.flatten(0, 1)
+        last = states[ends(batch, scorer.config.get_text_config().pad_token_id)]
+        result: torch.Tensor = scorer.score(last.float())[:, 0]
+        return result
+
+
+def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    """Of a batch what a model takes."""
+    return {name: value for name, value in batch.items() if name not in _NOT_INPUTS}
+
+
+def _without_adapters(model: Any) -> Any:
+    """The model in which adapters were put, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def sum_by_sequence(tokens: torch.Tensor, batch: dict[str, Any]) -> torch.Tensor:

@@ -6,7 +6,14 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from llmtune_kernel.config import DpoObjective, KtoObjective, PretrainObjective, RunConfig, SftObjective
+from llmtune_kernel.config import (
+    DpoObjective,
+    KtoObjective,
+    PretrainObjective,
+    RewardObjective,
+    RunConfig,
+    SftObjective,
+)
 from llmtune_kernel.training.collation import EncodedDataset, Item
 from llmtune_kernel.training.kto import KahnemanTversky, MismatchedDataset
 from llmtune_kernel.training.objective import Forward, Objective
@@ -19,6 +26,7 @@ from llmtune_kernel.training.reference import (
     precomputed,
     without_adapter,
 )
+from llmtune_kernel.training.reward import RewardModelling
 from llmtune_kernel.training.sft import SupervisedFineTuning
 
 Collate = Callable[[list[Item]], dict[str, Any]]
@@ -61,6 +69,8 @@ def make_objective(
             return SupervisedFineTuning(settings, forward, _reference(config, model))
         case DpoObjective() as settings:
             objective = PreferenceOptimization(settings, forward, _reference(config, model))
+        case RewardObjective() as settings:
+            return RewardModelling(settings, forward)
         case KtoObjective() as settings:
             objective = KahnemanTversky(settings, forward, _reference(config, model))
     if config.reference == "precomputed":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.scoring import has_score_head
 from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.control import SampleNow
 from llmtune_kernel.runs.directory import RunDirectory
@@ -55,6 +56,8 @@ class Answerer:
                 audience.tell({"done": True, "answers": [dataclasses.asdict(answer) for answer in answers]})
 
     def _generate(self, order: SampleNow, audience: Audience | None) -> tuple[Prompts, list[Completion]]:
+        if has_score_head(self._training.model):
+            raise UserError(_("A reward model scores answers and gives none."))
         settings = sample_settings(self._samples, order.settings)
         prompts = [as_messages(prompt, settings.system) for prompt in order.prompts or settings.prompts]
         if not prompts:

@@ -54,14 +54,17 @@ def load_trainable(
 ) -> tuple[Any, bool]:
     """The model, prepared for its method, and whether it can be packed."""
     quantization = quantization_config(config.model, dtype)
-    model = load_model(source, weight_dtype(config, dtype), config.model.attention, quantization)
+    model = load_model(
+        source, weight_dtype(config, dtype), config.model.attention, quantization, config.scores
+    )
     ordinary = model.config._attn_implementation
     if config.model.attention == "auto" and device().type == "cpu":
         model.set_attn_implementation(PACKED)
-    packed = packing_works(model)
+    asked = model.base_model if config.scores else model
+    packed = packing_works(asked)
     if not packed:
         model.set_attn_implementation(ordinary)
-        packed = packing_works(model)
+        packed = packing_works(asked)
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))

@@ -105,7 +105,7 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
-    model = prepare_for_training(load_skeleton(source), config.method)
+    model = prepare_for_training(load_skeleton(source, config.scores), config.method)
     free = free_for_training(device())
     dtype = compute_dtype(config.model)
     needed = (config, model, *largest_batch(config, data), dtype, free)

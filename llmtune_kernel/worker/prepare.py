@@ -192,12 +192,14 @@ def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
 
 # What rows of some formats teach; others answers to learn.
 _FITTING = {"preference": "dpo", "kto": "kto"}
+# What else learns from rows of a format.
+_FITTING_TOO = {("pretrain", "text"), ("reward", "preference")}
 
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
     """Why rows of a format do not suit an objective, and what to do; None if they do."""
     fitting = _FITTING.get(format.name, "sft")
-    if objective.type == fitting or (objective.type == "pretrain" and format.name == "text"):
+    if objective.type == fitting or (objective.type, format.name) in _FITTING_TOO:
         return None
     if objective.type == "pretrain":
         what = _("The rows are not plain text (format {format}), as pretrain needs.", format=format.name)
@@ -206,10 +208,11 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
             objective=fitting,
         )
         return what, fix
-    if objective.type == "dpo":
+    if objective.type in ("dpo", "reward"):
         what = _(
-            "The rows are not pairs of a better and a worse answer (format {format}), as dpo needs.",
+            "The rows are not pairs of a better and a worse answer (format {format}), as {objective} needs.",
             format=format.name,
+            objective=objective.type,
         )
         fix = _(
             "Give rows with the columns chosen and rejected, or set objective: {objective}.",
@@ -315,7 +318,9 @@ def total_steps(config: RunConfig, data: PreparedData) -> int:
 
 
 def largest_batch(config: RunConfig, data: PreparedData) -> tuple[int, int]:
-    """Tokens, and trained ones among them, of a batch of the longest sequences: no batch has more."""
+    """Tokens, and those with logits among them, of a batch of the longest sequences: no batch has more."""
     encoded = data.train.split.encoded
     tokens = sum(heapq.nlargest(config.training.per_device_train_batch_size, data.train.tokens))
+    if config.scores:
+        return tokens, 0
     return tokens, tokens * encoded.trained_tokens // max(encoded.tokens, 1)

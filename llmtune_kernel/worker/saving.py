@@ -5,6 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from peft import get_peft_model_state_dict
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file, save_file
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.locale import _
@@ -105,4 +110,13 @@ class Saver:
             model.save_pretrained(target)
             return
         model.save_pretrained(target, path_initial_model_for_weight_conversion=str(self._start))
+        _add_whole_modules(model, target)
         shutil.rmtree(self._start)
+
+
+def _add_whole_modules(model: Any, target: Path) -> None:
+    """Add to an adapter the modules that were trained whole, which its conversion leaves out."""
+    path = target / SAFETENSORS_WEIGHTS_NAME
+    weights = get_peft_model_state_dict(model)
+    whole = {name: weight.contiguous() for name, weight in weights.items() if ".lora_" not in name}
+    save_file({**whole, **load_file(path)}, path, {"format": "pt"})

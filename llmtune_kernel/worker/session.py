@@ -122,6 +122,8 @@ class Session:
         set_seed(config.training.seed)
         dtype = compute_dtype(config.model)
         model, packed = load_trainable(config, source, dtype, self._tell)
+        if config.scores:  # by it transformers finds where a sequence ends
+            model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
         if not packed:
             data = data.apart()
         for warning in position_warnings(model, data):

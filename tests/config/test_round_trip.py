@@ -177,6 +177,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
             method.pop("loraplus_lr_ratio", None)
         if optim in AT_ONCE and values.get("model", {}).get("dtype") == "float16":
             values["model"].pop("dtype")
+    if objective.get("type") == "reward":
+        values.get("samples", {}).pop("prompts", None)
     return {**values, "objective": fitting_objective(objective)} if objective else values
 
 

@@ -316,11 +316,12 @@ def test_judged_answers_are_not_learned_as_answers(
         ({"text": "a b c"}, "text"),
     ],
 )
+@pytest.mark.parametrize("objective", ["dpo", "reward"])
 def test_preferences_are_not_learned_from_single_answers(
-    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], format: str
+    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], format: str, objective: str
 ) -> None:
-    with pytest.raises(UserError, match=rf"not pairs .*\(format {format}\), as dpo needs") as mistake:
-        train_here(data=rows(tmp_path, row, row), objective="dpo")
+    with pytest.raises(UserError, match=rf"not pairs .*\(format {format}\), as {objective} needs") as mistake:
+        train_here(data=rows(tmp_path, row, row), objective=objective)
     fitting = "kto" if format == "kto" else "sft"
     assert f"chosen and rejected, or set objective: {fitting}" in mistake.value.fix
 

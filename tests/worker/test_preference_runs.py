@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from polite import polite_rows, write
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import Start, in_process, until
@@ -24,24 +23,6 @@ from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import no_reference
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-WORDS = ["river", "stone", "cloud", "green", "paper", "seven", "music", "bread", "winter", "table"]
-
-
-def polite_rows(count: int, seed: int) -> list[dict[str, str]]:
-    """Pairs of random words of which the better answer, and only that, ends with thanks."""
-    chosen = random.Random(seed)
-    return [
-        {
-            "prompt": f"Say something about {chosen.choice(WORDS)}.",
-            "chosen": f"{' '.join(chosen.choices(WORDS, k=3))} thanks",
-            "rejected": f"{' '.join(chosen.choices(WORDS, k=3))} never",
-        }
-        for _ in range(count)
-    ]
-
-
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
 
@@ -27,7 +28,13 @@ QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}.
 PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
 JUDGED = [{**row, "label": n % 2 == 0} for n, row in enumerate(QUESTIONS)]
 TEXTS = [{"text": f"{n} plus {n} is {2 * n}, and that is all there is to say."} for n in range(8)]
-ROWS: dict[str, list[dict[str, Any]]] = {"sft": QUESTIONS, "pretrain": TEXTS, "dpo": PAIRS, "kto": JUDGED}
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "sft": QUESTIONS,
+    "pretrain": TEXTS,
+    "dpo": PAIRS,
+    "kto": JUDGED,
+    "reward": PAIRS,
+}
 
 LORA = {"type": "lora", "r": 4}
 METHODS: dict[str, dict[str, Any]] = {
@@ -42,6 +49,12 @@ METHODS: dict[str, dict[str, Any]] = {
     "olora": {**LORA, "init_lora_weights": "olora"},
     "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
     "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+    "pissa-and-head": {
+        **LORA,
+        "init_lora_weights": "pissa",
+        "target_modules": ["q_proj"],
+        "modules_to_save": ["lm_head"],
+    },
     "last-layer": {"type": "freeze", "trainable_layers": 1},
     "first-mlp": {"type": "freeze", "trainable_layers": -1, "trainable_modules": ["mlp"]},
     "norm-and-embeddings": {
@@ -169,6 +182,43 @@ def test_objectives_go_with_methods_and_quantization(
         assert first.loss == pytest.approx(math.log(2), abs=1e-3)
         assert first.measures["rewards/margins"] == pytest.approx(0, abs=1e-3)
     run.load()
+
+
+@pytest.mark.parametrize(
+    ("method", "quantization"),
+    [
+        ("lora", "none"),
+        ("lora", "nf4"),
+        ("lora", "int8"),
+        ("pissa", "none"),
+        ("olora", "none"),
+        ("last-layer", "none"),
+        ("norm-and-embeddings", "none"),
+        ("full", "none"),
+    ],
+)
+def test_a_reward_model_that_is_saved_scores_as_it_was_trained(
+    tune: Any, small_model: str, method: str, quantization: str
+) -> None:
+    told, run = tune("reward", method=METHODS[method], model={"quantization": quantization})
+    scorer, tokenizer = run.load()
+    keep_layout(scorer)
+    chats = [
+        [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}]
+        for side in ("chosen", "rejected")
+        for row in PAIRS
+    ]
+    inputs = tokenizer.apply_chat_template(chats, padding=True, return_tensors="pt", return_dict=True)
+    with torch.no_grad():
+        scores = scorer(**inputs).logits[:, 0]
+    chosen, rejected = scores.chunk(2)
+    tolerance = 1e-5 if quantization == "none" else 1e-3
+    assert -logsigmoid(chosen - rejected).mean().item() == pytest.approx(last_loss(told), abs=tolerance)
+    if METHODS[method]["type"] != "lora":
+        before, after = base_weights(small_model), dict(scorer.named_parameters())
+        layers = {name: weight for name, weight in before.items() if name in after}
+        changed = {name for name, weight in layers.items() if not torch.equal(weight, after[name])}
+        assert changed == {name for name in layers if name.startswith(tuple(TRAINED[method]))}
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,8 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   {
     // What is judged is the answer, and pairs stay together.
     keys: ['data.train_on_prompt', 'data.packing'],
-    when: get => ['dpo', 'kto'].includes(String(get('objective.type')))
+    when: get =>
+      ['dpo', 'kto', 'reward'].includes(String(get('objective.type')))
   },
   {
     keys: ['data.mix'],

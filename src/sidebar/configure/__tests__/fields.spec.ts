@@ -39,7 +39,8 @@ describe('fieldsOf', () => {
       'sft',
       'pretrain',
       'dpo',
-      'kto'
+      'kto',
+      'reward'
     ]);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');

@@ -1,0 +1,138 @@
+"""Whole runs of reward models: they learn which answers are better, and score with plain transformers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from polite import graded_rows, write
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from watching import Start, in_process, until
+
+from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.worker.inspect import inspect
+
+HELD_OUT = graded_rows(40, seed=2)
+
+
+@pytest.fixture(scope="module")
+def pairs(workplace: Path) -> dict[str, Any]:
+    """What is to be learned: the section data."""
+    write(workplace / "pairs.jsonl", graded_rows(200, seed=1))
+    write(workplace / "held-out.jsonl", HELD_OUT)
+    return {"train": "pairs.jsonl", "eval": "held-out.jsonl"}
+
+
+def measured(run: Run) -> tuple[list[Metrics], list[Evaluation]]:
+    events = run.events()
+    metrics = [event.payload for event in events if isinstance(event, MetricsEvent)]
+    return metrics, [event.payload for event in events if isinstance(event, EvaluationEvent)]
+
+
+def accuracy(model: Any, tokenizer: Any) -> float:
+    """Of how many held-out pairs the better answer has the higher score, by plain transformers."""
+    chats = [
+        [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row[side]}]
+        for side in ("chosen", "rejected")
+        for row in HELD_OUT
+    ]
+    inputs = tokenizer.apply_chat_template(chats, padding=True, return_tensors="pt", return_dict=True)
+    with torch.no_grad():
+        scores = model(**inputs).logits[:, 0]
+    chosen, rejected = scores.chunk(2)
+    return (chosen > rejected).float().mean().item()
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_run_learns_to_score_the_better_answers_higher(
+    start: Start, tiny_model: str, pairs: dict[str, Any], method: str
+) -> None:
+    training = {"max_steps": 100, "per_device_train_batch_size": 16, "eval_steps": 25}
+    run = start(f"scores-{method}", data=pairs, objective="reward", method=method, training=training).wait()
+    _, evaluations = measured(run)
+    assert evaluations[-1].measures["accuracy"] > 0.9
+    assert evaluations[-1].measures["margin"] > 1
+    model, tokenizer = run.load()
+    assert accuracy(model, tokenizer) == pytest.approx(evaluations[-1].measures["accuracy"])
+    if method == "full":
+        plain = AutoModelForSequenceClassification.from_pretrained(run.paths.model)
+        assert plain.config.num_labels == 1
+        assert accuracy(plain.eval(), AutoTokenizer.from_pretrained(run.paths.model)) > 0.9
+        return
+    from peft import PeftModel
+
+    torch.manual_seed(0)  # of the head, which is new
+    base: Any = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
+    base.config.pad_token_id = tokenizer.pad_token_id
+    assert 0.3 <= accuracy(base.eval(), tokenizer) <= 0.7
+    assert accuracy(PeftModel.from_pretrained(base, str(run.paths.adapter)).eval(), tokenizer) > 0.9
+
+
+def test_a_reward_model_is_asked_no_question(start: Start, pairs: dict[str, Any]) -> None:
+    run = start("no-answers", data=pairs, objective="reward", training={"max_steps": 500})
+    until(lambda: run.state == "training")
+    with pytest.raises(UserError, match="'no-answers' trains a reward model, which scores answers"):
+        run.sample("Hello")
+    run.stop()
+    with pytest.raises(UserError, match="trains a reward model"):
+        run.wait().sample("Hello")
+
+
+def test_a_stopped_run_goes_on_exactly_where_it_stood(start: Start, pairs: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {
+        "data": pairs,
+        "objective": {"type": "reward", "center_rewards_coefficient": 0.01},
+        "training": {"max_steps": 4, "save_steps": 2, "eval_steps": 4},
+    }
+    whole = measured(start("whole", **settings).wait())
+    cut = start("cut", **settings)
+    cut.pause()
+    until(lambda: cut.state == "paused")
+    cut.save()
+    cut.stop()
+    cut.wait()
+    assert len(measured(cut)[0]) < 4
+    rest = measured(start(resume="cut", **settings).wait())
+    assert [(one.step, one.loss, one.measures) for one in rest[0]] == [
+        (one.step, one.loss, one.measures) for one in whole[0]
+    ]
+    assert rest[1][-1].measures == whole[1][-1].measures
+
+
+def test_an_architecture_without_a_scoring_class_is_named(
+    tmp_path: Path, tiny_model: str, pairs: dict[str, Any], workplace: Path
+) -> None:
+    from transformers import CohereConfig, CohereForCausalLM
+
+    folder = tmp_path / "cohere"
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    CohereForCausalLM(CohereConfig(vocab_size=len(tokenizer), **sizes)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(UserError, match="transformers has no reward model of the type cohere"):
+        in_process(tmp_path / "run", model=str(folder), data=pairs, objective="reward")
+
+
+def test_what_a_reward_model_will_take_is_known_before(pairs: dict[str, Any], tiny_model: str) -> None:
+    settings = {"model": {"name_or_path": tiny_model, "dtype": "float32"}, "data": pairs, "method": "full"}
+    plans: dict[str, dict[str, Any]] = {}
+    for objective in ("dpo", "reward"):
+        config = config_from_dict({**settings, "objective": objective})
+        job = {
+            "config": config.model_dump(mode="json"),
+            "variables": {},
+            "first": 1,
+            "for_run": True,
+            "statistics": False,
+            "details": False,
+        }
+        told: list[dict[str, Any]] = []
+        inspect(job, told.append, lambda: None)
+        plans[objective] = told[-1]["summary"]
+    assert plans["reward"]["steps"] == plans["dpo"]["steps"]
+    # Neither a head of the size of the vocabulary, nor logits.
+    assert plans["reward"]["memory"] < plans["dpo"]["memory"]
