@@ -3,7 +3,7 @@ import { expect, test } from '@jupyterlab/galata';
 
 import { readFileSync } from 'fs';
 
-import { expectAccessible } from './accessibility';
+import { expectAccessible, THEMES } from './accessibility';
 import { expectFitting } from './fitting';
 import { choose, tabTo } from './keyboard';
 import { openNotebook, widenSidebar } from './notebooks';
@@ -200,6 +200,60 @@ test.describe('The form and the cell', () => {
     await setSource(page, 1, RUN);
     await expect(form.getByText(/cannot be read/)).toHaveCount(0);
     await expect(field('Maximum steps')).toHaveValue('5');
+  });
+
+  test('mend a mistake by its button, above the form, at the field and before the run', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    const button = (name: string) => form.getByRole('button', { name });
+    await widenSidebar(page, 250);
+    const wrong = RUN.replace(
+      'training: {max_steps: 5, learning_rate: 2.0e-4}',
+      'training:\n  lr: 2.0e-4   # peak\n  max_steps: "5"'
+    );
+    await setSource(page, 1, wrong);
+    await expect(button('Move to').or(button('Rename to'))).toHaveCount(1);
+    await form.getByPlaceholder('Search the settings').fill('maximum steps');
+    const title = 'Set Maximum steps to 5';
+    await expect(button(title)).toHaveCount(1);
+    await page.screenshot({ path: 'artefacts/mistake-buttons.png' });
+    for (const theme of THEMES) {
+      await page.theme.setTheme(theme);
+      await expectAccessible(page, '#jp-llmtune-configure');
+      await page.screenshot({ path: `artefacts/mistake-buttons-${theme}.png` });
+    }
+    await page.theme.setTheme(THEMES[0]);
+
+    await button('Rename to learning_rate').click();
+    const renamed = wrong.replace('lr:', 'learning_rate:');
+    await expect.poll(() => source(page, 1)).toBe(renamed);
+    await expect(form.getByText('unknown key')).toHaveCount(0);
+    await undo(page);
+    await expect.poll(() => source(page, 1)).toBe(wrong);
+    await button('Rename to learning_rate').click();
+
+    await button(title).focus();
+    await page.keyboard.press('Enter');
+    const right = renamed.replace('"5"', '5');
+    await expect.poll(() => source(page, 1)).toBe(right);
+    await expect(button(title)).toHaveCount(0);
+    await expect(field('Maximum steps')).toBeFocused();
+
+    const before = form.getByRole('region', { name: 'Before you run' });
+    await before.getByText('Before you run').click();
+    const gone = right.replace('data: $rows', 'data: $rowz');
+    await setSource(page, 1, gone);
+    const take = before.getByRole('button', {
+      name: 'Set Training data to $rows'
+    });
+    await take.waitFor({ timeout: 60_000 });
+    await page.screenshot({ path: 'artefacts/mistake-variable.png' });
+    await take.focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => source(page, 1)).toBe(right);
+    await expect(before.getByText('no variable named')).toHaveCount(0);
+    await expect(form.locator(':focus')).toHaveCount(1);
   });
 
   test('take registered names, and say why there are none', async ({

@@ -1,6 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { IConfigurationProblem } from '../../kernel/protocol';
 import { CommandIDs } from '../../tokens';
 import type { ConfigurationCommandID, Deeds, IDeed } from '../deeds';
 import { sentence } from './messages';
@@ -76,9 +77,14 @@ export function runObstacle(
     return trans.__('Choose the training data.');
   }
   const [first] = mistakes;
-  if (!first) {
-    return '';
-  }
-  const text = [first.key, sentence(first)].filter(Boolean).join(': ');
-  return model.shownField(first) ? model.facts.words.text(text) : text;
+  return first ? mistakeText(model, first) : '';
+}
+
+/** A mistake with its place, in the words of the form where the form has a field for it. */
+export function mistakeText(
+  model: ConfigureModel,
+  mistake: IConfigurationProblem
+): string {
+  const text = [mistake.key, sentence(mistake)].filter(Boolean).join(': ');
+  return model.shownField(mistake) ? model.facts.words.text(text) : text;
 }

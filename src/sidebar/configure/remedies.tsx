@@ -23,7 +23,7 @@ export function Remedies(props: {
     return <></>;
   }
   return (
-    <div className="jp-llmtune-buttons">
+    <div className="jp-llmtune-buttons jp-llmtune-remedies">
       {remedies.map(remedy => {
         const label = labelOf(remedy, fields, context.trans);
         return (

@@ -1,12 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import React from 'react';
+import React, { useState } from 'react';
 
 import type { IInspection } from '../../kernel/protocol';
 import { count, size } from '../../numbers';
 import { Wording } from '../../runs/wording';
 import { FaultMessage } from '../fault';
-import { sentence } from './messages';
+import { mistakeText } from './deeds';
 import { Remedies } from './remedies';
 import { useFormState } from './state';
 
@@ -17,6 +17,7 @@ export function BeforeRun(): JSX.Element {
   const { context, model } = useFormState();
   const { trans } = context;
   const { plan } = model;
+  const [isOpen, setOpen] = useState(false);
   const notices = plan?.isOld ? 0 : (plan?.inspection?.notices.length ?? 0);
   const { problem } = model.edited.document;
   const problems = problem ? [] : model.problems;
@@ -27,7 +28,7 @@ export function BeforeRun(): JSX.Element {
       aria-label={trans.__('Before you run')}
       aria-busy={plan?.isComputing ?? false}
     >
-      <details>
+      <details onToggle={event => setOpen(event.currentTarget.open)}>
         <summary>
           {trans.__('Before you run')}
           <span className="jp-llmtune-count" role="status">
@@ -39,11 +40,11 @@ export function BeforeRun(): JSX.Element {
             </span>
           )}
         </summary>
-        {problems.length > 0 && (
+        {isOpen && problems.length > 0 && (
           <ul className="jp-llmtune-notices">
             {problems.map(found => (
               <li key={`${found.line} ${found.key} ${found.message}`}>
-                {found.key && <code>{found.key}</code>} {sentence(found)}
+                {mistakeText(model, found)}
                 <Remedies remedies={found.changes} />
               </li>
             ))}
