@@ -180,6 +180,7 @@ class Run:
         Raises:
             UserError: there is nothing to sample from, or a setting is wrong.
         """
+        self.check_answers()
         wanted = self._own_prompts() if prompts is None else _as_prompts(prompts)
         return [answer.text for answer in self.complete(wanted, settings)]
 

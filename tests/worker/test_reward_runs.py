@@ -76,7 +76,7 @@ def test_a_reward_model_is_asked_no_question(start: Start, pairs: dict[str, Any]
     run = start("no-answers", data=pairs, objective="reward", training={"max_steps": 500})
     until(lambda: run.state == "training")
     with pytest.raises(UserError, match="'no-answers' trains a reward model, which scores answers"):
-        run.sample("Hello")
+        run.sample()
     run.stop()
     with pytest.raises(UserError, match="trains a reward model"):
         run.wait().sample("Hello")

@@ -93,6 +93,20 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
       const prompts = get('samples.prompts');
       return !Array.isArray(prompts) || prompts.length === 0;
     }
+  },
+  {
+    // A reward model scores answers and gives none.
+    keys: [
+      'samples.prompts',
+      'samples.every_steps',
+      'samples.max_new_tokens',
+      'samples.temperature',
+      'samples.top_p',
+      'samples.top_k',
+      'samples.repetition_penalty',
+      'samples.system'
+    ],
+    when: get => get('objective.type') === 'reward'
   }
 ];
 

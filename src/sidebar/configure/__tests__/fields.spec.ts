@@ -160,7 +160,10 @@ describe('applicable', () => {
       { training: { lr_scheduler_type: 'linear' } }
     ],
     ['samples.top_p', {}, { samples: { temperature: 0.5 } }],
-    ['samples.every_steps', {}, { samples: { prompts: ['Hello?'] } }]
+    ['samples.every_steps', {}, { samples: { prompts: ['Hello?'] } }],
+    ['samples.prompts', { objective: { type: 'reward' } }, {}],
+    ['data.packing', { objective: { type: 'reward' } }, {}],
+    ['objective.eaft_alpha', {}, { objective: { loss: 'eaft' } }]
   ];
 
   it.each(cases)('leaves %s out where it has no meaning', (key, not, does) => {
