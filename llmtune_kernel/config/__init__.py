@@ -11,7 +11,7 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.problems import ConfigError, Problem
-from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config
+from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config, read_part
 from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.config.schema import json_schema
 from llmtune_kernel.config.sections import (
@@ -45,4 +45,5 @@ __all__ = [
     "dump_config",
     "json_schema",
     "read_config",
+    "read_part",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,6 +55,25 @@ def read_config(
     if resume is not None:
         values["resume"] = resume
     return _validate(values, places, problems, source)
+
+
+def read_part(text: str, sections: Collection[str], source: str) -> RunConfig:
+    """Read some sections of a configuration; the others are as by default, whatever the text says there.
+
+    Args:
+        text: As of `read_config`, but changed before: mistakes are told without their lines.
+        source: What the text is, for messages.
+
+    Raises:
+        ConfigError: all mistakes in these sections at once, or the text is not YAML.
+    """
+    document = Document(text)
+    values = _sections(document, 1, source)
+    if is_llama_factory(values):
+        values = translate(values).values
+    unread = [replace(one, line=None) for one in document.problems if one.key.split(".")[0] in sections]
+    part = {section: values[section] for section in sections if section in values}
+    return _validate(part, {}, unread, source)
 
 
 def config_from_dict(values: Mapping[str, Any], source: str = "finetune()") -> RunConfig:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config import UserError, read_config
+from llmtune_kernel.config import UserError, read_part
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.sources import Place, find_source, is_variable
 from llmtune_kernel.data.table import RowTable, Sort, View
@@ -235,9 +235,9 @@ def _job(table: RowTable, text: str) -> tuple[dict[str, Any], str]:
     """What a worker needs to look at rows of a table with the configuration `text`, and the name of its model.
 
     Raises:
-        UserError: the configuration has a mistake.
+        UserError: the configuration has a mistake in what matters for rows.
     """
-    config = read_config(text).model_copy(update={"resume": None})
+    config = read_part(text, ("model", "data"), _("the configuration"))
     source = table.place.source
     unsaid = [name for name in ("format", "columns", "tags") if getattr(source, name) is None]
     source = source.model_copy(update={name: getattr(config.data, name) for name in unsaid})

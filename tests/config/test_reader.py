@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmtune_kernel.config import ConfigError, Problem, RunConfig, config_from_dict, read_config
+from llmtune_kernel.config import ConfigError, Problem, RunConfig, config_from_dict, read_config, read_part
 
 
 def problems_of(text: str, **options: object) -> list[Problem]:
@@ -356,6 +356,17 @@ def test_text_that_is_no_configuration_is_refused_in_plain_words(
     problem = only_problem(text)
     assert problem.line == line
     assert said in str(problem)
+
+
+def test_of_a_part_only_its_own_mistakes_count() -> None:
+    text = "model: a\ndata: {train: x, max_length: 64}\ntraining:\n  seed: one\n  seed: 2\nmethot: lora\n"
+    part = read_part(text, ("model", "data"), "the text")
+    assert (part.model.name_or_path, part.data.max_length) == ("a", 64)
+    with pytest.raises(ConfigError) as caught:
+        read_part(
+            "data: {train: x, max_length: 64, max_length: 65}\nmodel: {dtype: big}", ("data",), "the text"
+        )
+    assert [(one.line, one.key) for one in caught.value.problems] == [(None, "data.max_length")]
 
 
 def test_all_mistakes_come_at_once_in_order_of_lines() -> None:

@@ -236,6 +236,19 @@ def test_a_row_is_shown_as_the_trainer_sees_it(kernel: Kernel, page: str) -> Non
     assert refused(kernel, page, "table_row", broken)
 
 
+def test_a_mistake_in_how_it_is_trained_keeps_nobody_from_looking_at_rows(kernel: Kernel, page: str) -> None:
+    kernel.run("rows = [{'prompt': 'Hi', 'completion': 'Hello.'}]")
+    wanted = {"table": opened(kernel, page, "$rows"), "number": 0}
+    text = "data: $rows\ntraining: {learning_rate: fast}\nmethot: lora\n"
+    row = check(kernel.ask(page, "table_row", {**wanted, "text": text}), "TableRowReply")
+    assert row["problem"] is None
+    wrong = {**wanted, "text": "data: {train: $rows, max_length: long}\ntraining: {learning_rate: fast}\n"}
+    said = refused(kernel, page, "table_row", wrong)
+    assert "max_length" in said
+    assert "learning_rate" not in said
+    assert "line" not in said
+
+
 def test_the_next_row_that_is_left_out_is_found_in_the_order_of_the_view(kernel: Kernel, page: str) -> None:
     kernel.run(
         "rows = [{'prompt': f'What is {n}?', 'completion': '' if n in (5, 1200) else 'It.'} for n in range(1500)]"
