@@ -79,7 +79,9 @@ function Summary(props: {
     [trans.__('Without a value'), count(summary.nulls)],
     [
       trans.__('Different values'),
-      trans.__('about %1', count(summary.distinct))
+      summary.distinct_is_exact
+        ? count(summary.distinct)
+        : trans.__('about %1', count(summary.distinct))
     ]
   ];
   if (minimum !== null && maximum !== null) {

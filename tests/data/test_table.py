@@ -340,6 +340,16 @@ def test_the_summary_of_a_column_counts_the_rows_of_the_view(tmp_path: Path, ope
     assert (text.lengths, text.minimum, text.maximum) == (True, 1, 300)
 
 
+def test_different_values_are_counted_exactly_unless_the_table_is_large(
+    tmp_path: Path, open_table: Open
+) -> None:
+    few = whole(open_table(write_lines(tmp_path / "few.jsonl", numbered(30_000)))).summarize("text")
+    assert (few.distinct, few.distinct_is_exact) == (30_000, True)
+    many = whole(open_table(write_lines(tmp_path / "many.jsonl", numbered(100_001)))).summarize("text")
+    assert many.distinct == pytest.approx(100_001, rel=0.2)
+    assert not many.distinct_is_exact
+
+
 def test_columns_are_known_with_what_they_hold(tmp_path: Path, open_table: Open) -> None:
     rows = [{"t": "a", "i": 1, "f": 1.5, "b": True, "j": [1], "m": 1, "e": None}] * 300 + [
         {"m": "x", "i": 2.5}

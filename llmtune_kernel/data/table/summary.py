@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from llmtune_kernel.data.table.query import Database
 
 _FREQUENT = 10
-_MOST_DISTINCT = 10_000  # to count more is of no use
+_MOST_DISTINCT = 10_000  # to count how often more of them are there is of no use
+_MOST_COUNTED = 100_000  # rows whose different values are counted exactly
 _SHOWN = 200  # characters of a frequent value
 
 
@@ -24,7 +25,7 @@ class ColumnSummary:
     Attributes:
         rows: Of the view, among the first `seen` rows of the source.
         nulls: Rows without a value.
-        distinct: Different values, estimated.
+        distinct: Different values, estimated where it is not `distinct_is_exact`.
         lengths: Whether minimum, maximum and mean are of the lengths of texts, in characters.
         minimum: Text for times, None where there is no order.
         frequent: Values that are there more than once, the most frequent first, and how often.
@@ -35,6 +36,7 @@ class ColumnSummary:
     rows: int
     nulls: int
     distinct: int
+    distinct_is_exact: bool
     lengths: bool
     minimum: float | str | None
     maximum: float | str | None
@@ -57,7 +59,7 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
     kind = store.kinds.get(column, "empty")
     if not parts or kind == "empty":
         rows = parts[-1].end if parts else 0
-        return ColumnSummary(kind, rows, rows, 0, False, None, None, None, [], rows, is_done)
+        return ColumnSummary(kind, rows, rows, 0, True, False, None, None, None, [], rows, is_done)
     view = View(view.search, view.filter, (), view.excluded)
     value = query.name(column)
     lengths = kind in ("text", "json", "mixed")
@@ -68,7 +70,9 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         "time": f"CAST(min({value}) AS VARCHAR), CAST(max({value}) AS VARCHAR), NULL",
     }
     numbers = f"CAST(min({measure}) AS DOUBLE), CAST(max({measure}) AS DOUBLE), avg({measure})"
-    wanted = f"count(*), count({value}), approx_count_distinct({value}), {bounds.get(kind, numbers)}"
+    is_exact = parts[-1].end <= _MOST_COUNTED
+    different = f"count(DISTINCT {value})" if is_exact else f"approx_count_distinct({value})"
+    wanted = f"count(*), count({value}), {different}, {bounds.get(kind, numbers)}"
     [found] = database.rows(query.selected(store, parts, wanted, view), view)
     rows, values, distinct, minimum, maximum, mean = found
     frequent: list[tuple[str, int]] = []
@@ -84,6 +88,7 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         rows=rows,
         nulls=rows - values,
         distinct=min(distinct, values),
+        distinct_is_exact=is_exact,
         lengths=lengths,
         minimum=minimum,
         maximum=maximum,

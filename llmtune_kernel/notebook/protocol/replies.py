@@ -350,7 +350,7 @@ class ColumnSummary(Message):
     """A column of a view in numbers, over the first `seen` rows of the source.
 
     Attributes:
-        distinct: Estimated.
+        distinct: Estimated where it is not `distinct_is_exact`.
         lengths: Whether minimum, maximum and mean are of the lengths of texts in characters.
         minimum: Text where the column holds times.
         frequent: Values that are there more than once.
@@ -360,6 +360,7 @@ class ColumnSummary(Message):
     rows: int
     nulls: int
     distinct: int
+    distinct_is_exact: bool
     lengths: bool
     minimum: float | str | None
     maximum: float | str | None

@@ -145,8 +145,9 @@ export interface IColumnSummary {
   kind: ColumnKind;
   rows: number;
   nulls: number;
-  /** Estimated. */
+  /** Estimated where it is not `distinct_is_exact`. */
   distinct: number;
+  distinct_is_exact: boolean;
   /** Whether minimum, maximum and mean are of the lengths of texts in characters. */
   lengths: boolean;
   /** Text where the column holds times. */
