@@ -39,7 +39,7 @@ def inspect(options: argparse.Namespace) -> int:
         return 0
     stdout = console()
     table = Table.grid(padding=(0, 2))
-    for name, value in [*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")]:
+    for name, value in facts(summary):
         table.add_row(Text(name, style="bold"), Text(clean(value), overflow="fold"))
     stdout.print(table)
     stdout.print(_histogram(summary["lengths"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import RunConfig, UserError
@@ -40,7 +41,11 @@ class Dataset:
         seen: Summary | None = None,
         given: list[Row] | None = None,
     ) -> None:
-        self._config, self._variables, self._given = config, variables, given
+        # Where the kernel works may change later.
+        folder = str(Path(config.data.dataset_dir).absolute())
+        data = config.data.model_copy(update={"dataset_dir": folder})
+        self._config = config.model_copy(update={"data": data})
+        self._variables, self._given = variables, given
         self._content: tuple[object, ...] | None = None
         self._loaded: list[Row] | None = None
         self._found: Summary | None = None

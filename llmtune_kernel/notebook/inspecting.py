@@ -84,7 +84,7 @@ def dry_run_bundles(config: RunConfig, summary: Summary) -> list[dict[str, Any]]
         "gradient_checkpointing": summary["gradient_checkpointing"],
     }
     resolved = yaml.safe_dump(values, sort_keys=False, allow_unicode=True).rstrip()
-    shown = _facts_bundle([*facts(summary), (_("optimizer steps"), f"{summary['steps']:,}")])
+    shown = _facts_bundle(facts(summary))
     example = summary["preview"][0]
     html = [
         shown["text/html"],

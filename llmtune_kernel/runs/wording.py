@@ -99,6 +99,7 @@ def example_title(example: dict[str, Any]) -> str:
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What the job `inspect` found out about data: names and values."""
     rows, lengths = summary["rows"], summary["lengths"]
+    tokens, trained = summary["epoch_tokens"], summary["epoch_trained_tokens"]
     read = ", ".join(summary["format_columns"])
     return [
         (
@@ -115,9 +116,10 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         (
             _("tokens"),
             _(
-                "{tokens:,}, of which trained {trained:,}",
-                tokens=summary["tokens"],
-                trained=summary["trained_tokens"],
+                "{tokens:,}, of which trained {trained:,} ({share:.0%})",
+                tokens=tokens,
+                trained=trained,
+                share=trained / tokens,
             ),
         ),
         (
@@ -130,6 +132,14 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
         (_("truncated rows"), f"{summary['truncated']:,} ({summary['truncated'] / rows:.1%})"),
+        (
+            _("estimated steps"),
+            _(
+                "{steps:,}, with {tokens:,} tokens in all",
+                steps=summary["steps"],
+                tokens=summary["run_tokens"],
+            ),
+        ),
         *_left_out(summary),
         *_statistics(summary),
         (_("model"), summary["model"]),

@@ -97,7 +97,7 @@ def test_inspect_marks_trained_tokens_and_keeps_control_characters_from_the_term
     assert re.search(r"format +messages", done.stdout)
     assert re.search(r"rows +12: 10 to train on, 2 to evaluate on", done.stdout)
     assert re.search(r"truncated rows +0 \(0\.0%\)", done.stdout)
-    assert re.search(r"optimizer steps +3\b", done.stdout)
+    assert re.search(r"estimated steps +3,", done.stdout)
     assert "⟦2.<|im_end|>⟧" in done.stdout
     assert "[red][31mred" in done.stdout
     assert "\x1b" not in done.stdout
@@ -123,7 +123,7 @@ def test_inspect_reads_a_registered_name_and_draws_how_long_its_rows_are(
     (lists / "dataset_info.json").write_text(json.dumps({"mine": entry}))
     done = workplace.llmtune("inspect", "mine", "--dataset-dir", "lists", "--model", tiny_model)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert re.search(r"optimizer steps +\d", done.stdout)
+    assert re.search(r"estimated steps +\d", done.stdout)
     assert re.search(rf"^ *2 +{'█' * 40} +2 *$", done.stdout, re.MULTILINE)
     assert re.search(rf"^ *4 +{'█' * 20} +1 *$", done.stdout, re.MULTILINE)
 

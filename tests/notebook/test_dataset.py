@@ -109,6 +109,16 @@ def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
     succeed(kernel, "assert n.lengths.idxmax() == row")
 
 
+def test_the_folder_of_registered_names_stays_when_the_kernel_works_elsewhere(
+    kernel: Kernel, data: Path, tmp_path: Path, tiny_model: str
+) -> None:
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": data.name}}))
+    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
+    succeed(kernel, f"n = %dataset mine --model {tiny_model} --dataset-dir .")
+    succeed(kernel, "os.chdir(before)")
+    succeed(kernel, "assert n.rows == d.rows and len(n.lengths) == 39")
+
+
 def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
     kernel: Kernel, data: Path, tiny_model: str
 ) -> None:

@@ -146,7 +146,7 @@ def test_dry_run_says_what_would_be_trained_and_trains_nothing(
     assert "format: messages" in text
     assert "rows: 12" in text
     assert "truncated rows: 0 (0.0%)" in text
-    assert "optimizer steps: 7" in text
+    assert "estimated steps: 7," in text
     assert "⟦0 <b><|im_end|>⟧" in text
     assert "learning_rate: 0.0002" in text
     assert re.search("dtype: (float32|bfloat16)", text)
