@@ -17,16 +17,18 @@ from llmtune_kernel.config.run import DEFAULT_TYPES, RunConfig, expand_short_for
 from llmtune_kernel.config.schema import cached_schema
 
 _Parts = tuple[str, ...]
+_SECTIONS = RunConfig.model_fields.keys() - {"resume"}
 
 
 def with_mending_changes(problems: Iterable[Problem], values: Mapping[str, Any]) -> list[Problem]:
     """Problems of a configuration, each with those of its changes that mend it.
 
-    What a user wrote can be left out where nothing else mends it.
+    A value can be left out where nothing else mends it, a whole section cannot.
     """
     found = []
     for problem in problems:
-        without = [] if problem.key.endswith("]") else [Change(path=_parts(problem.key))]
+        is_value = problem.key not in _SECTIONS and not problem.key.endswith("]")
+        without = [Change(path=_parts(problem.key))] if is_value else []
         changes = _mending(problem.changes, problem, values) or _mending(without, problem, values)
         found.append(dataclasses.replace(problem, changes=changes))
     return found

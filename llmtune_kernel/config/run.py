@@ -180,7 +180,9 @@ class RunConfig(Section):
     def _of_a_model_that_answers(cls, value: SamplesConfig, info: ValidationInfo) -> SamplesConfig:
         if value.prompts and isinstance(info.data.get("objective"), RewardObjective):
             raise ValueError(
-                _("a reward model scores answers and gives none"), _("leave samples.prompts out")
+                _("a reward model scores answers and gives none"),
+                _("leave samples.prompts out"),
+                [leave_out("samples.prompts")],
             )
         return value
 

@@ -74,6 +74,7 @@ MISTAKES: dict[str, list[Change]] = {
         leave_out("training.gradient_accumulation_steps")
     ],
     "training: {optim: lomo}": [change_to("method.type", "full"), leave_out("training.optim")],
+    "objective: reward\nsamples: {prompts: [Who are you?]}": [leave_out("samples.prompts")],
     "tracking: wandb": [leave_out("tracking.report_to")],
 }
 MISTAKES_OF_DATA: dict[str, list[Change]] = {
@@ -105,7 +106,13 @@ def test_each_change_that_a_mistake_offers_mends_it(text: str, changes: list[Cha
 
 
 @pytest.mark.parametrize(
-    "text", ["training: {max_steps: 5}", "data: {train: 5}", "data: x\nsamples: [a, [{role: user}]]"]
+    "text",
+    [
+        "training: {max_steps: 5}",
+        "data: {train: 5}",
+        "data: x\ntraining: 5",
+        "data: x\nsamples: [a, [{role: user}]]",
+    ],
 )
 def test_no_change_is_offered_where_only_the_user_knows_what_is_meant(text: str) -> None:
     assert offered(text) == []
