@@ -74,7 +74,7 @@ MISTAKES: dict[str, list[Change]] = {
         leave_out("training.gradient_accumulation_steps")
     ],
     "training: {optim: lomo}": [change_to("method.type", "full"), leave_out("training.optim")],
-    "objective: reward\nsamples: {prompts: [Who are you?]}": [leave_out("samples.prompts")],
+    "objective: reward\nsamples: {prompts: [Hello]}": [leave_out("samples.prompts")],
     "tracking: wandb": [leave_out("tracking.report_to")],
 }
 MISTAKES_OF_DATA: dict[str, list[Change]] = {
