@@ -60,10 +60,10 @@ def packed_attention(
             is_causal=True,
             scale=scaling,
             enable_gqa=grouped,
-        )
+        ).transpose(1, 2)
         for start, end in itertools.pairwise(bounds)
     ]
-    return torch.cat(pieces, dim=2).transpose(1, 2), None
+    return torch.cat(pieces, dim=1), None
 
 
 def packed_mask(
