@@ -15,6 +15,9 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
 from llmtune_kernel.models.scoring import has_score_head
 
+# Those for which PEFT refuses an adapter on `out_proj`.
+_STATE_SPACE = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
+
 
 def prepare_for_training(model: Any, method: Method) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
@@ -104,6 +107,7 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
         lora_alpha=method.lora_alpha,
         lora_dropout=method.lora_dropout,
         target_modules=method.target_modules,
+        exclude_modules=_past_adapters(model) if method.target_modules == "all-linear" else None,
         modules_to_save=method.modules_to_save or None,
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
@@ -133,6 +137,11 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
         if isinstance(part, BaseTunerLayer):
             part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
     return tuned
+
+
+def _past_adapters(model: Any) -> list[str] | None:
+    """Linear layers whose weights fused kernels of state-space models read themselves, past an adapter."""
+    return ["out_proj"] if model.config.model_type in _STATE_SPACE else None
 
 
 def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[str]) -> list[Change]:
