@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench pictures clean
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench bench-architectures pictures clean
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -78,6 +78,9 @@ lint: setup ## ruff, mypy, import-linter, tsc, eslint, prettier, stylelint
 
 bench: setup ## measure what the README claims
 	$(BIN)/python benchmarks/run.py
+
+bench-architectures: setup ## train each architecture of transformers, tiny, two steps
+	$(BIN)/python benchmarks/run.py architectures
 
 pictures: setup browser ## take the pictures of the docs anew
 	cd ui-tests && jlpm playwright test --config playwright.pictures.config.js

@@ -15,7 +15,7 @@ from typing import Any
 from figure import Figure, Measured
 from jupyter_client.session import json_packer
 from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
-from kernels import WrittenRun, fresh_kernel, metrics, state
+from live_kernel import WrittenRun, fresh_kernel, metrics, state
 
 STEPS = 10_000
 SECONDS = 60

@@ -18,7 +18,7 @@ import machine
 from figure import Skipped
 
 RESULTS = Path(__file__).with_name("results")
-BENCHMARKS = ("import_time", "shift_enter", "browser_bytes", "encoding", "table", "speed")
+BENCHMARKS = ("import_time", "shift_enter", "browser_bytes", "encoding", "table", "speed", "architectures")
 
 
 def main(names: list[str]) -> int:

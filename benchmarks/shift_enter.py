@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 from figure import Figure, Measured
-from kernels import Kernel, fresh_kernel
+from live_kernel import Kernel, fresh_kernel
 
 from llmtune_kernel.config import ModelConfig
 from llmtune_kernel.examples import dataset_path
