@@ -79,7 +79,9 @@ def closest(given: object, known: tuple[str, ...]) -> str:
 Source = Annotated[str, Field(min_length=1), AfterValidator(_check_source)]
 Columns = Annotated[dict[RowField, str | None], BeforeValidator(_check_columns)]
 Tags = Annotated[dict[TagName, str], BeforeValidator(_check_tags)]
-Format = Literal["auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text", "preference", "kto"]
+Format = Literal[
+    "auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text", "preference", "kto", "reward"
+]
 
 
 class SourceConfig(Section):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmtune_kernel.config import Change, DataConfig
 from llmtune_kernel.config.changes import change_to
-from llmtune_kernel.data.formats import JUDGED, RowFormat, raise_problems
+from llmtune_kernel.data.formats import JUDGED, PAIRED, RowFormat, raise_problems
 from llmtune_kernel.data.sequences import Sequences, TokenSequence
 from llmtune_kernel.data.turns import RowProblem
 from llmtune_kernel.locale import _
@@ -59,7 +59,7 @@ class EncodedRows:
 
     An example is a row, or a piece of one where long texts are parted; `windows` says which tokens. `numbers`
     (examples,): which row each is from, counted from 0. `joined` (examples,): which may share a sequence with others.
-    `lengths` (rows,): tokens of each row that is used, before cutting; of a preference those of its longer side.
+    `lengths` (rows,): tokens of each row that is used, before cutting; of a pair those of its longer side.
     `truncated`, `parted`: how many rows were cut, and used in pieces; `answers_cut`: how many of the former lost one
     answer wholly and kept another; `shielded`: in how many special tokens stood in the contents. `skipped`, `dropped`:
     the rows left out because they cannot be trained on, and because they are too long. `formats`: of each source of
@@ -136,7 +136,7 @@ def cut(
         sequences: Of the rows that could be encoded; a preference has two, the chosen one first.
         problems: Of the other rows.
     """
-    whole = Windows.whole(sequences, sides=2 if format.name == "preference" else 1)
+    whole = Windows.whole(sequences, sides=2 if format.name in PAIRED else 1)
     numbers, lengths = sequences.rows[whole.places[:, 0]], whole.stops.max(axis=1)
     joins, long = packs(config, format), lengths > config.max_length
     parts = is_parted(config, format)

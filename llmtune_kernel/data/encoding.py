@@ -71,7 +71,7 @@ def encode_batches(
 ) -> Iterator[Batch]:
     """Encode rows whole, as they come.
 
-    A preference has two sequences, the chosen one first; every other row has one.
+    A pair has two sequences, the chosen one first; every other row has one.
 
     Args:
         rows: Each with its number.

@@ -31,10 +31,10 @@ class PlainText:
 
 @dataclass(frozen=True)
 class Preference:
-    """Two conversations that share their first `context` messages; what follows in `chosen` is the better."""
+    """Two conversations that share their first `context` messages, or two texts; `chosen` ends better."""
 
-    chosen: Conversation
-    rejected: Conversation
+    chosen: Conversation | PlainText
+    rejected: Conversation | PlainText
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ NEEDS = {
         "columns chosen and rejected; prompt, instruction or conversations say what is answered"
     ),
     "kto": N_("a column label (or kto_tag), true or false, beside the columns of a conversation"),
+    "reward": N_("columns chosen and rejected, as for preference, or as two whole texts"),
 }
 _ASKED = ("prompt", "instruction", "input", "history", "messages", "system", "tools")
 REQUIRED = {
@@ -61,6 +62,7 @@ REQUIRED = {
     "text": ("text",),
     "preference": ("chosen", "rejected"),
     "kto": ("label",),
+    "reward": ("chosen", "rejected"),
 }
 OPTIONAL = {
     "alpaca": ("input", "system", "history", "tools"),
@@ -80,9 +82,12 @@ OPTIONAL = {
         "system",
         "tools",
     ),
+    "reward": _ASKED,
 }
 # Rows of these say of answers which are better or wanted: more than an answer to learn.
-JUDGED = ("preference", "kto")
+JUDGED = ("preference", "kto", "reward")
+# A row of these is two sequences.
+PAIRED = ("preference", "reward")
 CONVERSATIONS = ("alpaca", "messages", "sharegpt", "prompt_completion")
 # Fields whose column may have several names.
 ALIASES = {"messages": ("messages", "conversations"), "label": ("label", "kto_tag")}

@@ -21,6 +21,7 @@ from llmtune_kernel.locale import _
 
 _TRUE = (True, 1, "true", "1")
 _FALSE = (False, 0, "false", "0")
+_QUESTIONS = ("prompt", "instruction", "messages")
 
 
 def to_example(row: Row, number: int, format: RowFormat) -> Example:
@@ -53,10 +54,7 @@ def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Convers
 
 
 def _read_text(row: Row, number: int, format: RowFormat) -> PlainText:
-    text = check_text(format.value(row, "text"), number, format.column("text"))
-    if not text.strip():
-        raise RowProblem(number, format.column("text"), _("is empty"), kind="empty")
-    return PlainText(text)
+    return _text(row, number, format, "text")
 
 
 def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
@@ -65,9 +63,7 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
     sides = [_side(row, number, format, field, asked) for field in ("chosen", "rejected")]
     shared = _shared(*sides)
     if all(len(side) == shared for side in sides):
-        raise RowProblem(
-            number, format.column("rejected"), _("is the same as {chosen}", chosen=format.column("chosen"))
-        )
+        raise _same_sides(number, format)
     if shared == 0:
         raise RowProblem(
             number,
@@ -78,6 +74,19 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
     texts = all(isinstance(value, str) for value in values)
     plain = texts and len(asked) == 1
     chosen, rejected = (Conversation(side, tools, context=shared, plain=plain) for side in sides)
+    return Preference(chosen, rejected)
+
+
+def _read_reward(row: Row, number: int, format: RowFormat) -> Preference:
+    texts = [turns_or_text(format.value(row, field)) for field in ("chosen", "rejected")]
+    if any(format.value(row, field) is not None for field in _QUESTIONS) or not all(
+        isinstance(text, str) for text in texts
+    ):
+        return _read_preference(row, number, format)
+    # Each is a whole dialogue, with its question.
+    chosen, rejected = (_text(row, number, format, field) for field in ("chosen", "rejected"))
+    if chosen == rejected:
+        raise _same_sides(number, format)
     return Preference(chosen, rejected)
 
 
@@ -99,6 +108,18 @@ def _read_kto(row: Row, number: int, format: RowFormat) -> Feedback:
     # Judged is what was said last: an answer, with the calls of tools that led to it.
     asked = max(place for place, turn in enumerate(read.messages) if turn["role"] == "user")
     return Feedback(replace(read, context=asked + 1), desirable)
+
+
+def _text(row: Row, number: int, format: RowFormat, field: str) -> PlainText:
+    text = check_text(format.value(row, field), number, format.column(field))
+    if not text.strip():
+        raise RowProblem(number, format.column(field), _("is empty"), kind="empty")
+    return PlainText(text)
+
+
+def _same_sides(number: int, format: RowFormat) -> RowProblem:
+    said = _("is the same as {chosen}", chosen=format.column("chosen"))
+    return RowProblem(number, format.column("rejected"), said)
 
 
 def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Message]) -> list[Message]:
@@ -134,9 +155,7 @@ def _context(row: Row, number: int, format: RowFormat) -> list[Message]:
 
 
 def _prompt_column(format: RowFormat) -> str:
-    return next(
-        format.column(field) for field in ("prompt", "instruction", "messages") if field in format.fields
-    )
+    return next(format.column(field) for field in _QUESTIONS if field in format.fields)
 
 
 def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:
@@ -208,4 +227,5 @@ READERS: dict[str, Callable[[Row, int, RowFormat], Example]] = {
     "text": _read_text,
     "preference": _read_preference,
     "kto": _read_kto,
+    "reward": _read_reward,
 }

@@ -84,7 +84,7 @@ class Encoder:
         return Rendered(text, answers, example, named)
 
     def encode(self, rendered: Sequence[Rendered]) -> list[TokenSequence]:
-        """Encode together, which is faster than one by one; all from conversations, or none.
+        """Encode together, which is faster than one by one.
 
         Raises:
             RuntimeError: the ids differ from those of `tokenizer.apply_chat_template`.
@@ -93,11 +93,16 @@ class Encoder:
 
     def tokenize(self, rendered: Sequence[Rendered]) -> list[Tokens]:
         """The first part of `encode`, of which the tokenizer does most outside of Python: a thread may run it."""
+        by_template, others = (
+            iter(self._tokenize([item for item in rendered if (item.conversation is not None) == of], of))
+            for of in (True, False)
+        )
+        return [next(others if item.conversation is None else by_template) for item in rendered]
+
+    def _tokenize(self, rendered: Sequence[Rendered], templated: bool) -> list[Tokens]:
         if not rendered:
             return []
-        # A template writes all special tokens itself.
-        templated = rendered[0].conversation is not None
-        # The few whose contents hold special tokens take a way of their own.
+        # A template writes all special tokens itself. The few whose contents hold some take a way of their own.
         plain = [item.text for item in rendered if item.named is None]
         named = [item.named for item in rendered if item.named is not None]
         ordinary = iter(self._texts.encode(plain, add_special_tokens=not templated))

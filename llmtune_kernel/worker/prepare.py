@@ -191,7 +191,7 @@ def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
 
 
 # What rows of some formats teach; others answers to learn.
-_FITTING = {"preference": "dpo", "kto": "kto"}
+_FITTING = {"preference": "dpo", "kto": "kto", "reward": "reward"}
 # What else learns from rows of a format.
 _FITTING_TOO = {("pretrain", "text"), ("reward", "preference")}
 
@@ -201,6 +201,12 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
     fitting = _FITTING.get(format.name, "sft")
     if objective.type == fitting or (objective.type, format.name) in _FITTING_TOO:
         return None
+    if format.name == "reward":
+        what = _(
+            "The rows are pairs for a reward model (format reward), and {objective} trains none.",
+            objective=objective.type,
+        )
+        return what, _("Set objective: reward, or format: preference and objective: dpo.")
     if objective.type == "pretrain":
         what = _("The rows are not plain text (format {format}), as pretrain needs.", format=format.name)
         fix = _(

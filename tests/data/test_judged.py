@@ -70,6 +70,32 @@ def test_a_preference_with_one_answer_cut_off_is_no_preference(tokenizer: Any) -
     assert len(encode_rows(rows, tokenizer, config(max_length=60, on_bad_row="skip"))) == 1
 
 
+def test_a_pair_for_a_reward_model_with_its_question_is_read_as_a_preference(tokenizer: Any) -> None:
+    rows = [preference(), preference("Bye", "Farewell.", "No.")]
+    pairs, preferences = (
+        encode_rows(rows, tokenizer, config(format=name)) for name in ("reward", "preference")
+    )
+    for place in range(2):
+        for one, other in zip(pairs.example(place), preferences.example(place), strict=True):
+            assert (one.ids.tolist(), one.side) == (other.ids.tolist(), other.side)
+
+
+def test_a_pair_for_a_reward_model_may_be_two_whole_texts_beside_pairs_of_turns(tokenizer: Any) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    rows = [
+        {"chosen": "Human: Hi\nAssistant: Hello.", "rejected": "Human: Hi\nAssistant: Go."},
+        {"chosen": turns, "rejected": [turns[0], {"role": "assistant", "content": "Go."}]},
+    ]
+    encoded = encode_rows(rows, tokenizer, config(format="reward"))
+    texts = [tokenizer.decode(side.ids) for side in encoded.example(0)]
+    assert texts == [rows[0][side] + tokenizer.eos_token for side in ("chosen", "rejected")]
+    whole = tokenizer.apply_chat_template(turns)["input_ids"]
+    assert encoded.example(1)[0].ids.tolist() == whole
+    same = {"chosen": "Hi", "rejected": "Hi"}
+    with pytest.raises(UserError, match="rejected is the same as chosen"):
+        encode_rows([same], tokenizer, config(format="reward"))
+
+
 @pytest.mark.parametrize(("label", "side"), [(True, CHOSEN), (False, REJECTED)])
 def test_a_judged_answer_says_whether_it_is_wanted(tokenizer: Any, label: bool, side: int) -> None:
     row = {"prompt": "Hi", "completion": "Hello.", "label": label}

@@ -326,6 +326,15 @@ def test_preferences_are_not_learned_from_single_answers(
     assert f"chosen and rejected, or set objective: {fitting}" in mistake.value.fix
 
 
+@pytest.mark.parametrize("objective", ["sft", "dpo", "kto", "pretrain"])
+def test_pairs_for_a_reward_model_are_refused_by_what_trains_none(
+    train_here: TrainHere, tmp_path: Path, objective: str
+) -> None:
+    file = rows(tmp_path, {"prompt": "a", "chosen": "b", "rejected": "c"})
+    with pytest.raises(UserError, match=rf"\(format reward\), and {objective} trains none"):
+        train_here(data={"train": file, "format": "reward"}, objective=objective)
+
+
 @pytest.mark.parametrize(
     ("row", "fitting"),
     [({"prompt": "a", "completion": "b"}, "sft"), ({"prompt": "a", "chosen": "b", "rejected": "c"}, "dpo")],

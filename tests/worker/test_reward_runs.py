@@ -72,6 +72,17 @@ def test_a_run_learns_to_score_the_better_answers_higher(
     assert accuracy(PeftModel.from_pretrained(base, str(run.paths.adapter)).eval(), tokenizer) > 0.9
 
 
+def test_a_run_learns_from_pairs_of_whole_texts(start: Start, workplace: Path) -> None:
+    texts = [
+        {side: f"Human: {row['prompt']}\nAssistant: {row[side]}" for side in ("chosen", "rejected")}
+        for row in graded_rows(8, seed=2)
+    ]
+    write(workplace / "texts.jsonl", texts)
+    data = {"train": "texts.jsonl", "format": "reward"}
+    run = start("whole-texts", data=data, objective="reward", training={"max_steps": 2}).wait()
+    assert run.state == "finished"
+
+
 def test_a_reward_model_is_asked_no_question(start: Start, pairs: dict[str, Any]) -> None:
     run = start("no-answers", data=pairs, objective="reward", training={"max_steps": 500})
     until(lambda: run.state == "training")
