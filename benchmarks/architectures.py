@@ -41,17 +41,19 @@ SIZES = {
     128: "intermediate_size ffn_dim n_inner encoder_ffn_dim decoder_ffn_dim dff dim_ff feed_forward_size "
     "moe_intermediate_size shared_expert_intermediate_size d_inner expert_ffn_hidden_size ffn_hidden_size",
     2: "num_hidden_layers n_layer n_layers num_layers encoder_layers decoder_layers num_decoder_layers "
-    "num_encoder_layers num_experts_per_tok num_key_value_heads num_kv_heads moe_topk moe_top_k top_k_experts "
+    "num_encoder_layers num_experts_per_tok num_key_value_heads num_kv_heads moe_topk moe_top_k moe_k top_k_experts "
     "num_mem_blocks num_hidden_layers_per_stack",
     4: "num_attention_heads n_head n_heads num_heads encoder_attention_heads decoder_attention_heads "
     "num_decoder_attention_heads num_encoder_attention_heads num_experts num_local_experts n_routed_experts "
     "moe_num_experts",
-    16: "head_dim d_head global_head_dim mamba_d_state state_size",
+    16: "head_dim d_head qk_rope_head_dim global_head_dim mamba_d_state state_size",
+    1: "n_group topk_group num_expert_group moe_n_group",
     512: "vocab_size n_vocab",
 }
 SMALL = {name: size for size, names in SIZES.items() for name in names.split()}
 # What an architecture needs besides, and why.
 DECODER = {"is_decoder": True}  # encoders look ahead unless told not to
+LATENT = {"num_key_value_heads": 4}  # latent attention has no groups of heads
 SPECIAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         [
@@ -79,6 +81,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "xlnet": {"attn_type": "uni"},  # the same
     "gptj": {"rotary_dim": 16},  # at most a head
     "codegen": {"rotary_dim": 16},  # at most a head
+    **dict.fromkeys(
+        ["axk1", "axk2", "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "longcat_flash", "minicpm3", "youtu"],
+        LATENT,
+    ),
     "mamba2": {"num_heads": 8, "head_dim": 16},  # twice the hidden size in all
     "xmod": {**DECODER, "default_language": "en_XX"},  # has an adapter for each language
 }
@@ -199,14 +205,21 @@ def tiny(architecture: str) -> Any:
 def _shrunk(kind: Any, special: dict[str, Any]) -> Any:
     usual = kind()
     known = {usual.attribute_map.get(name, name) for name in SMALL if hasattr(usual, name)}
-    sizes = {name: SMALL[name] for name in known if name in SMALL and isinstance(getattr(usual, name), int)}
-    sizes |= {name: None for name in ("pad_token_id",) if (getattr(usual, name, None) or 0) >= 512}
+    sizes = {name: SMALL[name] for name in known if _is_size(kind, usual, name)}
+    if (getattr(usual, "pad_token_id", None) or 0) >= SMALL["vocab_size"]:
+        sizes["pad_token_id"] = 0
     parts = {
         name: _shrunk(type(getattr(usual, name)), {})
         for name in usual.sub_configs
         if getattr(usual, name, None) is not None
     }
     return kind(**{**sizes, **parts, **special})
+
+
+def _is_size(kind: Any, usual: Any, name: str) -> bool:
+    """Whether it is a number that is given, not one that is computed from others."""
+    given = name in SMALL and not isinstance(getattr(kind, name, None), property)
+    return given and isinstance(getattr(usual, name), int | None)
 
 
 def _item(length: int, seed: int) -> Item:
