@@ -66,7 +66,8 @@ class Tables:
         """
         opened = self._find(wanted.table)
         table = opened.table
-        page = table.page(wanted.first, wanted.count, _view(wanted.view))
+        view = _view(wanted.view)
+        page = table.page(wanted.first, wanted.count, view)
         columns = table.columns
         fault = table.fault
         return protocol.TablePage(
@@ -76,6 +77,7 @@ class Tables:
             matching=page.matching,
             seen=page.seen,
             is_done=page.is_done,
+            place=None if wanted.find is None else table.place_of(wanted.find, view),
             rows=table.rows,
             is_whole=table.is_done,
             fault=protocol.Mistake(what=fault.what, where=fault.where, fix=fault.fix) if fault else None,

@@ -224,6 +224,9 @@ function progress(model: InspectorModel, trans: TranslationBundle): string {
   if (!state) {
     return trans.__('Opening the data…');
   }
+  if (pages.isOld) {
+    return trans.__('Searching…');
+  }
   const [matching, rows] = [state.matching, state.rows].map(count);
   const shown =
     state.matching === state.rows

@@ -67,7 +67,15 @@ export class RowGrid extends DataGrid {
 
   /** Select a row, if there is one, and show it. */
   choose(row: number): void {
-    if (row >= 0 && row < this.rowCount('body')) {
+    if (this.select(row)) {
+      this.scrollToRow(row);
+    }
+  }
+
+  /** Select a row; tells whether there is one. */
+  select(row: number): boolean {
+    const isThere = row >= 0 && row < this.rowCount('body');
+    if (isThere) {
       this.selectionModel!.select({
         r1: row,
         r2: row,
@@ -77,8 +85,8 @@ export class RowGrid extends DataGrid {
         cursorColumn: Math.max(this.selectionModel!.cursorColumn, 0),
         clear: 'all'
       });
-      this.scrollToRow(row);
     }
+    return isThere;
   }
 
   dispose(): void {
@@ -108,9 +116,10 @@ export class RowGrid extends DataGrid {
     node.setAttribute('aria-label', trans.__('Rows of the data'));
   }
 
-  /** Give a column the room of its first values. */
+  /** Tell whether other rows are on their way, and give a column the room of its first values. */
   private _onChanged(): void {
-    const { state } = this._pages;
+    const { isOld, state } = this._pages;
+    this.node.setAttribute('aria-busy', String(isOld));
     const rows = Math.min(state?.matching ?? 0, MEASURED);
     state?.columns.forEach(({ name }, column) => {
       if (

@@ -81,10 +81,10 @@ export class InspectorModel extends Changing {
 
   /** Whether there is no row that fits the search and the filter. */
   get isInVain(): boolean {
-    const { fault, state } = this._pages ?? {};
+    const { fault, isOld, state } = this._pages ?? {};
     const { filter, search } = this._view;
     const isNone = !!state?.is_done && state.matching === 0 && state.rows > 0;
-    return isNone && !fault && !!(filter?.trim() || search);
+    return isNone && !fault && !isOld && !!(filter?.trim() || search);
   }
 
   /** Whether it could not be read when it was tried; it may be there by now. */
@@ -227,9 +227,10 @@ export class InspectorModel extends Changing {
 
   /** Whether there are rows to save, and all are known. */
   get canSave(): boolean {
-    const { fault, state } = this._pages ?? {};
+    const { fault, isOld, state } = this._pages ?? {};
     return (
       !fault &&
+      !isOld &&
       !!state?.is_done &&
       state.is_whole &&
       state.matching > 0 &&

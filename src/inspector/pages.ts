@@ -69,6 +69,11 @@ export class TablePages extends Changing {
     return this._view;
   }
 
+  /** Whether the rows are those of the view before: of this one none has come yet. */
+  get isOld(): boolean {
+    return this._isStale && !this._fault;
+  }
+
   set view(view: ITableView) {
     this._view = view;
     this._turn++;
@@ -89,12 +94,18 @@ export class TablePages extends Changing {
 
   /** Ask how the table stands, and whether its source has changed. */
   async check(): Promise<void> {
-    if (this._table !== null) {
+    if (this._table !== null && !this._isStale) {
       const page = await this._request(0, 0, this._turn);
       if (page) {
         this._learn(page);
       }
     }
+  }
+
+  /** Where a row of the source is in the view; null if it is not, by what is known. */
+  async place(number: number): Promise<number | null> {
+    const page = await this._request(0, 0, this._turn, number);
+    return page?.place ?? null;
   }
 
   /** The number in the source of a row of the view; undefined until it is known. */
@@ -107,8 +118,14 @@ export class TablePages extends Changing {
     return this._page(row)?.cells[row % PAGE_ROWS]?.[column];
   }
 
-  /** The numbers in the source of rows of the view; those that are not known yet are asked for. */
+  /**
+   * The numbers in the source of rows of the view; those that are not known yet are asked for. There are none while
+   * the rows are those of another view.
+   */
   async numbers(rows: number[]): Promise<number[]> {
+    if (this.isOld) {
+      return [];
+    }
     const numbers: number[] = [];
     let page: ITablePage | null | undefined;
     let last = -1;
@@ -203,6 +220,11 @@ export class TablePages extends Changing {
       return;
     }
     this._asked.delete(index);
+    const isNews = page && (page.numbers.length || page.is_done);
+    if (this._isStale && !isNews) {
+      this._poll();
+      return;
+    }
     if (page) {
       if (this._isStale) {
         this._isStale = false;
@@ -237,11 +259,12 @@ export class TablePages extends Changing {
   private async _request(
     first: number,
     count: number,
-    turn: number
+    turn: number,
+    find?: number
   ): Promise<ITablePage | null> {
     const { _table: table, _view: view } = this;
     try {
-      const wanted = { table: table!, first, count, view };
+      const wanted = { table: table!, first, count, view, find };
       const page = await this._ask('table_page', wanted);
       return turn === this._turn && !this.isDisposed ? page : null;
     } catch (error) {
@@ -258,13 +281,17 @@ export class TablePages extends Changing {
     this._poll();
   }
 
-  /** While rows come, ask how many there are. */
+  /** While rows come, ask how many there are; before the first of a view, ask for these. */
   private _poll(): void {
     window.clearTimeout(this._timer);
     const isComing =
       this._state && !(this._state.is_done && this._state.is_whole);
-    if (this._isShown && isComing && !this._fault && !this.isDisposed) {
-      this._timer = window.setTimeout(() => void this.check(), POLL);
+    const isAwaited = this._isStale || isComing;
+    if (this._isShown && isAwaited && !this._fault && !this.isDisposed) {
+      this._timer = window.setTimeout(
+        () => (this._isStale ? this._want(0) : void this.check()),
+        POLL
+      );
     }
   }
 

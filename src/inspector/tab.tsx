@@ -284,21 +284,49 @@ export class InspectorTab extends Panel {
     }
   }
 
-  /** Other rows begin at the top; where rows were only left out, the user stays. */
+  /** The rows before are shown until others have come. */
   private _onChanged(): void {
-    const { view } = this.model;
-    if (view === this._view) {
+    const { pages, view } = this.model;
+    if (view !== this._view && !pages?.isOld && !pages?.fault) {
+      this._onRows();
+    } else {
       // The page of the selected row may have come.
       this._onSelected();
-      return;
+      void this._follow();
     }
+  }
+
+  /** Other rows begin at the top; where rows were only left out, the user stays. The chosen row stays chosen. */
+  private _onRows(): void {
+    const { view } = this.model;
     const isOther = (['search', 'filter', 'sort'] as const).some(
       key => view[key] !== this._view[key]
     );
     this._view = view;
+    this._isFollowing = this.model.chosenRow !== null;
     this._grid?.selectionModel?.clear();
     if (isOther) {
       this._grid?.scrollToRow(0);
+    }
+    void this._follow();
+  }
+
+  /** Select the chosen row where it is now; if the view does not hold it, none is chosen. */
+  private async _follow(): Promise<void> {
+    const { chosenRow, pages, view } = this.model;
+    if (!this._isFollowing || !pages || pages.isOld || pages.fault) {
+      return;
+    }
+    const isDone = pages.state?.is_done;
+    const place = await pages.place(chosenRow!);
+    const isMeant = view === this.model.view && pages === this.model.pages;
+    if (!this._isFollowing || !isMeant) {
+      return;
+    }
+    if (place !== null || isDone) {
+      this._isFollowing = false;
+      this._grid?.select(place ?? -1);
+      this._onSelected();
     }
   }
 
@@ -311,6 +339,10 @@ export class InspectorTab extends Panel {
     }
     const row = selection.cursorRow;
     const isChosen = !selection.isEmpty && row >= 0;
+    if (this._isFollowing && !isChosen) {
+      return;
+    }
+    this._isFollowing = false;
     const number = isChosen ? pages.number(row) : undefined;
     this._row.textContent =
       number === undefined ? '' : this._inWords(pages, row, number);
@@ -367,6 +399,8 @@ export class InspectorTab extends Panel {
   private _grid: RowGrid | null = null;
   private _timesRead = 0;
   private _view: ITableView = {};
+  /** Whether the place of the chosen row among other rows is looked for. */
+  private _isFollowing = false;
   private readonly _argsChanged = new Signal<this, void>(this);
 }
 

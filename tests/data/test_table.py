@@ -327,6 +327,20 @@ def test_a_table_that_is_closed_early_leaves_nothing_behind(tmp_path: Path, open
     assert list((tmp_path / "cache" / "tables").iterdir()) == []
 
 
+def test_the_place_of_a_row_in_a_view_is_known(tmp_path: Path, open_table: Open) -> None:
+    table = whole(open_table(write_lines(tmp_path / "rows.jsonl", numbered(3000))))
+    looked_for = (0, 1, 2, 7, 8, 25, 2000, 2998, 2999, 3000)
+    for view in (
+        View(excluded=frozenset({0, 7, 2999})),
+        View(search="row 2", excluded=frozenset({2, 20})),
+        View(filter="score < 50", sort=(Sort("score", True), Sort("text", False))),
+    ):
+        numbers = table.numbers(view).tolist()
+        for number in looked_for:
+            place = numbers.index(number) if number in numbers else None
+            assert table.place_of(number, view) == place
+
+
 def test_the_summary_of_a_column_counts_the_rows_of_the_view(tmp_path: Path, open_table: Open) -> None:
     rows = [{"kind": ["good", "bad", None][n % 3], "score": n, "text": "x" * (n + 1)} for n in range(300)]
     table = whole(open_table(write_lines(tmp_path / "rows.jsonl", rows)))

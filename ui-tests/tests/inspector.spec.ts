@@ -126,7 +126,7 @@ test('A million rows are looked through, searched, filtered, and some of them tr
     await tab
       .getByRole('combobox', { name: 'Order' })
       .selectOption('descending');
-    // Before the order is known there are other rows, or none.
+    // Before the order is known there are the rows before.
     await expect(async () => {
       await clickRow(page, 0);
       await expect(chosen).toContainText('Row 999007;', { timeout: 2000 });
@@ -302,6 +302,33 @@ test('A row is seen as a conversation, as the template writes it and token by to
     await expect(pane).toBeHidden();
     await expect(grid).toBeFocused();
   });
+});
+
+test('The chosen row stays chosen while the view holds it', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/stays.ipynb`, [
+    WRITE_ROWS,
+    RUN_ROWS
+  ]);
+  const tab = await openRows(page, section);
+  const chosen = tab.locator('.jp-llmtune-inspector-row');
+  const search = tab.getByRole('searchbox', { name: 'Search' });
+  await clickRow(page, 7);
+  await expect(chosen).toContainText('Row 7;');
+  await tab.getByRole('combobox', { name: 'Order' }).selectOption('descending');
+  await search.fill('I am 7');
+  await expect(tab.getByText('111 of 1,500 rows')).toBeVisible();
+  await expect(chosen).toContainText('Row 7;');
+  await page.screenshot({ path: 'artefacts/inspector-stays.png' });
+  await tab
+    .getByRole('application', { name: 'Rows of the data' })
+    .press('ArrowUp');
+  await expect(chosen).toContainText('Row 70;');
+  await search.fill('I am 8');
+  await expect(chosen).toBeEmpty();
 });
 
 test('Where no row fits there is a way back to all', async ({

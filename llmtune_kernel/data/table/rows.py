@@ -105,6 +105,16 @@ class RowTable:
         numbers = found[first : first + count].tolist()
         return Page(numbers, self.store.read(numbers), len(found), seen, is_done)
 
+    def place_of(self, number: int, view: View = ALL) -> int | None:
+        """Where row `number` is in a view; None if it is not there, as far as the view is known."""
+        if number in view.excluded:
+            return None
+        if view.takes_all:
+            before = sum(other < number for other in view.excluded)
+            return number - before if number < self.rows else None
+        places = (_without(self.select(view).numbers, view.excluded) == number).nonzero()[0]
+        return int(places[0]) if len(places) else None
+
     def row(self, number: int) -> Row:
         """A row of the source, once it is known.
 

@@ -335,6 +335,9 @@ class TablePage(Message):
     matching: int = Field(description="Rows of the view known so far.")
     seen: int = Field(description="Rows of the source looked through for them.")
     is_done: bool = Field(description="Whether `matching` is final.")
+    place: int | None = Field(
+        description="Where the row to find is in the view; null if it is not, by what is known."
+    )
     rows: int = Field(description="Rows of the source known so far.")
     is_whole: bool = Field(description="Whether no more rows come.")
     fault: Mistake | None = Field(description="A mistake in the source after its last row.")

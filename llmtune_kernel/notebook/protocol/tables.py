@@ -63,6 +63,9 @@ class PageWanted(Message):
     first: int = Field(ge=0)
     count: int = Field(ge=0, le=1000)
     view: TableView = TableView()
+    find: int | None = Field(
+        default=None, ge=0, description="A row of the source, to be told its place in the view."
+    )
 
 
 class RowWanted(Message):

@@ -14,6 +14,8 @@ class FakeKernelTable {
   closed: string[] = [];
   fault: KernelRequestError | null = null;
   hasChanged = false;
+  /** Whether no row of a view is known yet. */
+  isSorting = false;
   /** What was asked of a source that was read before. */
   before: IReadBefore | undefined;
 
@@ -40,10 +42,10 @@ class FakeKernelTable {
     }
   };
 
-  page({ first, count, view }: IPageWanted): ITablePage {
+  page({ first, count, view, find }: IPageWanted): ITablePage {
     // A search takes every other row.
     const step = view?.search ? 2 : 1;
-    const matching = this.rows / step;
+    const matching = this.isSorting ? 0 : this.rows / step;
     const numbers = Array.from(
       { length: Math.max(0, Math.min(count, matching - first)) },
       (_, index) => (first + index) * step
@@ -54,7 +56,8 @@ class FakeKernelTable {
       cells: numbers.map(number => [`row ${number}`]),
       matching,
       seen: this.rows,
-      is_done: true,
+      is_done: !this.isSorting,
+      place: find === undefined || find % step ? null : find / step,
       rows: this.rows,
       is_whole: true,
       fault: null,
@@ -153,6 +156,33 @@ describe('TablePages', () => {
     await kernel.answer();
     expect(pages.fault).toBeNull();
     expect(pages.cell(1, 0)).toBe('row 2');
+  });
+
+  it('shows the rows of the view before while a long sort knows none', async () => {
+    pages.isShown = true;
+    await kernel.answer();
+    kernel.isSorting = true;
+    pages.view = { search: 'even' };
+    await kernel.answer();
+    expect(pages.isOld).toBe(true);
+    expect([pages.cell(1, 0), pages.state!.matching]).toEqual([
+      'row 1',
+      100_000
+    ]);
+    expect(await pages.numbers([1])).toEqual([]);
+    kernel.isSorting = false;
+    while (pages.isOld) {
+      await kernel.answer();
+    }
+    expect(pages.cell(1, 0)).toBe('row 2');
+  });
+
+  it('tells where a row is in the view', async () => {
+    pages.view = { search: 'even' };
+    await kernel.answer();
+    const places = [pages.place(6), pages.place(7)];
+    await kernel.answer();
+    expect(await Promise.all(places)).toEqual([3, null]);
   });
 
   it('knows the numbers of rows that were never looked at', async () => {

@@ -45,6 +45,8 @@ export interface IPageWanted {
   /** At most 1000. */
   count: number;
   view?: ITableView;
+  /** A row of the source, to be told its place in the view. */
+  find?: number;
 }
 
 export type ColumnKind =
@@ -71,6 +73,8 @@ export interface ITablePage {
   seen: number;
   /** Whether `matching` is final. */
   is_done: boolean;
+  /** Where the row to find is in the view; null if it is not, by what is known. */
+  place: number | null;
   /** Rows of the source known so far. */
   rows: number;
   /** Whether no more rows come. */
