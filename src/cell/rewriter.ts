@@ -329,7 +329,14 @@ export class Rewriter {
   }
 
   private _removeWritten(path: string[]): void {
-    const { container, entry, depth } = this._find(path);
+    const { container, entry, node, depth } = this._find(path);
+    const inAlias = depth < path.length && node.kind === 'alias';
+    if (inAlias && valueAt(node.value, path.slice(depth)) !== undefined) {
+      // Only here it goes, and not where the anchor is.
+      this._replace(path.slice(0, depth), node.value);
+      this._removeWritten(path);
+      return;
+    }
     if (!container || !entry || depth < path.length) {
       return;
     }

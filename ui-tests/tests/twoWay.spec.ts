@@ -152,7 +152,7 @@ test.describe('The form and the cell', () => {
 
     // What is for another command says for which.
     await setSource(page, 1, `${cell}\nexport_dir: merged`);
-    await expect(form.getByText(/for llmtune export/)).toBeVisible();
+    await expect(form.getByText(/for llmtune export/).first()).toBeVisible();
     await expect(said.getByRole('button')).toHaveCount(0);
 
     // The same as JSON, as a file.
