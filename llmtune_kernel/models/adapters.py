@@ -141,7 +141,7 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
 
 def _past_adapters(model: Any) -> list[str] | None:
     """Linear layers whose weights fused kernels of state-space models read themselves, past an adapter."""
-    return ["out_proj"] if model.config.model_type in _STATE_SPACE else None
+    return ["out_proj", "dt_proj"] if model.config.model_type in _STATE_SPACE else None
 
 
 def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[str]) -> list[Change]:
