@@ -65,6 +65,13 @@ export class RowGrid extends DataGrid {
     return this.selectionModel!.cursorRow;
   }
 
+  /** Rows are chosen, not cells: where a column is wider than the room, its beginning stays in view. */
+  scrollToCursor(): void {
+    if (this.cursorRow >= 0) {
+      this.scrollToRow(this.cursorRow);
+    }
+  }
+
   /** Select a row, if there is one, and show it. */
   choose(row: number): void {
     if (this.select(row)) {
