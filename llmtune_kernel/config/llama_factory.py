@@ -27,7 +27,13 @@ from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.locale import _, look_up
 
 _STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward"}
-_ATTENTION = {"auto": "auto", "sdpa": "sdpa", "disabled": "eager"}
+_ATTENTION = {
+    "auto": "auto",
+    "sdpa": "sdpa",
+    "disabled": "eager",
+    "fa2": "flash_attention_2",
+    "fa3": "flash_attention_3",
+}
 _MARKS = {"stage", "finetuning_type", "dataset", "template", "do_train", "adapter_name_or_path", "export_dir"}
 
 

@@ -7,6 +7,7 @@ from llmtune_kernel.locale import N_
 # Arguments that are settings of ours with the same values. Of some objectives and methods only: below.
 SAME = {
     "model_name_or_path": "model.name_or_path",
+    "rope_scaling": "model.rope_scaling",
     "dataset_dir": "data.dataset_dir",
     "cutoff_len": "data.max_length",
     "max_samples": "data.limit",
@@ -358,7 +359,6 @@ REFUSED = {
             "adapter_name_or_path",
             "adapter_folder",
             "cache_dir",
-            "rope_scaling",
             "shift_attn",
             "mixture_of_depths",
             "use_unsloth",

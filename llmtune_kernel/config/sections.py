@@ -73,15 +73,34 @@ class ModelConfig(Section):
         "Quantize the scales of 4-bit weights too; saves another 0.4 bits a weight.",
         used_by={"quantization": ["nf4", "fp4"]},
     )
-    attention: Literal["auto", "sdpa", "eager"] = setting(
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex"] = setting(
         "auto",
         "Attention",
-        "How attention is computed; auto packs sequences without padding where the model allows it.",
+        "How attention is computed; auto packs sequences without padding where the model allows it; "
+        "the last three need an NVIDIA GPU.",
+    )
+    rope_scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = setting(
+        "none",
+        "RoPE scaling",
+        "How positions are stretched where texts are longer than the model was made for.",
+    )
+    rope_factor: Literal["auto"] | Annotated[float, Field(gt=1)] = setting(
+        "auto",
+        "RoPE factor",
+        "By how much positions are stretched; auto makes room for the maximum length.",
+        used_by={"rope_scaling": ["linear", "dynamic", "yarn", "llama3"]},
     )
     backend: Literal["transformers"] = setting("transformers", "Backend", "Library that runs the model.")
     trust_remote_code: Literal[False] = setting(
         False, "Trust remote code", "Always false: code that comes with a model is never run."
     )
+
+    @field_validator("rope_factor")
+    @classmethod
+    def _scales_something(cls, value: float | str, info: ValidationInfo) -> float | str:
+        if value != "auto" and info.data.get("rope_scaling") == "none":
+            raise ValueError(_("there is no rope_scaling"), _("write rope_scaling: yarn, or leave it out"))
+        return value
 
     @field_validator("trust_remote_code", mode="before")
     @classmethod

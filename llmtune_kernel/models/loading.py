@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,9 @@ from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.scoring import scoring_class
 from llmtune_kernel.models.sources import ModelSource
 
+# What each needs beside torch, by the name that it is imported by.
+_ATTENTION_PACKAGES = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
+_ATTENTION_ON_CUDA = ("flash_attention_2", "flash_attention_3", "flex")
 _TOKENIZER_FILES = ("tokenizer.json", "tekken.json", "vocab.*", "*.model")
 
 
@@ -73,14 +78,34 @@ def load_tokenizer(source: ModelSource) -> Any:
     return tokenizer
 
 
+def check_attention(config: ModelConfig) -> None:
+    """Raise UserError if the attention that is asked for cannot be computed here."""
+    package, where = _ATTENTION_PACKAGES.get(config.attention), f"model.attention: {config.attention}"
+    if config.attention in _ATTENTION_ON_CUDA and device().type != "cuda":
+        raise UserError(_("{name} needs an NVIDIA GPU.", name=config.attention), where, _("Set it to auto."))
+    if package and not importlib.util.find_spec(package):
+        raise UserError(
+            _("The package {package} is not installed.", package=package.replace("_", "-")),
+            where,
+            _("Install it, or set it to auto."),
+        )
+
+
 def load_model(
-    source: ModelSource, dtype: torch.dtype, attention: str, quantization: Any = None, scores: bool = False
+    source: ModelSource,
+    dtype: torch.dtype,
+    attention: str,
+    quantization: Any = None,
+    positions: Mapping[str, Any] | None = None,
+    *,
+    scores: bool = False,
 ) -> Any:
     """Load the model onto the device, in evaluation mode, its weights in `dtype`.
 
     Args:
         attention: `auto` takes packed attention where the architecture allows it, else sdpa.
         quantization: From `quantization_config`, or the same as a dictionary.
+        positions: From `stretched`.
         scores: With a head that scores, new where the model has none, in place of that for the next token.
 
     Raises:
@@ -88,10 +113,11 @@ def load_model(
     """
     register_packed_attention()
     arguments: dict[str, Any] = {"revision": source.revision, "dtype": dtype, "use_safetensors": True}
+    arguments |= positions or {}
     if scores:
         arguments["num_labels"] = 1
     if attention != "auto":
-        arguments["attn_implementation"] = attention
+        arguments["attn_implementation"] = {"flex": "flex_attention"}.get(attention, attention)
     if quantization is not None:
         # Weights are quantized where they will stay.
         arguments |= {"quantization_config": quantization, "device_map": {"": device()}}
@@ -108,23 +134,37 @@ def load_model(
 
 
 def _class_of(source: ModelSource, scores: bool) -> Any:
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    if not scores:
-        return AutoModelForCausalLM
-    return scoring_class(AutoConfig.from_pretrained(source.name_or_path, revision=source.revision))
+    return scoring_class(load_configuration(source)) if scores else AutoModelForCausalLM
 
 
-def load_skeleton(source: ModelSource, scores: bool = False) -> Any:
+def load_configuration(source: ModelSource, positions: Mapping[str, Any] | None = None) -> Any:
+    """The configuration of the model, without its weights; arguments as `load_model`.
+
+    Raises:
+        UserError: it cannot be loaded; says why.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source.name_or_path, revision=source.revision, **(positions or {}))
+    except Exception as error:
+        raise _cannot_load("model", source, error) from error
+
+
+def load_skeleton(
+    source: ModelSource, positions: Mapping[str, Any] | None = None, *, scores: bool = False
+) -> Any:
     """The model without its weights, on the device `meta`: its configuration, its layers and their sizes.
 
     Raises:
         UserError: it cannot be loaded; says why.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
+    config = load_configuration(source, positions)
     try:
-        config = AutoConfig.from_pretrained(source.name_or_path, revision=source.revision)
         with torch.device("meta"):
             if scores:
                 config.num_labels = 1

@@ -34,7 +34,8 @@ def ask(
 def base_column(model: ModelConfig) -> str:
     """How a base model heads its answers: never the name of a run, which has no parentheses."""
     quantization = model.quantization if model.quantization != "none" else None
-    parts = (model.revision, model.dtype if model.dtype != "auto" else None, quantization)
+    scaling = model.rope_scaling if model.rope_scaling != "none" else None
+    parts = (model.revision, model.dtype if model.dtype != "auto" else None, quantization, scaling)
     return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
 
 
@@ -47,5 +48,7 @@ def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
         configured, resolved = run.config.model, run.paths.read_resolved()
         keys = ("name_or_path", "revision", "dtype")
         exact = {key: resolved["base"][key] for key in keys} if resolved else {}
+        if resolved and (positions := resolved["base"].get("positions")):
+            exact["rope_factor"] = positions["rope_parameters"]["factor"]
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found

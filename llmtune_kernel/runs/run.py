@@ -282,6 +282,7 @@ class Run:
             revision=base["revision"],
             quantization_config=base.get("quantization"),
             **settings,
+            **base.get("positions", {}),
         )
         tuned: Any = PeftModel.from_pretrained(model, str(result))
         return tuned.eval(), tokenizer

@@ -16,6 +16,7 @@ from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import device, load_model
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
 from llmtune_kernel.models.quantization import quantization_config
+from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
@@ -54,9 +55,9 @@ def load_trainable(
 ) -> tuple[Any, bool]:
     """The model, prepared for its method, and whether it can be packed."""
     quantization = quantization_config(config.model, dtype)
-    model = load_model(
-        source, weight_dtype(config, dtype), config.model.attention, quantization, config.scores
-    )
+    positions = stretched(config.model, source, config.data.max_length)
+    weights, attention = weight_dtype(config, dtype), config.model.attention
+    model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
     ordinary = model.config._attn_implementation
     if config.model.attention == "auto" and device().type == "cpu":
         model.set_attn_implementation(PACKED)

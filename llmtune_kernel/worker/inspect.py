@@ -16,8 +16,15 @@ from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import details, statistics
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.adapters import prepare_for_training
-from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton, load_tokenizer
+from llmtune_kernel.models.loading import (
+    check_attention,
+    compute_dtype,
+    device,
+    load_skeleton,
+    load_tokenizer,
+)
 from llmtune_kernel.models.memory import expects_checkpointing, free_for_training, training_bytes
+from llmtune_kernel.models.rope import most_positions, stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.prepare import (
@@ -64,6 +71,7 @@ def inspect(
 
     if job["for_run"]:
         check_optimizer(config.training.optim)
+        check_attention(config.model)
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)
@@ -105,7 +113,8 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
-    model = prepare_for_training(load_skeleton(source, config.scores), config.method)
+    positions = stretched(config.model, source, config.data.max_length)
+    model = prepare_for_training(load_skeleton(source, positions, scores=config.scores), config.method)
     free = free_for_training(device())
     dtype = compute_dtype(config.model)
     needed = (config, model, *largest_batch(config, data), dtype, free)
@@ -119,7 +128,7 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
         "epoch_tokens": tokens,
         "epoch_trained_tokens": data.train.trained_tokens,
         "run_tokens": round(tokens * steps / steps_per_epoch(config, data)),
-        "max_positions": getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        "max_positions": most_positions(model.config),
         "memory": training_bytes(*needed),
         "memory_available": free,
     }

@@ -43,6 +43,7 @@ def write_resolved(
             "revision": source.revision,
             "dtype": str(weights).removeprefix("torch."),
             "quantization": quantization.to_dict() if quantization else None,
+            "positions": _positions(config, model),
         },
         "data": {name: _split(split) for name, split in data.splits().items()},
         "format": format_names(data.train.split.encoded),
@@ -52,6 +53,14 @@ def write_resolved(
     partial = directory.resolved.with_suffix(".partial")
     partial.write_text(json.dumps(resolved, indent=2, ensure_ascii=False), encoding="utf-8")
     partial.replace(directory.resolved)
+
+
+def _positions(config: RunConfig, model: Any) -> dict[str, Any]:
+    """How positions are stretched, as `from_pretrained` takes it; empty where they are not."""
+    if config.model.rope_scaling == "none":
+        return {}
+    keys = ("rope_parameters", "max_position_embeddings")
+    return {key: getattr(model.config, key) for key in keys}
 
 
 def _split(split: SplitRows) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokenizer
 from llmtune_kernel.models.quantization import quantization_config
+from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
@@ -25,16 +26,17 @@ from llmtune_kernel.worker.control import sample_settings
 
 @dataclass(frozen=True)
 class Base:
-    """A base model and how it is loaded; `quantization` is what transformers takes, as JSON."""
+    """A base model and how it is loaded; `quantization` and `positions` are what transformers takes, as JSON."""
 
     source: ModelSource
     dtype: torch.dtype
     quantization: str | None = None
+    positions: str = "{}"
 
     def load(self) -> Any:
         """Load it; see `load_model`."""
         quantization = json.loads(self.quantization) if self.quantization else None
-        return load_model(self.source, self.dtype, "auto", quantization)
+        return load_model(self.source, self.dtype, "auto", quantization, json.loads(self.positions))
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def _column(source: dict[str, Any]) -> _Column:
         return _of_run(source["column"], Run(RunDirectory(Path(source["directory"]))))
     config = ModelConfig.model_validate(source["model"])
     dtype = compute_dtype(config)
-    base = Base(find_model(config), dtype, _as_json(quantization_config(config, dtype)))
+    found = find_model(config)
+    positions = json.dumps(stretched(config, found, max_length=0))
+    base = Base(found, dtype, _as_json(quantization_config(config, dtype)), positions)
     return _Column(source["column"], base, SamplesConfig(), None)
 
 
@@ -104,7 +108,8 @@ def _of_run(column: str, run: Run) -> _Column:
     if result == run.paths.model:
         return _Column(column, Base(ModelSource(str(result), None), dtype), own, None)
     source, quantization = ModelSource(base["name_or_path"], base["revision"]), base.get("quantization")
-    return _Column(column, Base(source, dtype, json.dumps(quantization)), own, result)
+    positions = json.dumps(base.get("positions", {}))
+    return _Column(column, Base(source, dtype, json.dumps(quantization), positions), own, result)
 
 
 def _as_json(quantization: Any) -> str | None:

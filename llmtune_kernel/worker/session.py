@@ -15,7 +15,7 @@ from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.loading import compute_dtype, load_tokenizer
+from llmtune_kernel.models.loading import check_attention, compute_dtype, load_tokenizer
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
@@ -63,6 +63,7 @@ class Session:
         """
         config = self._config
         check_optimizer(config.training.optim)
+        check_attention(config.model)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         tokenizer = load_tokenizer(source)

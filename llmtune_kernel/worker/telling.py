@@ -11,6 +11,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.named_templates import unknown_control_tokens
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device
+from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.runs.events import Log, Payload, State
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.prepare import PreparedData, changed
@@ -57,7 +58,7 @@ def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iter
 
 def position_warnings(model: Any, data: PreparedData) -> Iterator[str]:
     """Says where rows are longer than the model was made for."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    positions = most_positions(model.config)
     windows = data.train.split.encoded.windows
     longest = int((windows.stops - windows.starts).max())
     if positions and longest > positions:

@@ -128,6 +128,8 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"max_steps": -1}, {"training": {"max_steps": None}}),
         ({"disable_gradient_checkpointing": True}, {"training": {"gradient_checkpointing": False}}),
         ({"report_to": "none"}, {"tracking": {"report_to": []}}),
+        ({"rope_scaling": "llama3"}, {"model": {"rope_scaling": "llama3"}}),
+        ({"flash_attn": "fa2"}, {"model": {"attention": "flash_attention_2"}}),
         (
             {
                 **FULL,
@@ -182,7 +184,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"val_size": 100}, ["val_size"]),
         ({"quantization_bit": 3}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "hqq"}, ["quantization_method"]),
-        ({"flash_attn": "fa2"}, ["flash_attn"]),
+        ({"flash_attn": "fa4"}, ["flash_attn"]),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),
         ({"finetuning_type": "full", "use_apollo": True, "apollo_scale_front": True}, ["apollo_scale_front"]),

@@ -168,6 +168,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if method["type"] != "lora" or method.get("init_lora_weights") in CHANGES_BASE:
         objective.pop("reference", None)
         values.get("model", {}).pop("quantization", None)
+    if values.get("model", {}).get("rope_scaling", "none") == "none":
+        values.get("model", {}).pop("rope_factor", None)
     if values.get("model", {}).get("quantization") == "int8":
         method.pop("use_dora", None)
     if "training" in values:

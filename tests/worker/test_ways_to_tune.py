@@ -12,10 +12,12 @@ from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
 
-from llmtune_kernel.config import SftObjective, UserError, config_from_dict
+from llmtune_kernel.config import ModelConfig, SftObjective, UserError, config_from_dict
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
+from llmtune_kernel.models.rope import most_positions, stretched
+from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
 from llmtune_kernel.runs.run import Run
@@ -156,6 +158,28 @@ def test_quantized_weights_stay_and_adapters_on_them_learn(tune: Any, quantizati
     assert run.resolved()["base"]["quantization"]["quant_method"] == "bitsandbytes"
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("scaling", ["linear", "dynamic", "yarn", "llama3"])
+def test_a_model_with_scaled_positions_is_loaded_with_them(tune: Any, scaling: str, method: str) -> None:
+    # Rows of about 20 tokens, and a model made for 512: a factor is told here, and found in the next test.
+    model = {"rope_scaling": scaling, "rope_factor": 4.0}
+    told, run = tune("sft", method=METHODS[method], model=model)
+    tuned, _ = run.load()
+    assert tuned.config.rope_parameters["rope_type"] == scaling
+    assert most_positions(tuned.config) == 4 * 512
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-5)
+
+
+@pytest.mark.parametrize(("max_length", "factor"), [(513, 2.0), (2000, 4.0)])
+def test_positions_are_scaled_to_the_longest_text(small_model: str, max_length: int, factor: float) -> None:
+    config, source = ModelConfig(rope_scaling="yarn"), ModelSource(small_model, None)
+    found = stretched(config, source, max_length)
+    assert found["rope_parameters"]["factor"] == factor
+    assert found["max_position_embeddings"] == 512 * factor
+    with pytest.raises(UserError, match=r"made for 512 tokens and data\.max_length is 512: nothing is to be"):
+        stretched(config, source, 512)
+
+
 @pytest.mark.parametrize(
     ("objective", "method", "quantization"),
     [
@@ -245,6 +269,7 @@ def test_losses_of_sft_go_with_methods_and_quantization(
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ({"model": {"rope_factor": 2.0}}, "there is no rope_scaling"),
         ({"model": {"quantization": "nf4"}, "method": "full"}, "full would train quantized weights"),
         ({"model": {"quantization": "int8"}, "method": "freeze"}, "freeze would train quantized weights"),
         ({"model": {"quantization": "int8"}, "method": METHODS["dora"]}, "use_dora needs other weights than"),
