@@ -84,6 +84,9 @@ OTHER_WORDS = {
 }
 
 
+_MANY = 12  # names that are too many to read where one of them is plainly meant
+
+
 def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[Problem]:
     """One problem for each value that is wrong.
 
@@ -153,6 +156,9 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, _Remed
     if about_data:
         return message, _Remedy(about_data)
     hint, others = _about_value(node, value)
+    if hint and len(names := choices(node)) > _MANY:
+        wanted = _("one of {count} names", count=len(names))
+        message = _("must be {wanted}; got {value}", wanted=wanted, value=_shown(value))
     bound = details.get("ctx", {}).get("ge", details.get("ctx", {}).get("le"))
     if bound is not None:
         others = [bound]

@@ -140,8 +140,15 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
 
 
 def _past_adapters(model: Any) -> list[str] | None:
-    """Linear layers whose weights fused kernels of state-space models read themselves, past an adapter."""
-    return ["out_proj", "dt_proj"] if model.config.model_type in _STATE_SPACE else None
+    """Linear layers that adapters do nothing for: fused kernels of state-space models read their weights themselves,
+    and the routers of some experts are linear layers of a class of their own, which give more than a product."""
+    fused = ["out_proj", "dt_proj"] if model.config.model_type in _STATE_SPACE else []
+    routers = [
+        name
+        for name, part in model.named_modules()
+        if isinstance(part, torch.nn.Linear) and type(part).__module__.startswith("transformers.models.")
+    ]
+    return [*fused, *routers] or None
 
 
 def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[str]) -> list[Change]:

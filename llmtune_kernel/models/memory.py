@@ -69,7 +69,8 @@ def training_bytes(
     """Estimate of the most memory that a run needs at once, in bytes.
 
     What a worker takes without a model, plus
-    - frozen weights in `dtype` or quantized, trained ones in float32, which autocast copies in `dtype` besides;
+    - frozen weights in `dtype` or quantized, trained ones in float32, which autocast copies in `dtype` besides; twice
+      where a copy of the model before training is kept;
     - for each trained weight its gradient in float32, and the state of the optimizer;
     - the activations of the largest batch, see `activation_bytes`.
 
@@ -95,7 +96,9 @@ def expects_checkpointing(
 
 def _weight_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
     autocast = 0 if dtype == torch.float32 else dtype.itemsize
-    return int(_PROCESS + quantized_bytes(config.model, model, dtype) + _trained(model) * (4 + autocast))
+    held = quantized_bytes(config.model, model, dtype) + 4 * _trained(model)
+    copies = 2 if config.reference == "copy" else 1
+    return int(_PROCESS + copies * held + autocast * _trained(model))
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:

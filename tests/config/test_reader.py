@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from llmtune_kernel.config import ConfigError, Problem, RunConfig, config_from_dict, read_config, read_part
+from llmtune_kernel.config.optimizers import OptimizerName
 
 
 def problems_of(text: str, **options: object) -> list[Problem]:
@@ -367,6 +370,12 @@ def test_of_a_part_only_its_own_mistakes_count() -> None:
             "data: {train: x, max_length: 64, max_length: 65}\nmodel: {dtype: big}", ("data",), "the text"
         )
     assert [(one.line, one.key) for one in caught.value.problems] == [(None, "data.max_length")]
+
+
+def test_of_many_names_only_the_meant_one_is_said() -> None:
+    said = str(only_problem("data: x\ntraining: {optim: adam_torch}"))
+    count = len(get_args(OptimizerName))
+    assert said.endswith(f"must be one of {count} names; got 'adam_torch'; did you mean adamw_torch?")
 
 
 def test_all_mistakes_come_at_once_in_order_of_lines() -> None:

@@ -8,14 +8,17 @@ SWEEP = Path(__file__).parents[2] / "benchmarks" / "architectures.py"
 
 
 def test_a_tiny_model_of_each_kind_of_architecture_trains():
-    """Attention, attention with Conv1D layers, and a state-space model, which cannot be packed."""
+    """Attention, with Conv1D layers, with experts; and a state-space model, which cannot be packed."""
     done = subprocess.run(
-        [sys.executable, SWEEP, "llama", "gpt2", "mamba", "afmoe"], check=True, capture_output=True, text=True
+        [sys.executable, SWEEP, "llama", "gpt2", "mamba", "llama4_text"],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     results = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert results == {
         "llama": "passed: packed",
         "gpt2": "passed: packed",
         "mamba": "passed: padded",
-        "afmoe": "passed: packed",
+        "llama4_text": "passed: packed",
     }
