@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from transformers import StoppingCriteria
 
 from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.data.answers import ChatTemplate
@@ -67,11 +68,12 @@ class _Teller:
     """What transformers calls a streamer: turns the tokens of one answer into pieces of text.
 
     A piece is told once no later token can change it, so the pieces joined are the answer: bytes of a character that
-    is not whole yet are held back, and so is whitespace that may turn out to be the end.
+    is not whole yet are held back, and so are whitespace and the beginning of one of `ends`, which may turn out to be
+    the end.
     """
 
-    def __init__(self, tokenizer: Any, tell: Callable[[str], None]) -> None:
-        self._tokenizer, self._tell = tokenizer, tell
+    def __init__(self, tokenizer: Any, tell: Callable[[str], None], ends: Sequence[str] = ()) -> None:
+        self._tokenizer, self._tell, self._ends = tokenizer, tell, ends
         self._ids: list[int] | None = None
         self._told = ""
 
@@ -80,11 +82,13 @@ class _Teller:
             self._ids = []
             return
         self._ids += value.flatten().tolist()
-        text = _text(self._tokenizer, self._ids)
-        self._tell_up_to(text.rstrip("\ufffd").strip())
+        text = _text(self._tokenizer, self._ids, self._ends).rstrip("\ufffd")
+        begun = (end[:size] for end in self._ends for size in range(1, len(end)))
+        held = max((len(part) for part in begun if text.endswith(part)), default=0)
+        self._tell_up_to(text[: len(text) - held].strip())
 
     def end(self) -> None:
-        self._tell_up_to(_text(self._tokenizer, self._ids or []).strip())
+        self._tell_up_to(_text(self._tokenizer, self._ids or [], self._ends).strip())
 
     def _tell_up_to(self, text: str) -> None:
         # Also when there is nothing new: whoever listens may want to end the work.
@@ -93,10 +97,27 @@ class _Teller:
         self._tell(piece)
 
 
-def _text(tokenizer: Any, ids: list[int]) -> str:
+class _WrittenEnd(StoppingCriteria):
+    """Stops where an answer, after `prompt` tokens, ends with one of `ends`, which are no tokens of their own."""
+
+    def __init__(self, tokenizer: Any, ends: Sequence[str], prompt: int) -> None:
+        self._tokenizer, self._ends, self._prompt = tokenizer, ends, prompt
+        # A token is a byte at least; one more, in whose middle an end may begin.
+        self._tokens = max(len(end.encode()) for end in ends) + 1
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
+        answers = input_ids[:, self._prompt :]
+        texts = [_text(self._tokenizer, ids[-self._tokens :].tolist()) for ids in answers]
+        return torch.tensor(
+            [any(end in text for end in self._ends) for text in texts], device=input_ids.device
+        )
+
+
+def _text(tokenizer: Any, ids: list[int], ends: Sequence[str] = ()) -> str:
+    """What the tokens say, up to one of `ends`."""
     # Cleaning up would remove spaces from text that was told already.
     text: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return text
+    return text[: min((place for end in ends if (place := text.find(end)) >= 0), default=len(text))]
 
 
 def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> Any:
@@ -114,7 +135,7 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
     stops = {
         tokenizer.eos_token_id,
         *(ends if isinstance(ends, list) else [ends]),
-        *_turn_ends(tokenizer),
+        *(end for end in _turn_ends(tokenizer) if isinstance(end, int)),
     } - {None}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
@@ -126,12 +147,12 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
     )
 
 
-def _turn_ends(tokenizer: Any) -> list[int]:
-    """The token that the chat template ends an answer with, which may be no eos of the model."""
+def _turn_ends(tokenizer: Any) -> list[int | str]:
+    """What the chat template ends an answer with: a token, which may be no eos of the model, or text."""
     if not tokenizer.chat_template:
         return []
-    found = [tokenizer.convert_tokens_to_ids(end) for end in ChatTemplate(tokenizer).ends]
-    return [token for token in found if token is not None and token != tokenizer.unk_token_id]
+    found = {end: tokenizer.convert_tokens_to_ids(end) for end in ChatTemplate(tokenizer).ends}
+    return [end if token in (None, tokenizer.unk_token_id) else token for end, token in found.items()]
 
 
 def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
@@ -143,9 +164,11 @@ def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
     return ids
 
 
-def _completion(tokenizer: Any, ids: list[int], generation: Any) -> Completion:
-    was_cut = len(ids) == generation.max_new_tokens and ids[-1] not in generation.eos_token_id
-    return Completion(_text(tokenizer, ids).strip(), "length" if was_cut else "stop", len(ids))
+def _completion(tokenizer: Any, ids: list[int], generation: Any, ends: Sequence[str]) -> Completion:
+    text = _text(tokenizer, ids, ends)
+    ended = ids[-1] in generation.eos_token_id or text != _text(tokenizer, ids)
+    was_cut = len(ids) == generation.max_new_tokens and not ended
+    return Completion(text.strip(), "length" if was_cut else "stop", len(ids))
 
 
 @torch.no_grad()
@@ -168,6 +191,7 @@ def generate(
             empty; the pieces joined are the answer. An exception in it ends the work.
     """
     generation = _generation_config(model, tokenizer, settings)
+    ends = [end for end in _turn_ends(tokenizer) if isinstance(end, str)]
     answers = []
     with _generating(model, dtype):
         for number, messages in enumerate(prompts):
@@ -176,7 +200,8 @@ def generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 generation_config=generation,
-                streamer=_Teller(tokenizer, functools.partial(on_text, number)),
+                streamer=_Teller(tokenizer, functools.partial(on_text, number), ends),
+                stopping_criteria=[_WrittenEnd(tokenizer, ends, ids.shape[1])] if ends else None,
             )
-            answers.append(_completion(tokenizer, output[0, ids.shape[1] :].tolist(), generation))
+            answers.append(_completion(tokenizer, output[0, ids.shape[1] :].tolist(), generation, ends))
     return answers

@@ -137,6 +137,35 @@ def test_an_answer_ends_with_the_token_that_its_template_ends_a_turn_with(
     assert answer.finish_reason == "stop"
 
 
+def test_an_answer_ends_with_the_text_that_its_template_ends_a_turn_with(
+    tiny: Any, smollm2_tokenizer: Any
+) -> None:
+    tokenizer, model = copy.deepcopy(smollm2_tokenizer), copy.deepcopy(tiny)
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] + '<|over|>' }}{% endfor %}"
+    ids = tokenizer.encode("It is <|2|>, not <|3|>.<|over|> And")
+    steps = iter([*ids, *ids])
+
+    class Said(torch.nn.Module):
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.one_hot(
+                torch.full(hidden.shape[:-1], next(steps)), len(tokenizer)
+            ).float()
+
+    model.lm_head = Said()
+    pieces: list[str] = []
+    [answer] = generate(
+        model,
+        tokenizer,
+        [[{"role": "user", "content": "Hi"}]],
+        SamplesConfig(max_new_tokens=2 * len(ids)),
+        torch.float32,
+        lambda _, piece: pieces.append(piece),
+    )
+    assert (answer.text, answer.finish_reason) == ("It is <|2|>, not <|3|>.", "stop")
+    assert answer.tokens < len(ids)
+    assert "".join(pieces) == answer.text
+
+
 def test_an_answer_without_an_end_is_cut_at_the_most_tokens(tiny: Any, smollm2_tokenizer: Any) -> None:
     prompts = [as_messages("Hello", None)]
     [answer] = generate(tiny, smollm2_tokenizer, prompts, SamplesConfig(max_new_tokens=2), torch.float32)
