@@ -199,9 +199,12 @@ def find_file(path: Path | str) -> Path:
 
 
 def _close_names(path: Path) -> list[str]:
-    """Names in the folder of a path that are close to its own."""
-    names = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-    return difflib.get_close_matches(path.name, names, n=3)
+    """Names in the folder of a path that are close to its own, whatever their suffixes are."""
+    beside: dict[str, list[str]] = {}
+    for file in path.parent.iterdir() if path.parent.is_dir() else ():
+        beside.setdefault(file.name.partition(".")[0], []).append(file.name)
+    close = difflib.get_close_matches(path.name.partition(".")[0], beside, n=3)
+    return [name for stem in close for name in sorted(beside[stem])][:3]
 
 
 def _about_missing(path: Path, close: list[str]) -> str:

@@ -146,7 +146,7 @@ def _past_adapters(model: Any) -> list[str] | None:
     routers = [
         name
         for name, part in model.named_modules()
-        if isinstance(part, torch.nn.Linear) and type(part).__module__.startswith("transformers.models.")
+        if isinstance(part, torch.nn.Linear) and "Router" in type(part).__name__
     ]
     return [*fused, *routers] or None
 

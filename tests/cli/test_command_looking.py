@@ -85,8 +85,8 @@ def test_models_are_listed_by_family_narrowed_by_words_and_as_json(tmp_path: Pat
     assert "GPT-2" in {line.strip() for line in lines}
     found = next(line.split() for line in lines if line.startswith("openai-community/gpt2 "))
     assert found == ["openai-community/gpt2", "124M", "1,024", "mit", "base"]
-    (found,) = json.loads(workplace.llmtune("models", "mamba-130m", "--json").stdout)
-    assert found["advice"]["method.target_modules"] == ["in_proj", "x_proj"]
+    (found,) = json.loads(workplace.llmtune("models", "olmoe-1b-7b-0924", "base", "--json").stdout)
+    assert found["advice"]["method.target_modules"] == ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
 def test_inspect_marks_trained_tokens_and_keeps_control_characters_from_the_terminal(

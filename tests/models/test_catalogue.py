@@ -174,9 +174,9 @@ def test_what_suits_a_model_better_is_said_by_the_keys_of_a_configuration(tmp_pa
     found = {choice.name: choice for choice in model_choices(tmp_path)}
     assert found["Qwen/Qwen3-8B"].advice == {}
     assert found["meta-llama/Llama-3.2-1B"].advice == {"data.template": "llama3"}
-    assert found["state-spaces/mamba-130m-hf"].advice == {
-        "data.template": "alpaca",
-        "method.target_modules": ["in_proj", "x_proj"],
+    assert found["allenai/OLMoE-1B-7B-0924"].advice == {
+        "data.template": "olmo",
+        "method.target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"],
     }
 
 

@@ -112,9 +112,9 @@ def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
 def test_the_folder_of_registered_names_stays_when_the_kernel_works_elsewhere(
     kernel: Kernel, data: Path, tmp_path: Path, tiny_model: str
 ) -> None:
-    (tmp_path / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": data.name}}))
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"registered": {"file_name": data.name}}))
     succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
-    succeed(kernel, f"n = %dataset mine --model {tiny_model} --dataset-dir .")
+    succeed(kernel, f"n = %dataset registered --model {tiny_model} --dataset-dir .")
     succeed(kernel, "os.chdir(before)")
     succeed(kernel, "assert n.rows == d.rows and len(n.lengths) == 39")
 
