@@ -230,6 +230,8 @@ for number in range(30):
   await page.screenshot({ path: 'artefacts/runs-many-dark.png' });
   await expectFitting(runs);
 
+  // JupyterLab writes its state a while later.
+  await page.waitForTimeout(3000);
   await page.reload({ waitForIsReady: false });
   await page.getByRole('tab', { name: 'many.ipynb' }).click();
   await expect(select('many-29')).toBeChecked({ timeout: MINUTE });
