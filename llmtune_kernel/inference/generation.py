@@ -120,7 +120,7 @@ def _text(tokenizer: Any, ids: list[int], ends: Sequence[str] = ()) -> str:
     return text[: min((place for end in ends if (place := text.find(end)) >= 0), default=len(text))]
 
 
-def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> Any:
+def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig, ends: Sequence[int]) -> Any:
     from transformers import GenerationConfig
 
     sampling: dict[str, Any] = {"do_sample": False}
@@ -131,12 +131,8 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
             "top_p": settings.top_p,
             "top_k": settings.top_k,
         }
-    ends = model.generation_config.eos_token_id
-    stops = {
-        tokenizer.eos_token_id,
-        *(ends if isinstance(ends, list) else [ends]),
-        *(end for end in _turn_ends(tokenizer) if isinstance(end, int)),
-    } - {None}
+    own = model.generation_config.eos_token_id
+    stops = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own]), *ends} - {None}
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=settings.max_new_tokens,
         repetition_penalty=settings.repetition_penalty,
@@ -147,12 +143,12 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig) -> A
     )
 
 
-def _turn_ends(tokenizer: Any) -> list[int | str]:
-    """What the chat template ends an answer with: a token, which may be no eos of the model, or text."""
-    if not tokenizer.chat_template:
-        return []
-    found = {end: tokenizer.convert_tokens_to_ids(end) for end in ChatTemplate(tokenizer).ends}
-    return [end if token in (None, tokenizer.unk_token_id) else token for end, token in found.items()]
+def _turn_ends(tokenizer: Any) -> tuple[list[int], list[str]]:
+    """What the chat template ends an answer with: tokens, which may be no eos of the model, and plain texts."""
+    marks = ChatTemplate(tokenizer).ends if tokenizer.chat_template else []
+    known = {mark: tokenizer.convert_tokens_to_ids(mark) for mark in marks}
+    tokens = {mark: token for mark, token in known.items() if token not in (None, tokenizer.unk_token_id)}
+    return list(tokens.values()), [mark for mark in marks if mark not in tokens]
 
 
 def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
@@ -190,8 +186,8 @@ def generate(
         on_text: Called after each token with the number of the prompt and the next piece of its answer, which may be
             empty; the pieces joined are the answer. An exception in it ends the work.
     """
-    generation = _generation_config(model, tokenizer, settings)
-    ends = [end for end in _turn_ends(tokenizer) if isinstance(end, str)]
+    tokens, ends = _turn_ends(tokenizer)
+    generation = _generation_config(model, tokenizer, settings, tokens)
     answers = []
     with _generating(model, dtype):
         for number, messages in enumerate(prompts):

@@ -26,8 +26,8 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.parts import blocks, matrices, projected
 
-# Whatever is not named like the package that it comes in.
-_MODULES = {"lomo-optim": "lomo_optim", "torch-optimi": "optimi"}
+# What is not named like the package that it comes in.
+_MODULES = {"torch-optimi": "optimi"}
 _NOT_OF_TRANSFORMERS = ("muon", "adam_mini", "badam", "grokadamw")
 
 Group = dict[str, Any]

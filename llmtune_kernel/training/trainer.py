@@ -95,6 +95,8 @@ class LLMTrainer(Trainer):
         # Otherwise Trainer divides a loss that is exact already by the number of accumulated batches.
         self.model_accepts_loss_kwargs = True
         self._tuned = model
+        # Here: an optimizer may train them by turns.
+        self._trained = [weight for weight in model.parameters() if weight.requires_grad]
         self._config, self._evaluation, self._objective = config, evaluation, objective
         self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
         self._means = Means()
@@ -194,8 +196,7 @@ class LLMTrainer(Trainer):
 
     def check_finite(self) -> None:
         """Raise UserError if what was trained is not numbers any more: nobody wants it saved."""
-        trained = (weight for weight in self._tuned.parameters() if weight.requires_grad)
-        if not all(weight.isfinite().all() for weight in trained):
+        if not all(weight.isfinite().all() for weight in self._trained):
             raise self._diverged()
 
     def _diverged(self) -> UserError:

@@ -217,6 +217,16 @@ def test_badam_trains_one_block_at_a_time(tmp_path: Path) -> None:
     assert changed == [outside, outside, last, last, first, first]
 
 
+def test_no_block_is_saved_that_is_not_finite(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, "badam", [], optim_args={"switch_mode": "fixed"})
+    trainer.train()
+    trainer.check_finite()
+    with torch.no_grad():
+        trainer._tuned.model.layers[1].mlp.up_proj.weight[0] = math.nan  # it is the first block's turn
+    with pytest.raises(UserError, match="diverged"):
+        trainer.check_finite()
+
+
 @pytest.mark.parametrize(
     ("optim", "said"),
     [

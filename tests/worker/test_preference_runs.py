@@ -10,13 +10,12 @@ import torch
 from polite import polite_rows, write
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from watching import Start, in_process, until
+from watching import Start, assert_goes_on_where_it_stood, in_process, measured
 
 from llmtune_kernel.config import DpoObjective, config_from_dict
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
-from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent
-from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.events import Metrics
 from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.preference import PreferenceOptimization
@@ -48,12 +47,6 @@ def preferred(folder: str, rows: list[dict[str, str]], adapter: Path | None = No
     with torch.no_grad():
         sums = objective.ask(model.eval(), collate_padded(items)).view(-1, 2)
     return (sums[:, 0] > sums[:, 1]).float().mean().item()
-
-
-def measured(run: Run) -> tuple[list[Metrics], list[Evaluation]]:
-    events = run.events()
-    metrics = [event.payload for event in events if isinstance(event, MetricsEvent)]
-    return metrics, [event.payload for event in run.events() if isinstance(event, EvaluationEvent)]
 
 
 def test_a_run_learns_which_answers_are_preferred(
@@ -107,25 +100,10 @@ def test_a_run_learns_from_answers_judged_one_by_one(start: Start, workplace: Pa
 def test_a_stopped_run_goes_on_exactly_where_it_stood(
     start: Start, pairs: dict[str, Any], method: str
 ) -> None:
-    settings: dict[str, Any] = {
-        "data": pairs,
-        "method": method,
-        "objective": "dpo",
-        "training": {"max_steps": 4, "save_steps": 2, "learning_rate": 1e-3, "eval_steps": 4},
-    }
-    whole = measured(start(f"whole-{method}", **settings).wait())
-    cut = start(f"cut-{method}", **settings)
-    cut.pause()
-    until(lambda: cut.state == "paused")
-    cut.save()
-    cut.stop()
-    cut.wait()
-    assert len(measured(cut)[0]) < 4
-    rest = measured(start(resume=f"cut-{method}", **settings).wait())
-    assert [(one.step, one.loss, one.measures) for one in rest[0]] == [
-        (one.step, one.loss, one.measures) for one in whole[0]
-    ]
-    assert rest[1][-1].measures == whole[1][-1].measures
+    training = {"learning_rate": 1e-3}
+    assert_goes_on_where_it_stood(
+        start, f"-{method}", data=pairs, method=method, objective="dpo", training=training
+    )
 
 
 def test_an_adapter_of_another_objective_is_not_continued(start: Start, pairs: dict[str, Any]) -> None:

@@ -9,11 +9,9 @@ import pytest
 import torch
 from polite import graded_rows, write
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from watching import Start, in_process, until
+from watching import Start, assert_goes_on_where_it_stood, in_process, measured, until
 
 from llmtune_kernel.config import UserError, config_from_dict
-from llmtune_kernel.runs.events import Evaluation, EvaluationEvent, Metrics, MetricsEvent
-from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.inspect import inspect
 
 HELD_OUT = graded_rows(40, seed=2)
@@ -25,12 +23,6 @@ def pairs(workplace: Path) -> dict[str, Any]:
     write(workplace / "pairs.jsonl", graded_rows(200, seed=1))
     write(workplace / "held-out.jsonl", HELD_OUT)
     return {"train": "pairs.jsonl", "eval": "held-out.jsonl"}
-
-
-def measured(run: Run) -> tuple[list[Metrics], list[Evaluation]]:
-    events = run.events()
-    metrics = [event.payload for event in events if isinstance(event, MetricsEvent)]
-    return metrics, [event.payload for event in events if isinstance(event, EvaluationEvent)]
 
 
 def accuracy(model: Any, tokenizer: Any) -> float:
@@ -94,24 +86,8 @@ def test_a_reward_model_is_asked_no_question(start: Start, pairs: dict[str, Any]
 
 
 def test_a_stopped_run_goes_on_exactly_where_it_stood(start: Start, pairs: dict[str, Any]) -> None:
-    settings: dict[str, Any] = {
-        "data": pairs,
-        "objective": {"type": "reward", "center_rewards_coefficient": 0.01},
-        "training": {"max_steps": 4, "save_steps": 2, "eval_steps": 4},
-    }
-    whole = measured(start("whole", **settings).wait())
-    cut = start("cut", **settings)
-    cut.pause()
-    until(lambda: cut.state == "paused")
-    cut.save()
-    cut.stop()
-    cut.wait()
-    assert len(measured(cut)[0]) < 4
-    rest = measured(start(resume="cut", **settings).wait())
-    assert [(one.step, one.loss, one.measures) for one in rest[0]] == [
-        (one.step, one.loss, one.measures) for one in whole[0]
-    ]
-    assert rest[1][-1].measures == whole[1][-1].measures
+    objective = {"type": "reward", "center_rewards_coefficient": 0.01}
+    assert_goes_on_where_it_stood(start, data=pairs, objective=objective)
 
 
 def test_an_architecture_without_a_scoring_class_is_named(

@@ -11,7 +11,15 @@ import psutil
 
 from llmtune_kernel.config import config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import CheckpointEvent, MetricsEvent, Payload, StateEvent
+from llmtune_kernel.runs.events import (
+    CheckpointEvent,
+    Evaluation,
+    EvaluationEvent,
+    Metrics,
+    MetricsEvent,
+    Payload,
+    StateEvent,
+)
 from llmtune_kernel.runs.run import Run
 
 
@@ -35,6 +43,31 @@ def losses(run: Run) -> dict[int, float | None]:
     return {
         event.payload.step: event.payload.loss for event in run.events() if isinstance(event, MetricsEvent)
     }
+
+
+def measured(run: Run) -> tuple[list[Metrics], list[Evaluation]]:
+    """All that a run told of its training, and of its evaluations."""
+    events = run.events()
+    metrics = [event.payload for event in events if isinstance(event, MetricsEvent)]
+    return metrics, [event.payload for event in events if isinstance(event, EvaluationEvent)]
+
+
+def assert_goes_on_where_it_stood(start: Start, suffix: str = "", **settings: Any) -> None:
+    """Stop a run of four steps before its end and continue it: it tells what one in a single piece does."""
+    settings["training"] = {"max_steps": 4, "save_steps": 2, "eval_steps": 4, **settings.get("training", {})}
+    whole = measured(start(f"whole{suffix}", **settings).wait())
+    cut = start(f"cut{suffix}", **settings)
+    cut.pause()
+    until(lambda: cut.state == "paused")
+    cut.save()
+    cut.stop()
+    cut.wait()
+    assert len(measured(cut)[0]) < 4
+    rest = measured(start(resume=f"cut{suffix}", **settings).wait())
+    assert [(one.step, one.loss, one.measures) for one in rest[0]] == [
+        (one.step, one.loss, one.measures) for one in whole[0]
+    ]
+    assert rest[1][-1].measures == whole[1][-1].measures
 
 
 def states(run: Run) -> list[str]:
