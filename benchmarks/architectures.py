@@ -10,11 +10,12 @@ import math
 import multiprocessing
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -110,34 +111,60 @@ def measure() -> Measured:
     return Measured(figures, [asdict(outcome) for outcome in outcomes])
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """At one architecture: who makes it, where the answer comes, and until when it may."""
+
+    architecture: str
+    process: BaseProcess
+    answer: Connection
+    until: float
+
+
 def sweep(architectures: list[str]) -> list[Outcome]:
-    """Try each in a process of its own, which may crash or hang; print a line for each."""
-    outcomes = []
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        for outcome in pool.map(_apart, architectures):
-            verdict = "passed" if outcome.passed else "failed"
-            sys.stdout.write(f"{outcome.architecture:<26}{verdict}: {outcome.note}\n")
-            sys.stdout.flush()
-            outcomes.append(outcome)
+    """Try each in a process of its own, which may crash or hang; print a line for each, as it is done.
+
+    They are forked by the only thread: a fork among others may inherit a lock that nobody opens.
+    """
+    outcomes: list[Outcome] = []
+    waiting, running = list(reversed(architectures)), list[_Attempt]()
+    while waiting or running:
+        while waiting and len(running) < PROCESSES:
+            running.append(_start(waiting.pop()))
+        left = min(attempt.until for attempt in running) - time.monotonic()
+        answered = wait([attempt.answer for attempt in running], max(left, 0))
+        for attempt in running[:]:
+            if attempt.answer in answered or time.monotonic() >= attempt.until:
+                running.remove(attempt)
+                outcome = _end(attempt)
+                verdict = "passed" if outcome.passed else "failed"
+                sys.stdout.write(f"{outcome.architecture:<26}{verdict}: {outcome.note}\n")
+                sys.stdout.flush()
+                outcomes.append(outcome)
     return outcomes
 
 
-def _apart(architecture: str) -> Outcome:
+def _start(architecture: str) -> _Attempt:
     ours, theirs = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_answer, args=(architecture, theirs))
     process.start()
     theirs.close()
+    return _Attempt(architecture, process, ours, time.monotonic() + SECONDS)
+
+
+def _end(attempt: _Attempt) -> Outcome:
     try:
-        if ours.poll(SECONDS):
-            passed, note = ours.recv()
-            return Outcome(architecture, passed, note)
-        return Outcome(architecture, False, f"not done after {SECONDS} s")
+        if attempt.answer.poll():
+            passed, note = attempt.answer.recv()
+            return Outcome(attempt.architecture, passed, note)
+        return Outcome(attempt.architecture, False, f"not done after {SECONDS} s")
     except EOFError:
-        process.join()
-        return Outcome(architecture, False, f"the process ended with {process.exitcode}")
+        attempt.process.join()
+        return Outcome(attempt.architecture, False, f"the process ended with {attempt.process.exitcode}")
     finally:
-        process.kill()
-        process.join()
+        attempt.process.kill()
+        attempt.process.join()
+        attempt.answer.close()
 
 
 def _answer(architecture: str, answer: Connection) -> None:
