@@ -55,6 +55,12 @@ SMALL = {name: size for size, names in SIZES.items() for name in names.split()}
 # What an architecture needs besides, and why.
 DECODER = {"is_decoder": True}  # encoders look ahead unless told not to
 LATENT = {"num_key_value_heads": 4}  # latent attention has no groups of heads
+SHARED = {  # hybrid layers share their weights, and see the embeddings beside what comes in
+    "num_hidden_layers": 4,
+    "layers_block_type": ["mamba", "hybrid"] * 2,
+    "attention_hidden_size": 128,
+    "attention_head_dim": 32,
+}
 SPECIAL: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         [
@@ -83,11 +89,32 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 16},  # at most a head
     "codegen": {"rotary_dim": 16},  # at most a head
     **dict.fromkeys(
-        ["axk1", "axk2", "deepseek_v2", "deepseek_v3", "glm4_moe_lite", "longcat_flash", "minicpm3", "youtu"],
+        [
+            "axk1",
+            "axk2",
+            "deepseek_v2",
+            "deepseek_v3",
+            "deepseek_v32",
+            "glm4_moe_lite",
+            "glm_moe_dsa",
+            "longcat_flash",
+            "minicpm3",
+            "youtu",
+        ],
         LATENT,
     ),
     "mamba2": {"num_heads": 8, "head_dim": 16},  # twice the hidden size in all
     "xmod": {**DECODER, "default_language": "en_XX"},  # has an adapter for each language
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},  # the kind of each of the two layers
+    **dict.fromkeys(["zamba", "zamba2"], SHARED),
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"]},  # the same
+    "gemma3n_text": {
+        "layer_types": ["sliding_attention", "full_attention"],
+        "num_kv_shared_layers": 0,
+    },  # the same
+    "zaya": {"num_experts_per_tok": 1},  # it knows no other
+    "dots1": {"n_shared_experts": 1},  # has no default
+    "kimi_linear": {"num_experts_per_token": 2, "num_experts": 4},  # the names of an older configuration
 }
 
 
@@ -231,6 +258,7 @@ def tiny(architecture: str) -> Any:
 
 def _shrunk(kind: Any, special: dict[str, Any]) -> Any:
     usual = kind()
+    usual.allow_global_per_layer_attribute_access = True
     known = {usual.attribute_map.get(name, name) for name in SMALL if hasattr(usual, name)}
     sizes = {name: SMALL[name] for name in known if _is_size(kind, usual, name)}
     if (getattr(usual, "pad_token_id", None) or 0) >= SMALL["vocab_size"]:

@@ -141,14 +141,26 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
 
 def _past_adapters(model: Any) -> list[str] | None:
     """Linear layers that adapters do nothing for: fused kernels of state-space models read their weights themselves,
-    and the routers of some experts are linear layers of a class of their own, which give more than a product."""
+    and linear layers of an architecture's own class, such as routers of experts, give more than a product."""
     fused = ["out_proj", "dt_proj"] if model.config.model_type in _STATE_SPACE else []
-    routers = [
+    own = [
         name
         for name, part in model.named_modules()
-        if isinstance(part, torch.nn.Linear) and "Router" in type(part).__name__
+        if isinstance(part, torch.nn.Linear)
+        and type(part).__module__.startswith("transformers")
+        and not _gives_a_product(part)
     ]
-    return [*fused, *routers] or None
+    return [*fused, *own] or None
+
+
+@torch.no_grad()
+def _gives_a_product(layer: torch.nn.Linear) -> bool:
+    """Whether a linear layer takes and gives what its sizes say."""
+    try:
+        given: Any = layer(layer.weight.new_zeros(1, layer.in_features))
+    except RuntimeError:  # of torch, about shapes
+        return False
+    return isinstance(given, torch.Tensor) and given.shape == (1, layer.out_features)
 
 
 def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[str]) -> list[Change]:

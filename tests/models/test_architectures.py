@@ -8,9 +8,10 @@ SWEEP = Path(__file__).parents[2] / "benchmarks" / "architectures.py"
 
 
 def test_a_tiny_model_of_each_kind_of_architecture_trains():
-    """Attention, with Conv1D layers, with experts; and a state-space model, which cannot be packed."""
+    """Attention, with Conv1D layers, with experts, with a mask or linear layers of its own; and a state-space model,
+    which cannot be packed."""
     done = subprocess.run(
-        [sys.executable, SWEEP, "llama", "gpt2", "mamba", "llama4_text"],
+        [sys.executable, SWEEP, "llama", "gpt2", "mamba", "llama4_text", "deepseek_v32", "deepseek_v4"],
         check=True,
         capture_output=True,
         text=True,
@@ -21,4 +22,6 @@ def test_a_tiny_model_of_each_kind_of_architecture_trains():
         "gpt2": "passed: packed",
         "mamba": "passed: padded",
         "llama4_text": "passed: packed",
+        "deepseek_v32": "passed: packed",
+        "deepseek_v4": "passed: packed",
     }
