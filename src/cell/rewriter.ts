@@ -13,6 +13,7 @@ import {
   replaceValue,
   stepOf
 } from './layout';
+import { lineEnd } from './lines';
 import { setIn, valueAt, wrap } from './paths';
 import {
   expandShortForms,
@@ -78,6 +79,7 @@ export class Rewriter {
       this._rename(replaces, path[path.length - 1]);
       return;
     }
+    const tail = replaces && this._tail(replaces);
     if (replaces) {
       this._remove(replaces);
     }
@@ -85,6 +87,37 @@ export class Rewriter {
       this._remove(path);
     } else {
       this._set(path, value);
+    }
+    if (tail) {
+      this._setTail(path, tail);
+    }
+  }
+
+  /** What stands behind a key on its only line: its value as it is written, and a comment; empty if it has others. */
+  private _tail(path: string[]): string {
+    const written = this._writtenPath(path);
+    const { container, entry, node, depth } = this._find(written);
+    const { text } = this._text;
+    const isScalar = node.kind === 'scalar' && depth === written.length;
+    if (!entry || container!.isFlow || !isScalar) {
+      return '';
+    }
+    const tail = text.slice(entry.valueFrom, lineEnd(text, node.end));
+    return tail.includes('\n') ? '' : tail;
+  }
+
+  /** Write the value of a key as it was written at its old place, with its comment, if that means the same. */
+  private _setTail(path: string[], tail: string): void {
+    const { container, entry, node, depth } = this._find(path);
+    const isAlone = depth === path.length && !container!.isFlow;
+    if (entry && isAlone && node.kind === 'scalar' && this._tail(path)) {
+      const before = this._text.copy();
+      const { text } = this._text;
+      const end = lineEnd(text, node.end);
+      this._splice([{ start: entry.valueFrom, end, text: tail }]);
+      if (!JSONExt.deepEqual(this._find(path).node.value, node.value)) {
+        this._text = before;
+      }
     }
   }
 

@@ -620,7 +620,21 @@ describe('a key that replaces another', () => {
       'data: a\nlr: 0.1 # peak\ntraining:\n  seed: 1\n',
       'lr',
       'training.learning_rate',
-      'data: a\ntraining:\n  seed: 1\n  learning_rate: 0.1\n'
+      'data: a\ntraining:\n  seed: 1\n  learning_rate: 0.1 # peak\n'
+    ],
+    [
+      'with its quotes and its way to write a number',
+      "data: a\nrun: 'x: 1'  # mine\nlr: 1e-4\ntraining:\n  seed: 1\n",
+      'run',
+      'training.name',
+      "data: a\nlr: 1e-4\ntraining:\n  seed: 1\n  name: 'x: 1'  # mine\n"
+    ],
+    [
+      'between brackets, where no comment can stand',
+      'data: a\nlr: 1e-4 # peak\ntraining: {seed: 1}\n',
+      'lr',
+      'training.learning_rate',
+      'data: a\ntraining: {seed: 1, learning_rate: 0.0001}\n'
     ],
     [
       'into a section that is not there',

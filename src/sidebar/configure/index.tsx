@@ -93,12 +93,13 @@ function Configure(props: {
     sought,
     seek: problem => {
       const field = model.shownField(problem);
-      if (problem.line !== null && (isText || !field)) {
-        showText(true, problem.line + edited.linesBefore);
-      } else if (field) {
+      const { line } = problem;
+      if (field && !edited.readable.isForeign && (line === null || !isText)) {
         showText(false);
         setQuery('');
         setSought(field.key);
+      } else {
+        showText(true, line === null ? undefined : line + edited.linesBefore);
       }
     },
     found: () => setSought(null)

@@ -232,8 +232,8 @@ export class ConfigureModel extends Changing {
   change(changes: IChange[], isTyped = false): void {
     const { schema } = this.facts;
     const { document, place } = this.edited;
-    for (const { value } of changes) {
-      this._picked.pick(value);
+    for (const { path, value } of changes) {
+      this._picked.pick(value, document.get(path));
     }
     const all = schema
       ? withConsequences(

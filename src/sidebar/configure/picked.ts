@@ -38,10 +38,16 @@ export class PickedData {
     this._picked = picked;
   }
 
-  /** What is chosen now is as it should be. */
-  pick(data: JSONValue | undefined): void {
-    for (const source of sourcesOf(data)) {
-      const name = variableOf(nameOfSource(source));
+  /**
+   * What is chosen now is as it should be.
+   *
+   * @param before - what was chosen already: nothing new is known of that.
+   */
+  pick(data: JSONValue | undefined, before?: JSONValue): void {
+    const known = sourcesOf(before).map(nameOfSource);
+    const chosen = sourcesOf(data).map(nameOfSource);
+    for (const source of chosen.filter(one => !known.includes(one))) {
+      const name = variableOf(source);
       const found = name === null ? undefined : this._find(name);
       if (name !== null && found) {
         this._picked.set(name, found);

@@ -588,6 +588,9 @@ describe('ConfigureModel', () => {
     // Not wrong: it may be what the user wants.
     expect(await look([{ ...DF, rows: 7 }])).toBeUndefined();
     expect(model.noteOn(field)).toMatch(/10 rows then, 7 now/);
+    const weighted = { source: '$df', num_samples: 3 };
+    model.change([{ path: ['data', 'train'], value: weighted }]);
+    expect(model.noteOn(field)).toMatch(/10 rows then, 7 now/);
     await look([{ ...DF, columns: ['text'] }]);
     expect(model.noteOn(field)).toMatch(/columns/);
     model.accept(field);
