@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import uuid
@@ -9,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_file, fingerprint_file
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.sources import FileRows, SourceRows
@@ -74,7 +77,16 @@ def _hugging_face(name: str, source: SourceConfig, limit: int | None) -> Any:
             _("The data set {name} cannot be loaded: {error}", name=name, error=_first_line(error)),
             source.source,
             fix,
+            [change_to("source", f"hf:{known}") for known in _close_names(name)],
         ) from error
+
+
+def _close_names(name: str) -> list[str]:
+    """Ids of well-known data sets that are close to another one."""
+    ids = {known.hub.lower(): known.hub for known in known_datasets().values()}
+    return [
+        ids[close] for close in difflib.get_close_matches(name.lower(), ids, cutoff=0.8) if ids[close] != name
+    ]
 
 
 def _model_scope(name: str, source: SourceConfig) -> Any:

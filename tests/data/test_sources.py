@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from llmtune_kernel.config import DataConfig, UserError
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data import sources
 from llmtune_kernel.data.files import find_files, read_rows
@@ -347,6 +348,12 @@ def test_a_data_set_that_the_hub_does_not_have_is_told_by_name(
         UserError, match=r"data set no-one/nothing cannot be loaded(.|\n)*HF_HUB_OFFLINE is set"
     ):
         rows_of("no-one/nothing")
+
+
+def test_for_a_data_set_that_the_hub_does_not_have_the_closest_one_is_offered(folder: Path) -> None:
+    with pytest.raises(UserError, match="cannot be loaded") as caught:
+        rows_of("Tatsu-lab/alpca")
+    assert caught.value.changes == [change_to("source", "hf:tatsu-lab/alpaca")]
 
 
 def test_large_files_are_read_again_row_by_row_and_small_ones_once(

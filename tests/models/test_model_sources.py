@@ -118,6 +118,13 @@ def test_a_name_like_that_of_the_built_in_model_is_taken_for_a_slip(name: str) -
     assert "Did you mean smollm2-135m?" in caught.value.fix
 
 
+def test_for_a_model_that_the_hub_does_not_have_the_closest_ones_are_offered() -> None:
+    with pytest.raises(UserError, match="cannot be loaded") as caught:
+        load_tokenizer(find_model(ModelConfig(name_or_path="qwen/qwen3-8")))
+    first = caught.value.changes[0]
+    assert (first.path, first.value) == (("model", "name_or_path"), "Qwen/Qwen3-8B")
+
+
 def test_a_revision_of_a_model_on_the_disk_is_refused(tiny_model: str) -> None:
     for name in (tiny_model, "smollm2-135m"):
         with pytest.raises(UserError, match="Only a model on the Hub has revisions") as caught:

@@ -124,7 +124,7 @@ function FieldTemplate(props: FieldTemplateProps): JSX.Element {
           {errors.map(({ text, changes }) => (
             <div key={text}>
               {text}
-              <Remedies remedies={changes} onTaken={focusField} />
+              <Remedies remedies={changes} said={text} onTaken={focusField} />
             </div>
           ))}
         </div>

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
+import { insertCodeCell } from '../../cell/actions';
 import type { IRemedy } from '../../kernel/protocol';
 import type { IField } from './fields';
 import { useFormState } from './state';
@@ -10,20 +11,33 @@ import { textOf } from './wording';
 /**
  * The ways out of a mistake, a button each.
  *
+ * @param said - what is said of the mistake: a command in it, that installs what is missing, can be inserted as a cell.
  * @param onTaken - after one was taken: the buttons go.
  */
 export function Remedies(props: {
   remedies: readonly IRemedy[] | undefined;
+  said?: string;
   isDisabled?: boolean;
   onTaken?: () => void;
 }): JSX.Element {
   const { context, fields, model, isReadOnly } = useFormState();
-  const { remedies = [], isDisabled, onTaken } = props;
-  if (!remedies.length) {
+  const { remedies = [], said = '', isDisabled, onTaken } = props;
+  const command = commandIn(said);
+  const panel = context.notebooks.currentWidget;
+  if (!remedies.length && !command) {
     return <></>;
   }
   return (
     <div className="jp-llmtune-buttons jp-llmtune-remedies">
+      {command && panel && (
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled"
+          onClick={() => void insertCodeCell(panel, command, { run: false })}
+        >
+          {context.trans.__('Insert as cell')}
+        </button>
+      )}
       {remedies.map(remedy => {
         const label = labelOf(remedy, fields, context.trans);
         return (
@@ -43,6 +57,11 @@ export function Remedies(props: {
       })}
     </div>
   );
+}
+
+/** The command at the end of a text that installs a package; empty if there is none. */
+export function commandIn(text: string): string {
+  return /%pip install .+$/.exec(text)?.[0] ?? '';
 }
 
 /**

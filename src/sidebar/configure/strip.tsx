@@ -56,7 +56,7 @@ export function BeforeRun(): JSX.Element {
         {plan?.fault && (
           <>
             <FaultMessage fault={plan.fault} />
-            <Remedies remedies={plan.fault.changes} />
+            <Remedies remedies={plan.fault.changes} said={plan.fault.fix} />
           </>
         )}
         {plan?.inspection && <Found inspection={plan.inspection} />}

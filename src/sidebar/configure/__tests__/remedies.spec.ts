@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 
 import type { IRemedy } from '../../../kernel/protocol';
 import { fieldsOf } from '../fields';
-import { labelOf } from '../remedies';
+import { commandIn, labelOf } from '../remedies';
 import { recorded } from './recorded';
 
 const trans = nullTranslator.load('');
@@ -60,5 +60,13 @@ describe('The label of a remedy', () => {
     expect(label('data.on_bad_row', { label: 'Skip bad rows' })).toBe(
       'Skip bad rows'
     );
+  });
+});
+
+describe('A command in what is said', () => {
+  it('is the one that installs what is missing', () => {
+    const said = "It is missing. Install it: %pip install 'a[b]' c";
+    expect(commandIn(said)).toBe("%pip install 'a[b]' c");
+    expect(commandIn('Restart the kernel.')).toBe('');
   });
 });
