@@ -200,7 +200,8 @@ export const IKernelClients = new Token<IKernelClients>(
 export interface IShownConfiguration {
   /** The notebook that it is of. */
   readonly panel: NotebookPanel | null;
-  readonly readable: { readonly text: string };
+  /** In our YAML. */
+  readonly shown: { readonly text: string };
   /** Whether it can be changed now. */
   readonly isEditable: boolean;
   change(changes: IChange[]): void;

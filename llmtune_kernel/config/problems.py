@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
@@ -54,6 +54,10 @@ class ConfigError(UserError):
         )
         where = _("cell") if source == "cell" else source
         super().__init__("\n".join([said, *map(str, self.problems)]), where)
+
+    def without_lines(self) -> ConfigError:
+        """The same for readers who have the text at another place."""
+        return ConfigError([replace(problem, line=None) for problem in self.problems], self.source)
 
 
 def dotted(path: Path) -> str:

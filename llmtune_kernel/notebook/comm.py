@@ -339,6 +339,8 @@ class Link:
 
 
 def _mistake(error: UserError) -> protocol.Mistake:
+    if isinstance(error, ConfigError):
+        error = error.without_lines()  # the YAML does not begin on the first line of its cell
     return protocol.Mistake(what=error.what, where=error.where, fix=error.fix, changes=error.changes)
 
 

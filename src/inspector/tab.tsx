@@ -308,6 +308,12 @@ export class InspectorTab extends Panel {
     if (isOther) {
       this._grid?.scrollToRow(0);
     }
+    const next = this._next;
+    this._next = null;
+    if (next !== null && this._grid) {
+      // The one that has moved up.
+      this._grid.choose(Math.min(next, this._grid.rowCount('body') - 1));
+    }
     void this._follow();
   }
 
@@ -370,7 +376,11 @@ export class InspectorTab extends Panel {
   }
 
   private _exclude(): void {
-    void this.model.exclude(this._grid?.selectedRows ?? []);
+    const rows = this._grid?.selectedRows ?? [];
+    if (rows.length) {
+      this._next = Math.min(...rows);
+      void this.model.exclude(rows);
+    }
   }
 
   private _save(kind: 'variable' | 'file'): void {
@@ -399,6 +409,8 @@ export class InspectorTab extends Panel {
   private _grid: RowGrid | null = null;
   private _timesRead = 0;
   private _view: ITableView = {};
+  /** Which row to select when those that are left out have gone. */
+  private _next: number | null = null;
   /** Whether the place of the chosen row among other rows is looked for. */
   private _isFollowing = false;
   private readonly _argsChanged = new Signal<this, void>(this);

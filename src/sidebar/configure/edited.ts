@@ -14,6 +14,8 @@ import { Draft } from './draft';
 import { Drafts } from './drafts';
 import type { IStateStore } from '../store';
 
+const EMPTY = new ConfigDocument('');
+
 /**
  * The configuration that the form shows and edits: that of the chosen cell, or the draft of the current notebook.
  *
@@ -60,6 +62,25 @@ export class EditedConfiguration extends Changing {
   /** What the fields show: while the text cannot be read, what it said before. */
   get readable(): ConfigDocument {
     return this._readable;
+  }
+
+  /** The same in our YAML: a LLaMA-Factory file as it was last translated, if it could be. */
+  get shown(): ConfigDocument {
+    const isOurs = !this._readable.isForeign;
+    return isOurs ? this._readable : (this._translation ?? EMPTY);
+  }
+
+  /** A LLaMA-Factory file in our YAML; null if it is none, or cannot be translated. */
+  get translation(): string | null {
+    return this._readable.isForeign ? (this._translation?.text ?? null) : null;
+  }
+
+  /** Take what the kernel translated. */
+  translate(text: string | null): void {
+    if (text !== (this._translation?.text ?? null)) {
+      this._translation = text === null ? null : new ConfigDocument(text);
+      this.emit();
+    }
   }
 
   /** Tells one cell or draft from another. */
@@ -187,7 +208,8 @@ export class EditedConfiguration extends Changing {
     this._pending = this._waiting.get(this._id) ?? [];
     this._waiting.delete(this._id);
     if (this.place !== place) {
-      this._readable = new ConfigDocument('');
+      this._readable = EMPTY;
+      this._translation = null;
     }
     this._source.changed.connect(this._update, this);
     this._update();
@@ -248,8 +270,10 @@ export class EditedConfiguration extends Changing {
   private _id = '';
   private _panel: NotebookPanel | null = null;
   private _draft = new Draft();
-  private _document = new ConfigDocument('');
-  private _readable = new ConfigDocument('');
+  private _document = EMPTY;
+  private _readable = EMPTY;
+  /** Of this place. */
+  private _translation: ConfigDocument | null = null;
   private _pending: IChange[] = [];
   /** The whole text, where it is not written yet. */
   private _typed: string | null = null;

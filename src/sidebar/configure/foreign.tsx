@@ -8,7 +8,8 @@ import { useFormState } from './state';
 export function Foreign(): JSX.Element {
   const { context, model } = useFormState();
   const { trans } = context;
-  const { edited, translation } = model;
+  const { edited } = model;
+  const { translation } = edited;
   return (
     <section
       className="jp-llmtune-form jp-llmtune-foreign"

@@ -5,7 +5,6 @@ import type { JSONObject } from '@lumino/coreutils';
 
 import { Changing } from '../../changing';
 import type { IChange } from '../../cell/document';
-import { ConfigDocument } from '../../cell/document';
 import type { CellTracker } from '../../cell/tracker';
 import type {
   IConfigurationProblem,
@@ -115,15 +114,7 @@ export class ConfigureModel extends Changing {
 
   /** What the fields show, or would if it were translated. */
   get values(): Values {
-    const { readable } = this.edited;
-    const shown = readable.isForeign ? this._translated : readable;
-    return shown?.expanded ?? {};
-  }
-
-  /** A LLaMA-Factory file in our YAML; null if it is none, or cannot be translated. */
-  get translation(): string | null {
-    const { readable } = this.edited;
-    return readable.isForeign ? (this._translated?.text ?? null) : null;
+    return this.edited.shown.expanded;
   }
 
   /** All fields of the variants chosen. */
@@ -391,7 +382,6 @@ export class ConfigureModel extends Changing {
   private _onEdited(): void {
     if (this._place !== this.edited.place) {
       this._place = this.edited.place;
-      this._translated = null;
       this._check.forget();
     }
     this._derive();
@@ -459,9 +449,7 @@ export class ConfigureModel extends Changing {
   }
 
   private _onChecked(): void {
-    const { translation } = this._check;
-    this._translated =
-      translation === null ? null : new ConfigDocument(translation);
+    this.edited.translate(this._check.translation);
     this._planSoon();
     this.emit();
   }
@@ -484,8 +472,6 @@ export class ConfigureModel extends Changing {
   /** The client whose facts are loaded. */
   private _loaded: IKernelClient | null = null;
   private _fields: IField[] = [];
-  /** What was last checked, if it is a LLaMA-Factory file. */
-  private _translated: ConfigDocument | null = null;
   /** Of the configuration that is shown. */
   private _place = '';
   private readonly _left = new LeftVariants();

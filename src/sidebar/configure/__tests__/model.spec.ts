@@ -370,9 +370,9 @@ describe('ConfigureModel', () => {
     model.change([{ path: ['data', 'train'], value: 'other' }]);
     expect(model.edited.text).toBe(theirs);
 
-    model.edited.replace(model.translation!);
+    model.edited.replace(model.edited.translation!);
     expect(sharedModel.getSource()).toBe('%%finetune\ndata: mine # !\n');
-    expect(model.translation).toBeNull();
+    expect(model.edited.translation).toBeNull();
     expect(model.edited.isEditable).toBe(true);
     (sharedModel as any).undo();
     expect(model.edited.text).toBe(theirs);
