@@ -23,7 +23,11 @@ class LoraMethod(Section):
 
     type: Literal["lora"] = setting("lora", "Method", "Low-rank adapters (LoRA).")
     r: int = setting(
-        8, "Rank", "Rank of the adapter matrices: higher can learn more and needs more memory.", ge=1
+        8,
+        "Rank",
+        "Rank of the adapter matrices: higher can learn more and needs more memory.",
+        ge=1,
+        le=100_000,
     )
     lora_alpha: int = setting(
         16, "Alpha", "Adapters are scaled by alpha / rank, or by alpha / √rank if rank-stabilized.", ge=1

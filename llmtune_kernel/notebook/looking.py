@@ -167,11 +167,11 @@ class _Looks:
             UserError: a newer look was asked for meanwhile.
         """
         with self._lock:
+            if self._newest[0] != key:  # who asks the same waits and takes what was found
+                self._newest[1].cancel()
             if (found := self._known(key)) is not None:
                 return found
             cancellation = Cancellation()
-            if self._newest[0] != key:  # who asks the same waits and takes what was found
-                self._newest[1].cancel()
             self._newest = (key, cancellation)
         try:
             with self._turn:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
@@ -114,7 +115,9 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
     positions = stretched(config.model, source, config.data.max_length)
-    model = prepare_for_training(load_skeleton(source, positions, scores=config.scores), config.method)
+    skeleton = load_skeleton(source, positions, scores=config.scores)
+    with torch.device("meta"):  # the adapters, too, are only counted
+        model = prepare_for_training(skeleton, config.method)
     free = free_for_training(device())
     dtype = compute_dtype(config.model)
     needed = (config, model, *largest_batch(config, data), dtype, free)

@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtune_kernel.config import UserError
+from llmtune_kernel.config.changes import change_to
+from llmtune_kernel.data import mixing
 from llmtune_kernel.data.mixing import Mix, draw, mix
 
 GROUPS = [list(range(0, 300)), list(range(1000, 1900))]
@@ -55,3 +58,13 @@ def test_rows_of_a_source_keep_their_order_and_a_seed_gives_the_same_mix(how: Mi
     assert first[:300] == GROUPS[0][: len(first)]
     assert mixed == mix(GROUPS, [1, 2], how, 3)
     assert how == "concat" or mixed != mix(GROUPS, [1, 2], how, 4)
+
+
+def test_rows_are_not_repeated_until_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "MOST_REPEATED", 10_000)
+    with pytest.raises(UserError, match="1,000,000,000 rows cannot be drawn from 3") as caught:
+        draw(3, 1_000_000_000, 0)
+    assert caught.value.changes == [change_to("num_samples", 3)]
+    for how, weights in (("concat", [1e9, 1]), ("interleave_over", [1, 1e-9])):
+        with pytest.raises(UserError, match="rows become more than 10,000"):
+            mix([[0, 1], [2, 3]], weights, how, 0)

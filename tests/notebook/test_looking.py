@@ -136,9 +136,9 @@ def test_a_newer_look_ends_older_ones_and_they_take_one_worker(workplace: Path, 
     look_at(tiny_model)
     before = {process.pid for process in psutil.Process().children()}
 
-    def ask(steps: int) -> Inspection | UserError:
+    def ask(steps: int, rows: list[dict[str, str]] = many) -> Inspection | UserError:
         try:
-            return look_at(tiny_model, many, training={"max_steps": steps})
+            return look_at(tiny_model, rows, training={"max_steps": steps})
         except UserError as error:
             return error
 
@@ -154,6 +154,11 @@ def test_a_newer_look_ends_older_ones_and_they_take_one_worker(workplace: Path, 
     assert all("newer look" in each.what for each in ended)
     assert isinstance(newest, Inspection)
     assert newest.steps == 4
+    with ThreadPoolExecutor() as threads:
+        again = threads.submit(ask, 5, many[::-1])
+        time.sleep(0.3)
+        assert ask(4) == newest  # it is known still, and wanted now
+        assert isinstance(again.result(), UserError)
 
 
 def mistake_of(text: str, rows: object) -> str:

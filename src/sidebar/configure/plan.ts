@@ -28,7 +28,7 @@ export interface IPlanned {
 }
 
 /**
- * What a run will take, by notebook and cell; a kernel looks at one configuration at a time.
+ * What a run will take, by notebook and cell; a kernel looks at one configuration at a time: the one asked for last.
  */
 export class RunPlan extends Changing {
   protected onDispose(): void {
@@ -38,9 +38,7 @@ export class RunPlan extends Changing {
   /** What is known of a configuration, or of the one in its place before it; null if nothing is. */
   of(client: IKernelClient, planned: IPlanned): IPlan | null {
     const found = this._found.get(client)?.get(planned.place);
-    const isComputing =
-      this._running.get(client) === planned.place ||
-      this._wanted.get(client)?.place === planned.place;
+    const isComputing = this._running.get(client)?.place === planned.place;
     if (!found && !isComputing) {
       return null;
     }
@@ -94,33 +92,27 @@ export class RunPlan extends Changing {
   /** Forget what `computeSoon` was asked. */
   cancel(): void {
     window.clearTimeout(this._timer);
-    this._wanted.clear();
   }
 
+  /** Look now; an older look ends in the kernel, and what it finds is of no use. */
   async compute(client: IKernelClient, planned: IPlanned): Promise<void> {
     this.cancel();
-    if (this._running.has(client)) {
-      this._wanted.set(client, planned);
-      this.emit();
+    const running = this._running.get(client);
+    if (running && isSame(running, planned)) {
       return;
     }
-    this._running.set(client, planned.place);
+    this._running.set(client, planned);
     this.emit();
     const found = await look(client, planned);
-    this._running.delete(client);
-    if (this.isDisposed) {
+    if (this.isDisposed || this._running.get(client) !== planned) {
       return;
     }
+    this._running.delete(client);
     // What a kernel that went away could not tell is no fault of the configuration.
     if (!found.fault || client.status.kind === 'ready') {
       this._keep(client, found);
     }
-    const wanted = this._wanted.get(client);
-    this._wanted.delete(client);
     this.emit();
-    if (wanted && !isSame(wanted, planned)) {
-      await this.compute(client, wanted);
-    }
   }
 
   private _keep(client: IKernelClient, found: IFound): void {
@@ -131,10 +123,8 @@ export class RunPlan extends Changing {
 
   /** By place. */
   private readonly _found = new WeakMap<IKernelClient, Map<string, IFound>>();
-  /** The place that is looked at. */
-  private readonly _running = new Map<IKernelClient, string>();
-  /** What to look at next. */
-  private readonly _wanted = new Map<IKernelClient, IPlanned>();
+  /** What is looked at. */
+  private readonly _running = new Map<IKernelClient, IPlanned>();
   private _timer = 0;
   private _timesChanged = 0;
 }

@@ -391,7 +391,7 @@ describe('ConfigureModel', () => {
     expect(cell.getSource()).toContain('learning_rate: 0.1');
   });
 
-  it('looks at the data a second after the configuration is right, one at a time', async () => {
+  it('looks at the data a second after the configuration is right, and lets an older look go', async () => {
     await show();
     choose(1);
     await pause(0.4);
@@ -399,12 +399,17 @@ describe('ConfigureModel', () => {
     await pause(1.1);
     expect(count('inspect')).toBe(1);
     expect(model.plan?.isComputing).toBe(true);
-    model.change([{ path: RATE, value: 0.1 }]);
     void model.computePlan();
     expect(count('inspect')).toBe(1);
-    comm().reply('inspect', { steps: 60, notices: [] });
+    const older = comm().request('inspect').id;
+    model.change([{ path: RATE, value: 0.1 }]);
+    void model.computePlan();
     await settle();
     expect(count('inspect')).toBe(2);
+    const gone = { what: 'A newer one came.', where: '', fix: '' };
+    comm().receive({ id: older, type: 'error', error: gone });
+    await settle();
+    expect(model.plan).toMatchObject({ fault: null, isComputing: true });
     expect(comm().request('inspect').payload.text).toBe(model.edited.text);
     const fault = { what: 'No rows.', where: '$df', fix: 'Add one.' };
     const { id } = comm().request('inspect');
