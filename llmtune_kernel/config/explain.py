@@ -24,6 +24,7 @@ from llmtune_kernel.config.schema import (
     one_of,
     paths,
     properties,
+    without_null,
 )
 from llmtune_kernel.locale import _, either, look_up
 
@@ -148,7 +149,7 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, _Remed
         wanted = one_of(choices(node))
     else:
         described = path and isinstance(path[-1], int) and node.get("description")
-        wanted = look_up(described) if described else expected(node)
+        wanted = look_up(described) if described else expected(without_null(node))
         if len(path) == 1 and path[0] in SHORT_FORMS:
             short = expected(properties(node)[SHORT_FORMS[str(path[0])]])
             wanted = _("{short}, or {wanted}", short=short, wanted=wanted)

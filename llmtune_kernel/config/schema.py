@@ -110,6 +110,14 @@ def expected(node: Schema) -> str:
     return _("true or false") if kind == "boolean" else "null"
 
 
+def without_null(node: Schema) -> Schema:
+    """What a value must be that is given: who wants none leaves it out."""
+    parts = [part for part in node.get("anyOf", ()) if part.get("type") != "null"]
+    if not parts or "words" in node:
+        return node
+    return parts[0] if len(parts) == 1 else {**node, "anyOf": parts}
+
+
 def one_of(words: Sequence[str]) -> str:
     """What a choice of words asks for."""
     return _("one of {words}", words=", ".join(words))

@@ -30,13 +30,29 @@ export async function confirmDelete(
       runs.length === 1
         ? trans.__('Delete the run %1?', runs[0])
         : trans.__('Delete %1 runs?', runs.length),
-    body: trans.__(
-      '%1\nmoves to the folder .trash of the runs folder.',
-      runs.join(', ')
+    body: trans._n(
+      '%2 moves to the folder .trash of the runs folder.',
+      'They move to the folder .trash of the runs folder: %2',
+      runs.length,
+      someOf(runs, trans)
     ),
     label: trans.__('Delete')
   });
 }
+
+/** The first names, and how many more there are. */
+export function someOf(
+  names: readonly string[],
+  trans: TranslationBundle
+): string {
+  const first = names.slice(0, MOST_NAMES).join(', ');
+  const more = names.length - MOST_NAMES;
+  return more > 0
+    ? trans._n('%2 and %1 more', '%2 and %1 more', more, first)
+    : first;
+}
+
+const MOST_NAMES = 10;
 
 async function confirm(
   settings: ISettingRegistry.ISettings | null,

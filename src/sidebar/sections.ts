@@ -33,7 +33,7 @@ export function createSections(context: ISidebarContext): {
   const sections = [
     configure,
     runs,
-    new PlaygroundSection(context),
+    new PlaygroundSection(context, configure.model),
     new DataSection(context, configure.model)
   ];
   const deeds: Deeds = {

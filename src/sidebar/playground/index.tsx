@@ -10,8 +10,11 @@ import { Widget } from '@lumino/widgets';
 import React, { useEffect, useRef, useState } from 'react';
 
 import { insertCodeCell } from '../../cell/actions';
-import { FaultMessage } from '../fault';
+import { valueOf } from '../configure/fields';
+import type { ConfigureModel } from '../configure/model';
+import type { Value } from '../configure/typed';
 import type { ISidebarContext } from '../context';
+import { FaultMessage } from '../fault';
 import { PerNotebook } from '../kept';
 import { whileShown } from '../shown';
 import type { IColumn, ISource } from './conversation';
@@ -23,9 +26,11 @@ import { Sampling } from './sampling';
  * Chat with base models and runs, side by side; each notebook has its own.
  */
 export class PlaygroundSection extends ReactWidget {
-  constructor(context: ISidebarContext) {
+  constructor(context: ISidebarContext, configure: ConfigureModel) {
     super();
     this._context = context;
+    this._configure = configure;
+    configure.edited.changed.connect(this.update, this);
     this._models = new PerNotebook({
       name: 'playground',
       store: context.state,
@@ -66,12 +71,19 @@ export class PlaygroundSection extends ReactWidget {
   protected render(): JSX.Element {
     return (
       <UseSignal key={this._panel?.id ?? ''} signal={this._model.changed}>
-        {() => <Playground model={this._model} context={this._context} />}
+        {() => (
+          <Playground
+            model={this._model}
+            context={this._context}
+            configured={valueOf(this._configure.values, MODEL)}
+          />
+        )}
       </UseSignal>
     );
   }
 
   private readonly _context: ISidebarContext;
+  private readonly _configure: ConfigureModel;
   private readonly _models: PerNotebook<PlaygroundModel>;
   private _panel: NotebookPanel | null;
   private _model: PlaygroundModel;
@@ -80,8 +92,10 @@ export class PlaygroundSection extends ReactWidget {
 function Playground(props: {
   model: PlaygroundModel;
   context: ISidebarContext;
+  /** The model of the form. */
+  configured: Value;
 }): JSX.Element {
-  const { model, context } = props;
+  const { model, context, configured } = props;
   const { trans } = context;
   const hasTurns = model.columns.some(column => column.turns.length > 0);
   const length = useRef<HTMLInputElement>(null);
@@ -98,6 +112,9 @@ function Playground(props: {
       <Columns
         model={model}
         trans={trans}
+        choices={model.choices(
+          typeof configured === 'string' ? configured : undefined
+        )}
         onAllowMore={() => length.current && reveal(length.current)}
       />
       <div className="jp-llmtune-ask">
@@ -161,11 +178,12 @@ function reveal(field: HTMLInputElement): void {
 function Columns(props: {
   model: PlaygroundModel;
   trans: TranslationBundle;
+  choices: ISource[];
   onAllowMore: () => void;
 }): JSX.Element {
   const { model, trans } = props;
   const used = model.columns.map(({ source }) => keyOf(source));
-  const choices = model.choices.filter(choice => !used.includes(keyOf(choice)));
+  const choices = props.choices.filter(choice => !used.includes(keyOf(choice)));
   // With the arrow keys each model on the way is chosen: only Enter or the button adds one.
   const isByKey = useRef(false);
   const [picked, setPicked] = useState('');
@@ -320,6 +338,9 @@ function Button(props: {
     </button>
   );
 }
+
+/** Where a configuration names its model. */
+const MODEL = ['model', 'name_or_path'];
 
 function keyOf(source: ISource): string {
   return `${source.kind}:${source.name}`;

@@ -69,13 +69,21 @@ export class PlaygroundModel extends Changing implements IKept {
     return this._fault;
   }
 
-  /** What can be asked: the runs, and the base models they come from. */
-  get choices(): ISource[] {
+  /**
+   * What can be asked: the runs, the base models they come from, and the models that are there without a download.
+   *
+   * @param configured - the model that the form shows.
+   */
+  choices(configured = ''): ISource[] {
     const runs = (this._list?.runs ?? []).filter(canAnswer);
-    const models = new Set([
-      DEFAULT_MODEL,
-      ...runs.map(run => run.model).filter(name => name)
-    ]);
+    const models = new Set(
+      [
+        DEFAULT_MODEL,
+        configured,
+        ...runs.map(run => run.model),
+        ...this._cached
+      ].filter(name => name)
+    );
     return [
       ...[...models].map((name): ISource => ({ kind: 'model', name })),
       ...runs.map(asSource)
@@ -122,6 +130,7 @@ export class PlaygroundModel extends Changing implements IKept {
       this._list = this._client.watchRuns();
       this._list.changed.connect(this._onList, this);
       this._onList();
+      void this._findCached(this._client);
     }
   }
 
@@ -173,7 +182,8 @@ export class PlaygroundModel extends Changing implements IKept {
       return;
     }
     if (this._columns.length === 0) {
-      this.addColumn(this.choices.find(isRun) ?? this.choices[0]);
+      const choices = this.choices();
+      this.addColumn(choices.find(isRun) ?? choices[0]);
     }
     this._text = '';
     await this._ask(
@@ -209,6 +219,18 @@ export class PlaygroundModel extends Changing implements IKept {
       source: followed(column.source, runs)
     }));
     this.emit();
+  }
+
+  private async _findCached(client: IKernelClient): Promise<void> {
+    const models = await client
+      .request('models', {})
+      // The header of the sidebar says how the kernel stands; asked again when somebody looks again.
+      .catch(() => null);
+    if (models && !this.isDisposed) {
+      const cached = models.filter(({ kind }) => kind === 'cached');
+      this._cached = cached.map(({ name }) => name);
+      this.emit();
+    }
   }
 
   private async _ask(text: string, ids: readonly number[]): Promise<void> {
@@ -314,6 +336,8 @@ export class PlaygroundModel extends Changing implements IKept {
 
   private readonly _client: IKernelClient | null;
   private readonly _trans: TranslationBundle;
+  /** Names of the models in the local Hub cache. */
+  private _cached: string[] = [];
   private _list: IRunList | null = null;
   private _text = '';
   private _columns: readonly IColumn[] = [];

@@ -7,6 +7,7 @@ import type {
   IRunEdit,
   IRunSummary
 } from '../../kernel/protocol';
+import { someOf } from '../../runs/confirm';
 import type { RunState } from '../../runs/wording';
 import { Wording } from '../../runs/wording';
 import type { IKernelClient, IRunList } from '../../tokens';
@@ -258,7 +259,7 @@ export class RunsModel extends Changing {
       this._tell(
         this._trans.__(
           'Moved to the folder .trash of the runs folder: %1',
-          runs.join(', ')
+          someOf(runs, this._trans)
         )
       );
     }

@@ -132,9 +132,18 @@ describe('PlaygroundModel', () => {
     ];
     kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
     await settle();
-    expect(model.choices.map(({ name }) => name).sort()).toEqual(
-      ['smollm2-135m', 'captain', 'live', 'saved'].sort()
-    );
+    kernel.comm.reply('models', [
+      { name: 'smollm2-135m', kind: 'built-in' },
+      { name: 'org/there', kind: 'cached' },
+      { name: 'org/far', kind: 'catalogue' }
+    ]);
+    await settle();
+    expect(model.choices('./mine').map(({ name }) => name)).toEqual([
+      'smollm2-135m',
+      './mine',
+      'org/there',
+      ...['captain', 'live', 'saved']
+    ]);
     expect([...model.silent].sort()).toEqual(['broken', 'short']);
   });
 
