@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ def look_up(name: str, namespace: Mapping[str, Any], where: str) -> Any:
         if close
         else _("Run the cell that defines it first.")
     )
-    others = close or [other for other, _info in itertools.islice(_described(namespace), 3)]
+    others = close or _largest(namespace)
     raise UserError(
         _("There is no variable named {name!r} in this notebook.", name=name),
         f"{where}: ${name}",
@@ -81,6 +80,12 @@ def _described(namespace: Mapping[str, Any]) -> Iterator[tuple[str, VariableInfo
         described = None if name.startswith("_") else describe_value(value)
         if described is not None:
             yield name, described
+
+
+def _largest(namespace: Mapping[str, Any]) -> list[str]:
+    """The three variables with the most rows; none without any."""
+    rows = {name: described.rows for name, described in _described(namespace) if described.rows}
+    return sorted(rows, key=lambda name: -rows[name])[:3]
 
 
 def _close_names(name: str, namespace: Mapping[str, Any]) -> list[str]:

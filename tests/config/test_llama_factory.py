@@ -59,7 +59,9 @@ def test_an_unknown_argument_is_refused_with_the_closest() -> None:
 
 
 def test_a_value_that_is_wrong_is_told_at_its_argument() -> None:
-    with pytest.raises(ConfigError, match=r"line 4: method.r: must be a whole number from 1 to 100000; got 0"):
+    with pytest.raises(
+        ConfigError, match=r"line 4: method.r: must be a whole number from 1 to 100000; got 0"
+    ):
         read_config("model_name_or_path: m\nstage: sft\ndataset: rows\nlora_rank: 0")
 
 

@@ -9,7 +9,7 @@ import pytest
 from llmtune_kernel import finetune
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.data.files import read_rows
-from llmtune_kernel.notebook.variables import data_writers
+from llmtune_kernel.notebook.variables import data_writers, look_up
 
 ROWS = [{"prompt": "a", "completion": "b"}]
 
@@ -44,3 +44,11 @@ def test_splits_of_one_dataset_dict_may_be_different_sources(tmp_path: Path) -> 
     for key, text in (("both", "train"), ("both[test]", "test")):
         writers[key](tmp_path / "x.arrow")
         assert read_rows(tmp_path / "x.arrow") == [{"text": text}]
+
+
+def test_for_a_variable_like_no_other_those_with_the_most_rows_are_offered() -> None:
+    row = {"prompt": "a", "completion": "b"}
+    namespace = {"a": [], "b": [row], "c": [row] * 2, "d": [row] * 4, "e": [row] * 3}
+    with pytest.raises(UserError) as caught:
+        look_up("something", namespace, "data.train")
+    assert [change.value for change in caught.value.changes] == ["$d", "$e", "$c"]

@@ -326,9 +326,10 @@ export class ConfigureModel extends Changing {
           }
         ]
       : [];
+    const known = [faulty, ...this.problems.map(problem => problem.key)];
     const gone = fields
       .flatMap(field => this._notesOn(field))
-      .filter(({ key, isAcceptable }) => !isAcceptable && key !== faulty)
+      .filter(({ key, isAcceptable }) => !isAcceptable && !known.includes(key))
       .map(({ key, text }) => ({ key, text, changes: [] }));
     return [...said, ...gone].map(({ key, text, changes }) => ({
       line: null,
