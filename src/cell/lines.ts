@@ -31,3 +31,8 @@ export function eolOf(text: string): string {
 export function isFirstOnLine(text: string, offset: number): boolean {
   return text.slice(lineStart(text, offset), offset).trim() === '';
 }
+
+/** A text whose lines end as those of cells do, without the mark that some editors put before it. */
+export function withPlainLines(text: string): string {
+  return text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
+}

@@ -1,3 +1,5 @@
+import { withPlainLines } from './lines';
+
 /**
  * The first line of a `%%finetune` cell.
  */
@@ -50,7 +52,7 @@ export function parseCell(source: string): ICellSource | null {
  */
 export function composeCell(name: string | null, body: string): string {
   const header = name ? `%%finetune ${name}` : '%%finetune';
-  return `${header}\n${body.replace(/\s+$/, '')}`;
+  return `${header}\n${withPlainLines(body).trimEnd()}`;
 }
 
 /**

@@ -18,6 +18,8 @@ model: smollm2-135m   # embedded
 data: $rows
 training: {max_steps: 5, learning_rate: 2.0e-4}`;
 
+const RUN_BODY = RUN.slice(RUN.indexOf('\n') + 1);
+
 // Galata's stand-in for the kernel service does not see a kernel end.
 test.use({ kernels: null, sessions: null });
 test.use({ viewport: { width: 1280, height: 1000 } });
@@ -163,6 +165,36 @@ test.describe('The form and the cell', () => {
       buffer: Buffer.from(JSON.stringify(theirs))
     });
     await expect(said.getByText('plot_loss: loss, speed')).toBeVisible();
+  });
+
+  test('take a file with the line ends of another system, and nothing that is no configuration', async ({
+    page
+  }) => {
+    const { form, field } = sidebar(page);
+    const take = (name: string, buffer: Buffer) =>
+      form
+        .getByLabel('File to import')
+        .setInputFiles({ name, mimeType: 'text/yaml', buffer });
+    await form.getByText('Save and load').click();
+    await take('windows.yaml', Buffer.from(RUN_BODY.replace(/\n/g, '\r\n')));
+    await field('Rank').fill('16');
+    await field('Rank').press('Tab');
+    const edited = RUN.replace('\ntraining:', '\nmethod:\n  r: 16\ntraining:');
+    await expect.poll(() => source(page, 1)).toBe(edited);
+    // The editor shows what the cell says.
+    const editor = page.locator('.jp-CodeCell').nth(1).locator('.cm-content');
+    await expect(editor).toContainText('r: 16');
+
+    for (const [name, bytes] of [
+      ['picture.yaml', [0x89, 0x50, 0x4e, 0x47, 0xff, 0x00]],
+      ['empty.yaml', []]
+    ] as const) {
+      await take(name, Buffer.from(bytes));
+      await expect(
+        page.getByText(`${name} cannot be read.`).first()
+      ).toBeVisible();
+    }
+    expect(await source(page, 1)).toBe(edited);
   });
 
   test('say where a mistake is, at the field and by its line', async ({

@@ -79,5 +79,8 @@ describe('composeCell', () => {
     expect(parts.header.name).toBe('run');
     expect(parts.body).toBe('model: X');
     expect(parseCell(composeCell(null, 'a: 1'))!.header.name).toBeNull();
+    expect(composeCell('run', 'a: 1\r\nb: 2\r\n')).toBe(
+      '%%finetune run\na: 1\nb: 2'
+    );
   });
 });

@@ -7,6 +7,7 @@ import type { IChange } from '../../cell/document';
 import { ConfigDocument } from '../../cell/document';
 import type { SharedCodeCell } from '../../cell/finetuneCell';
 import { FinetuneCell } from '../../cell/finetuneCell';
+import { withPlainLines } from '../../cell/lines';
 import { parseCell } from '../../cell/source';
 import type { CellTracker } from '../../cell/tracker';
 import type { IConfigurationText } from './draft';
@@ -159,7 +160,7 @@ export class EditedConfiguration extends Changing {
     if (this.canReplace) {
       this.flush();
       this._pending = [];
-      this._source.replace(text);
+      this._source.replace(withPlainLines(text));
     }
   }
 

@@ -1,4 +1,5 @@
 import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ISidebarContext } from '../context';
 import { takeFile, takePath } from './drop';
@@ -23,27 +24,59 @@ export function takeConfigurations(
   model: ConfigureModel,
   context: Pick<ISidebarContext, 'app' | 'trans'>
 ): () => void {
+  const { trans } = context;
   const { contents } = context.app.serviceManager;
-  const take = async (name: string, text: Promise<string>) => {
-    try {
-      model.edited.replace(await text);
-    } catch (error) {
-      const { message } = error as Error;
-      const what = context.trans.__('%1 cannot be read.', name);
-      Notification.error(`${what} ${message}`);
-    }
-  };
   const read = async (path: string) => {
     const options = { type: 'file', format: 'text', content: true } as const;
     return String((await contents.get(path, options)).content);
   };
   const ends = [
-    takePath(element, isConfigurationFile, path => void take(path, read(path))),
+    takePath(
+      element,
+      isConfigurationFile,
+      path => void take(model, path, read(path), trans)
+    ),
     takeFile(
       element,
       isConfigurationFile,
-      file => void take(file.name, file.text())
+      file => void importFile(model, file, trans)
     )
   ];
   return () => ends.forEach(end => end());
+}
+
+/** Take a file of the user's machine in the place of what the form shows. */
+export async function importFile(
+  model: ConfigureModel,
+  file: File,
+  trans: TranslationBundle
+): Promise<void> {
+  const read = async () => {
+    const bytes = await file.arrayBuffer();
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      throw new Error(trans.__('It is no text in UTF-8.'));
+    }
+  };
+  await take(model, file.name, read(), trans);
+}
+
+/** What holds nothing does not take the place of what is there. */
+async function take(
+  model: ConfigureModel,
+  name: string,
+  read: Promise<string>,
+  trans: TranslationBundle
+): Promise<void> {
+  try {
+    const text = await read;
+    if (!text.trim()) {
+      throw new Error(trans.__('It is empty.'));
+    }
+    model.edited.replace(text);
+  } catch (error) {
+    const { message } = error as Error;
+    Notification.error(`${trans.__('%1 cannot be read.', name)} ${message}`);
+  }
 }

@@ -5,6 +5,7 @@ import React, { useRef, useState } from 'react';
 
 import { confirm } from '../asking';
 import { runObstacle } from './deeds';
+import { importFile } from './imported';
 import { sentence } from './messages';
 import type { ConfigureModel } from './model';
 import type { INamed } from './named';
@@ -222,7 +223,7 @@ function Files(): JSX.Element {
   const open = async (files: FileList | null) => {
     const [chosen] = files ?? [];
     if (chosen) {
-      model.edited.replace(await chosen.text());
+      await importFile(model, chosen, trans);
     }
   };
   return (

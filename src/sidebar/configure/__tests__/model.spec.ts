@@ -520,6 +520,15 @@ describe('ConfigureModel', () => {
     expect(model.edited.canReplace).toBe(true);
   });
 
+  it('takes a configuration with the line ends of another system', async () => {
+    await show();
+    choose(1);
+    model.edited.replace('\ufeffdata: $df\r\ntraining:\r  seed: 1\r\n');
+    expect(sources(panel)[1]).toBe(
+      '%%finetune run\ndata: $df\ntraining:\n  seed: 1\n'
+    );
+  });
+
   it('shows what a cell said last while it cannot be read', async () => {
     await show();
     choose(1);
