@@ -80,6 +80,7 @@ export type KernelStatus =
       frontend: string;
       message: string;
     }
+  | { kind: 'elsewhere'; message: string }
   | { kind: 'dead'; message: string };
 
 /**

@@ -41,6 +41,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._version = options.version;
     this._trans = options.trans;
     this._greeting = options.greeting ?? (async () => ({}));
+    this._borrow = options.borrow ?? (() => null);
     this._statuses = new KernelStatuses(options.version, options.trans);
     this._context.kernelChanged.connect(this._onKernelChanged, this);
     this._context.statusChanged.connect(this._follow, this);
@@ -55,8 +56,26 @@ export class KernelClient implements IKernelClient, IDisposable {
     return this._statusChanged;
   }
 
+  /** What gets the messages of comms, for others of the same kernel; null if it does not. */
+  get lent(): Kernel.IKernelConnection | null {
+    return this._kernel?.handleComms ? this._kernel : null;
+  }
+
+  /** Emitted when `lent`, or the kernel half behind it, is another. */
+  get lentChanged(): ISignal<this, void> {
+    return this._lentChanged;
+  }
+
   get isDisposed(): boolean {
     return this._isDisposed;
+  }
+
+  /** What it has borrowed is another. */
+  borrowAnew(): void {
+    if (this._kernel && !this._kernel.handleComms) {
+      this._drop();
+      this._follow();
+    }
   }
 
   request<T extends RequestType>(
@@ -139,6 +158,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._kernel = this._context.session?.kernel ?? null;
     this._kernel?.registerCommTarget(HELLO, this._onHello);
     this._follow();
+    this._lentChanged.emit();
   }
 
   /** The kernel half was loaded just now: what was open before belongs to an older one. */
@@ -151,6 +171,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     });
     this._drop();
     this._connect(kernel);
+    this._lentChanged.emit();
   };
 
   /** Connect, wait or give up, as the kernel is now. */
@@ -184,8 +205,13 @@ export class KernelClient implements IKernelClient, IDisposable {
   }
 
   private _connect(kernel: Kernel.IKernelConnection): void {
+    const connection = this.lent ?? this._borrow(kernel.id);
+    if (!connection) {
+      this._setStatus(this._statuses.elsewhere());
+      return;
+    }
     const link = new CommLink({
-      kernel,
+      kernel: connection,
       version: this._version,
       trans: this._trans
     });
@@ -316,6 +342,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private readonly _version: string;
   private readonly _trans: TranslationBundle;
   private readonly _greeting: () => Promise<IGreeting>;
+  private readonly _borrow: KernelClient.Borrow;
   private readonly _statuses: KernelStatuses;
   private readonly _subscriptions = new Set<RunSubscription>();
   private readonly _runs = new RunsWatch();
@@ -327,9 +354,13 @@ export class KernelClient implements IKernelClient, IDisposable {
   private _status: KernelStatus = { kind: 'no-kernel', message: '' };
   private _isDisposed = false;
   private readonly _statusChanged = new Signal<this, KernelStatus>(this);
+  private readonly _lentChanged = new Signal<this, void>(this);
 }
 
 export namespace KernelClient {
+  /** Of the connections of the page to a kernel only the first gets the messages of comms; null if it is not known. */
+  export type Borrow = (kernel: string) => Kernel.IKernelConnection | null;
+
   export interface IOptions {
     sessionContext: ISessionContext;
     /** Of the front end. */
@@ -337,6 +368,8 @@ export namespace KernelClient {
     trans: TranslationBundle;
     /** What the page prefers; nothing by default. */
     greeting?: () => Promise<IGreeting>;
+    /** Asked where another connection gets the messages. */
+    borrow?: Borrow;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { Kernel } from '@jupyterlab/services';
 
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
@@ -10,10 +11,7 @@ import type { KernelClient } from './client';
  * One client for each open notebook, as long as it is open.
  */
 export class KernelClients implements IKernelClients {
-  constructor(
-    notebooks: INotebookTracker,
-    create: (panel: NotebookPanel) => KernelClient
-  ) {
+  constructor(notebooks: INotebookTracker, create: KernelClients.Create) {
     this._notebooks = notebooks;
     this._create = create;
     notebooks.forEach(panel => this.of(panel));
@@ -44,19 +42,39 @@ export class KernelClients implements IKernelClients {
   }
 
   private _add(panel: NotebookPanel): KernelClient {
-    const client = this._create(panel);
+    const client = this._create(panel, kernel => this._lender(kernel));
     this._clients.set(panel, client);
+    client.lentChanged.connect(() => this._borrowAnew());
     panel.disposed.connect(() => {
       this._clients.delete(panel);
       client.dispose();
+      this._borrowAnew();
     });
     return client;
   }
 
+  private _lender(kernel: string): Kernel.IKernelConnection | null {
+    const lent = [...this._clients.values()].map(client => client.lent);
+    return (
+      lent.find(found => found?.id === kernel && !found.isDisposed) ?? null
+    );
+  }
+
+  private _borrowAnew(): void {
+    this._clients.forEach(client => client.borrowAnew());
+  }
+
   private readonly _notebooks: INotebookTracker;
-  private readonly _create: (panel: NotebookPanel) => KernelClient;
+  private readonly _create: KernelClients.Create;
   private readonly _clients = new Map<NotebookPanel, KernelClient>();
   private readonly _currentChanged = new Signal<this, KernelClient | null>(
     this
   );
+}
+
+export namespace KernelClients {
+  export type Create = (
+    panel: NotebookPanel,
+    borrow: KernelClient.Borrow
+  ) => KernelClient;
 }

@@ -33,12 +33,13 @@ export const kernelPlugin: JupyterFrontEndPlugin<IKernelClients> = {
     });
     const clients = new KernelClients(
       notebooks,
-      panel =>
+      (panel, borrow) =>
         new KernelClient({
           sessionContext: panel.sessionContext,
           version: VERSION,
           trans,
-          greeting: () => preferences.greeting()
+          greeting: () => preferences.greeting(),
+          borrow
         })
     );
     preferences.changed.connect(() => clients.greet());

@@ -58,6 +58,16 @@ export class KernelStatuses {
     };
   }
 
+  /** What gets the messages of the kernel is none of ours, such as a console, or was closed. */
+  elsewhere(): KernelStatus {
+    return {
+      kind: 'elsewhere',
+      message: this._trans.__(
+        'Another view shares this kernel and got its messages. Close it, then reload the page.'
+      )
+    };
+  }
+
   dead(): KernelStatus {
     return {
       kind: 'dead',

@@ -52,6 +52,35 @@ test.describe('The kernel client', () => {
     await expect(page.getByText('[*]:')).toBeVisible();
   });
 
+  test('serves notebooks that share a kernel, and says what another view keeps from it', async ({
+    page,
+    tmpPath
+  }) => {
+    await page.notebook.runCell(0);
+    await expect.poll(() => status(page)).toBe('ready');
+    await openNotebook(page, `${tmpPath}/shared.ipynb`, ['1']);
+    await page.evaluate(async path => {
+      const { shell } = (window as any).jupyterapp;
+      const first = [...shell.widgets('main')].find(
+        ({ context }) => context?.path === path
+      );
+      const { id } = first.sessionContext.session.kernel;
+      await shell.currentWidget.sessionContext.changeKernel({ id });
+    }, `${tmpPath}/kernel.ipynb`);
+    await expect.poll(() => status(page)).toBe('ready');
+    expect(await variables(page)).toEqual(['rows']);
+    await page.evaluate(path => {
+      const { shell } = (window as any).jupyterapp;
+      [...shell.widgets('main')]
+        .find(({ context }) => context?.path === path)
+        .dispose();
+    }, `${tmpPath}/kernel.ipynb`);
+    await expect.poll(() => status(page)).toBe('elsewhere');
+    await page.notebook.save();
+    await page.reload({ waitForIsReady: false });
+    await expect.poll(() => status(page)).toBe('ready');
+  });
+
   test('goes on after the page is reloaded', async ({ page }) => {
     await page.notebook.runCell(0);
     await expect.poll(() => status(page)).toBe('ready');

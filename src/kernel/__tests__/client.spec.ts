@@ -66,6 +66,32 @@ describe('KernelClient', () => {
       expect(kernel.comms).toHaveLength(1);
     });
 
+    it('talks over the connection that gets the messages of its kernel', async () => {
+      await connect();
+      const other = new FakeContext(new FakeKernel(kernel.id, false));
+      const second = new KernelClient({
+        sessionContext: other.asContext,
+        version: '0.1.3',
+        trans: nullTranslator.load(''),
+        borrow: id => (id === client.lent?.id ? client.lent : null)
+      });
+      client.lentChanged.connect(() => second.borrowAnew());
+      await connect();
+      expect(kernel.comms).toHaveLength(2);
+      expect(second.status.kind).toBe('ready');
+      // The kernel half is loaded anew.
+      kernel.load();
+      await connect();
+      expect(kernel.comms).toHaveLength(4);
+      expect(second.status.kind).toBe('ready');
+      context.setKernel(null);
+      expect(second.status.kind).toBe('elsewhere');
+      context.setKernel(kernel);
+      await connect();
+      expect(second.status.kind).toBe('ready');
+      second.dispose();
+    });
+
     it('connects anew when an idle kernel stays silent', async () => {
       jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
       create(kernel);

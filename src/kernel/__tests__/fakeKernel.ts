@@ -58,6 +58,12 @@ export class FakeComm {
 
 /** A kernel connection without a kernel. */
 export class FakeKernel {
+  constructor(
+    readonly id = 'kernel',
+    readonly handleComms = true
+  ) {}
+
+  readonly isDisposed = false;
   readonly info = Promise.resolve({});
   supportsSubshells = true;
   status = 'idle';
@@ -71,6 +77,9 @@ export class FakeKernel {
   }
 
   createComm(target: string): FakeComm {
+    if (!this.handleComms) {
+      throw new Error('Comms are disabled on this kernel connection');
+    }
     const comm = new FakeComm(target);
     comm.subshellStarted = this.subshellStarted;
     this.comms.push(comm);
@@ -78,7 +87,9 @@ export class FakeKernel {
   }
 
   registerCommTarget(name: string, callback: () => unknown): void {
-    this.targets.set(name, callback);
+    if (this.handleComms) {
+      this.targets.set(name, callback);
+    }
   }
 
   removeCommTarget(name: string, callback: () => unknown): void {
