@@ -120,6 +120,14 @@ test.describe('The form and the cell', () => {
     ).toBeVisible();
     await form.getByRole('button', { name: 'Remove source 2' }).click();
     await wrote('[$rows] # mine');
+
+    // A fold that a mistake has opened stays open when it is mended.
+    const none = '{train: {source: $rows, num_samples: 0}}';
+    await setSource(page, 1, RUN.replace('$rows', none));
+    await form.getByLabel('Samples').fill('1');
+    await expect(form.getByText(/at least 1/)).toHaveCount(0);
+    await expect(form.getByLabel('Samples')).toBeFocused();
+    await wrote('{train: {source: $rows, num_samples: 1}}');
   });
 
   test('show what a LLaMA-Factory file says, which one click translates', async ({

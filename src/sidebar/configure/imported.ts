@@ -77,6 +77,7 @@ async function take(
     model.edited.replace(text);
   } catch (error) {
     const { message } = error as Error;
-    Notification.error(`${trans.__('%1 cannot be read.', name)} ${message}`);
+    const what = trans.__('%1 cannot be read.', name);
+    Notification.error(`${what} ${message}`, { autoClose: 8000 });
   }
 }

@@ -197,8 +197,19 @@ function Others(
   const isWrong = others.some(
     inner => messages[placeOfSetting(place, inner)] !== undefined
   );
+  const [isOpen, setOpen] = useState(false);
+  // It stays open when what was wrong is mended.
+  useEffect(() => {
+    if (isWrong) {
+      setOpen(true);
+    }
+  }, [isWrong]);
   return (
-    <details className="jp-llmtune-names" open={isWrong || undefined}>
+    <details
+      className="jp-llmtune-names"
+      open={isOpen}
+      onToggle={event => setOpen(event.currentTarget.open)}
+    >
       <summary>
         {written.length
           ? writeNames(Object.fromEntries(written))
