@@ -85,7 +85,10 @@ class RunDirectory:
             directory.data.mkdir()
             directory.checkpoints.mkdir()
         except OSError as error:
-            fix = _no_folder(error) or _("Work in a folder you can write to, or set LLMTUNE_HOME.")
+            fix = _no_folder(error) or _(
+                "Work in a folder you can write to, or choose another runs folder, in the settings of JupyterLab or "
+                "with LLMTUNE_HOME."
+            )
             what = _("The run directory cannot be written: {reason}.", reason=error.strerror)
             raise UserError(what, str(directory.path), fix) from error
         return directory
@@ -248,7 +251,9 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UserError(
             _("{name!r} is not usable as the name of a run.", name=name),
-            fix=_("Use up to 64 letters, digits, '-', '_' and '.', e.g. run1."),
+            fix=_(
+                "Use up to 64 letters, digits, '-', '_' and '.', and begin with a letter, a digit or '_', e.g. run1."
+            ),
         )
 
 
@@ -284,9 +289,15 @@ def unreadable(path: Path, error: OSError, run: str = "") -> UserError:
     else:
         what = _("The runs folder cannot be read: {reason}.", reason=error.strerror)
     if isinstance(error, PermissionError):
-        fix = _("Give yourself the right to read it, or set LLMTUNE_HOME to another folder.")
+        fix = _(
+            "Give yourself the right to read it, or choose another runs folder, in the settings of JupyterLab or with "
+            "LLMTUNE_HOME."
+        )
     else:
-        other = _("Look at the folder on a terminal, or set LLMTUNE_HOME to another folder.")
+        other = _(
+            "Look at the folder on a terminal, or choose another runs folder, in the settings of JupyterLab or with "
+            "LLMTUNE_HOME."
+        )
         fix = _no_folder(error) or other
     return UserError(what, str(path), fix)
 
@@ -294,7 +305,10 @@ def unreadable(path: Path, error: OSError, run: str = "") -> UserError:
 def _no_folder(error: OSError) -> str:
     """What to do where a file is in the way; empty if that is not what is wrong."""
     return (
-        _("A file stands where the folder should be: move it, or set LLMTUNE_HOME to another folder.")
+        _(
+            "A file stands where the folder should be: move it, or choose another runs folder, in the settings of "
+            "JupyterLab or with LLMTUNE_HOME."
+        )
         if isinstance(error, (NotADirectoryError, FileExistsError))
         else ""
     )

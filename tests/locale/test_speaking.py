@@ -85,7 +85,7 @@ def test_a_wrong_configuration_is_told_in_the_language(russian: None) -> None:
     assert str(caught.value).splitlines() == [
         "В конфигурации 3 ошибки:",
         "строка 3: training.learning_rat: неизвестный ключ; может быть, learning_rate?",
-        "строка 4: training.max_steps: нужно: целое число не меньше 1 или null; указано: -3",
+        "строка 4: training.max_steps: нужно: целое число не меньше 1; указано: -3",
         "строка 5: samples.prompts: нужно: список, каждый элемент — текст или список реплик "
         '{role: …, content: …}; указано: 5; напишите списком: ["5"]',
         "  где: ячейка",

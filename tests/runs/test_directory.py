@@ -37,8 +37,9 @@ def test_runs_are_kept_in_the_working_directory_or_where_llmtune_home_says(
     "name", ["", ".", "..", "../up", "a/b", "a b", "-rf", ".hidden", "ä", "x" * 65, "a\n"]
 )
 def test_names_that_are_not_safe_as_a_folder_are_refused(runs_home: Path, name: str) -> None:
-    with pytest.raises(UserError, match="not usable as the name of a run"):
+    with pytest.raises(UserError, match="not usable as the name of a run") as refused:
         RunDirectory.create(name)
+    assert "begin with a letter" in refused.value.fix
     assert not runs_home.exists()
 
 
@@ -168,5 +169,6 @@ def test_a_file_in_the_place_of_the_runs_folder_is_told_as_such(
         list_runs()
     assert mistake.value.where == str(place)
     assert mistake.value.fix.startswith("A file stands where the folder should be")
+    assert "settings of JupyterLab" in mistake.value.fix
     with pytest.raises(UserError, match="A file stands where the folder should be"):
         RunDirectory.create("first")

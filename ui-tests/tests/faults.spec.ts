@@ -129,7 +129,7 @@ for (const [what, folder, sentence] of [
     await expect(
       cell.getByText('The run directory cannot be written')
     ).toBeVisible();
-    await expect(cell).toContainText('set LLMTUNE_HOME');
+    await expect(cell).toContainText('with LLMTUNE_HOME');
     await expect(field(sidebar, 'Training data')).toHaveValue('$rows');
     await screenshot(page, `not-${what}`);
 
