@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, get_args
+
+from pydantic import JsonValue
 
 from llmtune_kernel.config.changes import Change, change_to, leave_out
 from llmtune_kernel.config.errors import UserError
@@ -53,6 +55,20 @@ NEEDS = {
     "kto": N_("a column label (or kto_tag), true or false, beside the columns of a conversation"),
     "reward": N_("columns chosen and rejected, as for preference, or as two whole texts"),
 }
+# Columns by other names that are usual, too: the field of a format that each would be.
+_USUAL_ELSEWHERE: tuple[dict[RowField, str], ...] = (
+    {"instruction": "instruction", "input": "context", "output": "response"},
+    {"instruction": "instruction", "output": "response"},
+    {"prompt": "prompt", "completion": "response"},
+    {"prompt": "question", "completion": "answer"},
+    {"prompt": "question", "completion": "response"},
+    {"prompt": "query", "completion": "response"},
+    {"prompt": "query", "completion": "answer"},
+    {"prompt": "problem", "completion": "solution"},
+    {"prompt": "input", "completion": "output"},
+    {"text": "content"},
+)
+_MEDIA = ("images", "videos", "audios", "image", "video", "audio")
 _ASKED = ("prompt", "instruction", "input", "history", "messages", "system", "tools")
 REQUIRED = {
     "alpaca": ("instruction", "output"),
@@ -348,10 +364,11 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _("columns found: {columns}", columns=_shape(rows[0]) if rows and present else _("none")),
             "\n".join(
                 [
-                    _("Rename the columns to one of"),
+                    _("Rename the columns, or say with data.columns which is which, to have one of"),
                     *(f"         {name}: {look_up(needs)}" for name, needs in NEEDS.items()),
                 ]
             ),
+            _other_names(present),
         )
     name = found[first][0]
     for number, row, names in zip(numbers, rows, found, strict=True):
@@ -384,6 +401,24 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
 def read_as(format: str) -> Change:
     """Read the rows of a source in another format."""
     return change_to("format", format, _("Set format to {format}", format=format))
+
+
+def _other_names(present: Iterable[str]) -> Iterator[Change]:
+    """What would read columns with names that are usual elsewhere, the first that fits."""
+    there = {column.lower(): column for column in present}
+    for usual in _USUAL_ELSEWHERE:
+        if there.keys() >= set(usual.values()):
+            meant: dict[str, JsonValue] = {field: there[column] for field, column in usual.items()}
+            columns, fields = ", ".join(map(str, meant.values())), ", ".join(meant)
+            label = _("Read {column} as {field}", column=columns, field=fields)
+            yield Change(path=("columns",), value=meant, label=label)
+            return
+
+
+def unread_media(columns: Iterable[str]) -> str:
+    """A warning, if there are columns of pictures, sounds or films; else empty."""
+    found = [column for column in columns if column in _MEDIA]
+    return _("Only text is trained on: {columns} is not read.", columns=", ".join(found)) if found else ""
 
 
 def _reads(field: str, column: str) -> Change:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmtune_kernel.config import Change, RunConfig
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.data.formats import unread_media
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Notice
 from llmtune_kernel.runs.wording import number, size
@@ -25,6 +26,7 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
     """
     found = (
         _memory(config, summary),
+        _media(summary),
         _skipped(summary),
         _too_long(config, summary),
         _few_rows(config, summary),
@@ -59,6 +61,11 @@ def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Change]:
     if length == 0:
         return []
     return [change_to("data.max_length", length, _("Maximum length {length:,}", length=length))]
+
+
+def _media(summary: Mapping[str, Any]) -> Notice | None:
+    message = unread_media(summary["columns"])
+    return Notice(message=message) if message else None
 
 
 def _skipped(summary: Mapping[str, Any]) -> Notice | None:

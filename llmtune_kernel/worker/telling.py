@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.data.formats import unread_media
 from llmtune_kernel.data.named_templates import unknown_control_tokens
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device
@@ -53,6 +54,8 @@ def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iter
         )
     for name, split in data.splits().items():
         if name == "train" or split is not data.train.split:
+            if unread := unread_media(split.columns):
+                yield unread
             yield from changed(split.encoded, f"data.{name}", config.data.max_length)
 
 

@@ -11,7 +11,7 @@ import pytest
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference
 from llmtune_kernel.data.files import read_rows
-from llmtune_kernel.data.formats import RowFormat, raise_problems, recognise, shapes_of
+from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, shapes_of, unread_media
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.turns import ROLES, RowProblem, Tags
 
@@ -402,3 +402,29 @@ def test_the_shapes_of_rows_are_recognised_as_all_rows_are_with_the_numbers_of_t
         told.append((caught.value.what, caught.value.where))
     assert told[0] == told[1]
     assert "row 50 is text" in told[0][0]
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"Question": "Q", "answer": "A", "id": 1}, {"prompt": "Question", "completion": "answer"}),
+        (
+            {"instruction": "I", "context": "C", "response": "R", "category": "x"},
+            {"instruction": "instruction", "input": "context", "output": "response"},
+        ),
+        ({"content": "Text.", "url": "x"}, {"text": "content"}),
+    ],
+)
+def test_columns_with_names_that_are_usual_elsewhere_can_be_read_by_a_change(
+    row: Row, columns: dict[str, str]
+) -> None:
+    with pytest.raises(UserError, match="fit no format") as caught:
+        recognise([row])
+    [change] = caught.value.changes
+    assert (change.path, change.value) == (("columns",), columns)
+    assert list(recognise([row], columns=columns).fields.values()) == list(columns.values())
+
+
+def test_columns_of_pictures_are_told_as_not_read() -> None:
+    assert "images, audios is not read" in unread_media(["messages", "images", "audios"])
+    assert unread_media(["messages"]) == ""

@@ -256,6 +256,7 @@ def summary(**figures: Any) -> dict[str, Any]:
         "train_rows": 180,
         "eval_rows": 20,
         "truncated": 0,
+        "columns": ["text"],
         "skipped": 0,
         "dropped": 0,
         "lengths": {"p99": 900, "max": 950},
