@@ -234,6 +234,10 @@ export class EditedConfiguration extends Changing {
     window.clearTimeout(this._timer);
     if (this._typed !== null || (this._pending.length && !problem)) {
       this._timer = window.setTimeout(() => this.flush(), PAUSE);
+      if (this._cell && this._panel) {
+        // JupyterLab asks before it closes a notebook with changes: this one has some.
+        this._panel.context.model.dirty = true;
+      }
     }
   }
 

@@ -541,6 +541,15 @@ describe('ConfigureModel', () => {
     expect(model.plan).toBeNull();
   });
 
+  it('makes JupyterLab ask before it closes a notebook while something is typed', async () => {
+    await show();
+    choose(1);
+    panel.context.model.dirty = false;
+    model.change([{ path: RATE, value: 0.1 }], true);
+    expect(sources(panel)[1]).toBe(RUN);
+    expect(panel.context.model.dirty).toBe(true);
+  });
+
   it('gives an edit back to its cell when that can be read again', async () => {
     await show();
     choose(1);
