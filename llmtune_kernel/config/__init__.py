@@ -2,7 +2,7 @@
 
 from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method
+from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     DpoObjective,
     KtoObjective,
@@ -32,6 +32,7 @@ __all__ = [
     "LoraMethod",
     "Method",
     "ModelConfig",
+    "PeftMethod",
     "PretrainObjective",
     "Problem",
     "RewardObjective",

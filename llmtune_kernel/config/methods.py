@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.peft_types import (
+    WITHOUT_TARGETS,
+    PeftType,
+    as_peft_names_it,
+    check_field,
+    with_fields,
+)
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.locale import N_, _
 
@@ -127,4 +134,56 @@ class FullMethod(Section):
     type: Literal["full"] = setting("full", "Method", "All weights.")
 
 
-Method = Annotated[LoraMethod | FreezeMethod | FullMethod, Field(discriminator="type")]
+class PeftMethod(Section):
+    """Train another kind of adapter that PEFT has, with the settings of its type."""
+
+    has_adapter: ClassVar = True
+    changes_base: ClassVar = False
+    use_dora: ClassVar = False
+
+    type: Literal["peft"] = setting("peft", "Method", "Another kind of adapter.")
+    peft_type: Annotated[PeftType, BeforeValidator(as_peft_names_it)] = setting(
+        "LOHA", "Kind of adapter", "The name that PEFT has for it, such as LOHA, OFT, VERA or IA3."
+    )
+    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
+        "all-linear",
+        "Target modules",
+        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
+    )
+    modules_to_save: list[ModuleName] = setting(
+        [],
+        "Modules trained in full",
+        "Modules whose own weights are trained and saved with the adapters, such as embed_tokens or lm_head.",
+    )
+
+    @field_validator("target_modules")
+    @classmethod
+    def _has_targets(cls, value: Any, info: ValidationInfo) -> Any:
+        chosen = info.data.get("peft_type")
+        if value != "all-linear" and chosen in WITHOUT_TARGETS:
+            raise ValueError(
+                _("{name} chooses its layers by itself", name=chosen),
+                _("leave it out"),
+                [leave_out("method.target_modules")],
+            )
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _used_by_the_type(cls, value: Any, info: ValidationInfo) -> Any:
+        chosen, name = info.data.get("peft_type"), str(info.field_name)
+        if chosen and value is not None and name not in _OWN_FIELDS:
+            check_field(chosen, name, value)
+        return value
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was set of the settings of its type."""
+        return {name: value for name, value in self if name not in _OWN_FIELDS and value is not None}
+
+
+_OWN_FIELDS = PeftMethod.model_fields.keys()
+if not TYPE_CHECKING:
+    PeftMethod = with_fields(PeftMethod)
+
+Method = Annotated[LoraMethod | FreezeMethod | FullMethod | PeftMethod, Field(discriminator="type")]

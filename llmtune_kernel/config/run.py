@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.methods import LoraMethod, Method
+from llmtune_kernel.config.methods import LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
     DpoObjective,
@@ -18,6 +18,7 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
+from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, ON_QUANTIZED, WITHOUT_HEAD
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import (
     DataConfig,
@@ -89,6 +90,12 @@ class RunConfig(Section):
                 _("write method: lora, or leave model.quantization out"),
                 [change_to("method.type", "lora"), leave_out("model.quantization")],
             )
+        if isinstance(value, PeftMethod) and value.peft_type not in ON_QUANTIZED:
+            raise ValueError(
+                _("{name} needs weights that are not quantized", name=value.peft_type),
+                _("write method: lora, or leave model.quantization out"),
+                [change_to("method.type", "lora"), leave_out("model.quantization")],
+            )
         if model.quantization == "int8" and value.use_dora:
             raise ValueError(
                 _("use_dora needs other weights than those of int8"),
@@ -121,6 +128,16 @@ class RunConfig(Section):
                 _("optim: {optimizer} has one learning rate for all weights", optimizer=optim),
                 _("leave loraplus_lr_ratio out, or take another optimizer"),
                 [leave_out("method.loraplus_lr_ratio"), leave_out("training.optim")],
+            )
+        if (
+            isinstance(method, PeftMethod)
+            and method.peft_type in NEEDS_ACTIVATIONS
+            and value.gradient_checkpointing is True
+        ):
+            raise ValueError(
+                _("{name} does not go together with gradient_checkpointing", name=method.peft_type),
+                _("leave gradient_checkpointing out"),
+                [leave_out("training.gradient_checkpointing")],
             )
         if model is not None and model.dtype == "float16" and optim in AT_ONCE:
             raise ValueError(
@@ -166,6 +183,16 @@ class RunConfig(Section):
     @classmethod
     def _has_its_reference(cls, value: Any, info: ValidationInfo) -> Any:
         method = info.data.get("method")
+        if (
+            isinstance(value, RewardObjective)
+            and isinstance(method, PeftMethod)
+            and method.peft_type in WITHOUT_HEAD
+        ):
+            raise ValueError(
+                _("{name} does not train a reward model", name=method.peft_type),
+                _("write method: lora"),
+                [change_to("method.type", "lora")],
+            )
         by_adapter = isinstance(value, DpoObjective | KtoObjective) and value.reference == "adapter"
         if by_adapter and method is not None and not _keeps_base(method):
             raise ValueError(
@@ -189,7 +216,7 @@ class RunConfig(Section):
 
 def _keeps_base(method: Method) -> bool:
     """Whether the model with its adapters off is the model before training."""
-    return isinstance(method, LoraMethod) and not method.changes_base
+    return isinstance(method, LoraMethod | PeftMethod) and not method.changes_base
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from pydantic import JsonValue
 
-from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, UserError
+from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, PeftMethod, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
 from llmtune_kernel.models.scoring import has_score_head
@@ -28,7 +29,7 @@ def prepare_for_training(model: Any, method: Method) -> Any:
     Raises:
         UserError: the method names a module that this model does not have, or that cannot get an adapter.
     """
-    if isinstance(method, LoraMethod):
+    if isinstance(method, LoraMethod | PeftMethod):
         return _with_adapters(model, method)
     if isinstance(method, FreezeMethod):
         return _partly_frozen(model, method)
@@ -95,14 +96,38 @@ def _train(module: Any) -> None:
         parameter.requires_grad_(True)
 
 
-def _with_adapters(model: Any, method: LoraMethod) -> Any:
-    from peft import LoraConfig, get_peft_model
+def _with_adapters(model: Any, method: LoraMethod | PeftMethod) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = dict(model.named_modules())
+    kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
+    fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
+    for key, target in _named(method):
+        if not _parts(layers, target):
+            what = _("No layer of this model is named {target!r}.", target=target)
+            names = getattr(method, key.rpartition(".")[2])
+            raise UserError(what, key, fix, _other_names(key, names, target, kinds))
+    tuned = (
+        _lora(model, method, layers, fix) if isinstance(method, LoraMethod) else _other_kind(model, method)
+    )
+    for parameter in tuned.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    part: Any
+    for part in tuned.modules():
+        # Under autocast PEFT's own cast of each input to float32, and back, costs time and changes nothing.
+        if isinstance(part, BaseTunerLayer):
+            part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
+    return tuned
+
+
+def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str) -> Any:
+    from peft import LoraConfig, get_peft_model
 
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
     start = "default" if on_meta else method.init_lora_weights
     config = LoraConfig(
-        task_type="SEQ_CLS" if has_score_head(model) else "CAUSAL_LM",  # trains the head that scores, too
+        task_type=_task(model),
         r=method.r,
         lora_alpha=method.lora_alpha,
         lora_dropout=method.lora_dropout,
@@ -113,30 +138,50 @@ def _with_adapters(model: Any, method: LoraMethod) -> Any:
         use_dora=method.use_dora,
         init_lora_weights=True if start == "default" else start,  # type: ignore[arg-type]
     )
-    layers = dict(model.named_modules())
-    kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
-    fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
-    for key, target in _named(method):
-        if not _parts(layers, target):
-            what = _("No layer of this model is named {target!r}.", target=target)
-            names = getattr(method, key.rpartition(".")[2])
-            raise UserError(what, key, fix, _other_names(key, names, target, kinds))
     try:
-        tuned = get_peft_model(model, config)
+        return get_peft_model(model, config)
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
         key = "method.target_modules"
         raise UserError(_unsuitable(layers, method, error), key, fix, [leave_out(key)]) from error
-    for parameter in tuned.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    part: Any
-    for part in tuned.modules():
-        # Under autocast PEFT's own cast of each input to float32, and back, costs time and changes nothing.
-        if isinstance(part, BaseTunerLayer):
-            part.cast_input_dtype_enabled = False  # type: ignore[attr-defined]
-    return tuned
+
+
+def _other_kind(model: Any, method: PeftMethod) -> Any:
+    """The model with adapters of another type; what PEFT finds wrong is the user's to mend."""
+    from peft import PeftType, get_peft_model
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    made = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(method.peft_type)]
+    values: dict[str, Any] = {"task_type": _task(model), **_usual(method), **method.settings}
+    if method.peft_type not in WITHOUT_TARGETS:
+        values["target_modules"] = method.target_modules
+    if method.target_modules == "all-linear" and "exclude_modules" in made.__dataclass_fields__:
+        values.setdefault("exclude_modules", _past_adapters(model))
+    if method.modules_to_save:
+        values["modules_to_save"] = method.modules_to_save
+    try:
+        return get_peft_model(model, made(**values))
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            _("{name} cannot be made: {reason}", name=method.peft_type, reason=str(error).splitlines()[0]),
+            f"method.peft_type: {method.peft_type}",
+            _("Set what it needs, name other target modules, or take another type."),
+            [change_to("method.type", "lora")],
+        ) from error
+
+
+def _usual(method: PeftMethod) -> dict[str, Any]:
+    """What PEFT leaves open for a type, or what would not fit this model."""
+    if method.peft_type in IN_FRONT:
+        return {"num_virtual_tokens": 20}
+    if method.peft_type == "IA3":
+        return {"feedforward_modules": []}
+    return {}
+
+
+def _task(model: Any) -> str:
+    return "SEQ_CLS" if has_score_head(model) else "CAUSAL_LM"  # trains the head that scores, too
 
 
 def _past_adapters(model: Any) -> list[str] | None:
@@ -172,7 +217,7 @@ def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[s
     return [*(change_to(key, other) for other in others), leave_out(key)]
 
 
-def _named(method: LoraMethod) -> Iterator[tuple[str, str]]:
+def _named(method: LoraMethod | PeftMethod) -> Iterator[tuple[str, str]]:
     """The modules that a method names, each with its key."""
     if method.target_modules != "all-linear":
         yield from (("method.target_modules", name) for name in method.target_modules)

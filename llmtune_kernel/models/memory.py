@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import torch
 
-from llmtune_kernel.config import RunConfig, TrainingConfig
+from llmtune_kernel.config import PeftMethod, RunConfig, TrainingConfig
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
     LOW_RANK,
@@ -17,6 +17,7 @@ from llmtune_kernel.config.optimizers import (
     Value,
     settings,
 )
+from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
 from llmtune_kernel.models.parts import blocks, matrices, projected
 from llmtune_kernel.models.quantization import quantized_bytes
 
@@ -60,6 +61,8 @@ def activation_bytes(
 def wants_checkpointing(config: RunConfig, activations: int, free: int) -> bool:
     """Whether activations are to be recomputed; `auto` does so where they would take most of what is free."""
     wanted = config.training.gradient_checkpointing
+    if isinstance(config.method, PeftMethod) and config.method.peft_type in NEEDS_ACTIVATIONS:
+        return False
     return activations >= 0.8 * free if wanted == "auto" else wanted
 
 

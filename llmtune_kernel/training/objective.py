@@ -66,7 +66,9 @@ class Forward:
             if self.only_targets:
                 logits = model(**inputs, logits_to_keep=positions, use_cache=False).logits[0]
             else:
-                logits = model(**inputs, use_cache=False).logits.flatten(0, 1)[positions]
+                logits = model(**inputs, use_cache=False).logits
+                # Adapters may put tokens in front.
+                logits = logits[:, -inputs["input_ids"].shape[1] :].flatten(0, 1)[positions]
         result: torch.Tensor = logits.float()
         return result
 

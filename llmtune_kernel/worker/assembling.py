@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import FullMethod, RunConfig
+from llmtune_kernel.config import FullMethod, PeftMethod, RunConfig
+from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
@@ -59,6 +60,8 @@ def load_trainable(
     weights, attention = weight_dtype(config, dtype), config.model.attention
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
     ordinary = model.config._attn_implementation
+    if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
+        return prepare_for_training(model, config.method), False
     if config.model.attention == "auto" and device().type == "cpu":
         model.set_attn_implementation(PACKED)
     asked = model.base_model if config.scores else model

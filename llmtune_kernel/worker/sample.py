@@ -141,7 +141,8 @@ class Loader:
         try:
             yield tuned, load_tokenizer(ModelSource(str(adapter), None))
         finally:
-            self._base = tuned.unload()
+            in_front = tuned.active_peft_config.is_prompt_learning  # nothing is put into the layers
+            self._base = tuned.get_base_model() if in_front else tuned.unload()
             self._key = wanted
 
 

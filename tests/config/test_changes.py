@@ -25,7 +25,7 @@ MISTAKES: dict[str, list[Change]] = {
     "lr: 1e-4": [rename(["lr"], ["training", "learning_rate"])],
     "r: 4": [rename(["r"], ["method", "r"])],
     "training.max_steps: 5": [rename(["training.max_steps"], ["training", "max_steps"])],
-    "method: {type: full, r: 4}": [change_to("method.type", "lora")],
+    "method: {type: full, r: 4}": [change_to("method.type", "lora"), change_to("method.type", "peft")],
     "beta: 0.2": [leave_out("beta")],  # sft, under which it would be moved, has none
     "method: {r: 4, lora_r: 8}": [leave_out("method.lora_r")],
     "xyzzy: 1": [leave_out("xyzzy")],

@@ -88,7 +88,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: x\ntraining: {max_length: 9}", 2, "training.max_length", "it belongs under data"),
         ("data: x\nlearning_rat: 1", 2, "learning_rat", "did you mean training.learning_rate?"),
         ("data: x\nmethod:\n  rank: 4", 3, "method.rank", "did you mean r?"),
-        ("data: x\nmethod:\n  type: full\n  r: 4", 4, "method.r", "only type lora has it"),
+        ("data: x\nmethod:\n  type: full\n  r: 4", 4, "method.r", "only type lora or peft has it"),
         ("data: x\ncutoff_len: 4", 2, "cutoff_len", "did you mean data.max_length?"),
         ("data: x\ntraining.seed: 4", 2, "training.seed", "write seed on a line of its own under training"),
         ("data: x\nlaunch: {zzz: 1}", 2, "launch.zzz", "valid keys: on_kernel_exit"),
@@ -212,7 +212,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data: x\nmethod: lorra",
             2,
             "method",
-            "must be one of lora, freeze, full; got 'lorra'; did you mean lora?",
+            "must be one of lora, freeze, full, peft; got 'lorra'; did you mean lora?",
         ),
         (
             "data: x\nobjective: dop",

@@ -30,6 +30,7 @@ from llmtune_kernel.config.optimizers import (
     WITH_EPSILON,
 )
 from llmtune_kernel.config.optimizers import settings as optimizer_settings
+from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, WITHOUT_HEAD, WITHOUT_TARGETS, check_field
 
 KEYS = [
     "model",
@@ -136,6 +137,8 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
 
 def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     unfit = set()
+    if method["type"] == "peft":
+        return fitting_peft(method)
     if method.get("init_lora_weights") in CHANGES_BASE:
         unfit.add("use_dora")
     if method.get("init_lora_weights") == "orthogonal":
@@ -143,6 +146,21 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
         unfit.add("trainable_layers")
     return {key: value for key, value in method.items() if key not in unfit}
+
+
+def fitting_peft(method: dict[str, Any]) -> dict[str, Any]:
+    """The same with what its type takes."""
+    name = method.get("peft_type", "LOHA")
+    own = {"type", "peft_type", "modules_to_save", *(() if name in WITHOUT_TARGETS else ("target_modules",))}
+
+    def fits(key: str, value: Any) -> bool:
+        try:
+            check_field(name, key, value)
+        except ValueError:
+            return False
+        return True
+
+    return {key: value for key, value in method.items() if key in own or fits(key, value)}
 
 
 def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
@@ -173,13 +191,18 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if values.get("model", {}).get("quantization") == "int8":
         method.pop("use_dora", None)
     if "training" in values:
-        values["training"] = fitting_training(values["training"], full=method["type"] != "lora")
+        adapters = method["type"] in ("lora", "peft")
+        values["training"] = fitting_training(values["training"], full=not adapters)
+        if method.get("peft_type") in NEEDS_ACTIVATIONS:
+            values["training"].pop("gradient_checkpointing", None)
         optim = values["training"].get("optim")
         if optim in NO_GROUPS:
             method.pop("loraplus_lr_ratio", None)
         if optim in AT_ONCE and values.get("model", {}).get("dtype") == "float16":
             values["model"].pop("dtype")
     if objective.get("type") == "reward":
+        if method.get("peft_type") in WITHOUT_HEAD:
+            values["method"] = {"type": "peft"}
         values.get("samples", {}).pop("prompts", None)
     return {**values, "objective": fitting_objective(objective)} if objective else values
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
 
 from llmtune_kernel.config import ModelConfig, SftObjective, UserError, config_from_dict
+from llmtune_kernel.config.peft_types import ON_QUANTIZED, PEFT_TYPES
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
@@ -72,6 +73,18 @@ TRAINED = {
     "norm-and-embeddings": ["model.norm.", "model.embed_tokens."],
     "full": [""],
 }
+# What types need to fit a model of 64 hidden units.
+FITTING: dict[str, dict[str, Any]] = {
+    "C3A": {"block_size": 32},
+    "ROAD": {"group_size": 32},
+    "TRAINABLE_TOKENS": {"token_indices": [4, 5, 28, 29, 30, 198]},
+    "VBLORA": {"vector_length": 32},
+    "WAVEFT": {"n_frequency": 64},
+}
+
+
+def other_kind(name: str) -> dict[str, Any]:
+    return {"type": "peft", "peft_type": name, **FITTING.get(name, {})}
 
 
 @pytest.fixture
@@ -140,6 +153,32 @@ def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
         return
     changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
     assert changed == {name for name in before if name.startswith(tuple(TRAINED[method]))}
+
+
+@pytest.mark.parametrize("name", PEFT_TYPES)
+def test_another_kind_of_adapter_trains_and_loads_as_it_was_trained(
+    tune: Any, small_model: str, name: str
+) -> None:
+    told, run = tune("sft", method=other_kind(name))
+    losses = [payload.loss for payload in told if isinstance(payload, Metrics)]
+    assert all(loss is not None and math.isfinite(loss) for loss in losses)
+    tuned, _ = run.load()
+    keep_layout(tuned)
+    after = loss_of(tuned, "sft")
+    assert after == pytest.approx(last_loss(told), abs=1e-5)
+    base = AutoModelForCausalLM.from_pretrained(small_model, dtype=torch.float32)
+    before = loss_of(base, "sft")
+    assert after != before
+    with tuned.disable_adapter():
+        assert loss_of(tuned, "sft") == pytest.approx(before, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ON_QUANTIZED)
+def test_some_other_kinds_of_adapters_learn_on_quantized_weights(tune: Any, name: str) -> None:
+    told, run = tune("sft", method=other_kind(name), model={"quantization": "nf4"})
+    tuned, _ = run.load()
+    keep_layout(tuned)
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +323,26 @@ def test_losses_of_sft_go_with_methods_and_quantization(
         ({"method": {**LORA, "r": 3, "init_lora_weights": "orthogonal"}}, "orthogonal needs an even rank"),
         ({"method": {"type": "freeze", "trainable_layers": 0}}, "nothing would be trained"),
         ({"method": {**METHODS["pissa"], "use_dora": True}}, "pissa does not go together with use_dora"),
+        ({"method": other_kind("AdaLoRA")}, "ADALORA cannot be trained: .*; take LOHA"),
+        ({"method": other_kind("lora")}, "LoRA is a method of its own; write method: lora"),
+        ({"method": {**other_kind("LOHA"), "depth": 2}}, "LOHA has no setting 'depth'"),
+        ({"method": {**other_kind("LOHA"), "init_weights": "bat"}}, "init_weights cannot be 'bat'"),
+        (
+            {"method": {**other_kind("ln-tuning"), "target_modules": ["norm"]}},
+            "LN_TUNING chooses its layers by itself",
+        ),
+        (
+            {"method": other_kind("LoHa"), "model": {"quantization": "nf4"}},
+            "LOHA needs weights that are not quantized",
+        ),
+        (
+            {"method": other_kind("P-Tuning"), "objective": "reward"},
+            "P_TUNING does not train a reward model",
+        ),
+        (
+            {"method": other_kind("prefix_tuning"), "training": {"gradient_checkpointing": True}},
+            "PREFIX_TUNING does not go together with gradient_checkpointing",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_said(values: dict[str, Any], said: str) -> None:
