@@ -131,8 +131,7 @@ def find_source(
         files = tuple(map(Path, before["files"]))
         if all(file.exists() for file in files):
             return Place(SourceConfig.model_validate(before["read"]), files)
-    hub = name.partition(":")[0] in HUBS
-    if hub or _ADDRESS.match(name):
+    if name.startswith(tuple(f"{hub}:" for hub in HUBS)) or _ADDRESS.match(name):
         return Place(source)
     if Path(name).expanduser().exists() or glob.has_magic(name):
         _refuse_parts(source)
