@@ -31,10 +31,7 @@ def read_remote(source: SourceConfig, limit: int | None) -> SourceRows:
         file = _download(source.source)
         return SourceRows(FileRows((file,), limit), (file,), fingerprint_file(file))
     hub, _colon, name = source.source.partition(":")
-    if hub == "hf":
-        data = _hugging_face(name, source, limit)
-    else:
-        data = {"modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
+    data = _hugging_face(name, source, limit) if hub == "hf" else _of_other_hub(hub, name, source)
     if limit is not None and limit < len(data):
         data = data.select(range(limit))
     if not len(data):
@@ -87,6 +84,19 @@ def _close_names(name: str) -> list[str]:
     return [
         ids[close] for close in difflib.get_close_matches(name.lower(), ids, cutoff=0.8) if ids[close] != name
     ]
+
+
+def _of_other_hub(hub: str, name: str, source: SourceConfig) -> Any:
+    try:
+        return {"modelscope": _model_scope, "openmind": _open_mind}[hub](name, source)
+    except UserError:
+        raise
+    except Exception as error:  # the libraries raise whatever their readers raise
+        raise UserError(
+            _("The data set {name} cannot be loaded: {error}", name=name, error=_first_line(error)),
+            source.source,
+            _("Check its name, subset and split on the hub, and the connection."),
+        ) from error
 
 
 def _model_scope(name: str, source: SourceConfig) -> Any:

@@ -144,7 +144,7 @@ def find_source(
         return Place(_meant(known_datasets()[name].source, source))
     if _HUB_NAME.fullmatch(name) and not Path(name).parent.exists():
         return Place(source.model_copy(update={"source": f"hf:{name}"}))
-    close = difflib.get_close_matches(name, [*names, *known, *known_datasets()], n=3)
+    close = difflib.get_close_matches(name, {*names, *known, *known_datasets()}, n=3)
     if close:
         raise UserError(
             _("There is no file and no data set {name!r}.", name=name),

@@ -107,11 +107,17 @@ class Dataset:
                 row.
 
         Raises:
-            UserError: the expression has a mistake, or no row fits.
+            UserError: it is neither, the expression has a mistake, or no row fits.
         """
         if isinstance(condition, str):
-            return self._with(self._load(View(filter=condition)))
-        rows = [row for row in self.rows if condition(row)]
+            rows = self._load(View(filter=condition))
+        elif callable(condition):
+            rows = [row for row in self.rows if condition(row)]
+        else:
+            raise UserError(
+                _("{value!r} is no condition.", value=condition),
+                fix=_('Write SQL, such as "length(output) > 20", or give a function of a row.'),
+            )
         if not rows:
             raise UserError(_("No row fits the condition."))
         return self._with(rows)

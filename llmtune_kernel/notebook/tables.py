@@ -165,9 +165,12 @@ class Tables:
         if wanted.variable is None:
             file = Path(wanted.file or "")
             return protocol.SavedView(rows=table.save(file, view), source=_read_as(table, str(file)))
+        from llmtune_kernel.data.table.saving import check_some
+
         name = wanted.variable.removeprefix("$")
         check_name(name, namespace)
         rows = table.load(view)
+        check_some(rows)
         assign(name, rows)
         return protocol.SavedView(rows=len(rows), source=_read_as(table, f"${name}"))
 
@@ -283,7 +286,9 @@ def open_table(
 
 def check_name(name: str, namespace: Mapping[str, Any]) -> None:
     """Raise UserError if `name` is no name of a variable, or is taken."""
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if keyword.iskeyword(name):
+        raise UserError(_("{name!r} is a word of Python itself.", name=name), "", _("Choose another name."))
+    if not name.isidentifier():
         raise UserError(
             _("{name!r} is no name of a variable.", name=name), "", _("Use letters, digits and _.")
         )

@@ -352,6 +352,18 @@ def test_a_data_set_that_the_hub_does_not_have_is_told_by_name(
         rows_of("no-one/nothing")
 
 
+def test_what_the_client_of_another_hub_raises_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "clients" / "openmind"
+    client.mkdir(parents=True)
+    lines = "class OmDataset:", "    def load_dataset(**_):", "        raise ConnectionError('no route')"
+    (client / "__init__.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(client.parent)
+    with pytest.raises(UserError, match="data set org/name cannot be loaded: no route"):
+        rows_of("openmind:org/name")
+
+
 def test_for_a_data_set_that_the_hub_does_not_have_the_closest_one_is_offered(folder: Path) -> None:
     with pytest.raises(UserError, match="cannot be loaded") as caught:
         rows_of("Tatsu-lab/alpca")

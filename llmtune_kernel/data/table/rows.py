@@ -205,7 +205,7 @@ class RowTable:
         """The rows of a view, each with all columns.
 
         Raises:
-            UserError: the filter does not fit the rows, or takes none.
+            UserError: the filter does not fit the rows.
         """
         from llmtune_kernel.data.table.saving import load_rows
 

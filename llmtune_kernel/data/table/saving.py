@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def save_rows(store: Store, numbers: Numbers, path: Path) -> None:
             str(path),
             _("Use one of {allowed}.", allowed=", ".join(SUFFIXES)),
         )
-    _check_some(numbers)
+    check_some(numbers)
     try:
         with path.open("xb") as file:
             try:
@@ -58,16 +58,12 @@ def save_rows(store: Store, numbers: Numbers, path: Path) -> None:
 
 
 def load_rows(store: Store, numbers: Numbers) -> list[Row]:
-    """Rows in their order, each with all columns.
-
-    Raises:
-        UserError: there are none.
-    """
-    _check_some(numbers)
+    """Rows in their order, each with all columns."""
     return list(_rows(store, numbers))
 
 
-def _check_some(numbers: Numbers) -> None:
+def check_some(numbers: Sized) -> None:
+    """Raise UserError if no row is left."""
     if not len(numbers):
         raise UserError(_("No row is left to save."), "", _("Change the search or the filter."))
 
