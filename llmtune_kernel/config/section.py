@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from llmtune_kernel.locale import _
 
 
 class Section(BaseModel):
     """Unknown keys are errors; text is never taken for a number; a whole number is taken for a real one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _check_length(text: str) -> str:
+    parts = [] if "://" in text else text.split("/")
+    if any(len(part.encode()) > _LONGEST_NAME for part in parts) or len(text.encode()) > _LONGEST_PATH:
+        raise ValueError(_("no file has so long a name"), _("check the name"))
+    return text
+
+
+# What file systems take, in bytes; asked about more they fail.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4000
+# Text that may name a file or folder.
+PathText = Annotated[str, AfterValidator(_check_length)]
 
 
 def setting(

@@ -24,7 +24,7 @@ from llmtune_kernel.config.optimizers import (
     Value,
     check_settings,
 )
-from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.config.sources import SOURCES, Columns, Format, SourceConfig, Sources, Tags
 from llmtune_kernel.locale import N_, _
 
@@ -48,7 +48,7 @@ OTHER_TRACKERS = frozenset(
 class ModelConfig(Section):
     """The base model and how it is loaded."""
 
-    name_or_path: str = setting(
+    name_or_path: PathText = setting(
         "smollm2-135m",
         "Model",
         "Name on the Hugging Face Hub, local folder or GGUF file; smollm2-135m is the embedded model.",
@@ -148,7 +148,7 @@ class DataConfig(Section):
         "As for training data; left out, a fraction of those can be set aside.",
         words=SOURCES,
     )
-    dataset_dir: str = setting(
+    dataset_dir: PathText = setting(
         "data",
         "Registry",
         "Folder of registered data sets: its file dataset_info.json gives them their names.",

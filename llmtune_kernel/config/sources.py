@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import N_, _
 
 # What the row formats call the parts of a row.
@@ -76,7 +76,7 @@ def closest(given: object, known: tuple[str, ...]) -> str:
     return _("did you mean {name}?", name=close[0]) if close else _("known: {names}", names=", ".join(known))
 
 
-Source = Annotated[str, Field(min_length=1), AfterValidator(_check_source)]
+Source = Annotated[PathText, Field(min_length=1), AfterValidator(_check_source)]
 Columns = Annotated[dict[RowField, str | None], BeforeValidator(_check_columns)]
 Tags = Annotated[dict[TagName, str], BeforeValidator(_check_tags)]
 Format = Literal[

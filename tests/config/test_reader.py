@@ -479,3 +479,12 @@ def test_a_configuration_survives_json_and_cannot_be_changed() -> None:
     assert RunConfig.model_validate(config.model_dump(mode="json")) == config
     with pytest.raises(ValueError, match="frozen"):
         config.model = config.model
+
+
+@pytest.mark.parametrize(
+    "text", ["data: {long}.jsonl", "{{data: a, model: ./{long}}}", "data: {{train: a, dataset_dir: {long}}}"]
+)
+def test_a_name_that_no_file_can_have_is_told_before_a_file_system_is_asked(text: str) -> None:
+    with pytest.raises(ConfigError, match="no file has so long a name"):
+        read_config(text.format(long="a" * 300))
+    assert read_config("data: s3://rows/a?token=" + "a" * 300)
