@@ -52,7 +52,12 @@ describe('fieldsOf', () => {
     expect(full.filter(key => key.startsWith('method.'))).toEqual([
       'method.type'
     ]);
-    expect(field('method.type').choices).toEqual(['lora', 'freeze', 'full']);
+    expect(field('method.type').choices).toEqual([
+      'lora',
+      'freeze',
+      'full',
+      'peft'
+    ]);
   });
 
   it('knows how each value is entered, its unit, its default and what it needs', () => {
