@@ -84,10 +84,10 @@ def find_files(place: str) -> list[Path]:
     """
     path = Path(place).expanduser()
     if path.is_dir():
-        files = _saved_data_set(path) or _readable(path.rglob("*"), path)
+        files = _saved_data_set(path) or _readable(_not_hidden(path))
     elif not path.exists() and glob.has_magic(place):
-        found = map(Path, glob.glob(str(path), recursive=True))
-        files = _readable(found, Path())
+        # It finds what is hidden only where the pattern names it.
+        files = _readable(map(Path, glob.glob(str(path), recursive=True)))
     else:
         return [find_file(path)]
     if not files:
@@ -113,14 +113,16 @@ def find_files(place: str) -> list[Path]:
     return files
 
 
-def _readable(paths: Iterable[Path], root: Path) -> list[Path]:
+def _not_hidden(folder: Path) -> Iterator[Path]:
+    """All that is in a folder and below it, without what is hidden."""
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
+def _readable(paths: Iterable[Path]) -> list[Path]:
     return sorted(
-        path
-        for path in paths
-        if _kind(path) in READERS
-        and path.name not in _DESCRIPTIONS
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
+        path for path in paths if _kind(path) in READERS and path.name not in _DESCRIPTIONS and path.is_file()
     )
 
 

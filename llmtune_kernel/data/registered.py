@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ class _Entry:
                     _("Save the rows as JSON or Parquet and give its file_name."),
                 )
             case "file_name":
-                return str(self.folder / value)
+                return self._file_below(value)
             case "ms_hub_url":
                 return f"modelscope:{value}"
             case "om_hub_url":
@@ -161,6 +162,15 @@ class _Entry:
             case "hf_hub_url":
                 return f"hf:{value}"
         return value
+
+    def _file_below(self, name: str) -> str:
+        # The entry may have come with the data of somebody else, and says where in its folder they are.
+        if os.path.isabs(name) or Path(os.path.normpath(name)).parts[:1] == (os.pardir,):
+            raise self._mistake(
+                _("file_name is {name}, which is outside of the folder.", name=name),
+                _("Move the data into the folder, or name the file itself in data.train."),
+            )
+        return str(self.folder / name)
 
     def _text(self, key: str) -> str | None:
         value = self.values.get(key)

@@ -94,6 +94,9 @@ def test_a_folder_or_a_glob_is_all_its_files_in_order(folder: Path) -> None:
     assert rows_of("rows", limit=2) == [ROWS[0], ROWS[1]]
     assert rows_of("rows/*.jsonl") == [ROWS[0], ROWS[1]]
     assert rows_of("rows/**/c.jsonl") == [ROWS[2]]
+    assert rows_of(f"{folder}/rows/*.jsonl") == [ROWS[0], ROWS[1]]
+    assert rows_of(f"../{folder.name}/rows/**/c.jsonl") == [ROWS[2]]
+    assert rows_of("rows/.x*.jsonl") == [ROWS[3]]
     (folder / "rows/d.csv").write_text("text\nx")
     with pytest.raises(UserError, match=r"several kinds: \.csv, \.jsonl(.|\n)*rows/\*\.csv"):
         find_files("rows")
@@ -231,6 +234,22 @@ def test_an_entry_says_where_on_a_hub_the_data_are(registry: Path) -> None:
 def test_a_mistake_in_the_registry_names_the_entry_and_the_key(name: str, said: str, registry: Path) -> None:
     with pytest.raises(UserError, match=said):
         registered(name, registry)
+
+
+@pytest.mark.parametrize("file", ["../rows.jsonl", "a/../../rows.jsonl", "/etc/rows.jsonl"])
+def test_an_entry_does_not_name_files_outside_of_its_folder(file: str, folder: Path) -> None:
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"far": {"file_name": file}, "near": {"file_name": "a/../b"}})
+    )
+    with pytest.raises(UserError, match=rf"{file}, which is outside(.|\n)*dataset_info\.json, far"):
+        registered("far", folder)
+    assert registered("near", folder).source
+
+
+def test_a_registered_name_may_be_that_of_a_hub(folder: Path) -> None:
+    (folder / "rows.json").write_text(json.dumps(ROWS))
+    (folder / "dataset_info.json").write_text('{"hf": {"file_name": "rows.json"}}')
+    assert find_source(SourceConfig(source="hf"), str(folder)).files == (folder / "rows.json",)
 
 
 def test_files_have_no_parts(registry: Path) -> None:

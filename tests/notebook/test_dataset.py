@@ -60,6 +60,8 @@ def test_rows_are_filtered_split_and_named(kernel: Kernel, data: Path) -> None:
     )
     assert "few_rows already" in fail(kernel, "few.to_variable('few_rows')")
     assert "No row fits" in fail(kernel, "d.filter(lambda row: False)")
+    assert "No row fits" in fail(kernel, "d.filter('false')")
+    assert "is no condition" in fail(kernel, "d.filter(3)")
     assert "complexion" in fail(kernel, "d.filter('complexion = 1')")
     assert "between 0 and 1" in fail(kernel, "d.split(2)")
     succeed(kernel, "del few_rows")
@@ -99,10 +101,10 @@ def test_what_changes_is_read_again(kernel: Kernel, tmp_path: Path, tiny_model: 
 def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
     kernel: Kernel, tmp_path: Path, tiny_model: str
 ) -> None:
-    (tmp_path / "mine.json").write_text(json.dumps(ROWS))
     (tmp_path / "data").mkdir()
-    entry = {"file_name": "../mine.json", "num_samples": 10}
+    entry = {"file_name": "mine.json", "num_samples": 10}
     (tmp_path / "data" / "dataset_info.json").write_text(json.dumps({"drawn": entry}))
+    (tmp_path / "data" / "mine.json").write_text(json.dumps(ROWS))
     succeed(kernel, f"n = %dataset drawn --model {tiny_model} --dataset-dir {tmp_path / 'data'}")
     succeed(kernel, "assert len(n) == len(n.rows) == 40 and len(n.lengths) + len(n.problems) == 10")
     succeed(kernel, "row = n.lengths.index[-1]; assert n.rows[row]['prompt'] == f'Say {row}.'")
