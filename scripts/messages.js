@@ -101,12 +101,9 @@ function textsOfSchema(schema) {
   return Object.values(schema.properties ?? {}).flatMap(node => {
     const parts = [node, ...(node.oneOf ?? [])];
     const isField = parts.every(part => !part.properties);
-    // What a library says of its own settings stays as it is.
-    if (node.quoted) {
-      return [];
-    }
     return [
-      node.title,
+      // What a library calls its own settings stays as it is.
+      node.quoted ? '' : node.title,
       ...(isField ? [node.description, node.unit] : []),
       ...parts.flatMap(textsOfSchema)
     ];

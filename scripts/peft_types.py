@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-import re
 import sys
 import types
 import typing
@@ -33,7 +32,7 @@ _LEFT_OUT = {
 
 
 def table() -> dict[str, dict[str, Any]]:
-    """By type and field: the kinds of value, the words to choose from, the default, the first sentence of help."""
+    """By type and field: the kinds of value, the words to choose from, the default."""
     return {name: dict(_fields(PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(name)])) for name in PEFT_TYPES}
 
 
@@ -50,7 +49,6 @@ def _fields(config: type) -> Iterator[tuple[str, dict[str, Any]]]:
                 "kinds": kinds,
                 "words": words,
                 "default": default.value if isinstance(default, enum.Enum) else default,
-                "help": _sentence("".join(field.metadata.get("help", ""))),  # one of them is a tuple
             },
         )
 
@@ -76,11 +74,6 @@ def _values(hint: Any) -> tuple[list[str], list[str]]:
     elif hint in _KINDS:
         kinds = [_KINDS[hint]]
     return kinds, words
-
-
-def _sentence(text: str) -> str:
-    first = re.split(r"\.(?= |$|[A-Z])|;", re.sub(r"\s+", " ", text).strip())[0]
-    return first.strip().rstrip(".") or "As PEFT has it"
 
 
 if __name__ == "__main__":

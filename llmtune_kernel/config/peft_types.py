@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, create_model
 
 from llmtune_kernel.config.changes import change_to
+from llmtune_kernel.config.peft_settings import ABOUT
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sources import closest
 from llmtune_kernel.locale import N_, _, look_up
@@ -87,14 +88,6 @@ _REFUSED = {
 
 _ABOUT = "{about}."
 _ABOUT_DEFAULT = "{about}; left out, {told}."
-# Where PEFT tells the same of each type in its own words.
-_OF_MANY = {
-    "r": "Rank of the adapter",
-    "bias": "Biases that are trained, too: none, all, or those of the layers with adapters, such as oft_only",
-    "exclude_modules": "Modules that get no adapter",
-    "init_weights": "What adapters start with: what does nothing, or values that PEFT names",
-    "scaling": "Factor of what the adapter adds",
-}
 
 Facts = Mapping[str, Any]
 _VALUES: dict[str, Any] = {
@@ -133,7 +126,7 @@ def _plain(name: str) -> str:
 
 @functools.cache
 def fields_of_types() -> Mapping[str, Mapping[str, Facts]]:
-    """By type and field: `kinds` of value, `words` to choose from, `default`, `help`."""
+    """By type and field: `kinds` of value, `words` to choose from, `default`."""
     table: dict[str, dict[str, Facts]] = json.loads(
         (importlib.resources.files("llmtune_kernel.config") / "peft.json").read_text("utf-8")
     )
@@ -173,8 +166,7 @@ def _setting(key: str, users: Mapping[str, Facts]) -> Any:
     told = ", ".join(
         value if len(usual) == 1 else f"{value} ({', '.join(names)})" for value, names in usual.items()
     )
-    about = _OF_MANY.get(key) or next(facts["help"] for facts in users.values())
-    description = (_ABOUT_DEFAULT if told else _ABOUT).format(about=about, told=told)
+    description = (_ABOUT_DEFAULT if told else _ABOUT).format(about=ABOUT[key], told=told)
     return setting(None, key, description, used_by={"peft_type": list(users)}, quoted=True)
 
 

@@ -45,7 +45,7 @@ def setting(
         default: `...` where a value is required.
         words: What the value must be, where its type says it at too great a length.
         used_by: Of a field of the same section, the choices that use this one; the others do not.
-        quoted: Title and description are those of a library, and stay in English.
+        quoted: The title is the name that a library has for it, and stays as it is.
     """
     extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
     if words:
