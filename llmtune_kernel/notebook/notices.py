@@ -77,7 +77,9 @@ def _skipped(summary: Mapping[str, Any]) -> Notice | None:
         "{count:,} rows cannot be trained on and are skipped.",
         count,
     )
-    return Notice(message=message)
+    return Notice(
+        message=message, changes=[change_to("data.on_bad_row", "error", _("List them with reasons"))]
+    )
 
 
 def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
@@ -102,6 +104,8 @@ def _too_long(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
         )
     if not changes:
         message = " ".join((message, _("The model reads no more at once: split these rows.")))
+        if config.data.truncation != "drop":
+            changes.append(change_to("data.truncation", "drop", _("Leave them out")))
     return Notice(message=message, changes=changes)
 
 

@@ -300,7 +300,7 @@ def test_many_rows_that_are_cut() -> None:
     assert notice.message == "25% of the rows are longer than 1,024 tokens and are cut."
     assert changes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, truncated=50, lengths={"p99": 1500}, max_positions=1024)
-    assert changes(notice) == []
+    assert changes(notice) == [("data.truncation", "drop")]
     assert notice.message.endswith("The model reads no more at once: split these rows.")
 
 
@@ -311,6 +311,7 @@ def test_rows_that_are_left_out_are_told_with_the_length_that_keeps_them() -> No
     assert changes(notice) == [("data.max_length", 1536)]
     [notice] = told({}, skipped=1)
     assert notice.message == "1 row cannot be trained on and is skipped."
+    assert changes(notice) == [("data.on_bad_row", "error")]
 
 
 def test_few_rows_and_a_batch_larger_than_they_are() -> None:
