@@ -224,7 +224,7 @@ def load_json(text: str) -> Any:
     """What a JSON text says.
 
     Raises:
-        json.JSONDecodeError: it is not valid JSON, or nested deeper than can be read.
+        json.JSONDecodeError: it is not valid JSON, nested deeper than can be read, or has longer numbers.
     """
     try:
         return JSON.decode(text)
@@ -232,6 +232,10 @@ def load_json(text: str) -> Any:
         raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
     except KeyTwice as error:
         raise json.JSONDecodeError(str(error), text[:1], 0) from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads no longer ones
+        raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
 
 
 def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tags) -> Message:

@@ -86,6 +86,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.json", b"[[1]]", "row 0", "is an array, not an object"),
     ("a.json", b"[]", "", "no rows"),
     ("a.json", b"[{}]", "", "fit no format"),
+    ("a.jsonl", b'{"text": ' + b"1" * 5000 + b"}", "line 1", "a number has too many digits"),
     ("a.json", b'{"rows": [{"prompt": "Q"}]}', "", "holds one object"),
     ("a.json", array(GOOD, 3), "row 1", "is a number, not an object"),
     ("a.json", array(GOOD, None), "row 1", "is null, not an object"),
