@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -9,8 +10,8 @@ import select
 import signal
 import socket
 import sys
-import threading
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,16 +80,18 @@ def warm_up() -> None:
 
 def serve(channel: Channel) -> None:
     """Do jobs until the other side goes, or until one is a run: then this process is that run, to its end."""
+    # Libraries ask where they are while they are imported, and the folder of whoever started this may go meanwhile.
+    os.chdir("/")
     # Beside the main thread, which meanwhile takes a job and, if it is a run, hears its orders.
-    imports = threading.Thread(target=warm_up, name="llmtune-imports")
-    imports.start()
+    imports = ThreadPoolExecutor(1, "llmtune-imports").submit(warm_up)
     loader: Loader | None = None
     while (received := channel.receive()) is not None:
         job, descriptors = received
         _take_environment(job.pop("environment"))
-        os.chdir(job.pop("cwd"))
+        place = job.pop("cwd")
         if job["job"] == "cancel":  # came when its job was done already
             continue
+        get_ready = functools.partial(_get_ready, imports, place)
         if job["job"] == "train":
             loader = None
             train(
@@ -96,12 +99,18 @@ def serve(channel: Channel) -> None:
                 job["config"],
                 Path(job["checkpoint"]) if job["checkpoint"] else None,
                 lock=descriptors[0],
-                imported=imports.join,
+                get_ready=get_ready,
                 kernel_gone=channel.wait_for_end,
             )
             return
-        imports.join()
+        get_ready()
         loader = _answer(channel, job, loader)
+
+
+def _get_ready(imports: Future[None], place: str) -> None:
+    """Return when the libraries are imported, in the folder of whoever wants the job; raises what the import raised."""
+    imports.result()
+    os.chdir(place)
 
 
 def _take_environment(environment: dict[str, str]) -> None:

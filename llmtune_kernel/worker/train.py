@@ -28,7 +28,7 @@ def train(
     checkpoint: Path | None,
     *,
     lock: int,
-    imported: Callable[[], None],
+    get_ready: Callable[[], None],
     kernel_gone: Callable[[], None],
 ) -> None:
     """Train, and end in one of the states finished, stopped, failed.
@@ -38,7 +38,7 @@ def train(
         values: The configuration, validated by the launcher.
         checkpoint: Where to continue from.
         lock: Descriptor that holds the run's lock; held until the process ends.
-        imported: Returns when the libraries are imported.
+        get_ready: Returns when the libraries are imported, in the folder that relative paths begin at.
         kernel_gone: Returns when the process that started this one has gone.
     """
     directory, config = RunDirectory(path), RunConfig.model_validate(values)
@@ -57,7 +57,7 @@ def train(
     end: list[Payload]
     try:
         emit(State(state="loading", detail=_("importing libraries")))
-        imported()
+        get_ready()
         from llmtune_kernel.worker.session import Session
 
         finished = Session(config, directory, control, emit).run(checkpoint)

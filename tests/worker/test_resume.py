@@ -153,7 +153,6 @@ def test_a_run_goes_on_with_its_own_rows_or_says_that_they_are_others(
     assert any("12 rows then, 1 now" in message for message in warnings)
 
 
-@pytest.mark.skip(reason="now and then its worker dies while it imports torch; the cause is not found yet")
 def test_other_rows_in_a_variable_do_not_replace_those_of_the_run(workplace: Path, tiny_model: str) -> None:
     rows = [{"prompt": f"Count {number}", "completion": "one two"} for number in range(12)]
 

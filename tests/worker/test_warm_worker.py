@@ -55,6 +55,20 @@ def inspect(workers: WorkerPool, data: str, model: str) -> dict[str, Any]:
     return summary
 
 
+def test_the_folder_in_which_a_worker_was_started_may_go_while_it_imports(
+    waiting: WorkerPool, workplace: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = workplace / "left"
+    left.mkdir()
+    monkeypatch.chdir(left)
+    waiting.prepare()
+    before = children()
+    monkeypatch.chdir(workplace)
+    left.rmdir()
+    assert inspect(waiting, "rows.jsonl", tiny_model)["rows"] > 0
+    assert children() == before
+
+
 def test_a_run_is_trained_by_the_process_that_waited_in_the_place_of_its_launch(
     start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
