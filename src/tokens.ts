@@ -202,7 +202,7 @@ export interface IShownConfiguration {
   /** The notebook that it is of. */
   readonly panel: NotebookPanel | null;
   /** In our YAML. */
-  readonly shown: { readonly text: string };
+  readonly ours: { readonly text: string };
   /** Whether it can be changed now. */
   readonly isEditable: boolean;
   change(changes: IChange[]): void;

@@ -37,3 +37,8 @@ class UserError(Exception):
         """What IPython shows instead of a traceback: the message, its first line in red."""
         first, *rest = str(self).splitlines()
         return [f"\x1b[31m{first}\x1b[0m", *rest]
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, on one line; its kind if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

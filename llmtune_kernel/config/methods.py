@@ -23,6 +23,20 @@ ModuleName = Annotated[str, Field(min_length=1, description=N_("the name of a mo
 _CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
 
 
+# Of every kind of adapter.
+_Targets = Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)]
+_TARGETS: Any = setting(
+    "all-linear",
+    "Target modules",
+    "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
+)
+_SAVED: Any = setting(
+    [],
+    "Modules trained in full",
+    "Modules whose own weights are trained and saved with the adapters, such as embed_tokens or lm_head.",
+)
+
+
 class LoraMethod(Section):
     """Train low-rank adapters beside the frozen weights."""
 
@@ -42,16 +56,8 @@ class LoraMethod(Section):
     lora_dropout: float = setting(
         0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
     )
-    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
-        "all-linear",
-        "Target modules",
-        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
-    )
-    modules_to_save: list[ModuleName] = setting(
-        [],
-        "Modules trained in full",
-        "Modules whose own weights are trained and saved with the adapters, such as embed_tokens or lm_head.",
-    )
+    target_modules: _Targets = _TARGETS
+    modules_to_save: list[ModuleName] = _SAVED
     use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
     use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
     init_lora_weights: Literal["default", "gaussian", "orthogonal", "pissa", "pissa_niter_16", "olora"] = (
@@ -145,16 +151,8 @@ class PeftMethod(Section):
     peft_type: Annotated[PeftType, BeforeValidator(as_peft_names_it)] = setting(
         "LOHA", "Kind of adapter", "The name that PEFT has for it, such as LOHA, OFT, VERA or IA3."
     )
-    target_modules: Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
-        "all-linear",
-        "Target modules",
-        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
-    )
-    modules_to_save: list[ModuleName] = setting(
-        [],
-        "Modules trained in full",
-        "Modules whose own weights are trained and saved with the adapters, such as embed_tokens or lm_head.",
-    )
+    target_modules: _Targets = _TARGETS
+    modules_to_save: list[ModuleName] = _SAVED
 
     @field_validator("target_modules")
     @classmethod

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config.changes import change_to
-from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.errors import UserError, first_line
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
@@ -71,7 +71,7 @@ def _hugging_face(name: str, source: SourceConfig, limit: int | None) -> Any:
             )
         )
         raise UserError(
-            _("The data set {name} cannot be loaded: {error}", name=name, error=_first_line(error)),
+            _("The data set {name} cannot be loaded: {error}", name=name, error=first_line(error)),
             source.source,
             fix,
             [change_to("source", f"hf:{known}") for known in _close_names(name)],
@@ -93,7 +93,7 @@ def _of_other_hub(hub: str, name: str, source: SourceConfig) -> Any:
         raise
     except Exception as error:  # the libraries raise whatever their readers raise
         raise UserError(
-            _("The data set {name} cannot be loaded: {error}", name=name, error=_first_line(error)),
+            _("The data set {name} cannot be loaded: {error}", name=name, error=first_line(error)),
             source.source,
             _("Check its name, subset and split on the hub, and the connection."),
         ) from error
@@ -148,7 +148,7 @@ def _download(address: str) -> Path:
         raise _missing(f"{scheme}://", packages.get(scheme, scheme), address) from error
     except Exception as error:  # each file system has errors of its own
         raise UserError(
-            _("{address} cannot be read: {error}.", address=address, error=_first_line(error)),
+            _("{address} cannot be read: {error}.", address=address, error=first_line(error)),
             address,
             _("Check the address and the access rights."),
         ) from error
@@ -161,7 +161,3 @@ def _missing(what: str, package: str, where: str) -> UserError:
         where,
         _("Install it: {command}", command=f"%pip install {package}"),
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

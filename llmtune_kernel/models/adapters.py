@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, PeftMethod, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
@@ -162,9 +163,12 @@ def _other_kind(model: Any, method: PeftMethod) -> Any:
         values["modules_to_save"] = method.modules_to_save
     try:
         return get_peft_model(model, made(**values))
+    except torch.OutOfMemoryError:
+        raise
     except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        # Its types refuse values, layers and sizes by any of these.
         raise UserError(
-            _("{name} cannot be made: {reason}", name=method.peft_type, reason=str(error).splitlines()[0]),
+            _("{name} cannot be made: {reason}", name=method.peft_type, reason=first_line(error)),
             f"method.peft_type: {method.peft_type}",
             _("Set what it needs, name other target modules, or take another type."),
             [change_to("method.type", "lora")],
@@ -240,4 +244,4 @@ def _unsuitable(layers: dict[str, Any], method: LoraMethod, error: ValueError) -
                 return _(
                     "The layer {name!r} is of type {kind} and cannot get an adapter.", name=target, kind=kind
                 )
-    return str(error).splitlines()[0]
+    return first_line(error)

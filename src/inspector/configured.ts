@@ -65,7 +65,7 @@ export class ConfiguredText extends Changing {
     if (!this._isOfIt) {
       return;
     }
-    const text = withSource(shown.shown.text, this._source);
+    const text = withSource(shown.ours.text, this._source);
     if (text !== this._text) {
       this._text = text;
       this.emit();

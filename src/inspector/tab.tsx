@@ -310,7 +310,7 @@ export class InspectorTab extends Panel {
     }
     const next = this._next;
     this._next = null;
-    if (next !== null && this._grid) {
+    if (next !== null && !isOther && this._grid) {
       // The one that has moved up.
       this._grid.choose(Math.min(next, this._grid.rowCount('body') - 1));
     }
@@ -378,7 +378,8 @@ export class InspectorTab extends Panel {
   private _exclude(): void {
     const rows = this._grid?.selectedRows ?? [];
     if (rows.length) {
-      this._next = Math.min(...rows);
+      // There may be a million.
+      this._next = rows.reduce((first, row) => Math.min(first, row));
       void this.model.exclude(rows);
     }
   }

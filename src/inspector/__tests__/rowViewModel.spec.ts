@@ -169,7 +169,7 @@ describe('The configuration of an inspected source', () => {
   it('is that of its own notebook, and stays while another one is current', async () => {
     const shown: any = {
       panel: { context: { path: 'mine.ipynb' } },
-      shown: { text: 'model: tiny' }
+      ours: { text: 'model: tiny' }
     };
     const changed = (shown.changed = new Signal<any, void>(shown));
     const configured = new ConfiguredText(
@@ -181,7 +181,7 @@ describe('The configuration of an inspected source', () => {
     await Promise.resolve();
     expect(configured.text).toContain('model: tiny');
     shown.panel = { context: { path: 'other.ipynb' } };
-    shown.shown = { text: 'model: big' };
+    shown.ours = { text: 'model: big' };
     changed.emit();
     expect(configured.text).toContain('model: tiny');
     configured.dispose();

@@ -66,7 +66,7 @@ export class EditedConfiguration extends Changing {
   }
 
   /** The same in our YAML: a LLaMA-Factory file as it was last translated, if it could be. */
-  get shown(): ConfigDocument {
+  get ours(): ConfigDocument {
     const isOurs = !this._readable.isForeign;
     return isOurs ? this._readable : (this._translation ?? EMPTY);
   }

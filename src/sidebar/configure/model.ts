@@ -114,7 +114,7 @@ export class ConfigureModel extends Changing {
 
   /** What the fields show, or would if it were translated. */
   get values(): Values {
-    return this.edited.shown.expanded;
+    return this.edited.ours.expanded;
   }
 
   /** All fields of the variants chosen. */

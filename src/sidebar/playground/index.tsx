@@ -30,7 +30,7 @@ export class PlaygroundSection extends ReactWidget {
     super();
     this._context = context;
     this._configure = configure;
-    configure.edited.changed.connect(this.update, this);
+    configure.edited.changed.connect(this._onEdited, this);
     this._models = new PerNotebook({
       name: 'playground',
       store: context.state,
@@ -80,6 +80,12 @@ export class PlaygroundSection extends ReactWidget {
         )}
       </UseSignal>
     );
+  }
+
+  private _onEdited(): void {
+    if (this.isVisible) {
+      this.update();
+    }
   }
 
   private readonly _context: ISidebarContext;
