@@ -219,13 +219,17 @@ export class RunModel extends Changing {
 
   private _leave(): void {
     this._client?.statusChanged.disconnect(this._onStatus, this);
-    this._subscription?.dispose();
-    this._subscription = null;
+    this._unsubscribe();
     this._list?.dispose();
     this._list = null;
     this._client = null;
     this._loading = null;
     this._asked = null;
+  }
+
+  private _unsubscribe(): void {
+    this._subscription?.dispose();
+    this._subscription = null;
   }
 
   private async _load(client: IKernelClient): Promise<void> {
@@ -241,7 +245,10 @@ export class RunModel extends Changing {
         this._show(view);
         this._subscription = client.subscribe(run, view.offset);
         this._subscription.events.connect(this._onEvents, this);
-        this._subscription.failed.connect((_, fault) => this._fail(fault));
+        this._subscription.failed.connect((_, fault) => {
+          this._unsubscribe();
+          this._fail(fault);
+        });
       }
     } catch (error) {
       // A connection that ended is followed by a change of the status, which loads again.
@@ -308,6 +315,7 @@ export class RunModel extends Changing {
     } else if (summary) {
       this._summary = summary;
       this._isLost = this._hasDied(summary);
+      this._onStatus(); // it may have been away, with another runs folder
     } else if (list.isReady && this._view) {
       this._isGone = true;
       this._fault = {
@@ -325,8 +333,7 @@ export class RunModel extends Changing {
     this._summary = summary;
     this._fault = null;
     this._isGone = false;
-    this._subscription?.dispose();
-    this._subscription = null;
+    this._unsubscribe();
     this._loading = null;
     this._renamed.emit();
     this._onStatus();

@@ -293,6 +293,20 @@ describe('RunModel', () => {
       expect(model.isGone).toBe(true);
     });
 
+    it('reads the run anew when it could not be followed for a while', async () => {
+      const { id } = kernel.comm.request('subscribe');
+      const error = { what: 'No run a.', where: '/elsewhere', fix: '' };
+      kernel.comm.receive({ id, type: 'error', error });
+      await settle();
+      expect(model.fault).toMatchObject({ what: 'No run a.' });
+      const runs = [summary('training')];
+      kernel.comm.receive({ type: 'runs', runs, removed: [], fault: null });
+      await load();
+      expect(model.fault).toBeNull();
+      push(event('metrics', metrics(9)));
+      expect(model.progress.metrics?.step).toBe(9);
+    });
+
     it('shows a new run that takes the name of a deleted one', async () => {
       kernel.comm.receive({ type: 'runs', runs: [], removed: ['a'] });
       const runs = [{ ...summary('training'), started: 7 }];
