@@ -185,6 +185,8 @@ def find_file(path: Path | str) -> Path:
     if not path.exists():
         close = _close_names(path)
         what, fix = _("There is no file {path}.", path=path), _about_missing(path, close)
+        if path.is_symlink():
+            what = _("{path} is a link to {target}, which is not there.", path=path, target=path.readlink())
         raise UserError(
             what,
             str(path.absolute()),
@@ -204,6 +206,8 @@ def _close_names(path: Path) -> list[str]:
     """Names in the folder of a path that are close to its own, whatever their suffixes are."""
     beside: dict[str, list[str]] = {}
     for file in path.parent.iterdir() if path.parent.is_dir() else ():
+        if file.name == path.name:  # a link to nowhere
+            continue
         beside.setdefault(file.name.partition(".")[0], []).append(file.name)
     close = difflib.get_close_matches(path.name.partition(".")[0], beside, n=3)
     return [name for stem in close for name in sorted(beside[stem])][:3]

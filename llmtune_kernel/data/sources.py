@@ -77,6 +77,22 @@ def is_variable(source: SourceConfig) -> bool:
     return source.source.startswith("$")
 
 
+def anchored(source: SourceConfig) -> SourceConfig:
+    """The source that a path means now, wherever this process will work."""
+    if not _is_path(source.source):
+        return source
+    return source.model_copy(update={"source": str(Path(source.source).expanduser().absolute())})
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name is that of files that are there, or of a glob."""
+    return not _is_remote(name) and (Path(name).expanduser().exists() or glob.has_magic(name))
+
+
+def _is_remote(name: str) -> bool:
+    return name.startswith(tuple(f"{hub}:" for hub in HUBS)) or _ADDRESS.match(name) is not None
+
+
 def find_sources(
     data: DataConfig,
     split: Split,
@@ -131,9 +147,9 @@ def find_source(
         files = tuple(map(Path, before["files"]))
         if all(file.exists() for file in files):
             return Place(SourceConfig.model_validate(before["read"]), files)
-    if name.startswith(tuple(f"{hub}:" for hub in HUBS)) or _ADDRESS.match(name):
+    if _is_remote(name):
         return Place(source)
-    if Path(name).expanduser().exists() or glob.has_magic(name):
+    if _is_path(name):
         _refuse_parts(source)
         return Place(source, tuple(find_files(name)))
     folder = Path(dataset_dir)

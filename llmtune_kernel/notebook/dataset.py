@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.sources import find_sources
+from llmtune_kernel.data.sources import anchored, find_sources
 from llmtune_kernel.data.table import ALL, View
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.inspecting import dataset_bundles
@@ -42,8 +42,9 @@ class Dataset:
         given: list[Row] | None = None,
     ) -> None:
         # Where the kernel works may change later.
+        (source,) = config.data.sources("train")
         folder = str(Path(config.data.dataset_dir).absolute())
-        data = config.data.model_copy(update={"dataset_dir": folder})
+        data = config.data.model_copy(update={"train": anchored(source), "dataset_dir": folder})
         self._config = config.model_copy(update={"data": data})
         self._variables, self._given = variables, given
         self._content: tuple[object, ...] | None = None

@@ -299,6 +299,13 @@ def test_a_name_that_is_nothing_is_told_what_it_may_be(registry: Path) -> None:
         find_source(SourceConfig(source="data/zzz"), "data")
 
 
+def test_a_link_to_nowhere_is_told_as_one(registry: Path) -> None:
+    (registry / "rows.json").symlink_to("gone.json")
+    with pytest.raises(UserError, match=r"rows\.json is a link to gone\.json, which is not there") as found:
+        find_source(SourceConfig(source=str(registry / "rows.json")), "data")
+    assert "rows.json" not in found.value.fix
+
+
 def test_a_run_that_goes_on_reads_the_files_it_read_before(
     registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,13 @@ def test_the_folder_of_registered_names_stays_when_the_kernel_works_elsewhere(
     succeed(kernel, "assert n.rows == d.rows and len(n.lengths) == 39")
 
 
+def test_a_path_stays_when_the_kernel_works_elsewhere(kernel: Kernel, data: Path, tiny_model: str) -> None:
+    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(data.parent)!r})")
+    succeed(kernel, f"p = %dataset {data.name} --model {tiny_model}")
+    succeed(kernel, "os.chdir(before)")
+    succeed(kernel, "assert p.rows == d.rows and len(p.lengths) == 39")
+
+
 def test_it_is_shown_once_in_its_cell_and_again_where_it_is_asked_for(
     kernel: Kernel, data: Path, tiny_model: str
 ) -> None:
