@@ -10,6 +10,7 @@ from llmtune_kernel.notebook.protocol.chart import (
     ChartSnapshot,
     StaticOutput,
 )
+from llmtune_kernel.notebook.protocol.message import Mistake
 from llmtune_kernel.notebook.protocol.pushes import (
     AnswerPush,
     EventsPush,
@@ -22,7 +23,6 @@ from llmtune_kernel.notebook.protocol.replies import (
     Answer,
     AskReply,
     CatalogueReply,
-    ColumnSummary,
     ColumnSummaryReply,
     Comparison,
     ConfigurationProblem,
@@ -33,11 +33,9 @@ from llmtune_kernel.notebook.protocol.replies import (
     ErrorReply,
     Example,
     File,
-    Frequent,
     Inspection,
     InspectReply,
     Lengths,
-    Mistake,
     ModelChoice,
     ModelsReply,
     Notice,
@@ -46,19 +44,12 @@ from llmtune_kernel.notebook.protocol.replies import (
     OutputsReply,
     Preset,
     PresetsReply,
-    ProblemFound,
     RegisteredReply,
-    RowSide,
-    RowTurn,
-    RowView,
     RunsReply,
     RunView,
-    SavedView,
     SaveTableReply,
     SchemaReply,
     Span,
-    TableColumn,
-    TablePage,
     TablePageReply,
     TableProblemReply,
     TableRowReply,
@@ -119,6 +110,17 @@ from llmtune_kernel.notebook.protocol.requests import (
     VersionRequest,
     ViewRequest,
     WatchRequest,
+)
+from llmtune_kernel.notebook.protocol.rows import (
+    ColumnSummary,
+    Frequent,
+    ProblemFound,
+    RowSide,
+    RowTurn,
+    RowView,
+    SavedView,
+    TableColumn,
+    TablePage,
 )
 from llmtune_kernel.notebook.protocol.schema import protocol_schema
 from llmtune_kernel.notebook.protocol.statistics import Statistics, StatisticsReply

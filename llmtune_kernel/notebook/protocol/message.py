@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from llmtune_kernel.config import Change
 
 
 class Message(BaseModel):
@@ -18,3 +20,12 @@ class Reply(Message):
 
     id: str
     type: Literal["reply"] = "reply"
+
+
+class Mistake(Message):
+    """What is wrong, where, and what to do; each of the changes of the configuration would mend it."""
+
+    what: str
+    where: str = ""
+    fix: str = ""
+    changes: list[Change] = Field(default_factory=list)

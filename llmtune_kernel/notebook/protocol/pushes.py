@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmtune_kernel.notebook.protocol.message import Message
-from llmtune_kernel.notebook.protocol.replies import Mistake
+from llmtune_kernel.notebook.protocol.message import Message, Mistake
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
 
