@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS, Row
+from llmtune_kernel.data.json_text import JSON, KeyTwice, load_json
 from llmtune_kernel.data.packed import open_text
-from llmtune_kernel.data.turns import JSON, KeyTwice, load_json
 from llmtune_kernel.locale import _
 
 _PIECE = 2**20  # characters

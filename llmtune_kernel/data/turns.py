@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from llmtune_kernel.data.examples import Message
+from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.locale import _
 
 # Who speaks, as data sets name them; a function_call is an answer that is the JSON of its calls.
@@ -56,6 +57,27 @@ OPENAI = Tags("role", "content")
 SHAREGPT = Tags("from", "value")
 
 
+class Turn(NamedTuple):
+    """Who says what, to be read by people."""
+
+    role: str
+    text: str
+
+
+def as_found(turn: Mapping[str, Any], tags: Tags) -> Turn:
+    """A turn whatever is wrong with it; what is no text, and calls of tools, as JSON."""
+    speaker, content = turn.get(tags.role), turn.get(tags.content)
+    calls = turn.get("tool_calls")
+    said = [
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        for value in (content, *(calls if isinstance(calls, list) else ()))
+        if value not in (None, "")
+    ]
+    role = tags.roles.get(speaker, speaker) if isinstance(speaker, str) else _("nobody")
+    # Half of a surrogate pair cannot be sent.
+    return Turn(role, "\n".join(said).encode("utf-8", "replace").decode())
+
+
 # No answer where one has to be; turns out of order; nothing that is learned; too long; anything else.
 ProblemKind = Literal["empty", "order", "untrained", "long", "other"]
 
@@ -70,10 +92,13 @@ class RowProblem(Exception):
         fix: What to do about it; by default to correct or remove the row.
         kind: Of the problem, so that problems can be counted.
 
-    `source` says where the row is from, where there are several sources.
+    `source` says where the row is from, where there are several sources; `turns` is the conversation that is wrong, as
+    far as it is one, and `turn` the number of the turn at fault.
     """
 
     source = ""
+    turns: Sequence[Turn] = ()
+    turn: int | None = None
 
     def __init__(
         self, row: int, column: str, reason: str, fix: str = "", kind: ProblemKind = "other"
@@ -82,8 +107,23 @@ class RowProblem(Exception):
         self.row = row
         self.column = column
         self.reason = reason
-        self.fix = fix or _("Correct these rows or remove them.")
+        self._fix = fix
         self.kind = kind
+
+    @property
+    def fix(self) -> str:
+        """What to do about this row and others like it."""
+        return self._fix or _("Correct these rows or remove them.")
+
+    @property
+    def fix_of_one(self) -> str:
+        """What to do about this row alone."""
+        return self._fix or _("Correct this row, or leave it out.")
+
+    def at(self, turns: Sequence[Mapping[str, Any]], number: int, tags: Tags) -> RowProblem:
+        """This problem, which turn `number` has."""
+        self.turns, self.turn = [as_found(turn, tags) for turn in turns], number
+        return self
 
     def __str__(self) -> str:
         said = f"{self.column} {self.reason}" if self.column else self.reason
@@ -130,6 +170,11 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
     Raises:
         RowProblem: a turn is out of order, or an assistant turn, or the last one, is no answer.
     """
+
+    def problem(reason: str, number: int, kind: ProblemKind = "other") -> RowProblem:
+        found = RowProblem(row, column, reason, kind=kind)
+        return found.at(messages, number, OPENAI) if messages else found
+
     before: str | None = None
     for number, message in enumerate(messages):
         role = message["role"]
@@ -145,15 +190,15 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
                     role=role,
                     before=before,
                 )
-            raise RowProblem(row, column, reason, kind="order")
+            raise problem(reason, number, "order")
         if role == "assistant" and not message["content"].strip() and not message.get("tool_calls"):
-            raise RowProblem(row, column, _("turn {number} has no answer", number=number), kind="empty")
+            raise problem(_("turn {number} has no answer", number=number), number, "empty")
         if role == "user" and not message["content"].strip():
-            raise RowProblem(row, column, _("turn {number} is empty", number=number))
+            raise problem(_("turn {number} is empty", number=number), number)
         before = role
     if before != "assistant":
         ends = _("ends with {role}, not with an answer", role=before) if before else _("has no turns")
-        raise RowProblem(row, column, ends, kind="order")
+        raise problem(ends, len(messages) - 1, "order")
     return messages
 
 
@@ -171,7 +216,13 @@ def read_turns(value: Any, row: int, column: str, tags: Tags | None = None) -> l
     """
     turns = _turn_list(value, row, column)
     tags = tags or tags_of(turns)
-    return [_message(turn, row, column, number, tags) for number, turn in enumerate(turns)]
+    read = []
+    for number, turn in enumerate(turns):
+        try:
+            read.append(_message(turn, row, column, number, tags))
+        except RowProblem as problem:
+            raise problem.at(turns, number, tags) from None
+    return read
 
 
 def tags_of(turns: Any) -> Tags:
@@ -199,43 +250,6 @@ def unpacked(value: Any) -> Any:
             return value
         return found if isinstance(found, list) else value
     return value
-
-
-class KeyTwice(ValueError):
-    """An object of a JSON text has a key twice: what it says."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _value in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise KeyTwice(_("the key {key!r} is there twice", key=twice))
-    return found
-
-
-# NaN, which Python writes for a missing value, is null.
-JSON = json.JSONDecoder(
-    parse_constant=lambda name: None if name == "NaN" else float(name), object_pairs_hook=_object
-)
-
-
-def load_json(text: str) -> Any:
-    """What a JSON text says.
-
-    Raises:
-        json.JSONDecodeError: it is not valid JSON, nested deeper than can be read, or has longer numbers.
-    """
-    try:
-        return JSON.decode(text)
-    except RecursionError:
-        raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
-    except KeyTwice as error:
-        raise json.JSONDecodeError(str(error), text[:1], 0) from None
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # Python reads no longer ones
-        raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
 
 
 def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tags) -> Message:

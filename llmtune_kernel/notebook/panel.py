@@ -30,7 +30,7 @@ class Panel:
         self, chart: w.Widget, on_command: Callable[[str], None], *, can_sample: bool, tensorboard: str
     ) -> None:
         self._can_sample = can_sample
-        self._held = False
+        self._state_name = ""
         self._note = ""
         self._state = w.HTML()
         self._bar = w.FloatProgress(min=0, max=1, layout=w.Layout(width="100%", max_width="640px"))
@@ -96,9 +96,11 @@ class Panel:
 
     def _enable(self, state: str) -> None:
         steerable = state in ("training", "paused")
-        self._held = state == "paused"
+        self._state_name = state
+        held = state == "paused"
         enabled = {
-            "pause": steerable,
+            # A page takes the keyboard away from a button that is disabled: this one waits with it.
+            "pause": steerable or state == "pausing",
             "stop": state in ("loading", "training", "pausing", "paused"),
             "save": steerable,
             "sample": steerable and self._can_sample,
@@ -107,12 +109,15 @@ class Panel:
             with button.hold_sync():
                 button.disabled = not enabled[command]
                 if command == "pause":
-                    button.description = _("Resume") if self._held else _("Pause")
-                    button.icon = "play" if self._held else "pause"
+                    button.description = _("Resume") if held else _("Pause")
+                    button.icon = "play" if held else "pause"
 
     def _pressed(self, command: str, on_command: Callable[[str], None]) -> Callable[[w.Button], None]:
         def press(_button: w.Button) -> None:
-            on_command("resume" if command == "pause" and self._held else command)
+            if command != "pause" or self._state_name == "training":
+                on_command(command)
+            elif self._state_name == "paused":
+                on_command("resume")
 
         return press
 

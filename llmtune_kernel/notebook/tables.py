@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import json
 import keyword
@@ -18,6 +19,7 @@ from llmtune_kernel.config import UserError, read_part
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.sources import Place, find_source, is_variable
 from llmtune_kernel.data.table import RowTable, Sort, View
+from llmtune_kernel.data.turns import OPENAI, SHAREGPT, as_found, keys_of_turns, tags_of, unpacked
 from llmtune_kernel.data.variables import snapshot_variable, split_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
@@ -26,6 +28,7 @@ from llmtune_kernel.notebook.variables import look_up
 from llmtune_kernel.runs.workers import pool
 
 _SHOWN = 300  # characters of a value
+_READ = 100_000  # characters of a text that may be a conversation
 _RECOGNISED = 100  # rows by which a format is recognised
 _LOOKED_THROUGH = 1000  # rows at once for a problem
 
@@ -286,7 +289,7 @@ def open_table(
 
 def check_name(name: str, namespace: Mapping[str, Any]) -> None:
     """Raise UserError if `name` is no name of a variable, or is taken."""
-    if keyword.iskeyword(name):
+    if keyword.iskeyword(name) or hasattr(builtins, name):
         raise UserError(_("{name!r} is a word of Python itself.", name=name), "", _("Choose another name."))
     if not name.isidentifier():
         raise UserError(
@@ -297,8 +300,13 @@ def check_name(name: str, namespace: Mapping[str, Any]) -> None:
 
 
 def _cell(value: Any) -> str | None:
-    """The beginning of a value as text."""
-    text = _text(value)
+    """The beginning of a value as text; of a conversation who says what."""
+    turns = value if isinstance(value, str) and len(value) > _READ else unpacked(value)
+    if keys_of_turns(turns) & {OPENAI.role, SHAREGPT.role}:
+        found = (as_found(turn, tags_of(turns)) for turn in turns if isinstance(turn, dict))
+        text: str | None = " · ".join(f"{role}: {said}" for role, said in found)
+    else:
+        text = _text(value)
     return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

@@ -349,14 +349,15 @@ function writeAbove(
     : written;
 }
 
-/** A literal that ends the text needs the end of its last line. */
+/** A literal that ends both the text and its last line needs the end of that. */
 function closing(
   text: string,
   at: number,
   value: JSONValue,
   eol: string
 ): string {
-  return at === text.length && JSON.stringify(value).includes('\\n') ? eol : '';
+  const endsLine = /\\n"[\]}]*$/.test(JSON.stringify(value));
+  return at === text.length && endsLine ? eol : '';
 }
 
 function hasLineEnd(value: JSONValue): boolean {

@@ -1,3 +1,5 @@
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
 import { SplitPanel } from '@lumino/widgets';
 
@@ -18,6 +20,16 @@ export class Beside extends SplitPanel {
     this.addWidget(other);
     this.handleMoved.connect(this._onMoved, this);
     void this._load();
+  }
+
+  /** Emitted when the room may be parted in another way. */
+  get parted(): ISignal<this, void> {
+    return this._parted;
+  }
+
+  /** Whether the other one takes of the width. */
+  get isNarrowed(): boolean {
+    return this.isOpen && this.orientation === 'horizontal';
   }
 
   get isOpen(): boolean {
@@ -46,6 +58,7 @@ export class Beside extends SplitPanel {
     this.setRelativeSizes(
       this.isOpen ? [1 - this._share, this._share] : [1, 0]
     );
+    this._parted.emit();
   }
 
   private _onMoved(): void {
@@ -65,6 +78,7 @@ export class Beside extends SplitPanel {
   private readonly _other: Widget;
   private readonly _store: IStateStore | null;
   private _share = 0.5;
+  private readonly _parted = new Signal<this, void>(this);
 }
 
 /** The id of the state. */

@@ -43,7 +43,7 @@ export class RowPane extends ReactWidget {
   }
 
   protected render(): JSX.Element {
-    const { choose, cursor, onClose, trans } = this._options;
+    const { choose, cursor, exclude, onClose, trans } = this._options;
     const find = async () => {
       const place = await this._search.find(cursor() + 1);
       if (place !== null) {
@@ -62,6 +62,7 @@ export class RowPane extends ReactWidget {
                 trans={trans}
                 onStep={rows => choose(cursor() + rows)}
                 onFind={() => void find()}
+                onExclude={exclude}
                 onClose={onClose}
               />
             )}
@@ -85,6 +86,8 @@ export namespace RowPane {
     cursor: () => number;
     /** Choose the row at a place, if there is one. */
     choose: (place: number) => void;
+    /** Take the chosen row out of those that are shown. */
+    exclude: () => void;
     onClose: () => void;
     trans: TranslationBundle;
   }

@@ -14,7 +14,7 @@ import { Parts } from '../runs/parts';
 import { FaultMessage } from '../sidebar/fault';
 import type { ProblemSearch } from './problemSearch';
 import type { RowViewModel } from './rowViewModel';
-import { tokensOf } from './tokens';
+import { compared } from './tokens';
 import { Counts, Rendered, Tokens } from './tokenView';
 import { sharedTurns, Turns } from './turns';
 
@@ -70,13 +70,25 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
       {view && (
         <>
           {view.problem !== null && (
-            <FaultMessage
-              fault={{
-                what: trans.__('Left out: %1', view.problem),
-                where: '',
-                fix: view.fix
-              }}
-            />
+            <div>
+              <FaultMessage
+                fault={{
+                  what: trans.__('Left out: %1', view.problem),
+                  where: '',
+                  fix: view.fix
+                }}
+              />
+              <button
+                type="button"
+                className="jp-Button jp-mod-styled"
+                title={trans.__(
+                  'Take this row out of those that are shown and saved'
+                )}
+                onClick={props.onExclude}
+              >
+                {trans.__('Leave This Row Out')}
+              </button>
+            </div>
           )}
           {view.sides.length > 0 && (
             <Sides
@@ -108,6 +120,8 @@ export namespace RowView {
     onStep: (rows: number) => void;
     /** Go to the next row that is left out. */
     onFind: () => void;
+    /** Take the row out of those that are shown. */
+    onExclude: () => void;
     onClose: () => void;
   }
 }
@@ -124,7 +138,7 @@ function Sides(props: {
   const { shared, sides } = props.view;
   const [isUnfolded, setUnfolded] = useState(false);
   const [showsIds, setShowsIds] = useState(false);
-  const all = useMemo(() => sides.map(tokensOf), [sides]);
+  const all = useMemo(() => compared(sides), [sides]);
   const folded = isUnfolded ? 0 : shared;
   const left = useMemo(
     () => all.map(tokens => tokens.slice(folded)),
@@ -133,6 +147,7 @@ function Sides(props: {
   const turns =
     sides.length === 2 ? sharedTurns(sides[0].turns, sides[1].turns) : 0;
   const isJudged = sides[0].name !== '';
+  const isEncoded = all.some(tokens => tokens.length > 0);
   const inColumns = (
     content: (side: IRowSide, index: number) => JSX.Element
   ) => (
@@ -143,24 +158,51 @@ function Sides(props: {
           aria-label={sideName(side, trans) || undefined}
         >
           {side.name !== '' && <h3>{sideName(side, trans)}</h3>}
-          <Counts tokens={all[index]} isJudged={isJudged} trans={trans} />
+          {isEncoded && (
+            <Counts tokens={all[index]} isJudged={isJudged} trans={trans} />
+          )}
           {content(side, index)}
         </section>
       ))}
     </div>
   );
-  const fold = (
-    <button
-      type="button"
-      className="jp-Button jp-mod-styled"
-      aria-expanded={isUnfolded}
-      onClick={() => setUnfolded(!isUnfolded)}
-    >
-      {isUnfolded
-        ? trans.__('Fold the shared beginning')
-        : trans.__('Unfold the shared beginning')}
-    </button>
+  const fold = (what: string) => (
+    <div className="jp-llmtune-buttons">
+      <button
+        type="button"
+        className="jp-Button jp-mod-styled"
+        aria-expanded={isUnfolded}
+        onClick={() => setUnfolded(!isUnfolded)}
+      >
+        {isUnfolded
+          ? trans.__('Fold the shared beginning')
+          : trans.__('Unfold the shared beginning')}
+      </button>
+      <span className="jp-llmtune-hint">{what}</span>
+    </div>
   );
+  const foldTurns =
+    turns > 0 && fold(trans._n('%1 turn', '%1 turns', turns, count(turns)));
+  const foldTokens =
+    shared > 0 &&
+    fold(trans._n('%1 token', '%1 tokens', shared, count(shared)));
+  const conversation = (
+    <>
+      {foldTurns}
+      {inColumns((side, index) => (
+        <Turns
+          turns={side.turns}
+          others={sides[1 - index]?.turns ?? null}
+          folded={isUnfolded ? 0 : turns}
+          isJudged={isJudged}
+          trans={trans}
+        />
+      ))}
+    </>
+  );
+  if (!isEncoded) {
+    return conversation;
+  }
   return (
     <Parts
       id={props.id}
@@ -171,27 +213,14 @@ function Sides(props: {
         {
           id: 'turns',
           label: trans.__('Conversation'),
-          content: () => (
-            <>
-              {turns > 0 && fold}
-              {inColumns((side, index) => (
-                <Turns
-                  turns={side.turns}
-                  others={sides[1 - index]?.turns ?? null}
-                  folded={isUnfolded ? 0 : turns}
-                  isJudged={isJudged}
-                  trans={trans}
-                />
-              ))}
-            </>
-          )
+          content: () => conversation
         },
         {
           id: 'template',
           label: trans.__('Template'),
           content: () => (
             <>
-              {shared > 0 && fold}
+              {foldTokens}
               {inColumns((_, index) => (
                 <Rendered tokens={left[index]} />
               ))}
@@ -211,7 +240,7 @@ function Sides(props: {
                 />
                 {trans.__('Show the ids')}
               </label>
-              {shared > 0 && fold}
+              {foldTokens}
               {inColumns((_, index) => (
                 <Tokens tokens={left[index]} showsIds={showsIds} />
               ))}

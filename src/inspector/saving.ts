@@ -66,6 +66,7 @@ async function askAndSave(
           : trans.__('Save as File'),
       label,
       text,
+      required: true,
       okLabel: trans.__('Save'),
       cancelLabel: trans.__('Cancel')
     });

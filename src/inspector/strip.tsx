@@ -56,7 +56,7 @@ export function ColumnStrip(props: {
           <option value="descending">{trans.__('descending')}</option>
         </HTMLSelect>
       </label>
-      {summary ? (
+      {summary && (summary.rows > 0 || summary.is_done) ? (
         <Summary summary={summary} trans={trans} />
       ) : (
         !model.pages?.fault && (

@@ -12,6 +12,7 @@ import { Panel, SplitPanel, Widget } from '@lumino/widgets';
 
 import React from 'react';
 
+import { keepFocus } from '../focus';
 import { fineTuneIcon } from '../icons';
 import { keepPlainKeys } from '../keys';
 import type { ITableSource, ITableView } from '../kernel/protocol';
@@ -83,12 +84,15 @@ export class InspectorTab extends Panel {
     this.node.setAttribute('role', 'region');
     this.node.addEventListener('keydown', keepPlainKeys);
     this.node.tabIndex = -1;
+    const focus = keepFocus(this.node);
+    this.disposed.connect(() => focus.dispose());
     this._split.addClass('jp-llmtune-inspector-split');
     this._row.className = 'jp-llmtune-inspector-row';
     this._row.setAttribute('aria-live', 'polite');
     this.node.append(this._row);
     this.addWidget(this._createBar());
-    this._split.addWidget(this._createStrip());
+    const strip = this._createStrip();
+    this._split.addWidget(strip);
     this._configuration = new ConfiguredText(
       source,
       () => this._client.path,
@@ -99,6 +103,8 @@ export class InspectorTab extends Panel {
     this._pane = this._createPane();
     this._body = new Beside(this._split, this._pane, options.store);
     this._body.addClass('jp-llmtune-inspector-body');
+    // It gives way to the chosen row.
+    this._body.parted.connect(({ isNarrowed }) => strip.setHidden(isNarrowed));
     this.addWidget(this._body);
     keepFresh({
       view: this,
@@ -243,6 +249,7 @@ export class InspectorTab extends Panel {
       configuration: this._configuration,
       cursor: () => this._grid?.cursorRow ?? -1,
       choose: place => this._grid?.choose(place),
+      exclude: () => this._exclude(),
       onClose: () => {
         this._grid?.selectionModel?.clear();
         this._grid?.viewport.node.focus();

@@ -85,6 +85,10 @@ function tagOf({ isCut, isLearned }: ISpan): 'mark' | 's' | 'span' {
   return isCut ? 's' : isLearned ? 'mark' : 'span';
 }
 
-function classOf({ isCut, isLearned }: ISpan): string | undefined {
-  return isCut && isLearned ? 'jp-mod-learned' : undefined;
+function classOf({ isCut, isDifferent, isLearned }: ISpan): string | undefined {
+  const names = [
+    isCut && isLearned && 'jp-mod-learned',
+    isDifferent && 'jp-mod-different'
+  ];
+  return names.filter(Boolean).join(' ') || undefined;
 }

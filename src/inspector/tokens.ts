@@ -1,4 +1,5 @@
 import type { IRowSide } from '../kernel/protocol';
+import { differing } from './differences';
 
 /**
  * A token as it stands in the text.
@@ -9,6 +10,8 @@ export interface IToken {
   text: string;
   isLearned: boolean;
   isCut: boolean;
+  /** Whether the other side of a preference lacks it. */
+  isDifferent: boolean;
 }
 
 /**
@@ -28,21 +31,48 @@ export function tokensOf(side: IRowSide): IToken[] {
     id: side.ids[index],
     text,
     isLearned: learned.has(index),
-    isCut: index < start || index >= stop
+    isCut: index < start || index >= stop,
+    isDifferent: false
   }));
+}
+
+/**
+ * The tokens of the two sides of a preference, those marked in which they differ; of anything else the tokens as they
+ * are.
+ */
+export function compared(sides: readonly IRowSide[]): IToken[][] {
+  const tokens = sides.map(tokensOf);
+  if (sides.length !== 2) {
+    return tokens;
+  }
+  return tokens.map((side, index) => {
+    const different = differing(sides[index].ids, sides[1 - index].ids);
+    return side.map((token, place) => ({
+      ...token,
+      isDifferent: different[place]
+    }));
+  });
 }
 
 export function spansOf(tokens: readonly IToken[]): ISpan[] {
   const spans: ISpan[] = [];
-  for (const { isCut, isLearned, text } of tokens) {
+  for (const { id: _, ...token } of tokens) {
     const last = spans[spans.length - 1];
-    if (last?.isCut === isCut && last.isLearned === isLearned) {
-      last.text += text;
+    if (last && isAlike(last, token)) {
+      last.text += token.text;
     } else {
-      spans.push({ text, isCut, isLearned });
+      spans.push(token);
     }
   }
   return spans;
+}
+
+function isAlike(one: ISpan, other: ISpan): boolean {
+  return (
+    one.isCut === other.isCut &&
+    one.isLearned === other.isLearned &&
+    one.isDifferent === other.isDifferent
+  );
 }
 
 export interface ITokenCounts {

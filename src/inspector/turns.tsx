@@ -2,18 +2,16 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useMemo } from 'react';
 
-import type { IRowSide } from '../kernel/protocol';
+import type { IRowTurn } from '../kernel/protocol';
 import { partsOf } from './differences';
-
-type Turn = IRowSide['turns'][number];
 
 /**
  * A conversation, or a text, as a person reads it.
  */
 export function Turns(props: {
-  turns: readonly Turn[];
+  turns: readonly IRowTurn[];
   /** Those of the other side of a preference. */
-  others: readonly Turn[] | null;
+  others: readonly IRowTurn[] | null;
   /** How many of the first turns are not shown. */
   folded: number;
   isJudged: boolean;
@@ -26,21 +24,17 @@ export function Turns(props: {
         <section
           key={index}
           className="jp-llmtune-said"
-          data-answers={turn.answers || undefined}
+          data-mark={turn.mark || undefined}
         >
-          {(turn.role || turn.answers) && (
+          {(turn.role || turn.mark) && (
             <h3>
               {roleName(turn.role, trans)}
-              {turn.answers && (
-                <mark>
-                  {isJudged ? trans.__('judged') : trans.__('learned')}
-                </mark>
-              )}
+              {turn.mark && <mark>{markName(turn, isJudged, trans)}</mark>}
             </h3>
           )}
           <Said
             text={turn.text}
-            other={others?.[folded + index]?.text ?? null}
+            other={otherText(turn, others?.[folded + index])}
           />
         </section>
       ))}
@@ -50,14 +44,19 @@ export function Turns(props: {
 
 /** How many turns two conversations have in common at their start. */
 export function sharedTurns(
-  turns: readonly Turn[],
-  others: readonly Turn[]
+  turns: readonly IRowTurn[],
+  others: readonly IRowTurn[]
 ): number {
   const differs = turns.findIndex(
     ({ role, text }, index) =>
       role !== others[index]?.role || text !== others[index].text
   );
   return differs < 0 ? turns.length : differs;
+}
+
+/** What the other side says in the place of a turn. */
+function otherText(turn: IRowTurn, other: IRowTurn | undefined): string | null {
+  return other?.role === turn.role ? other.text : null;
 }
 
 /** A text, with marks where it differs from the other one. */
@@ -95,7 +94,30 @@ function roleName(role: string, trans: TranslationBundle): string {
       return trans.__('Assistant');
     case 'tool':
       return trans.__('Tool');
+    case 'tools':
+      return trans.__('Tools to call');
+    case 'thinking':
+      return trans.__('Thinking');
+    case 'call':
+      return trans.__('Calls a tool');
     default:
       return role;
+  }
+}
+
+function markName(
+  { mark }: IRowTurn,
+  isJudged: boolean,
+  trans: TranslationBundle
+): string {
+  switch (mark) {
+    case '':
+      return '';
+    case 'answer':
+      return isJudged ? trans.__('judged') : trans.__('learned');
+    case 'dropped':
+      return trans.__('left out by the template');
+    case 'wrong':
+      return trans.__('wrong');
   }
 }

@@ -9,11 +9,12 @@ import type { Message } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
-import { keepPlainKeys } from '../keys';
 import React from 'react';
 
 import type { ChartChoice } from '../chart/figure';
+import { keepFocus } from '../focus';
 import { fineTuneIcon } from '../icons';
+import { keepPlainKeys } from '../keys';
 import { localizedSchema } from '../sidebar/configure/localized';
 import type { IKernelClient, IKernelClients } from '../tokens';
 import { NotebookClient } from './clientSource';
@@ -88,6 +89,8 @@ export class RunTab extends ReactWidget {
     this.addClass('jp-llmtune-run');
     this.node.addEventListener('keydown', keepPlainKeys);
     this.node.tabIndex = -1;
+    const focus = keepFocus(this.node);
+    this.disposed.connect(() => focus.dispose());
   }
 
   get args(): IRunTabArgs {

@@ -215,30 +215,35 @@ function Buttons(props: IRunViewProps): JSX.Element {
   const buttons = [
     isPaused
       ? {
+          id: 'pause',
           label: trans.__('Resume'),
           caption: trans.__('Train on'),
           isEnabled: can.resume,
           act: () => model.control('resume')
         }
       : {
+          id: 'pause',
           label: trans.__('Pause'),
           caption: trans.__('Hold the run after this step'),
           isEnabled: can.pause,
           act: () => model.control('pause')
         },
     {
+      id: 'stop',
       label: trans.__('Stop'),
       caption: trans.__('Save, then end the run; it can be continued'),
       isEnabled: can.stop,
       act: stop
     },
     {
+      id: 'save',
       label: trans.__('Save'),
       caption: trans.__('Write a checkpoint after this step'),
       isEnabled: can.save,
       act: () => model.control('save')
     },
     {
+      id: 'sample',
       label: trans.__('Sample now'),
       caption: model.hasPrompts
         ? trans.__('Answer the prompts with the weights as they are')
@@ -249,6 +254,7 @@ function Buttons(props: IRunViewProps): JSX.Element {
     ...(runCell && canGoOn(model.state)
       ? [
           {
+            id: 'go-on',
             label: trans.__('Train on'),
             caption: model.summary?.has_checkpoint
               ? trans.__(
@@ -263,18 +269,22 @@ function Buttons(props: IRunViewProps): JSX.Element {
   ];
   return (
     <div className="jp-llmtune-buttons">
-      {buttons.map(({ label, caption, isEnabled, act }) => (
-        <button
-          key={label}
-          type="button"
-          className="jp-Button jp-mod-styled"
-          title={caption}
-          disabled={!isEnabled || !model.isConnected || model.isGone}
-          onClick={() => void act()}
-        >
-          {label}
-        </button>
-      ))}
+      {buttons.map(({ id, label, caption, isEnabled, act }) => {
+        const isUsable = isEnabled && model.isConnected && !model.isGone;
+        // It keeps the keyboard while what it does is under way.
+        return (
+          <button
+            key={id}
+            type="button"
+            className="jp-Button jp-mod-styled"
+            title={caption}
+            aria-disabled={!isUsable}
+            onClick={isUsable ? () => void act() : undefined}
+          >
+            {label}
+          </button>
+        );
+      })}
     </div>
   );
 }

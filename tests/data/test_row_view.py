@@ -10,6 +10,7 @@ import pytest
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.row_view import first_left_out, view_row
 
 
@@ -31,7 +32,7 @@ def test_a_conversation_is_seen_as_turns_as_text_and_as_tokens(tokenizer: Any) -
     [side] = seen["sides"]
     assert (seen["problem"], seen["shared"], side["name"]) == (None, 0, "")
     assert [(turn["role"], turn["text"]) for turn in side["turns"]] == turns
-    assert [turn["answers"] for turn in side["turns"]] == [False, True, False, True]
+    assert [turn["mark"] for turn in side["turns"]] == ["", "answer", "", "answer"]
     assert side["text"] == tokenizer.apply_chat_template(row["messages"], tokenize=False)
     assert "".join(side["pieces"]) == side["text"]
     assert side["ids"] == tokenizer.apply_chat_template(row["messages"])["input_ids"]
@@ -53,7 +54,7 @@ def test_the_turns_that_are_learned_are_those_of_the_settings(
     turns = [("user", "Hi"), ("assistant", "Hello."), ("user", "Bye"), ("assistant", "Farewell.")]
     row = {"messages": [{"role": role, "content": text} for role, text in turns]}
     [side] = view(row, tokenizer, **settings)["sides"]
-    assert [turn["answers"] for turn in side["turns"]] == learned
+    assert [turn["mark"] == "answer" for turn in side["turns"]] == learned
     assert [
         "Hi" in said(side),
         "Hello." in said(side),
@@ -75,7 +76,7 @@ def test_what_is_cut_is_what_the_trainer_cuts(tokenizer: Any, truncation: str, k
 def test_a_row_that_is_left_out_says_why_and_is_shown_as_far_as_it_goes(tokenizer: Any) -> None:
     seen = view({"prompt": "Hi", "completion": ""}, tokenizer)
     assert (seen["problem"], seen["sides"]) == ("row 7: completion is empty", [])
-    assert seen["fix"]
+    assert seen["fix"] == "Correct this row, or leave it out."
     cut = view({"prompt": "word " * 60, "completion": "Hello."}, tokenizer, max_length=50)
     assert "is cut off" in cut["problem"]
     assert said(cut["sides"][0]) == "Hello.<|im_end|>"
@@ -91,20 +92,20 @@ def test_a_preference_has_two_sides_with_a_shared_beginning(tokenizer: Any) -> N
     assert (chosen["name"], rejected["name"]) == ("chosen", "rejected")
     shared = seen["shared"]
     assert chosen["ids"][:shared] == rejected["ids"][:shared]
-    assert chosen["ids"][shared] != rejected["ids"][shared]
-    assert "".join(chosen["pieces"][:shared]).endswith("assistant\nHello")
+    assert "".join(chosen["pieces"][:shared]).endswith("assistant\n")
 
 
 def test_a_text_and_calls_of_tools_are_turns_too(tokenizer: Any) -> None:
     [side] = view({"text": "Once upon a time."}, tokenizer, max_length=8)["sides"]
-    assert side["turns"] == [{"role": "", "text": "Once upon a time.", "answers": True}]
+    assert side["turns"] == [{"role": "", "text": "Once upon a time.", "mark": "answer"}]
     assert side["kept"] == [0, len(side["ids"])]
     call = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
     row = {"messages": [{"role": "user", "content": "1?"}, {"role": "assistant", "tool_calls": [call]}]}
     refused = view(row, tokenizer)  # this template knows no tools
     assert refused["problem"] is not None
     assert refused["sides"][0]["ids"] == []
-    assert '"add"' in refused["sides"][0]["turns"][1]["text"]
+    said = {"role": "call", "text": "add(a=1)", "mark": ""}
+    assert refused["sides"][0]["turns"] == [{"role": "user", "text": "1?", "mark": ""}, said]
 
 
 def test_the_first_row_that_is_left_out_is_the_first_in_the_order_given(tokenizer: Any) -> None:
@@ -116,3 +117,71 @@ def test_the_first_row_that_is_left_out_is_the_first_in_the_order_given(tokenize
     rows[7] = {"prompt": "word " * 60, "completion": "Yes."}
     assert first_left_out(rows, format, tokenizer, config) == 3
     assert first_left_out(dict(reversed(rows.items())), format, tokenizer, config) == 7
+
+
+@pytest.mark.parametrize(
+    ("turns", "wrong"),
+    [
+        ([("user", "Hi"), ("user", "You?"), ("assistant", "Hello.")], 1),
+        ([("user", "Hi"), ("assistant", " ")], 1),
+        ([("user", "Hi"), ("assistant", "Hello."), ("user", "Bye")], 2),
+        ([("user", "Hi\0"), ("assistant", "Hello.")], 0),
+        ([("user", "Hi"), ("narrator", "Hello.")], 1),
+    ],
+)
+def test_a_conversation_that_is_wrong_is_seen_with_the_turn_at_fault(
+    tokenizer: Any, turns: list[tuple[str, str]], wrong: int
+) -> None:
+    seen = view({"messages": [{"role": role, "content": text} for role, text in turns]}, tokenizer)
+    [side] = seen["sides"]
+    assert [(turn["role"], turn["text"]) for turn in side["turns"]] == turns
+    marks = ["wrong" if number == wrong else "" for number in range(len(turns))]
+    assert [turn["mark"] for turn in side["turns"]] == marks
+    assert (f"turn {wrong} " in seen["problem"]) or "ends with" in seen["problem"]
+    assert side["ids"] == []
+
+
+def test_what_is_no_text_in_a_wrong_conversation_is_seen_as_json(tokenizer: Any) -> None:
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": {"a": 1}}, {"value": "\ud800"}]
+    [side] = view({"conversations": turns}, tokenizer)["sides"]
+    said = [("user", "Hi", ""), ("assistant", '{"a": 1}', "wrong"), ("nobody", "?", "")]
+    assert [(turn["role"], turn["text"], turn["mark"]) for turn in side["turns"]] == said
+
+
+def test_thinking_and_tools_are_seen_by_themselves_and_what_the_template_drops_as_dropped(
+    tokenizer: Any,
+) -> None:
+    tool = {"name": "add", "description": "Adds.", "parameters": {"properties": {"a": {}, "b": {}}}}
+    call = {"function": {"name": "add", "arguments": {"a": 1, "b": "x"}}}
+    turns = [
+        {"role": "user", "content": "1?"},
+        {"role": "assistant", "content": "<think>\nOnce.\n</think>\n\nOne."},
+        {"role": "user", "content": "2?"},
+        {"role": "assistant", "content": "", "reasoning_content": "Twice.", "tool_calls": [call]},
+        {"role": "tool", "content": "3"},
+        {"role": "assistant", "content": "Three."},
+    ]
+    own = tokenizer.chat_template
+    try:
+        set_template(tokenizer, DataConfig(train="x", template="qwen3"))
+        [side] = view({"messages": turns, "tools": [tool]}, tokenizer)["sides"]
+    finally:
+        tokenizer.chat_template = own
+    assert "Once." not in side["text"]
+    assert "Twice." in side["text"]
+    assert [(turn["role"], turn["text"], turn["mark"]) for turn in side["turns"]] == [
+        ("tools", "add(a, b): Adds.", ""),
+        ("user", "1?", ""),
+        ("thinking", "Once.", "dropped"),
+        ("assistant", "One.", "answer"),
+        ("user", "2?", ""),
+        ("thinking", "Twice.", "answer"),
+        ("call", 'add(a=1, b="x")', "answer"),
+        ("tool", "3", ""),
+        ("assistant", "Three.", "answer"),
+    ]
+
+
+def test_no_answer_of_a_row_that_is_left_out_is_marked_as_learned(tokenizer: Any) -> None:
+    cut = view({"prompt": "word " * 60, "completion": "Hello."}, tokenizer, max_length=50)
+    assert [turn["mark"] for turn in cut["sides"][0]["turns"]] == ["", ""]

@@ -273,7 +273,8 @@ def test_rows_without_a_value_sort_last_and_equal_rows_stay_in_order(
     [
         ("scroe > 3", 'column "scroe" not found', '"score"'),
         ("lenght(text) > 3", "lenght does not exist", 'Did you mean "length"?'),
-        ("score > > 3", "syntax error", "Write a condition"),
+        ("score > > 3", "syntax error", 'such as length("text") > 100.'),
+        ("EXISTS (FROM rwos)", "rwos does not exist", "Write a condition"),
         ("text > 3", "Cannot compare", "Write a condition"),
         ("true; DROP TABLE x", "The filter does not fit", "Write a condition"),
         ("exists (FROM read_text('/etc/passwd'))", "disabled by configuration", ""),

@@ -59,6 +59,7 @@ def test_rows_are_filtered_split_and_named(kernel: Kernel, data: Path) -> None:
         kernel, "assert few_rows == few.rows and len(few.lengths) == len(few) == 8 and few.problems.empty"
     )
     assert "few_rows already" in fail(kernel, "few.to_variable('few_rows')")
+    assert "word of Python" in fail(kernel, "few.to_variable('print')")
     assert "No row fits" in fail(kernel, "d.filter(lambda row: False)")
     assert "No row fits" in fail(kernel, "d.filter('false')")
     assert "is no condition" in fail(kernel, "d.filter(3)")

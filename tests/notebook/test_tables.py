@@ -58,6 +58,15 @@ def refused(kernel: Kernel, page: str, type: str, payload: dict[str, Any]) -> st
     return str(check(kernel.ask(page, type, payload), "ErrorReply")["what"])
 
 
+def test_a_conversation_is_shown_as_who_says_what(kernel: Kernel, page: str) -> None:
+    kernel.run(
+        "turns = [{'from': 'human', 'value': 'Hi'}, {'from': 'gpt', 'value': 'Hello.'}]\n"
+        "talks = [{'conversations': turns, 'n': [1, 2]}, {'conversations': [{'role': 'user'}], 'n': '[1]'}]"
+    )
+    shown = rows_of(kernel, page, opened(kernel, page, "$talks"), 0, {})
+    assert shown["cells"] == [["user: Hi · assistant: Hello.", "[1, 2]"], ["user: ", "[1]"]]
+
+
 def test_a_variable_is_searched_filtered_and_saved_as_another(kernel: Kernel, page: str) -> None:
     kernel.run(
         "rows = [{'text': f'row {n} ' + 'long ' * 100, 'score': n, 'turns': [{'n': n}]} for n in range(300)]"

@@ -39,6 +39,7 @@ class Database:
     """DuckDB with what it needs to read the parts of one table, and nothing else; one query at a time."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._spill = tempfile.TemporaryDirectory(prefix="llmtune-", dir=store.folder.parent)
         settings = {"memory_limit": _MEMORY, "temp_directory": self._spill.name}
         self._connection = duckdb.connect(
@@ -82,7 +83,7 @@ class Database:
         except duckdb.Error as error:
             if not view.filter:
                 raise
-            raise _mistake(view.filter, error) from None
+            raise _mistake(view.filter, error, self._store) from None
 
     def interrupt(self) -> None:
         """End the query that runs; for any thread."""
@@ -100,7 +101,7 @@ def selected(store: Store, parts: Sequence[Part], columns: str, view: View) -> s
         UserError: the filter is not an expression.
     """
     condition = " AND ".join(
-        filter(None, (_search(store, view.search), _filter(view.filter), _left(store, view.excluded)))
+        filter(None, (_search(store, view.search), _filter(view.filter, store), _left(store, view.excluded)))
     )
     return f"SELECT {columns} FROM ({_rows(store, parts)}) AS rows" + (
         f" WHERE {condition}" if condition else ""
@@ -161,22 +162,32 @@ def _left(store: Store, excluded: frozenset[int]) -> str:
     return f"{number_column(store)} NOT IN ({', '.join(map(str, excluded))})" if excluded else ""
 
 
-def _filter(text: str) -> str:
+def _filter(text: str, store: Store) -> str:
     if not text.strip():
         return ""
     try:
         return f"({duckdb.SQLExpression(text)})"
     except duckdb.Error as error:
-        raise _mistake(text, error) from None
+        raise _mistake(text, error, store) from None
 
 
-def _mistake(filter: str, error: duckdb.Error) -> UserError:
+def _mistake(filter: str, error: duckdb.Error, store: Store) -> UserError:
     reason, hint = _reason(error)
+    if reason.startswith("Table with name"):  # the only others are DuckDB's own
+        hint = ""
     return UserError(
         _("The filter does not fit the rows: {reason}", reason=reason),
         filter,
-        hint or _('Write a condition of SQL, such as length("text") > 100.'),
+        hint or _("Write a condition of SQL, such as {example}.", example=_example(store)),
     )
+
+
+def _example(store: Store) -> str:
+    """A condition that fits some column."""
+    column, kind = next(iter(store.kinds.items()))
+    if kind in ("integer", "number"):
+        return f"{name(column)} > 100"
+    return f"length({name(column)}) > 100" if kind in ("text", "json") else f"{name(column)} IS NOT NULL"
 
 
 def _reason(error: duckdb.Error) -> tuple[str, str]:

@@ -11,11 +11,17 @@ from llmtune_kernel.notebook.protocol.tables import Kind
 
 
 class RowTurn(Message):
-    """A turn of a conversation; `answers` where it is learned or judged. The `role` of a plain text is empty."""
+    """A turn of a conversation, or what else it says: `thinking` and calls (`call`) of the turn, its `tools`.
+
+    Attributes:
+        role: Empty for a plain text.
+        mark: `answer` where it is learned or judged, `dropped` where the chat template leaves it out, `wrong` where it
+            is why the row is left out.
+    """
 
     role: str
     text: str
-    answers: bool
+    mark: Literal["", "answer", "dropped", "wrong"]
 
 
 class RowSide(Message):
@@ -38,7 +44,9 @@ class RowView(Message):
     model: str = Field(description="Whose tokenizer it is.")
     problem: str | None = Field(description="Why it is left out.")
     fix: str
-    shared: int = Field(description="Tokens that both sides of a preference have in common at their start.")
+    shared: int = Field(
+        description="Tokens that both sides of a preference have in common before their answers."
+    )
     sides: list[RowSide]
 
 

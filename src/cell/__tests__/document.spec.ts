@@ -375,6 +375,20 @@ describe('examples', () => {
       'data:\n  system: |-   # c\n    One.\n    Two.\n  train: $df\n'
     ],
     [
+      'text over lines at the end, without an empty line',
+      'data: $df',
+      'samples.prompts',
+      ['One.\nTwo.'],
+      'data: $df\nsamples: |-\n  One.\n  Two.'
+    ],
+    [
+      'text over lines at the end, with the end of its last line',
+      'data: $df',
+      'samples.prompts',
+      ['One.\nTwo.\n'],
+      'data: $df\nsamples: |\n  One.\n  Two.\n'
+    ],
+    [
       'one line of a literal',
       'data:\n  system: |   # c\n      One.\n      Two.\n  train: $df\n',
       'data.system',

@@ -15,8 +15,8 @@ import { RowViewModel } from '../rowViewModel';
 const side = (answer: string, name: IRowSide['name'] = ''): IRowSide => ({
   name,
   turns: [
-    { role: 'user', text: 'Greet me.', answers: false },
-    { role: 'assistant', text: answer, answers: true }
+    { role: 'user', text: 'Greet me.', mark: '' },
+    { role: 'assistant', text: answer, mark: 'answer' }
   ],
   text: `Q Greet me. A ${answer}`,
   ids: [10, 11, 12, 13],
@@ -41,6 +41,7 @@ describe('The pane of a row', () => {
   let root: Root;
   let model: RowViewModel;
   let search: ProblemSearch;
+  let excluded = 0;
 
   async function show(view: IRowView): Promise<void> {
     const rows = {
@@ -63,6 +64,7 @@ describe('The pane of a row', () => {
           trans={nullTranslator.load('')}
           onStep={() => undefined}
           onFind={() => undefined}
+          onExclude={() => excluded++}
           onClose={() => undefined}
         />
       );
@@ -135,6 +137,40 @@ describe('The pane of a row', () => {
       'Left out: row 7: text is emptyFill it.'
     );
     expect(host.querySelector('details')!.open).toBe(true);
+    press('Leave This Row Out');
+    expect(excluded).toBe(1);
+  });
+
+  it('shows the turn that is wrong, and neither tokens nor a template', async () => {
+    const wrong: IRowSide = {
+      ...side(''),
+      turns: [
+        { role: 'user', text: 'Hi', mark: '' },
+        { role: 'user', text: 'You?', mark: 'wrong' }
+      ],
+      text: '',
+      ids: [],
+      pieces: [],
+      trained: [],
+      kept: [0, 0]
+    };
+    await show(row({ problem: 'row 7: turn 1 …', sides: [wrong] }));
+    expect(textsOf('.jp-llmtune-said')).toEqual(['UserHi', 'UserwrongYou?']);
+    expect(host.querySelector('[role=tab], .jp-llmtune-row-counts')).toBeNull();
+  });
+
+  it('shows the thinking, calls and tools of a conversation', async () => {
+    const turns: IRowSide['turns'] = [
+      { role: 'tools', text: 'add(a)', mark: '' },
+      { role: 'thinking', text: 'Once.', mark: 'dropped' },
+      { role: 'call', text: 'add(a=1)', mark: 'answer' }
+    ];
+    await show(row({ sides: [{ ...side('One.'), turns }] }));
+    expect(textsOf('.jp-llmtune-said')).toEqual([
+      'Tools to calladd(a)',
+      'Thinkingleft out by the templateOnce.',
+      'Calls a toollearnedadd(a=1)'
+    ]);
   });
 
   it('shows what the data say as text', async () => {
@@ -172,9 +208,28 @@ describe('The pane of a row', () => {
       'Hello dear.',
       'Hello you.'
     ]);
+    expect(host.textContent).toContain('3 tokens');
     press('Unfold the shared beginning');
     expect(textsOf('.jp-llmtune-rendered')[0]).toBe(
       'Q Greet me. A Hello dear.'
     );
+  });
+
+  it('marks in tokens and template where the sides of a preference differ', async () => {
+    const of = (name: IRowSide['name'], ids: number[]): IRowSide => ({
+      ...side('a b c', name),
+      text: 'a b c',
+      ids,
+      pieces: ['a', ' b', ' c'],
+      trained: [[0, 3]],
+      kept: [0, 3]
+    });
+    await show(
+      row({ sides: [of('chosen', [1, 2, 3]), of('rejected', [1, 5, 3])] })
+    );
+    press('Template');
+    expect(textsOf('.jp-mod-different')).toEqual([' b', ' b']);
+    press('Tokens');
+    expect(textsOf('.jp-mod-different')).toEqual(['·b', '·b']);
   });
 });

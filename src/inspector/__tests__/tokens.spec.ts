@@ -28,9 +28,9 @@ describe('The tokens of a row', () => {
     );
     expect(countsOf(tokens)).toEqual({ tokens: 4, learned: 2, cut: 1 });
     expect(spansOf(tokens)).toEqual([
-      { text: 'a', isLearned: false, isCut: false },
-      { text: ' b c', isLearned: true, isCut: false },
-      { text: ' d', isLearned: true, isCut: true }
+      { text: 'a', isLearned: false, isCut: false, isDifferent: false },
+      { text: ' b c', isLearned: true, isCut: false, isDifferent: false },
+      { text: ' d', isLearned: true, isCut: true, isDifferent: false }
     ]);
   });
 

@@ -113,11 +113,24 @@ export interface IProblemFound {
   is_done: boolean;
 }
 
+/**
+ * A turn of a conversation, or what else it says: `thinking` and calls (`call`) of the turn, its `tools`.
+ */
+export interface IRowTurn {
+  /** Empty for a plain text. */
+  role: string;
+  text: string;
+  /**
+   * `answer` where it is learned or judged, `dropped` where the chat template leaves it out, `wrong` where it is why
+   * the row is left out.
+   */
+  mark: '' | 'answer' | 'dropped' | 'wrong';
+}
+
 /** The tokens of a row, or of one side of a preference. */
 export interface IRowSide {
   name: '' | 'chosen' | 'rejected' | 'desirable' | 'undesirable';
-  /** Those with `answers` are learned or judged; the role of a plain text is empty. */
-  turns: { role: string; text: string; answers: boolean }[];
+  turns: IRowTurn[];
   /** As the chat template writes it. */
   text: string;
   ids: number[];
@@ -139,7 +152,7 @@ export interface IRowView {
   /** Why it is left out. */
   problem: string | null;
   fix: string;
-  /** Tokens that both sides of a preference have in common at their start. */
+  /** Tokens that both sides of a preference have in common before their answers. */
   shared: number;
   sides: IRowSide[];
 }

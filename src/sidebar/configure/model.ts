@@ -342,14 +342,33 @@ export class ConfigureModel extends Changing {
 
   private get _planned(): IPlanned {
     const { place, text } = this.edited;
-    const names = DATA.flatMap(path =>
-      sourcesOf(valueOf(this.values, path)).map(nameOfSource)
-    );
+    const names = this._dataNames;
     const data = this.facts.variables?.filter(({ name }) =>
       names.includes(`$${name}`)
     );
     const { timesChanged } = this.plans;
     return { place, text, data: JSON.stringify([data ?? null, timesChanged]) };
+  }
+
+  /** What the sources of all data are called. */
+  private get _dataNames(): string[] {
+    return DATA.flatMap(path =>
+      sourcesOf(valueOf(this.values, path)).map(source =>
+        String(nameOfSource(source) ?? '')
+      )
+    );
+  }
+
+  /** A variable that is named and not known may have been made meanwhile, not by a cell. */
+  private _askForUnknown(): void {
+    const known = this.facts.variables?.map(({ name }) => `$${name}`);
+    const unknown = this._dataNames
+      .filter(name => name.startsWith('$') && !known?.includes(name))
+      .join();
+    if (unknown && unknown !== this._unknown) {
+      void this.facts.loadVariables();
+    }
+    this._unknown = unknown;
   }
 
   private _onNotebook(): void {
@@ -414,6 +433,9 @@ export class ConfigureModel extends Changing {
     const isMore =
       finished !== null && this._finished !== null && finished > this._finished;
     this._finished = finished;
+    if (isMore && this._client) {
+      this.plans.forgetUnmeasured(this._client, this._planned);
+    }
     const isUnmeasured = this._plan?.inspection?.seconds === null;
     if (isMore && isUnmeasured && this.checkState === 'checked') {
       void this.computePlan();
@@ -451,6 +473,7 @@ export class ConfigureModel extends Changing {
 
   private _onChecked(): void {
     this.edited.translate(this._check.translation);
+    this._askForUnknown();
     this._planSoon();
     this.emit();
   }
@@ -475,6 +498,8 @@ export class ConfigureModel extends Changing {
   private _fields: IField[] = [];
   /** Of the configuration that is shown. */
   private _place = '';
+  /** Variables of it that were asked for in vain. */
+  private _unknown = '';
   private readonly _left = new LeftVariants();
   private readonly _views = new Set<object>();
   private _isShown = false;

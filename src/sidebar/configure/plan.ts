@@ -77,6 +77,16 @@ export class RunPlan extends Changing {
     return true;
   }
 
+  /** A model has been measured: what is known of other places lacks that. */
+  forgetUnmeasured(client: IKernelClient, shown: IPlanned): void {
+    const places = this._found.get(client);
+    places?.forEach(({ inspection }, place) => {
+      if (place !== shown.place && inspection?.seconds === null) {
+        places.delete(place);
+      }
+    });
+  }
+
   /** Compute when nothing else is asked for a while; what was at fault may be mended by now. */
   computeSoon(client: IKernelClient, planned: IPlanned): void {
     this.cancel();

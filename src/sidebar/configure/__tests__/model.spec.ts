@@ -663,6 +663,25 @@ describe('ConfigureModel', () => {
     expect(model.canRun).toBe(true);
   });
 
+  it('asks for the variables when one is named that is not known, once', async () => {
+    await show();
+    const asked = count('variables');
+    choose(1);
+    model.change([{ path: ['data', 'train'], value: '$kept' }]);
+    await pause(0.8);
+    comm().reply('validate', RIGHT);
+    await settle();
+    expect(count('variables')).toBe(asked + 1);
+    comm().reply('variables', [DF, { ...DF, name: 'kept' }]);
+    await settle();
+    expect(model.mistakes).toEqual([]);
+    model.change([{ path: RATE, value: 0.1 }]);
+    await pause(0.8);
+    comm().reply('validate', RIGHT);
+    await settle();
+    expect(count('variables')).toBe(asked + 1);
+  });
+
   it('runs nothing whose file is missing, and looks again when a cell has been run', async () => {
     await show();
     choose(1);
@@ -737,6 +756,28 @@ describe('ConfigureModel', () => {
     told('finished');
     await settle();
     expect(count('inspect')).toBe(2);
+  });
+
+  it('looks anew at a draft that was not measured when a run of another cell has finished', async () => {
+    const told = (state: string) =>
+      comm().receive({
+        type: 'runs',
+        removed: [],
+        runs: [{ ...SUMMARY, state }],
+        fault: null
+      });
+    await show();
+    told('running');
+    model.change([{ path: ['data', 'train'], value: '$df' }]);
+    await planned({ steps: 60, seconds: null, notices: [] });
+    expect(model.plan?.inspection?.steps).toBe(60);
+    choose(1);
+    await planned({ steps: 9, seconds: 9, notices: [] });
+    told('finished');
+    await settle();
+    choose(0);
+    await planned({ steps: 60, seconds: 12, notices: [] });
+    expect(model.plan?.inspection?.seconds).toBe(12);
   });
 
   it('goes on without a kernel, and asks the next one again', async () => {

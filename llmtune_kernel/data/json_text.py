@@ -1,0 +1,45 @@
+"""JSON as data sets have it: a key twice is a mistake, and so is what Python does not read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from llmtune_kernel.locale import _
+
+
+class KeyTwice(ValueError):
+    """An object of a JSON text has a key twice: what it says."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _value in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise KeyTwice(_("the key {key!r} is there twice", key=twice))
+    return found
+
+
+# NaN, which Python writes for a missing value, is null.
+JSON = json.JSONDecoder(
+    parse_constant=lambda name: None if name == "NaN" else float(name), object_pairs_hook=_object
+)
+
+
+def load_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        json.JSONDecodeError: it is not valid JSON, nested deeper than can be read, or has longer numbers.
+    """
+    try:
+        return JSON.decode(text)
+    except RecursionError:
+        raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
+    except KeyTwice as error:
+        raise json.JSONDecodeError(str(error), text[:1], 0) from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads no longer ones
+        raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
