@@ -9,6 +9,7 @@ from typing import Any
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, Message, PlainText, Preference
 from llmtune_kernel.data.formats import Row, RowFormat
 from llmtune_kernel.data.turns import (
+    Part,
     RowProblem,
     alternating,
     check_text,
@@ -34,13 +35,15 @@ def to_example(row: Row, number: int, format: RowFormat) -> Example:
 
 
 def _read_alpaca(row: Row, number: int, format: RowFormat) -> Conversation:
-    messages = _asked(row, number, format)
-    messages += _answer(format.value(row, "output"), number, format.column("output"), turns=False)
-    return Conversation(alternating(messages, number, format.column("output")), _tools(row, number, format))
+    asked = _asked(row, number, format)
+    answered = _answer(format.value(row, "output"), number, format.column("output"), turns=False)
+    parts = [*_parts(asked, row, format), Part(format.column("output"), len(answered))]
+    return Conversation(alternating([*asked, *answered], number, parts), _tools(row, number, format))
 
 
 def _read_messages(row: Row, number: int, format: RowFormat) -> Conversation:
-    messages = alternating(_turns(row, number, format), number, format.column("messages"))
+    messages = _turns(row, number, format)
+    alternating(messages, number, _parts(messages, row, format))
     return Conversation(messages, _tools(row, number, format))
 
 
@@ -49,7 +52,8 @@ def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Convers
     asked = _prompt(row, number, format)
     answered = _answer(completion, number, format.column("completion"))
     plain = isinstance(prompt, str) and isinstance(completion, str) and len(asked) == 1
-    messages = alternating([*asked, *answered], number, format.column("completion"))
+    parts = [*_parts(asked, row, format), Part(format.column("completion"), len(answered))]
+    messages = alternating([*asked, *answered], number, parts)
     return Conversation(messages, _tools(row, number, format), context=len(asked), plain=plain)
 
 
@@ -130,10 +134,11 @@ def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Mess
         # It brings its own question.
         if asked and asked[-1]["role"] == "user" and asked[-1] not in answer:
             raise RowProblem(number, column, _("does not answer {prompt}", prompt=_prompt_column(format)))
-        return alternating(answer, number, column)
+        return alternating(answer, number, [Part(column, len(answer))])
     if not asked:
         raise RowProblem(number, column, _("has no question before its answer"))
-    return alternating([*asked, *answer], number, column)
+    parts = [*_parts(asked, row, format), Part(column, len(answer))]
+    return alternating([*asked, *answer], number, parts)
 
 
 def _shared(chosen: list[Message], rejected: list[Message]) -> int:
@@ -156,6 +161,16 @@ def _context(row: Row, number: int, format: RowFormat) -> list[Message]:
 
 def _prompt_column(format: RowFormat) -> str:
     return next(format.column(field) for field in _QUESTIONS if field in format.fields)
+
+
+def _parts(asked: list[Message], row: Row, format: RowFormat) -> list[Part]:
+    """The columns that the turns of a question, or of a whole conversation, are from."""
+    system = Part(format.column("system"), int(format.value(row, "system") not in (None, "")))
+    question = next(field for field in _QUESTIONS if format.value(row, field) is not None)
+    turns = len(asked) - system.turns
+    if question != "instruction":
+        return [system, Part(format.column(question), turns)]
+    return [system, Part(format.column("history"), turns - 1), Part(format.column("instruction"), 1)]
 
 
 def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:

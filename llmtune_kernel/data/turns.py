@@ -164,19 +164,30 @@ def _at(place: str, reason: str) -> str:
     return _("{place} {reason}", place=place, reason=reason) if place else reason
 
 
-def alternating(messages: list[Message], row: int, column: str) -> list[Message]:
+class Part(NamedTuple):
+    """How many of the turns of a conversation a column holds."""
+
+    column: str
+    turns: int
+
+
+def alternating(messages: list[Message], row: int, parts: Sequence[Part]) -> list[Message]:
     """Return `messages` if they are in order and every answer is there.
+
+    Args:
+        parts: What the turns are from, in their order; a turn is told by its number in its column.
 
     Raises:
         RowProblem: a turn is out of order, or an assistant turn, or the last one, is no answer.
     """
+    places = [(part.column, number) for part in parts for number in range(part.turns)]
 
-    def problem(reason: str, number: int, kind: ProblemKind = "other") -> RowProblem:
+    def problem(reason: str, place: int, column: str, kind: ProblemKind = "other") -> RowProblem:
         found = RowProblem(row, column, reason, kind=kind)
-        return found.at(messages, number, OPENAI) if messages else found
+        return found.at(messages, place, OPENAI) if messages else found
 
     before: str | None = None
-    for number, message in enumerate(messages):
+    for place, (message, (column, number)) in enumerate(zip(messages, places, strict=True)):
         role = message["role"]
         if before not in BEFORE[role]:
             if before is None:
@@ -190,15 +201,15 @@ def alternating(messages: list[Message], row: int, column: str) -> list[Message]
                     role=role,
                     before=before,
                 )
-            raise problem(reason, number, "order")
+            raise problem(reason, place, column, "order")
         if role == "assistant" and not message["content"].strip() and not message.get("tool_calls"):
-            raise problem(_("turn {number} has no answer", number=number), number, "empty")
+            raise problem(_("turn {number} has no answer", number=number), place, column, "empty")
         if role == "user" and not message["content"].strip():
-            raise problem(_("turn {number} is empty", number=number), number)
+            raise problem(_("turn {number} is empty", number=number), place, column)
         before = role
     if before != "assistant":
         ends = _("ends with {role}, not with an answer", role=before) if before else _("has no turns")
-        raise problem(ends, len(messages) - 1, "order")
+        raise problem(ends, len(messages) - 1, parts[-1].column, "order")
     return messages
 
 

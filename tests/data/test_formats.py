@@ -347,6 +347,33 @@ def test_a_row_that_cannot_be_trained_on_says_why(row: dict[str, Any], format: s
     assert reason in str(caught.value)
 
 
+def test_a_turn_is_told_by_its_number_in_its_column() -> None:
+    ask, empty = {"role": "user", "content": "Q"}, {"role": "assistant", "content": ""}
+    answer = {"role": "assistant", "content": "A"}
+    prompt = [ask, answer, ask]
+    bad = [
+        ({"prompt": prompt, "chosen": [empty], "rejected": [answer]}, "preference", "chosen turn 0 has no"),
+        ({"prompt": prompt, "chosen": [answer], "rejected": [empty]}, "preference", "rejected turn 0 has no"),
+        (
+            {"prompt": prompt, "completion": [answer, ask, empty]},
+            "prompt_completion",
+            "completion turn 2 has",
+        ),
+        ({"prompt": [ask, empty, ask], "completion": "A"}, "prompt_completion", "prompt turn 1 has no"),
+        ({"system": "S", "messages": [ask, empty]}, "messages", "messages turn 1 has no"),
+        (
+            {"system": "S", "history": [["Q", ""]], "instruction": "Q", "output": "A"},
+            "alpaca",
+            "history turn 1 has no",
+        ),
+    ]
+    for row, format, reason in bad:
+        with pytest.raises(RowProblem) as caught:
+            to_example(row, 4, RowFormat(format, fields_of(row)))
+        assert reason in str(caught.value)
+        assert caught.value.turns[caught.value.turn or 0].text == ""
+
+
 def test_numbers_as_answers_are_told_how_to_become_text() -> None:
     with pytest.raises(RowProblem) as caught:
         to_example(
