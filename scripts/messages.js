@@ -105,9 +105,16 @@ function textsOfSchema(schema) {
       // What a library calls its own settings stays as it is.
       node.quoted ? '' : node.title,
       ...(isField ? [node.description, node.unit] : []),
-      ...parts.flatMap(textsOfSchema)
+      ...parts.flatMap(textsOfSchema),
+      ...innerSchemas(node).flatMap(textsOfSchema)
     ];
   });
+}
+
+/** What a value of several kinds may be, and the items of a list. */
+function innerSchemas({ anyOf = [], items }) {
+  const inner = [...anyOf, ...(items ? [items] : [])];
+  return inner.flatMap(part => [part, ...innerSchemas(part)]);
 }
 
 /**

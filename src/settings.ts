@@ -4,6 +4,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { JSONObject } from '@lumino/coreutils';
 
+import { writeNumbersIn } from './numbers';
 import { localizedSchema } from './sidebar/configure/localized';
 import { IUserSettings, TRANSLATION_DOMAIN } from './tokens';
 
@@ -27,6 +28,8 @@ export const settingsPlugin: JupyterFrontEndPlugin<IUserSettings> = {
     registry: ISettingRegistry,
     translator: ITranslator | null
   ): IUserSettings => {
+    const { languageCode } = translator ?? nullTranslator;
+    writeNumbersIn(languageCode);
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
     registry.transform(SETTINGS_ID, {
       fetch: plugin => ({

@@ -100,7 +100,7 @@ class SourceConfig(Section):
     )
     num_samples: int | None = setting(
         None,
-        "Samples",
+        "Number of rows",
         "Draw this many rows at random; more than there are repeats some. Left out, all.",
         unit="rows",
         ge=1,

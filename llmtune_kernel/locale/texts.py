@@ -6,8 +6,10 @@ import functools
 import gettext
 import json
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from llmtune_kernel.locale.language import ENGLISH, language
 
@@ -21,7 +23,7 @@ def _(text: str, /, **values: object) -> str:
         text: A literal with named `{placeholders}` as `str.format` takes them; braces that stay are doubled.
         values: What is put in their places.
     """
-    return look_up(text).format(**values)
+    return _filled(look_up(text), values)
 
 
 def _n(one: str, many: str, count: int, /, **values: object) -> str:
@@ -34,7 +36,7 @@ def _n(one: str, many: str, count: int, /, **values: object) -> str:
     table = _table(language())
     forms = table.forms(one) if table else None
     text = forms[table.plural(count)] if table and forms else one if count == 1 else many
-    return text.format(count=count, **values)
+    return _filled(text, {"count": count, **values})
 
 
 def sentence(words: str) -> str:
@@ -58,6 +60,27 @@ def look_up(text: str) -> str:
     table = _table(language())
     forms = table.forms(text) if table else None
     return forms[0] if forms else text
+
+
+class _Numbers(string.Formatter):
+    """Puts values into a text; numbers with a format as a language writes them."""
+
+    def __init__(self, marks: dict[str, str]) -> None:
+        self._marks = str.maketrans(marks)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """`value` as `str.format` writes it, with the marks of the language."""
+        written: str = super().format_field(value, format_spec)
+        return written.translate(self._marks) if format_spec and isinstance(value, int | float) else written
+
+
+# In the other languages as in English.
+_NUMBERS = {"ru_RU": _Numbers({",": "\u00a0", ".": ","})}
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    numbers = _NUMBERS.get(language())
+    return numbers.vformat(text, (), values) if numbers else text.format(**values)
 
 
 class _Table:

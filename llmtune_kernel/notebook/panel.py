@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import escape
 
 import ipywidgets as w  # type: ignore[import-untyped]
+from ipywidgets.widgets.widget_string import HTMLStyle  # type: ignore[import-untyped]
 
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import markup
@@ -93,6 +94,8 @@ class Panel:
         self.outputs["chart"].children = []
         for output in self.outputs.values():
             _close_tree(output)
+        for feed in (self._samples, self._log):
+            feed.close()
 
     def _enable(self, state: str) -> None:
         steerable = state in ("training", "paused")
@@ -129,7 +132,7 @@ class _Feed:
         self._most = most
         self._newest_first = newest_first
         # One layout and one style serve all blocks: each would be two more messages.
-        self._layout, self._style = w.Layout(), w.HTML().style
+        self._layout, self._style = w.Layout(), HTMLStyle()
         self.box = w.VBox(layout=w.Layout(max_height="320px", overflow="auto"))
 
     def add(self, blocks: list[str]) -> None:
@@ -146,6 +149,11 @@ class _Feed:
         self.box.children = kept
         for widget in dropped:
             widget.close()
+
+    def close(self) -> None:
+        """Close what the blocks share, which nobody else closes where there are none."""
+        self._layout.close()
+        self._style.close()
 
 
 def take_messages_at_once(widget: w.Widget) -> None:

@@ -1,6 +1,13 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { count, decimal, percent, size } from '../numbers';
+import {
+  count,
+  decimal,
+  fixed,
+  percent,
+  size,
+  writeNumbersIn
+} from '../numbers';
 
 const trans = nullTranslator.load('');
 
@@ -23,5 +30,14 @@ describe('numbers', () => {
     expect(percent(39_099, 50_763)).toBe('77%');
     expect(percent(1, 300)).toBe('0.3%');
     expect(percent(0, 0)).toBe('0%');
+    expect(fixed(12, 2)).toBe('12.00');
+  });
+
+  it('are written as the language of the page writes them', () => {
+    writeNumbersIn('ru_RU');
+    const written = [count(11280), decimal(1599.4), fixed(1.5, 2)];
+    writeNumbersIn('en');
+    expect(written).toEqual(['11\u00a0280', '1\u00a0599,4', '1,50']);
+    expect(count(11280)).toBe('11,280');
   });
 });

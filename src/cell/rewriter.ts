@@ -57,24 +57,7 @@ export class Rewriter {
   /**
    * @throws UnreadableError if the text is no YAML.
    */
-  run(change: IChange): void {
-    const before = this._text.copy();
-    try {
-      this._run(change);
-      this._root();
-    } catch (error) {
-      if (!(error instanceof UnreadableError)) {
-        throw error;
-      }
-      // What an alias stands for is gone: write out all aliases first.
-      this._text = before;
-      this._writeOutAliases();
-      this._run(change);
-      this._root();
-    }
-  }
-
-  private _run({ path, value, replaces }: IChange): void {
+  run({ path, value, replaces }: IChange): void {
     if (replaces && isBeside(path, replaces)) {
       this._rename(replaces, path[path.length - 1]);
       return;
@@ -362,14 +345,7 @@ export class Rewriter {
   }
 
   private _removeWritten(path: string[]): void {
-    const { container, entry, node, depth } = this._find(path);
-    const inAlias = depth < path.length && node.kind === 'alias';
-    if (inAlias && valueAt(node.value, path.slice(depth)) !== undefined) {
-      // Only here it goes, and not where the anchor is.
-      this._replace(path.slice(0, depth), node.value);
-      this._removeWritten(path);
-      return;
-    }
+    const { container, entry, depth } = this._find(path);
     if (!container || !entry || depth < path.length) {
       return;
     }
@@ -400,28 +376,6 @@ export class Rewriter {
       ]);
     } else {
       this._removeWritten(outer);
-    }
-  }
-
-  private _writeOutAliases(): void {
-    const find = (node: INode, path: string[]): string[] | null => {
-      if (node.kind === 'alias') {
-        return path;
-      }
-      for (const entry of node.entries) {
-        const found = find(entry.node, [...path, entry.key]);
-        if (found) {
-          return found;
-        }
-      }
-      return null;
-    };
-    for (;;) {
-      const path = find(this._root(), []);
-      if (!path) {
-        return;
-      }
-      this._replace(path, this._find(path).node.value);
     }
   }
 

@@ -1,7 +1,6 @@
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import type { CST, Document, Node, Pair, YAMLError } from 'yaml';
 import {
-  isAlias,
   isCollection,
   isMap,
   isNode,
@@ -17,7 +16,7 @@ import type { Quote } from './scalars';
  * A value and where it stands in the text.
  */
 export interface INode {
-  kind: 'map' | 'list' | 'scalar' | 'literal' | 'alias' | 'empty';
+  kind: 'map' | 'list' | 'scalar' | 'literal' | 'empty';
   /** Whether it is a map or list between brackets. */
   isFlow: boolean;
   start: number;
@@ -64,6 +63,7 @@ export type Cause =
   | 'colon'
   | 'escape'
   | 'documents'
+  | 'alias'
   | 'no keys'
   | 'other';
 
@@ -85,15 +85,31 @@ export function readTree(
     if (error) {
       return failed(text, placeOf(error, document), causeOf(error));
     }
+    const alias = firstAlias(document);
+    if (alias !== null) {
+      return failed(text, alias, 'alias');
+    }
     const root = new TreeReader(text, document).read();
     if (root.kind !== 'map' && root.kind !== 'empty') {
       return failed(text, root.start, 'no keys');
     }
     return { root, problem: null };
   } catch {
-    // Too deep, an alias of itself, or aliases that stand for gigabytes.
+    // Too deep.
     return failed(text, 0, 'other');
   }
+}
+
+/** Where the first alias is: the kernel takes none, as a few of them can stand for gigabytes. */
+function firstAlias(document: Document.Parsed): number | null {
+  let place: number | null = null;
+  visit(document, {
+    Alias: (_, { range }) => {
+      place = range?.[0] ?? 0;
+      return visit.BREAK;
+    }
+  });
+  return place;
 }
 
 function failed(
@@ -158,10 +174,7 @@ class TreeReader {
 
   read(): INode {
     const contents = this._document.contents as Node | null;
-    const root = this._node(contents, 0, null);
-    // A list that holds itself has no JSON.
-    JSON.stringify(root.value);
-    return root;
+    return this._node(contents, 0, null);
   }
 
   private _node(
@@ -189,9 +202,8 @@ class TreeReader {
     }
     // A pair in a list, `[a: 1]`, is taken as a whole.
     if (!isCollection(node) || !node.srcToken) {
-      const kind = isAlias(node) ? 'alias' : 'scalar';
       const value = node.toJS(this._document) as JSONValue;
-      return { ...common, kind, value };
+      return { ...common, kind: 'scalar', value };
     }
     const entries = this._entries(node);
     const isFlow = node.flow === true;

@@ -1,6 +1,7 @@
-import { keepPlainKeys } from '../keys';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { keepPlainKeys } from '../keys';
+import { fixed } from '../numbers';
 import type { ChartChoice, IChartSettings } from './figure';
 
 /**
@@ -45,7 +46,7 @@ export class ChartControls {
     this._title.textContent = settings.title;
     this._logScale.checked = settings.logScale;
     this._smoothing.value = String(settings.smoothing);
-    this._value.textContent = settings.smoothing.toFixed(2);
+    this._value.textContent = fixed(settings.smoothing, 2);
   }
 
   private readonly _title = document.createElement('span');

@@ -56,12 +56,13 @@ export function compared(sides: readonly IRowSide[]): IToken[][] {
 
 export function spansOf(tokens: readonly IToken[]): ISpan[] {
   const spans: ISpan[] = [];
-  for (const { id: _, ...token } of tokens) {
+  for (const { text, isCut, isDifferent, isLearned } of tokens) {
+    const span = { text, isCut, isDifferent, isLearned };
     const last = spans[spans.length - 1];
-    if (last && isAlike(last, token)) {
-      last.text += token.text;
+    if (last && isAlike(last, span)) {
+      last.text += text;
     } else {
-      spans.push(token);
+      spans.push(span);
     }
   }
   return spans;

@@ -4,7 +4,7 @@ import React, { useEffect, useRef } from 'react';
 
 import { LossChart } from '../chart/lossChart';
 import { learningRate, measure } from '../chart/wording';
-import { count, size } from '../numbers';
+import { count, fixed, size } from '../numbers';
 import { FaultMessage } from '../sidebar/fault';
 import { Failure } from './faults';
 import type { RunModel } from './model';
@@ -110,7 +110,7 @@ function State({
   const facts = metrics
     ? [
         wording.step(metrics.step, metrics.max_steps),
-        trans.__('epoch %1', metrics.epoch.toFixed(2)),
+        trans.__('epoch %1', fixed(metrics.epoch, 2)),
         isOver(state)
           ? summary && wording.duration(summary.duration)
           : wording.timeLeft(metrics.eta)

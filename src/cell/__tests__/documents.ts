@@ -247,18 +247,15 @@ training:
   per_device_train_batch_size: &batch 4   # as much as fits
   learning_rate: 1e-4
 `,
-  'an alias': `data:
-  train: $df
+  'an anchor in quotes': `data:
+  train: &data '$df'   # the same
 training:
-  per_device_train_batch_size: &batch 4
-  per_device_eval_batch_size: *batch   # the same
   max_steps: 10
 `,
   'an anchored section': `data: $df
 method: &adapter
   r: 8
   lora_alpha: 16
-launch: *adapter
 `,
   tags: `data: !!str 2024
 training:

@@ -11,7 +11,7 @@ import type {
   IModelChoice,
   IVariable
 } from '../../kernel/protocol';
-import { count } from '../../numbers';
+import { count, decimal } from '../../numbers';
 import type { IOption } from './combobox';
 import { Combobox } from './combobox';
 import { gateText, ModelAdvice } from './advice';
@@ -286,7 +286,9 @@ function variableOptions(
     value: `$${name}`,
     label: `$${name}`,
     detail:
-      rows === null ? type : trans._n('%2, %1 row', '%2, %1 rows', rows, type),
+      rows === null
+        ? type
+        : trans._n('%2, %3 row', '%2, %3 rows', rows, type, count(rows)),
     group: trans.__('Variables of the notebook'),
     description: columns.join(', ')
   }));
@@ -331,8 +333,8 @@ function parametersText(
     return '';
   }
   return billions < 1
-    ? trans.__('%1 M', Math.round(billions * 1000))
-    : trans.__('%1 B', Number(billions.toPrecision(3)));
+    ? trans.__('%1 M', count(billions * 1000))
+    : trans.__('%1 B', decimal(Number(billions.toPrecision(3))));
 }
 
 const DATA_FILE = /\.(json|jsonl|csv|txt|parquet|arrow)(\.(gz|zst|bz2))?$/i;

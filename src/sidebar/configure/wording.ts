@@ -50,6 +50,10 @@ export function causeText(cause: Cause, trans: TranslationBundle): string {
       );
     case 'documents':
       return trans.__('A second document starts here.');
+    case 'alias':
+      return trans.__(
+        'An alias (*name) stands here; write out what it stands for.'
+      );
     case 'no keys':
       return trans.__('A configuration is made of lines of key: value.');
     default:
