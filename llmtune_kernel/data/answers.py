@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Conversation, is_learned
 from llmtune_kernel.data.tokens import Span
 from llmtune_kernel.locale import _
 
@@ -21,6 +21,9 @@ Message = dict[str, Any]
 CONTROL = re.compile(
     r"<[|｜][^<>|｜\s]+[|｜]>|\[\|\w+\|\]|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|eoa|extra_id_\d)>|<\w+:[be]os>"
 )
+
+# The keys of a turn that is a text alone.
+_PLAIN = {"role", "content", "weight"}
 
 
 class TemplateProblem(Exception):
@@ -34,11 +37,15 @@ class TemplateProblem(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Where a model writes: from `start` to `stop`, and to `end` with the token that ends its turn, in characters."""
+    """Where a model writes: from `start` to `stop`, and to `end` with the token that ends its turn, in characters.
+
+    `learned`: not where the row says that the answer is not to be.
+    """
 
     start: int
     stop: int
     end: int
+    learned: bool = True
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ class ChatTemplate:
 
     def _by_skeleton(self, text: str, conversation: Conversation) -> list[Answer] | None:
         messages = conversation.messages
-        if conversation.tools or any(set(m) != {"role", "content"} or not m["content"] for m in messages):
+        if conversation.tools or any(m.keys() - _PLAIN or not m["content"] for m in messages):
             return None
         roles = tuple(message["role"] for message in messages)
         if roles not in self._skeletons:
@@ -173,7 +180,8 @@ class ChatTemplate:
             if roles[number] == "assistant" and number >= conversation.context:
                 end = self._end.search(skeleton.between[number + 1])
                 first, last = end.span() if end else (0, 0)
-                answers.append(Answer(start - skeleton.starts[number], stop + first, stop + last))
+                begin, learned = start - skeleton.starts[number], is_learned(messages[number])
+                answers.append(Answer(begin, stop + first, stop + last, learned))
         return answers
 
     def _skeleton(self, roles: tuple[str, ...]) -> _Skeleton | None:
@@ -247,7 +255,7 @@ class ChatTemplate:
                     number=number,
                 )
             )
-        return Answer(begin, *(end.span() if end else (stop, stop)))
+        return Answer(begin, *(end.span() if end else (stop, stop)), is_learned(message))
 
     def _content(self, text: str, conversation: Conversation, number: int) -> tuple[int | None, int] | None:
         """Where the content of message `number` starts, if that can be told, and stops; None if it is left out."""

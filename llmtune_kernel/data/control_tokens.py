@@ -88,7 +88,10 @@ class ControlTokens:
         def moved(place: int) -> int:
             return place + sum(shift for end, shift in places if end <= place)
 
-        kept = [Answer(moved(each.start), moved(each.stop), moved(each.end)) for each in answers]
+        kept = [
+            replace(each, start=moved(each.start), stop=moved(each.stop), end=moved(each.end))
+            for each in answers
+        ]
         return "".join(written), "".join(named), kept
 
     def _name(self, text: str) -> str:

@@ -8,6 +8,11 @@ from typing import Any
 Message = dict[str, Any]
 
 
+def is_learned(message: Message) -> bool:
+    """Whether an answer is to be learned, by OpenAI's key `weight`."""
+    return message.get("weight") != 0
+
+
 @dataclass(frozen=True)
 class Conversation:
     """Messages as a chat template takes them, the last one an answer.

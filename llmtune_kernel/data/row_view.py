@@ -12,7 +12,7 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import Windows, cut, shortened
 from llmtune_kernel.data.encoding import encode_batches, sides_of
-from llmtune_kernel.data.examples import Conversation, PlainText
+from llmtune_kernel.data.examples import Conversation, PlainText, is_learned
 from llmtune_kernel.data.formats import JUDGED, Row, RowFormat
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import Sequences
@@ -147,14 +147,16 @@ def _turns(
 def _answers(example: Conversation, format: RowFormat, config: DataConfig) -> set[int]:
     """The numbers of the messages that are learned or judged."""
     messages = example.messages
-    if config.train_on_prompt and format.name not in JUDGED:
-        return set(range(len(messages)))
     answers = [
         number
         for number, turn in enumerate(messages)
         if turn["role"] == "assistant" and number >= example.context
     ]
-    return set(answers[-1:] if config.mask_history else answers)
+    if config.train_on_prompt and format.name not in JUDGED:
+        chosen = list(range(len(messages)))
+    else:
+        chosen = answers[-1:] if config.mask_history else answers
+    return {number for number in chosen if number not in answers or is_learned(messages[number])}
 
 
 def _parts(message: dict[str, Any]) -> Iterator[Turn]:

@@ -36,8 +36,8 @@ class Encoder:
     Args:
         tokenizer: A transformers tokenizer, of the fast kind.
         config: Which tokens are trained: with `train_on_prompt` all, else what the model has to write: all answers,
-            with `mask_history` the last one. With `train_on_eos` the token that ends a turn too. A plain text is
-            always trained as a whole.
+            with `mask_history` the last one, none of `weight` 0. With `train_on_eos` the token that ends a turn too. A
+            plain text is always trained as a whole.
 
     Raises:
         UserError: the tokenizer cannot tell where in the text its tokens lie.
@@ -124,11 +124,17 @@ class Encoder:
         """The characters that are trained."""
         config, answers = self._config, item.answers
         if config.train_on_prompt:
-            ends = [] if config.train_on_eos else [(answer.stop, answer.end) for answer in answers]
-            edges = [0, *(edge for end in ends for edge in end), len(item.text)]
+            left_out = [
+                (each.stop if each.learned else each.start, each.end)
+                for each in answers
+                if not (each.learned and config.train_on_eos)
+            ]
+            edges = [0, *(edge for span in left_out for edge in span), len(item.text)]
             return list(zip(edges[::2], edges[1::2], strict=True))
         answers = answers[-1:] if config.mask_history else answers
-        return [(each.start, each.end if config.train_on_eos else each.stop) for each in answers]
+        return [
+            (each.start, each.end if config.train_on_eos else each.stop) for each in answers if each.learned
+        ]
 
     def _check(self, rendered: Sequence[Rendered], tokens: Sequence[Tokens]) -> None:
         """Compare one row of a batch with what transformers makes of it: all are made in the same way."""

@@ -297,6 +297,11 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         message["tool_calls"] = [_tool_call(call, row, column, number) for call in calls]
         content = "" if content is None else content
     message["content"] = _content(content, row, column, number)
+    if message.get("weight", 1) not in (0, 1):
+        reason = _(
+            "turn {number} has the weight {weight!r}, not 0 or 1", number=number, weight=message["weight"]
+        )
+        raise RowProblem(row, column, reason)
     if "reasoning_content" in message:
         place = _("turn {number} (reasoning_content)", number=number)
         message["reasoning_content"] = check_text(message["reasoning_content"], row, column, place)

@@ -279,6 +279,16 @@ def turns(*said: tuple[str, Any]) -> dict[str, Any]:
         (turns(("user", "Q")), "messages", "messages ends with user, not with an answer"),
         (turns(("user", "Q"), ("assistant", " ")), "messages", "messages turn 1 has no answer"),
         (turns(("user", "Q"), ("assistant", None)), "messages", "messages turn 1 content is missing"),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "Q"},
+                    {"role": "assistant", "content": "A", "weight": 0.5},
+                ]
+            },
+            "messages",
+            "turn 1 has the weight 0.5, not 0 or 1",
+        ),
         (turns(("assistant", "A")), "messages", "turn 0 (assistant) comes first"),
         (turns(("user", "Q"), ("user", "Q"), ("assistant", "A")), "messages", "turn 1 (user) follows user"),
         (

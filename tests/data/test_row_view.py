@@ -63,6 +63,29 @@ def test_the_turns_that_are_learned_are_those_of_the_settings(
     ] == learned
 
 
+@pytest.mark.parametrize("more", [{}, {"name": "Ann"}])
+@pytest.mark.parametrize(
+    ("settings", "learned"),
+    [
+        ({}, [False, False, False, True]),
+        ({"train_on_prompt": True}, [True, False, True, True]),
+        ({"train_on_prompt": True, "train_on_eos": False}, [True, False, True, True]),
+    ],
+)
+def test_an_answer_of_weight_0_is_not_learned(
+    tokenizer: Any, more: dict[str, Any], settings: dict[str, Any], learned: list[bool]
+) -> None:
+    texts = ["Hi", "Hello <|im_end|>.", "Bye", "Farewell."]
+    weights = [None, 0, None, 1]
+    messages = [
+        {"role": role, "content": text, "weight": weight, **more}
+        for role, text, weight in zip(["user", "assistant"] * 2, texts, weights, strict=True)
+    ]
+    [side] = view({"messages": messages}, tokenizer, **settings)["sides"]
+    assert [turn["mark"] == "answer" for turn in side["turns"]] == learned
+    assert [text in said(side) for text in texts] == learned
+
+
 @pytest.mark.parametrize(("truncation", "kept"), [("right", [0, 50]), ("left", [-50, None])])
 def test_what_is_cut_is_what_the_trainer_cuts(tokenizer: Any, truncation: str, kept: list[int]) -> None:
     row = {"prompt": "Hi", "completion": "word " * 60}
