@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.peft_types import (
+    PEFT_TYPES,
     WITHOUT_TARGETS,
     PeftType,
     as_peft_names_it,
@@ -25,11 +26,17 @@ _CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
 
 # Of every kind of adapter.
 _Targets = Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)]
-_TARGETS: Any = setting(
-    "all-linear",
-    "Target modules",
-    "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
-)
+
+
+def _targets(**more: Any) -> Any:
+    return setting(
+        "all-linear",
+        "Target modules",
+        "Layers that get adapters: all-linear, or names such as q_proj, v_proj.",
+        **more,
+    )
+
+
 _SAVED: Any = setting(
     [],
     "Modules trained in full",
@@ -56,7 +63,7 @@ class LoraMethod(Section):
     lora_dropout: float = setting(
         0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
     )
-    target_modules: _Targets = _TARGETS
+    target_modules: _Targets = _targets()
     modules_to_save: list[ModuleName] = _SAVED
     use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
     use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
@@ -151,7 +158,9 @@ class PeftMethod(Section):
     peft_type: Annotated[PeftType, BeforeValidator(as_peft_names_it)] = setting(
         "LOHA", "Kind of adapter", "The name that PEFT has for it, such as LOHA, OFT, VERA or IA3."
     )
-    target_modules: _Targets = _TARGETS
+    target_modules: _Targets = _targets(
+        used_by={"peft_type": [name for name in PEFT_TYPES if name not in WITHOUT_TARGETS]}
+    )
     modules_to_save: list[ModuleName] = _SAVED
 
     @field_validator("target_modules")

@@ -69,11 +69,12 @@ export async function runCell(
  * Load the extension: with the cell of the notebook that does so, or a new one above the active cell, which stays chosen.
  *
  * @param before - the id of a cell that the new one is to stand above instead.
+ * @returns whether it was loaded.
  */
 export async function loadExtension(
   panel: NotebookPanel,
   before?: string
-): Promise<void> {
+): Promise<boolean> {
   const notebook = panel.content;
   const chosen = notebook.activeCell;
   if (findLoadCell(notebook) === -1) {
@@ -86,9 +87,7 @@ export async function loadExtension(
     notebook.activeCellIndex = chosen ? notebook.widgets.indexOf(chosen) : 0;
   }
   const loader = findLoadCell(notebook);
-  if (loader !== -1) {
-    await runSelected(panel, [loader]);
-  }
+  return loader !== -1 && runSelected(panel, [loader]);
 }
 
 /**
@@ -182,13 +181,23 @@ function leaveFocus(notebook: Notebook): void {
   }
 }
 
-function runSelected(
+async function runSelected(
   panel: NotebookPanel,
   indices: number[]
 ): Promise<boolean> {
   const { content: notebook, sessionContext } = panel;
   leaveFocus(notebook);
   const cells = indices.map(index => notebook.widgets[index]);
+  const [first, ...others] = cells;
+  if (others.length && sessionContext.hasNoKernel) {
+    // JupyterLab starts a kernel for each, and those after the first find none.
+    const isRun = await NotebookActions.runCells(
+      notebook,
+      [first],
+      sessionContext
+    );
+    return isRun && NotebookActions.runCells(notebook, others, sessionContext);
+  }
   return NotebookActions.runCells(notebook, cells, sessionContext);
 }
 

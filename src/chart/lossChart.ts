@@ -30,6 +30,7 @@ export class LossChart implements IDisposable {
   constructor(options: LossChart.IOptions) {
     this._model = options.model;
     this._trans = options.trans;
+    this._plot = new Plot(width => this._figure(width), this._trans);
     this.node = options.node ?? document.createElement('div');
     this.node.classList.add('jp-llmtune-chart');
     this._controls = new ChartControls({
@@ -88,7 +89,7 @@ export class LossChart implements IDisposable {
   private readonly _model: ILossChartModel;
   private readonly _trans: TranslationBundle;
   private readonly _controls: ChartControls;
-  private readonly _plot = new Plot(width => this._figure(width));
+  private readonly _plot: Plot;
   private _isDisposed = false;
 }
 

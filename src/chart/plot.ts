@@ -1,3 +1,5 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { IDisposable } from '@lumino/disposable';
 
 import type { Config, Data, Layout } from 'plotly.js-basic-dist-min';
@@ -20,8 +22,13 @@ export interface IFigure {
 export class Plot implements IDisposable {
   /**
    * @param figure - makes what a plot of `width` pixels shows.
+   * @param trans - for the buttons of plotly.
    */
-  constructor(private readonly _figure: (width: number) => IFigure) {
+  constructor(
+    private readonly _figure: (width: number) => IFigure,
+    trans: TranslationBundle
+  ) {
+    this._config = configOf(trans);
     this.node.className = 'jp-llmtune-chart-plot';
     // No image: the buttons of plotly are in it.
     this.node.setAttribute('role', 'figure');
@@ -87,9 +94,10 @@ export class Plot implements IDisposable {
       return;
     }
     const { traces, layout } = this._figure(width);
-    await plotly.react(this.node, traces, layout, CONFIG);
+    await plotly.react(this.node, traces, layout, this._config);
   }
 
+  private readonly _config: Partial<Config>;
   private readonly _size: ResizeObserver;
   private readonly _theme: MutationObserver;
   private _plotly: Promise<typeof import('plotly.js-basic-dist-min')> | null =
@@ -111,7 +119,21 @@ const RESET_ZOOM = {
 } as Partial<Layout>;
 
 // The buttons are named one by one: among plotly's own is one that sends the chart to a server.
-const CONFIG: Partial<Config> = {
-  displaylogo: false,
-  modeBarButtons: [['toImage'], ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d']]
-};
+function configOf(trans: TranslationBundle): Partial<Config> {
+  const dictionary = {
+    'Download plot as a PNG': trans.__('Download plot as a PNG'),
+    Zoom: trans.__('Zoom'),
+    Pan: trans.__('Pan'),
+    'Zoom in': trans.__('Zoom in'),
+    'Zoom out': trans.__('Zoom out')
+  };
+  return {
+    displaylogo: false,
+    modeBarButtons: [['toImage'], ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d']],
+    locale: LOCALE,
+    locales: { [LOCALE]: { dictionary, format: {} } }
+  };
+}
+
+/** What plotly calls the language of the page. */
+const LOCALE = 'page';

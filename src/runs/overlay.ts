@@ -31,6 +31,7 @@ export class OverlayChart implements IDisposable {
     const { curves, onChange, trans } = options;
     this._options = options;
     this._settings = options.settings;
+    this._plot = new Plot(width => this._figure(width), trans);
     this._controls = new ChartControls({
       trans,
       onChange,
@@ -88,7 +89,7 @@ export class OverlayChart implements IDisposable {
 
   private readonly _options: OverlayChart.IOptions;
   private readonly _controls: ChartControls;
-  private readonly _plot = new Plot(width => this._figure(width));
+  private readonly _plot: Plot;
   private _settings: ChartChoice;
 }
 

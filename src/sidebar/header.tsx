@@ -1,7 +1,7 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import { UseSignal } from '@jupyterlab/ui-components';
 
-import React from 'react';
+import React, { useState } from 'react';
 
 import { insertCodeCell, loadExtension } from '../cell/actions';
 import type { IAdvice } from './advice';
@@ -46,17 +46,22 @@ function Banner(props: {
   const { advice, context } = props;
   const { trans } = context;
   const panel = context.notebooks.currentWidget;
+  const [hasFailed, setFailed] = useState(false);
   const act = async () => {
     if (advice.action?.command) {
       await context.app.commands.execute(advice.action.command);
     } else if (advice.action?.runs && panel) {
-      await loadExtension(panel);
+      setFailed(!(await loadExtension(panel)));
     }
   };
   const code = advice.code;
   return (
     <div className="jp-llmtune-banner">
-      <p className="jp-llmtune-banner-title">{advice.title}</p>
+      <p className="jp-llmtune-banner-title">
+        {hasFailed
+          ? trans.__('This kernel could not load llmtune_kernel.')
+          : advice.title}
+      </p>
       {advice.action && (
         <button
           type="button"
@@ -66,7 +71,13 @@ function Banner(props: {
           {advice.action.label}
         </button>
       )}
-      {advice.detail && <p>{advice.detail}</p>}
+      {advice.detail && (
+        <p>
+          {hasFailed
+            ? trans.__('Install it, then restart the kernel:')
+            : advice.detail}
+        </p>
+      )}
       {code && (
         <div className="jp-llmtune-code">
           <code>{code}</code>

@@ -2,6 +2,12 @@ import React from 'react';
 
 import { useFormState } from './state';
 
+const PANEL = '.jp-llmtune-configure';
+
+function firstField(panel: Element | null): HTMLElement | null {
+  return panel?.querySelector('.jp-llmtune-form input') ?? null;
+}
+
 /**
  * A LLaMA-Factory file, for whose arguments the form has no fields: what it says in ours.
  */
@@ -33,7 +39,11 @@ export function Foreign(): JSX.Element {
               type="button"
               className="jp-Button jp-mod-styled"
               disabled={!edited.canReplace}
-              onClick={() => edited.replace(translation)}
+              onClick={event => {
+                const panel = event.currentTarget.closest(PANEL);
+                edited.replace(translation);
+                requestAnimationFrame(() => firstField(panel)?.focus());
+              }}
             >
               {trans.__('Translate')}
             </button>

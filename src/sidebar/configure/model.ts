@@ -136,7 +136,11 @@ export class ConfigureModel extends Changing {
 
   /** What the kernel last found wrong. */
   get problems(): readonly IConfigurationProblem[] {
-    return this._check.problems;
+    const { problems } = this._check;
+    // A draft that nobody has touched has no data yet.
+    return this.edited.cell || this.edited.draft.isTouched
+      ? problems
+      : problems.filter(({ key }) => key !== 'data' && key !== 'data.train');
   }
 
   /** The problems that are of no field that is shown. */

@@ -191,7 +191,11 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
     ],
     [
       trans.__('Memory'),
-      trans.__('about %1 of %2', size(memory, trans), size(available, trans)),
+      trans.__(
+        'about %1; %2 free',
+        size(memory, trans),
+        size(available, trans)
+      ),
       memory > available
     ]
   ];

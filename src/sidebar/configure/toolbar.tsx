@@ -118,7 +118,8 @@ function Unreadable(): JSX.Element {
 /** What is wrong and stands at no field: always in view. */
 function Problems(): JSX.Element {
   const { model, isText } = useFormState();
-  const problems = isText ? model.problems : model.otherProblems;
+  const { isForeign } = model.edited.readable;
+  const problems = isText || isForeign ? model.mistakes : model.otherProblems;
   return (
     <div role="status" aria-live="polite">
       {!model.edited.document.problem && problems.length > 0 && (

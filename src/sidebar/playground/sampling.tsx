@@ -125,8 +125,8 @@ function NumberField(props: {
           }
         }}
         onBlur={() => {
-          if (!text) {
-            setText(String(value));
+          if (fault) {
+            setText(String(value)); // that is in force
           }
         }}
       />
