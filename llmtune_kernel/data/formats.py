@@ -325,6 +325,10 @@ class _Columns:
         needed = [self.of[field] for field in REQUIRED[name] if field in self.of]
         return any(column in row and row[column] is None for column in needed)
 
+    def has_label(self, row: Row, names: Sequence[str]) -> bool:
+        """Whether a row that fits the formats `names` is a conversation with a label, whatever that says."""
+        return self.value(row, "label") is not None and any(name in CONVERSATIONS for name in names)
+
     def _judged(self, row: Row) -> Judged:
         """Whether a row says that its answer is wanted, or not."""
         label = self.value(row, "label")
@@ -373,6 +377,8 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
     name = found[first][0]
     for number, row, names in zip(numbers, rows, found, strict=True):
         if name in names or (not names and columns.has_part(row, name)) or columns.lacks(row, name):
+            continue
+        if name == "kto" and columns.has_label(row, names):
             continue
         if names:
             what = _(

@@ -98,6 +98,14 @@ def test_a_label_true_or_false_is_a_judgement_also_as_text(label: Any) -> None:
     assert to_example(rows[0], 0, recognise(rows)).desirable is (str(label).lower() == "true")  # type: ignore[union-attr]
 
 
+def test_a_label_that_is_neither_true_nor_false_makes_a_bad_row_among_judged_ones() -> None:
+    rows = [{"prompt": "Q", "completion": "A", "label": label} for label in (True, False, "maybe")]
+    format = recognise(rows)
+    assert format.name == "kto"
+    with pytest.raises(RowProblem, match="row 2: label is 'maybe', not true or false"):
+        to_example(rows[2], 2, format)
+
+
 def test_a_label_of_0_or_1_is_not_guessed() -> None:
     with pytest.raises(UserError, match="several formats: kto, prompt_completion"):
         recognise([{**PAIR, "label": 1}])
