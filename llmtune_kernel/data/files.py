@@ -74,6 +74,10 @@ def _undecodable_line(path: Path) -> int:
         return next(number for number, line in enumerate(lines, 1) if re.search("[\udc80-\udcff]", line))
 
 
+# How a file begins that stands for one that is kept elsewhere.
+_POINTER = b"version https://git-lfs"
+
+
 def find_files(place: str) -> list[Path]:
     """The files of rows that a path names: a file, all in a folder and below it, or all that fit a glob, by name.
 
@@ -199,7 +203,25 @@ def find_file(path: Path | str) -> Path:
             str(path),
             _("Use one of {allowed}.", allowed=allowed),
         )
+    _check_content(path)
     return path
+
+
+def _check_content(path: Path) -> None:
+    """Raise UserError if what is there is no file, or stands for one that Git LFS has not fetched."""
+    if not path.is_file():
+        raise UserError(
+            _("{path} is no regular file.", path=path),
+            str(path.absolute()),
+            _("Write the rows to a file first: they are read more than once."),
+        )
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise UserError(
+                _("{name} is a pointer of Git LFS, not the data.", name=path.name),
+                str(path.absolute()),
+                _("Fetch the data with git lfs pull in that folder, or download them again."),
+            )
 
 
 def _close_names(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +130,8 @@ class Dataset:
         Raises:
             UserError: there are fewer than two rows, or `fraction` is not between 0 and 1.
         """
-        if not 0 < fraction < 1:
-            raise UserError(_("A fraction is between 0 and 1; got {value}.", value=fraction))
+        if not (isinstance(fraction, Real) and 0 < fraction < 1):
+            raise UserError(_("A fraction is between 0 and 1; got {value}.", value=repr(fraction)))
         from llmtune_kernel.data.encoding import split_rows
 
         rows = self.rows
@@ -144,7 +145,7 @@ class Dataset:
         Raises:
             UserError: it is no name of a variable, or there is one already.
         """
-        name = name.removeprefix("$")
+        name = str(name).removeprefix("$")
         check_name(name, self._variables)
         self._variables[name] = self.rows
 

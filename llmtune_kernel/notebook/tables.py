@@ -293,7 +293,9 @@ def check_name(name: str, namespace: Mapping[str, Any]) -> None:
         raise UserError(_("{name!r} is a word of Python itself.", name=name), "", _("Choose another name."))
     if not name.isidentifier():
         raise UserError(
-            _("{name!r} is no name of a variable.", name=name), "", _("Use letters, digits and _.")
+            _("{name!r} is no name of a variable.", name=name),
+            "",
+            _("Begin with a letter or _; then digits may follow, too."),
         )
     if name in namespace:
         raise UserError(_("There is a variable {name} already.", name=name), "", _("Choose another name."))

@@ -154,7 +154,7 @@ def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
     pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"][:_NAMED]] + [
         f"{row:,} ≈ {twin:,}" for row, twin in near["rows"][:_NAMED]
     ]
-    twice = _("{same:,} are an earlier row again, {near:,} nearly", same=same["count"], near=near["count"])
+    twice = _("{same:,} exact, {near:,} near", same=same["count"], near=near["count"])
     named = [(_("none") if code == "zxx" else code, share) for code, share in found["languages"]]
     languages = ", ".join(f"{name} {share:.0%}" for name, share in named)
     return [

@@ -166,9 +166,7 @@ def described(data: PreparedData) -> list[str]:
         ),
     ]
     if again or near:
-        said.append(
-            _("Of the rows {same:,} are an earlier row again, {near:,} nearly.", same=again, near=near)
-        )
+        said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
     return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl", lines(GOOD, b'{"prompt": 1e}'), "line 2", "not valid JSON"),
     ("a.jsonl", lines(b"prompt,completion", b"Q,A"), "line 1", "not valid JSON"),
     ("a.jsonl", lines(b"<html>"), "line 1", "not valid JSON"),
-    ("a.jsonl", lines(b"version https://git-lfs.github.com/spec/v1"), "line 1", "not valid JSON"),
+    ("a.jsonl", lines(b"version https://git-lfs.github.com/spec/v1"), "a.jsonl", "pointer of Git LFS"),
+    ("a.parquet", lines(b"version https://git-lfs.github.com/spec/v1"), "a.parquet", "pointer of Git LFS"),
     ("a.jsonl", lines(GOOD, b"[" * 100_000), "line 2", "not valid JSON"),
     (
         "a.json",
@@ -369,6 +371,12 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ),
     ("a.csv", b"prompt,completion\nQ," + b"a" * 50_000_000, "row 0", "completion has 50,000,000 characters"),
 ]
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(UserError, match="is no regular file"):
+        find_sources(DataConfig(train=str(tmp_path / "a.jsonl")), "train", lambda split, number: {})
 
 
 def test_there_are_a_hundred_cases_and_all_differ() -> None:

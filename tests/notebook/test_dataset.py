@@ -65,6 +65,9 @@ def test_rows_are_filtered_split_and_named(kernel: Kernel, data: Path) -> None:
     assert "is no condition" in fail(kernel, "d.filter(3)")
     assert "complexion" in fail(kernel, "d.filter('complexion = 1')")
     assert "between 0 and 1" in fail(kernel, "d.split(2)")
+    assert "between 0 and 1; got 'x'" in fail(kernel, "d.split('x')")
+    assert "'3' is no name of a variable" in fail(kernel, "d.to_variable(3)")
+    assert "Begin with a letter" in fail(kernel, "d.to_variable('1a')")
     succeed(kernel, "del few_rows")
 
 
