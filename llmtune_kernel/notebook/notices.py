@@ -145,7 +145,7 @@ def _learning_rate(config: RunConfig) -> Notice | None:
     if usual / 10 <= chosen <= usual * 10:
         return None
     values = {"rate": number(chosen), "method": config.method.type, "usual": number(usual)}
-    label = _("Learning rate auto ({usual})", usual=number(usual))
+    label = _("Set the learning rate to auto ({usual})", usual=number(usual))
     change = change_to("training.learning_rate", "auto", label)
     if chosen > usual:
         message = _("The learning rate {rate} is high for the method {method}; {usual} is usual.", **values)

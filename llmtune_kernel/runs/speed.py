@@ -15,17 +15,26 @@ from llmtune_kernel.runs.events import EVENT, MetricsEvent
 # The end of the events that is read, and how many metrics of it count: one step alone may be far off.
 _TAIL_BYTES = 2**16
 _METRICS = 20
+# So many tell enough; a run of fewer steps asks one before it, too.
+_ENOUGH = 5
 
 
 def measured_speed(config: RunConfig) -> float | None:
-    """Tokens a second, without padding, of the newest run with the model, method and precision of `config`.
+    """Tokens a second, without padding, of the newest runs with the model, method and precision of `config`.
 
-    The median of what its last metrics say; None if no run has any.
+    The median of what their last metrics say, those of the first step only where there are no others; None if no run
+    has any.
     """
+    first: list[float] = []
+    later: list[float] = []
     for directory in list_runs():
-        if _is_like(directory, config) and (speeds := _last_speeds(directory.events)):
-            return statistics.median(speeds)
-    return None
+        if _is_like(directory, config):
+            for step, speed in _last_speeds(directory.events):
+                (first if step == 1 else later).append(speed)
+        if len(later) >= _ENOUGH:
+            break
+    speeds = later or first
+    return statistics.median(speeds) if speeds else None
 
 
 def _is_like(directory: RunDirectory, config: RunConfig) -> bool:
@@ -40,7 +49,8 @@ def _is_like(directory: RunDirectory, config: RunConfig) -> bool:
     )
 
 
-def _last_speeds(events: Path) -> list[float]:
+def _last_speeds(events: Path) -> list[tuple[int, float]]:
+    """Steps, and tokens a second in each."""
     with events.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
         lines = file.read().splitlines()
@@ -51,5 +61,5 @@ def _last_speeds(events: Path) -> list[float]:
         except ValidationError:  # the first and the last may be torn
             continue
         if isinstance(event, MetricsEvent):
-            speeds.append(event.payload.tokens_per_second)
-    return [speed for speed in speeds[-_METRICS:] if speed > 0]
+            speeds.append((event.payload.step, event.payload.tokens_per_second))
+    return [(step, speed) for step, speed in speeds[-_METRICS:] if speed > 0]

@@ -2,6 +2,8 @@ import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 
+import { DockPanel } from '@lumino/widgets';
+
 import { composeCell, parseCell } from './source';
 
 /**
@@ -19,6 +21,7 @@ export function insertCell(
   const notebook = panel.content;
   const needsLoad = load && findLoadCell(notebook) === -1;
   const sources = needsLoad ? [LOAD_EXTENSION] : [];
+  bringToFront(panel);
   return insertSources(notebook, [...sources, composeCell(name, body)]);
 }
 
@@ -33,7 +36,9 @@ export async function insertCodeCell(
   { run }: { run: boolean }
 ): Promise<string | null> {
   const id = insertSources(panel.content, [source]);
-  if (id !== null && run) {
+  if (!run) {
+    bringToFront(panel);
+  } else if (id !== null) {
     await runSelected(panel, [panel.content.activeCellIndex]);
   }
   return id;
@@ -115,6 +120,13 @@ export function freeRunName(
     name = `${start}${number}`;
   }
   return name;
+}
+
+/** Show a notebook that lies behind another tab. */
+function bringToFront(panel: NotebookPanel): void {
+  if (panel.parent instanceof DockPanel) {
+    panel.parent.selectWidget(panel);
+  }
 }
 
 /** The index of the cell that loads the extension; -1 if there is none. */

@@ -46,7 +46,7 @@ export function Combobox(props: {
   const options = props.options.filter(option => {
     const { value, label, detail, group, keywords } = option;
     const text = [value, label, detail, group, keywords].join('\n');
-    return words.every(word => text.toLowerCase().includes(word));
+    return words.every(word => holds(text.toLowerCase(), word));
   });
   const open = () => {
     if (!isOpen && !isReadOnly) {
@@ -185,4 +185,15 @@ export function Combobox(props: {
       </div>
     </div>
   );
+}
+
+/** Whether a text holds a word; a number is not the end of a longer one: 7b is not in 1.7b. */
+function holds(text: string, word: string): boolean {
+  const isNumber = /^\d/.test(word);
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    if (!isNumber || !/[\d.]/.test(text[at - 1] ?? '')) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -88,6 +88,6 @@ function allFields(schema: JSONObject): IField[] {
 const PATH =
   /(?<![\w./\\$'"-])`?([a-z]+(?:\.|: )[a-z][a-z_0-9]*)(?:\[(\d+)\])?(?:\.([a-z_0-9]+))?`?(?![\w/\\'"]|\.\w)/g;
 
-/** Of several words: one word may be meant as it is. */
+/** Of several words: one word may be meant as it is. In a list of keys, these are meant. */
 const KEY =
-  /(?<![\w./\\$'"-])`?([a-z0-9]+(?:_[a-z0-9]+)+)`?(?![\w/\\'"]|\.\w)/g;
+  /(?<![\w./\\$'"-]|, )`?([a-z0-9]+(?:_[a-z0-9]+)+)`?(?![\w/\\'",]|\.\w)/g;

@@ -1,4 +1,4 @@
-import { InputDialog } from '@jupyterlab/apputils';
+import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IFault, IPreset } from '../../kernel/protocol';
@@ -80,6 +80,10 @@ export function saveNamed(
       ) {
         edited.flush();
         await saved.save(name, edited.text);
+        Notification.success(
+          trans.__('%1 is saved; it stands under Presets.', name),
+          { autoClose: 5000 }
+        );
       }
     },
     trans
