@@ -230,8 +230,8 @@ function progress(model: InspectorModel, trans: TranslationBundle): string {
   const [matching, rows] = [state.matching, state.rows].map(count);
   const shown =
     state.matching === state.rows
-      ? trans.__('%1 rows', rows)
-      : trans.__('%1 of %2 rows', matching, rows);
+      ? trans._n('%2 row', '%2 rows', state.rows, rows)
+      : trans._n('%2 of %3 row', '%2 of %3 rows', state.rows, matching, rows);
   return !state.is_whole
     ? trans.__('%1, reading on…', shown)
     : !state.is_done

@@ -41,7 +41,7 @@ export class RowGrid extends DataGrid {
       dataModel: this.dataModel,
       selectionMode: 'row'
     });
-    this.keyHandler = new BasicKeyHandler();
+    this.keyHandler = new RowKeyHandler(options.onEnter);
     this.mouseHandler = new HeaderMouseHandler(options.onColumn);
     this.addClass('jp-llmtune-grid');
     this._label(options.trans);
@@ -202,6 +202,41 @@ export namespace RowGrid {
     trans: TranslationBundle;
     /** The header of a column was clicked. */
     onColumn: (column: number) => void;
+    /** The chosen row is to be looked at. */
+    onEnter: () => void;
+  }
+}
+
+/**
+ * Keys that choose rows; Tab goes on to what is beside.
+ */
+class RowKeyHandler extends BasicKeyHandler {
+  constructor(private readonly _onEnter: () => void) {
+    super();
+  }
+
+  onKeyDown(grid: RowGrid, event: KeyboardEvent): void {
+    switch (event.key) {
+      case 'Tab':
+        return;
+      case 'Home':
+        grid.choose(0);
+        break;
+      case 'End':
+        grid.choose(grid.rowCount('body') - 1);
+        break;
+      case 'Enter':
+        if (grid.cursorRow < 0) {
+          grid.choose(0);
+        }
+        this._onEnter();
+        break;
+      default:
+        super.onKeyDown(grid, event);
+        return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
   }
 }
 

@@ -23,6 +23,9 @@ export class RowPane extends ReactWidget {
     this._model = new RowViewModel({ rows, configuration });
     this._search = new ProblemSearch({ rows, configuration });
     this.addClass('jp-llmtune-row-pane');
+    this.node.tabIndex = -1;
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', options.trans.__('The chosen row'));
     this.node.addEventListener('keydown', event => {
       if (event.key === 'Escape') {
         options.onClose();

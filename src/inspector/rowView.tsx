@@ -12,6 +12,7 @@ import type { IRowSide, IRowView } from '../kernel/protocol';
 import { count } from '../numbers';
 import { Parts } from '../runs/parts';
 import { FaultMessage } from '../sidebar/fault';
+import { Pieces } from './pieces';
 import type { ProblemSearch } from './problemSearch';
 import type { RowViewModel } from './rowViewModel';
 import { compared } from './tokens';
@@ -222,7 +223,12 @@ function Sides(props: {
             <>
               {foldTokens}
               {inColumns((_, index) => (
-                <Rendered tokens={left[index]} />
+                <Pieces
+                  tokens={left[index]}
+                  isJudged={isJudged}
+                  content={tokens => <Rendered tokens={tokens} />}
+                  trans={trans}
+                />
               ))}
             </>
           )
@@ -242,7 +248,14 @@ function Sides(props: {
               </label>
               {foldTokens}
               {inColumns((_, index) => (
-                <Tokens tokens={left[index]} showsIds={showsIds} />
+                <Pieces
+                  tokens={left[index]}
+                  isJudged={isJudged}
+                  content={tokens => (
+                    <Tokens tokens={tokens} showsIds={showsIds} />
+                  )}
+                  trans={trans}
+                />
               ))}
             </>
           )

@@ -91,8 +91,8 @@ export class InspectorTab extends Panel {
     this._row.setAttribute('aria-live', 'polite');
     this.node.append(this._row);
     this.addWidget(this._createBar());
-    const strip = this._createStrip();
-    this._split.addWidget(strip);
+    this._strip = this._createStrip();
+    this._split.addWidget(this._strip);
     this._configuration = new ConfiguredText(
       source,
       () => this._client.path,
@@ -103,8 +103,7 @@ export class InspectorTab extends Panel {
     this._pane = this._createPane();
     this._body = new Beside(this._split, this._pane, options.store);
     this._body.addClass('jp-llmtune-inspector-body');
-    // It gives way to the chosen row.
-    this._body.parted.connect(({ isNarrowed }) => strip.setHidden(isNarrowed));
+    this._body.parted.connect(this._arrange, this);
     this.addWidget(this._body);
     keepFresh({
       view: this,
@@ -158,6 +157,29 @@ export class InspectorTab extends Panel {
   protected onBeforeDetach(message: Message): void {
     super.onBeforeDetach(message);
     this._setShown(false);
+  }
+
+  protected onResize(message: Widget.ResizeMessage): void {
+    super.onResize(message);
+    this._arrange();
+  }
+
+  /** The column in numbers is below the rows where the tab is narrow, and gives way to the chosen row. */
+  private _arrange(): void {
+    const { isNarrowed, isOpen } = this._body;
+    const { clientWidth } = this.node;
+    const isNarrow = clientWidth > 0 && clientWidth < NARROW;
+    const orientation = isNarrow ? 'vertical' : 'horizontal';
+    if (orientation !== this._split.orientation) {
+      this._split.orientation = orientation;
+      this._part();
+    }
+    this._strip.setHidden(isNarrowed || (isNarrow && isOpen));
+  }
+
+  private _part(): void {
+    const isBeside = this._split.orientation === 'horizontal';
+    this._split.setRelativeSizes(isBeside ? [4, 1] : [3, 2]);
   }
 
   private _setShown(isShown: boolean): void {
@@ -274,7 +296,8 @@ export class InspectorTab extends Panel {
         const { name } = pages.state!.columns[index];
         this.model.column = name;
         this.model.sort(name);
-      }
+      },
+      onEnter: () => this._pane.node.focus()
     });
     grid.node.addEventListener('keydown', event => {
       if (event.key === 'Delete') {
@@ -285,7 +308,7 @@ export class InspectorTab extends Panel {
     this._grid = grid;
     this._split.insertWidget(0, grid);
     SplitPanel.setStretch(grid, 1);
-    this._split.setRelativeSizes([4, 1]);
+    this._part();
     if (hadFocus) {
       grid.viewport.node.focus();
     }
@@ -407,6 +430,7 @@ export class InspectorTab extends Panel {
   private readonly _split = new SplitPanel({ spacing: 4 });
   private readonly _configuration: ConfiguredText;
   private readonly _statistics: StatisticsModel;
+  private readonly _strip: Widget;
   private readonly _pane: RowPane;
   private readonly _body: Beside;
   private readonly _row = document.createElement('div');
@@ -437,3 +461,6 @@ export namespace InspectorTab {
     show: (panel: NotebookPanel) => void;
   }
 }
+
+/** Below it rows and their column have no room side by side, in pixels. */
+const NARROW = 480;

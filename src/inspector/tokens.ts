@@ -92,6 +92,21 @@ export function countsOf(tokens: readonly IToken[]): ITokenCounts {
 }
 
 /**
+ * Where the first token is that is learned, and the first beyond a cut; null where there is none.
+ */
+export function placesOf(tokens: readonly IToken[]): {
+  learned: number | null;
+  cut: number | null;
+} {
+  const learned = tokens.findIndex(({ isLearned }) => isLearned);
+  const cut = tokens.findIndex(({ isCut }) => isCut !== tokens[0].isCut);
+  return {
+    learned: learned < 0 ? null : learned,
+    cut: cut < 0 ? null : cut
+  };
+}
+
+/**
  * Text with signs for what is not seen: blanks, and characters that show nothing or turn the direction of others.
  */
 export function visible(text: string): string {

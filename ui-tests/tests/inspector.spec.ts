@@ -1,6 +1,8 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { expect, test } from '@jupyterlab/galata';
 
+import type { Locator } from '@playwright/test';
+
 import { expectAccessible, THEMES } from './accessibility';
 import { openDataSection, openRows } from './notebooks';
 
@@ -244,6 +246,39 @@ test('A row is seen as a conversation, as the template writes it and token by to
     await expect(pane).toContainText('I am 1.');
   });
 
+  await test.step('a keyboard alone chooses a row, looks at it and comes back', async () => {
+    const chosen = tab.locator('.jp-llmtune-inspector-row');
+    await grid.focus();
+    await page.keyboard.press('Control+End');
+    await expect(chosen).toContainText('Row 1499;');
+    await page.keyboard.press('Home');
+    await expect(chosen).toContainText('Row 0;');
+    await page.keyboard.press('ArrowDown');
+    await expect(pane).toContainText('I am 1.');
+    await page.keyboard.press('Enter');
+    await expect(
+      tab.getByRole('region', { name: 'The chosen row' })
+    ).toBeFocused();
+    await page.keyboard.press('Tab');
+    await expect(
+      pane.getByRole('button', { name: 'Previous row' })
+    ).toBeFocused();
+    await page.keyboard.press('Escape');
+    await expect(grid).toBeFocused();
+    await expect(pane).toBeHidden();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Shift+Tab');
+    await expect(grid).toBeFocused();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Tab');
+    await expect(grid).not.toBeFocused();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Shift+Tab');
+    await expect(grid).not.toBeFocused();
+    await expect(pane).toContainText('I am 1.');
+  });
+
   await test.step('the template and the tokens show what is learned', async () => {
     await pane.getByRole('tab', { name: 'Template' }).click();
     await expect(pane.locator('.jp-llmtune-rendered mark')).toHaveText(
@@ -279,12 +314,23 @@ test('A row is seen as a conversation, as the template writes it and token by to
     await expect(pane.locator('s')).toHaveCount(0);
   });
 
-  await test.step('a row of thousands of tokens is shown at once', async () => {
+  await test.step('a row of thousands of tokens is shown piece by piece', async () => {
     await clickRow(page, 4);
-    await expect(pane.locator('.jp-llmtune-tokens > *').nth(8000)).toBeAttached(
-      { timeout: MINUTE }
-    );
+    const tokens = pane.locator('.jp-llmtune-tokens > :not(br)');
+    await expect(pane).toContainText('Tokens 1 to 5,000 of 10,', {
+      timeout: MINUTE
+    });
+    await expect(tokens).toHaveCount(5000);
     await page.screenshot({ path: 'artefacts/row-long.png' });
+    const later = pane.getByRole('button', { name: 'Later' });
+    await later.click();
+    await expect(pane).toContainText('Tokens 5,001 to 10,000 of 10,');
+    await later.click();
+    await expect(pane.locator('mark').last()).toHaveText('<|im_end|>');
+    await expect(later).toBeFocused();
+    await expect(later).toHaveAttribute('aria-disabled', 'true');
+    await pane.getByRole('button', { name: 'First Learned' }).click();
+    await expect(pane).toContainText('Tokens 1 to 5,000 of 10,');
   });
 
   await test.step('the next row that is left out is found', async () => {
@@ -329,6 +375,30 @@ test('The chosen row stays chosen while the view holds it', async ({
   await expect(chosen).toContainText('Row 70;');
   await search.fill('I am 8');
   await expect(chosen).toBeEmpty();
+});
+
+test('In a narrow tab nothing is cut off', async ({ page, tmpPath }) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/narrow.ipynb`, [
+    `${WRITE_ROWS}\nrows[1201] = rows[1200]`,
+    RUN_ROWS
+  ]);
+  // A line each.
+  await expect(section.locator('.jp-llmtune-fault-where')).toHaveText(
+    /row 1200: .*\n.*row 1201: /,
+    { timeout: MINUTE, useInnerText: true }
+  );
+  const tab = await openRows(page, section);
+  await page.setViewportSize({ width: 700, height: 800 });
+  await expect(tab.getByRole('combobox', { name: 'Column' })).toBeVisible();
+  await page.screenshot({ path: 'artefacts/inspector-narrow.png' });
+  await expectInside(tab);
+  await clickRow(page, 2);
+  await expect(
+    tab.getByRole('button', { name: 'Close the row' })
+  ).toBeInViewport({ ratio: 1 });
+  await page.screenshot({ path: 'artefacts/row-narrow.png' });
+  await expectInside(tab);
 });
 
 test('Where no row fits there is a way back to all', async ({
@@ -385,6 +455,20 @@ test('The two answers of a preference stand side by side', async ({
   await page.setViewportSize({ width: 760, height: 700 });
   await page.screenshot({ path: 'artefacts/pairs-narrow.png' });
 });
+
+/** No control reaches beyond the right edge. */
+async function expectInside(tab: Locator): Promise<void> {
+  await expect
+    .poll(() =>
+      tab.evaluate(node => {
+        const { right } = node.getBoundingClientRect();
+        return [...node.querySelectorAll('button, input, select, h2, dd')]
+          .filter(part => part.getBoundingClientRect().right > right)
+          .map(part => part.textContent);
+      })
+    )
+    .toEqual([]);
+}
 
 /** Click on a row by its place among those that are seen. */
 async function clickRow(

@@ -129,6 +129,34 @@ describe('The pane of a row', () => {
     ]);
   });
 
+  it('shows no more of a million tokens at once than a page can bear, and leads to the learned and to the cut', async () => {
+    const all = 1_000_000;
+    const long: IRowSide = {
+      ...side('a'),
+      text: 'a'.repeat(all),
+      ids: Array.from({ length: all }, (_, id) => id),
+      pieces: Array.from({ length: all }, () => 'a'),
+      trained: [[600_000, all]],
+      kept: [0, 900_000]
+    };
+    await show(row({ sides: [long] }));
+    press('Tokens');
+    const idsShown = () => {
+      const tokens = [...host.querySelector('.jp-llmtune-tokens')!.children];
+      return [tokens.length, tokens[0].getAttribute('data-id')];
+    };
+    expect(idsShown()).toEqual([5000, '0']);
+    expect(host.textContent).toContain('Tokens 1 to 5,000 of 1,000,000');
+    press('Later');
+    expect(idsShown()).toEqual([5000, '5000']);
+    press('First Learned');
+    expect(idsShown()).toEqual([5000, '599950']);
+    press('Where It Is Cut');
+    expect(idsShown()).toEqual([5000, '899950']);
+    press('Template');
+    expect(textsOf('.jp-llmtune-rendered')[0]).toHaveLength(5000);
+  });
+
   it('says first why a row is left out, and what to do', async () => {
     await show(
       row({ problem: 'row 7: text is empty', fix: 'Fill it.', sides: [] })
