@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from llmtune_kernel.cli.estimating import estimate
 from llmtune_kernel.cli.inspecting import inspect
 from llmtune_kernel.cli.listing import models, runs
 from llmtune_kernel.cli.orders import ORDERS, give
@@ -99,6 +100,32 @@ def _add_following(commands: _Commands) -> None:
     parser.add_argument(
         "--resume", metavar="NAME", help=_("continue a run; without FILE.yaml as it was configured")
     )
+    _add_overrides(parser)
+    parser.add_argument(
+        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
+    )
+    parser = _add(commands, "convert", convert, _("print a LLaMA-Factory file as a configuration of ours"))
+    parser.add_argument("file", metavar="FILE.yaml", help=_("a file of LLaMA-Factory"))
+    parser = _add(
+        commands,
+        "estimate",
+        estimate,
+        _("how much memory a run needs, and on which GPUs it fits; trains nothing"),
+    )
+    parser.add_argument("file", metavar="FILE.yaml", help=_("the configuration"))
+    parser.add_argument(
+        "--gpu", metavar="GPU", help=_("make it fit on this one, such as T4, in place of this machine")
+    )
+    _add_overrides(parser)
+    parser.add_argument("--json", action="store_true", help=_("print one JSON text"))
+    parser = _add(commands, "attach", attach, _("follow a run to its end; Ctrl-C leaves it"))
+    parser.add_argument("name", metavar="NAME", help=_("name of the run"))
+    parser.add_argument(
+        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
+    )
+
+
+def _add_overrides(parser: Parser) -> None:
     parser.add_argument(
         "--set",
         action="extend",
@@ -106,16 +133,6 @@ def _add_following(commands: _Commands) -> None:
         default=[],
         metavar="KEY=VALUE",
         help=_("wins over the file, e.g. training.max_steps=10"),
-    )
-    parser.add_argument(
-        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
-    )
-    parser = _add(commands, "convert", convert, _("print a LLaMA-Factory file as a configuration of ours"))
-    parser.add_argument("file", metavar="FILE.yaml", help=_("a file of LLaMA-Factory"))
-    parser = _add(commands, "attach", attach, _("follow a run to its end; Ctrl-C leaves it"))
-    parser.add_argument("name", metavar="NAME", help=_("name of the run"))
-    parser.add_argument(
-        "--json", action="store_true", help=_("print the events of the run, one JSON text a line")
     )
 
 

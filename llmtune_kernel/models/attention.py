@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import is_fake
 from torch.nn.functional import scaled_dot_product_attention
 
 PACKED = "llmtune_packed"
@@ -50,7 +51,7 @@ def packed_attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     grouped = query.shape[1] != key.shape[1]
-    bounds = cu_seq_lens_q.tolist()
+    bounds = [0, query.shape[2]] if is_fake(cu_seq_lens_q) else cu_seq_lens_q.tolist()
     pieces = [
         scaled_dot_product_attention(
             query[:, :, start:end],

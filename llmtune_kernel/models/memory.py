@@ -21,9 +21,9 @@ from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
 from llmtune_kernel.models.parts import blocks, matrices, projected
 from llmtune_kernel.models.quantization import quantized_bytes
 
-# Resident memory of a worker that has its libraries imported, measured with torch 2.13 and transformers 5.17; on an
-# accelerator, what its runtime and kernels take beside the tensors.
-_PROCESS = 500 * 2**20
+# Resident memory of a worker that has its libraries imported and its rows read, measured with torch 2.13 and
+# transformers 5.17; on a GPU, what its runtime and kernels take beside the tensors.
+_PROCESS, _RUNTIME = 580 * 2**20, 500 * 2**20
 # Values that share a scale where an optimizer keeps them in few bits; smaller weights are kept in 32 bits.
 _BLOCK, _SMALLEST = 256, 4096
 
@@ -45,17 +45,23 @@ def free_for_training(device: torch.device) -> int:
 def activation_bytes(
     config: Any, tokens: int, targets: int, bytes_per_value: int, checkpointing: bool = False
 ) -> int:
-    """Bytes of activations kept for one backward pass.
+    """Bytes of activations kept for one backward pass, by a rule that knows no architecture.
 
     34 values of two bytes a token, layer and hidden unit (Korthikanti et al. 2022, "Reducing Activation Recomputation
     in Large Transformer Models", equation 2 without attention scores, which sdpa does not keep), scaled to the
-    precision; and the logits of the targets, their softmax and the gradients of both, in float32. With checkpointing,
-    of each layer only its input, and all of the one that is recomputed.
+    precision; and what `logits_bytes` says. With checkpointing, of each layer only its input, and all of the one that
+    is recomputed.
     """
     text = config.get_text_config()
     unit = bytes_per_value * tokens * text.hidden_size
     layers = unit * (17 + text.num_hidden_layers) if checkpointing else unit * 17 * text.num_hidden_layers
-    return int(layers + 4 * 4 * targets * text.vocab_size)
+    return int(layers + logits_bytes(config, targets))
+
+
+def logits_bytes(config: Any, targets: int) -> int:
+    """Bytes of the log-probabilities of the vocabulary at each target and of the gradients of these and of the logits,
+    in float32."""
+    return int(3 * 4 * targets * config.get_text_config().vocab_size)
 
 
 def wants_checkpointing(config: RunConfig, activations: int, free: int) -> bool:
@@ -66,16 +72,10 @@ def wants_checkpointing(config: RunConfig, activations: int, free: int) -> bool:
     return activations >= 0.8 * free if wanted == "auto" else wanted
 
 
-def training_bytes(
+def expects_checkpointing(
     config: RunConfig, model: Any, tokens: int, targets: int, dtype: torch.dtype, free: int
-) -> int:
-    """Estimate of the most memory that a run needs at once, in bytes.
-
-    What a worker takes without a model, plus
-    - frozen weights in `dtype` or quantized, trained ones in float32, which autocast copies in `dtype` besides; twice
-      where a copy of the model before training is kept;
-    - for each trained weight its gradient in float32, and the state of the optimizer;
-    - the activations of the largest batch, see `activation_bytes`.
+) -> bool:
+    """Whether a run will recompute activations.
 
     Args:
         model: As `prepare_for_training` made it; its weights are only counted, so they may be on the device meta.
@@ -83,46 +83,47 @@ def training_bytes(
         dtype: Precision of matrix products.
         free: Bytes that are free before anything is loaded.
     """
-    updates = _gradient_bytes(config.training, model) + optimizer_bytes(config.training, model)
-    checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, free)
-    activations = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing)
-    return int(_weight_bytes(config, model, dtype) + updates + activations)
-
-
-def expects_checkpointing(
-    config: RunConfig, model: Any, tokens: int, targets: int, dtype: torch.dtype, free: int
-) -> bool:
-    """Whether a run that is started now will recompute activations; arguments as `training_bytes`."""
     activations = activation_bytes(model.config, tokens, targets, dtype.itemsize)
-    return wants_checkpointing(config, activations, free - _weight_bytes(config, model, dtype))
+    held = _PROCESS + frozen_bytes(config, model, dtype) + trained_bytes(model)
+    return wants_checkpointing(config, activations, free - held)
 
 
-def _weight_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
-    autocast = 0 if dtype == torch.float32 else dtype.itemsize
-    held = quantized_bytes(config.model, model, dtype) + 4 * _trained(model)
-    copies = 2 if config.reference == "copy" else 1
-    return int(_PROCESS + copies * held + autocast * _trained(model))
+def overhead_bytes(on_gpu: bool) -> int:
+    """Bytes that a worker takes without a model."""
+    return _RUNTIME if on_gpu else _PROCESS
+
+
+def frozen_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
+    """Bytes of what is kept and not trained: frozen weights in `dtype` or quantized, and a copy of the model before
+    training where the objective compares with one."""
+    frozen = quantized_bytes(config.model, model, dtype)
+    return frozen + (frozen + trained_bytes(model) if config.reference == "copy" else 0)
+
+
+def trained_bytes(model: Any) -> int:
+    """Bytes of the trained weights, in float32; of their gradients, too."""
+    return 4 * sum(weight.numel() for _, weight in _trained_weights(model))
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:
     """Bytes of a checkpoint: trained weights in float32, and the state of the optimizer."""
-    return 4 * _trained(model) + optimizer_bytes(config.training, model)
+    return trained_bytes(model) + optimizer_bytes(config.training, model)
 
 
 def result_bytes(model: Any) -> int:
     """Bytes of the result: trained weights in float32."""
-    return 4 * _trained(model)
+    return trained_bytes(model)
 
 
-def _trained(model: Any) -> int:
-    return sum(weight.numel() for _, weight in _trained_weights(model))
+def update_bytes(config: TrainingConfig, model: Any, on_gpu: bool) -> tuple[int, int]:
+    """Bytes of the gradients when the optimizer updates, and of what it computes by the way.
 
-
-def _gradient_bytes(config: TrainingConfig, model: Any) -> int:
-    """Bytes of the gradients that are there at once."""
-    if config.optim in AT_ONCE:
-        return 4 * max(weight.numel() for _, weight in _trained_weights(model))
-    return 4 * sum(weight.numel() for _, weight in _at_once(config, model))
+    torch's Adam computes a denominator: on a GPU those of all weights together, else of one after the other, then in
+    two steps that each take its size.
+    """
+    sizes = [4 * weight.numel() for _, weight in trained_at_once(config, model)]
+    passing = sum(sizes) if on_gpu and config.optim == "adamw_torch" else 2 * max(sizes)
+    return (max(sizes) if config.optim in AT_ONCE else sum(sizes)), passing
 
 
 def optimizer_bytes(config: TrainingConfig, model: Any) -> int:
@@ -135,7 +136,7 @@ def optimizer_bytes(config: TrainingConfig, model: Any) -> int:
     flat = set(projected(config, model)) if config.optim in LOW_RANK else set()
     inside, embedding = set(matrices(model)), model.get_input_embeddings().weight
     total = 0.0
-    for name, weight in _at_once(config, model):
+    for name, weight in trained_at_once(config, model):
         if name in flat:
             total += _projected_bytes(config.optim, weight, int(chosen["rank"]))
         elif config.optim == "muon" and name not in inside:
@@ -168,7 +169,7 @@ def _state_bytes(
     return count * moments * (bits / 8 + (4 / _BLOCK if bits < 32 else 0))
 
 
-def _at_once(config: TrainingConfig, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+def trained_at_once(config: TrainingConfig, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
     """The weights that are trained at the same time, with their names: with badam at most the largest block."""
     if config.optim != "badam":
         return _trained_weights(model)

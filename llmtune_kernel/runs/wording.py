@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtune_kernel.locale import _
@@ -28,6 +29,25 @@ def size(count: float) -> str:
     if count >= 1e9:
         return _("{size:.1f} GB", size=count / 1e9)
     return _("{size:.0f} MB", size=count / 1e6)
+
+
+def memory_parts(parts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Bytes of an estimate by what takes them, with its name; without what takes none."""
+    names = {
+        "weights": _("frozen weights"),
+        "trained": _("trained weights"),
+        "optimizer": _("state of the optimizer"),
+        "gradients": _("gradients"),
+        "activations": _("activations"),
+        "logits": _("logits"),
+        "overhead": _("libraries and runtime"),
+    }
+    return [(names[name], count) for name, count in parts.items() if count]
+
+
+def written(settings: Mapping[str, Any]) -> str:
+    """Settings by dotted key as they are written: `training.optim: adamw_8bit, …`."""
+    return ", ".join(f"{key}: {json.dumps(value).strip(chr(34))}" for key, value in settings.items())
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -121,6 +121,7 @@ def _take_environment(environment: dict[str, str]) -> None:
 
 def _answer(channel: Channel, job: dict[str, Any], loader: Loader | None) -> Loader | None:
     """Do a job; returns what holds the model for the next question, if this was one."""
+    from llmtune_kernel.worker.estimate import estimate
     from llmtune_kernel.worker.inspect import inspect
     from llmtune_kernel.worker.row import find_problem, row
     from llmtune_kernel.worker.sample import Loader, sample
@@ -130,7 +131,7 @@ def _answer(channel: Channel, job: dict[str, Any], loader: Loader | None) -> Loa
         if loader is not None:
             sample(job, channel.answer, loader, channel.check_cancelled)
         else:
-            jobs = {"row": row, "problem": find_problem, "inspect": inspect}
+            jobs = {"row": row, "problem": find_problem, "inspect": inspect, "estimate": estimate}
             jobs[job["job"]](job, channel.answer, channel.check_cancelled)
     except Cancelled:
         channel.answer({"type": "cancelled"})

@@ -24,7 +24,7 @@ from llmtune_kernel.training.collation import EncodedDataset, collate_packed, co
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
-from llmtune_kernel.worker.prepare import Chosen, PreparedData, largest_batch
+from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch
 from llmtune_kernel.worker.telling import Teller, trained_parameters
 
 
@@ -130,7 +130,7 @@ def _checkpointing(
     config: RunConfig, model: Any, data: PreparedData, dtype: torch.dtype, tell: Teller
 ) -> bool:
     """Whether activations are computed anew in the backward pass."""
-    tokens, targets = largest_batch(config, data)
+    tokens, targets = batch_size(config, largest_batch(config, data))
     needed = activation_bytes(model.config, tokens, targets, dtype.itemsize)
     free = free_memory(device())
     wanted = wants_checkpointing(config, needed, free)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
@@ -16,18 +15,11 @@ from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import details, statistics
 from llmtune_kernel.data.summary import summarise
-from llmtune_kernel.models.adapters import prepare_for_training
-from llmtune_kernel.models.loading import (
-    check_attention,
-    compute_dtype,
-    device,
-    load_skeleton,
-    load_tokenizer,
-)
-from llmtune_kernel.models.memory import expects_checkpointing, free_for_training, training_bytes
-from llmtune_kernel.models.rope import most_positions, stretched
+from llmtune_kernel.models.loading import check_attention, load_tokenizer
+from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.training.optimizers import check_optimizer
+from llmtune_kernel.worker.estimating import Estimator, this_machine
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
@@ -114,24 +106,20 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
-    positions = stretched(config.model, source, config.data.max_length)
-    skeleton = load_skeleton(source, positions, scores=config.scores)
-    with torch.device("meta"):  # the adapters, too, are only counted
-        model = prepare_for_training(skeleton, config.method)
-    free = free_for_training(device())
-    dtype = compute_dtype(config.model)
-    needed = (config, model, *largest_batch(config, data), dtype, free)
+    here = this_machine(config)
+    estimator = Estimator(source, largest_batch(config, data))
+    found = estimator.estimate(config, here)
     return {
         "model": config.model.name_or_path,
-        "dtype": str(dtype).removeprefix("torch."),
-        "gradient_checkpointing": expects_checkpointing(*needed),
+        "dtype": str(here.dtype).removeprefix("torch."),
+        "gradient_checkpointing": found.gradient_checkpointing,
         "steps": steps,
         "train_rows": data.train.rows,
         "eval_rows": data.evaluation.rows if data.evaluation else 0,
         "epoch_tokens": tokens,
         "epoch_trained_tokens": data.train.trained_tokens,
         "run_tokens": round(tokens * steps / steps_per_epoch(config, data)),
-        "max_positions": most_positions(model.config),
-        "memory": training_bytes(*needed),
-        "memory_available": free,
+        "max_positions": most_positions(estimator.model(config, here.dtype).config),
+        "memory": found.total,
+        "memory_available": here.free,
     }

@@ -24,6 +24,7 @@ from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.sources import Place
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
+from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.worker.reading import OnProgress, SplitRows, read_split
 
 # Rows that are looked at for near duplicates before a run: a second's work.
@@ -321,10 +322,15 @@ def total_steps(config: RunConfig, data: PreparedData) -> int:
     )
 
 
-def largest_batch(config: RunConfig, data: PreparedData) -> tuple[int, int]:
-    """Tokens, and those with logits among them, of a batch of the longest sequences: no batch has more."""
-    encoded = data.train.split.encoded
-    tokens = sum(heapq.nlargest(config.training.per_device_train_batch_size, data.train.tokens))
-    if config.scores:
-        return tokens, 0
-    return tokens, tokens * encoded.trained_tokens // max(encoded.tokens, 1)
+def largest_batch(config: RunConfig, data: PreparedData) -> EncodedDataset:
+    """A batch of the longest sequences: no batch has more tokens."""
+    train, count = data.train, config.training.per_device_train_batch_size
+    longest = heapq.nlargest(count, zip(train.tokens, train.sequences, strict=True))
+    return EncodedDataset(train.split.encoded.example, [sequence for _tokens, sequence in longest])
+
+
+def batch_size(config: RunConfig, items: EncodedDataset) -> tuple[int, int]:
+    """Tokens of a batch, and those with logits among them."""
+    sequences = [sequence for number in range(len(items)) for sequence in items[number].sequences]
+    targets = 0 if config.scores else sum(int(sequence.trained[1:].sum()) for sequence in sequences)
+    return sum(len(sequence.ids) for sequence in sequences), targets

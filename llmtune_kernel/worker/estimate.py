@@ -1,0 +1,68 @@
+"""The job `estimate`: how much memory a run takes, from its configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.models.gpus import GPUS, find_gpu
+from llmtune_kernel.models.sources import find_model
+from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch, on_gpu, this_machine
+from llmtune_kernel.worker.fitting import solutions
+from llmtune_kernel.worker.prepare import batch_size
+
+
+def estimate(
+    job: dict[str, Any], answer: Callable[[dict[str, Any]], None], check_cancelled: Callable[[], None]
+) -> None:
+    """Answer with `estimate`: see `_found`.
+
+    Args:
+        job: `config`; `gpu`: the name of one, or None for this machine.
+        check_cancelled: Called before each estimate; may raise to end the job.
+
+    Raises:
+        UserError: any mistake in the name of the model or of the GPU, or in the model's layers.
+    """
+    config = RunConfig.model_validate(job["config"])
+    where = on_gpu(config, find_gpu(job["gpu"])) if job["gpu"] else this_machine(config)
+    estimator = Estimator(find_model(config.model), longest_batch(config))
+    answer({"type": "estimate", "estimate": _found(config, estimator, where, check_cancelled)})
+
+
+def _found(
+    config: RunConfig, estimator: Estimator, where: Hardware, check_cancelled: Callable[[], None]
+) -> dict[str, Any]:
+    """Memory in bytes: `memory`, by its `parts`, of what is `available` on the `device`; `gpus`: of each well-known
+    one `memory`, `available`, `dtype` and whether the run `fits`; `changes`: where it does not fit on the device, ways
+    that would make it, each the `settings` to write by dotted key and the `memory` that it takes then."""
+    here = estimator.estimate(config, where)
+    model = estimator.model(config, where.dtype)
+    weights = list(model.parameters())
+    gpus = []
+    for gpu in GPUS:
+        check_cancelled()
+        other = on_gpu(config, gpu)
+        needed = estimator.estimate(config, other).total
+        gpus.append({"name": gpu.name, "fits": needed <= gpu.memory, "memory": needed, **_of(other)})
+    fits = here.total <= where.free
+    ways = [] if fits else solutions(config, estimator, where)
+    return {
+        "model": config.model.name_or_path,
+        "parameters": sum(weight.numel() for weight in weights),
+        "trained": sum(weight.numel() for weight in weights if weight.requires_grad),
+        "tokens": batch_size(config, estimator.items)[0],
+        "gradient_checkpointing": here.gradient_checkpointing,
+        "device": where.name,
+        **_of(where),
+        "fits": fits,
+        "memory": here.total,
+        "parts": here.parts,
+        "gpus": gpus,
+        "changes": [{"settings": way.settings, "memory": way.memory} for way in ways],
+    }
+
+
+def _of(hardware: Hardware) -> dict[str, Any]:
+    return {"available": hardware.free, "dtype": str(hardware.dtype).removeprefix("torch.")}

@@ -1,0 +1,187 @@
+"""How much memory will a run take, on which devices does it fit, and what would make it fit?"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from llmtune_kernel.config import RunConfig
+from llmtune_kernel.data.sequences import TokenSequence
+from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.gpus import Gpu
+from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton
+from llmtune_kernel.models.memory import (
+    activation_bytes,
+    expects_checkpointing,
+    free_for_training,
+    frozen_bytes,
+    optimizer_bytes,
+    overhead_bytes,
+    trained_bytes,
+    update_bytes,
+)
+from llmtune_kernel.models.rope import stretched
+from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.training.collation import EncodedDataset
+from llmtune_kernel.training.dry_run import StepMemory, dry_step
+from llmtune_kernel.worker.assembling import weight_dtype
+from llmtune_kernel.worker.prepare import batch_size
+
+_LOWER = 0.25  # between this share of a batch and all of it, memory grows with the tokens
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a run is to fit: `free` bytes; `dtype` of matrix products there, with `auto` decided."""
+
+    name: str
+    free: int
+    dtype: torch.dtype
+    is_gpu: bool
+
+
+def this_machine(config: RunConfig) -> Hardware:
+    """The accelerator if there is one, else the CPU.
+
+    Raises:
+        UserError: it does not know the precision.
+    """
+    where = device()
+    name = torch.cuda.get_device_name() if where.type == "cuda" else where.type.upper()
+    return Hardware(name, free_for_training(where), compute_dtype(config.model), where.type != "cpu")
+
+
+def on_gpu(config: RunConfig, gpu: Gpu) -> Hardware:
+    """A GPU of which nothing else takes memory."""
+    usual = torch.bfloat16 if gpu.bfloat16 else torch.float32
+    dtype = usual if config.model.dtype == "auto" else getattr(torch, config.model.dtype)
+    return Hardware(gpu.name, gpu.memory, dtype, is_gpu=True)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes by what takes them at the moment when most is needed; `gradient_checkpointing`: `auto` decided."""
+
+    weights: int
+    trained: int
+    optimizer: int
+    gradients: int
+    activations: int
+    logits: int
+    overhead: int
+    gradient_checkpointing: bool
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """By name."""
+        return {name: value for name, value in vars(self).items() if name != "gradient_checkpointing"}
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return sum(self.parts.values())
+
+
+def longest_batch(config: RunConfig) -> EncodedDataset:
+    """A batch of sequences of the maximum length, all of their tokens trained: no data give a larger one."""
+    length, sides = config.data.max_length, 2 if config.objective.type in ("dpo", "reward") else 1
+    sequence = TokenSequence(np.zeros(length, np.int32), np.ones(length, bool))
+    batch = range(config.training.per_device_train_batch_size)
+    return EncodedDataset(lambda _number: [sequence] * sides, [[number] for number in batch])
+
+
+class Estimator:
+    """Estimates what runs of a model take; what it has worked out for one serves the next.
+
+    Args:
+        items: The largest batch.
+    """
+
+    def __init__(self, source: ModelSource, items: EncodedDataset) -> None:
+        self._source, self.items = source, items
+        self._models: dict[tuple[object, ...], Any] = {}
+        self._steps: dict[tuple[object, ...], StepMemory] = {}
+
+    def estimate(self, config: RunConfig, hardware: Hardware, share: float = 1.0) -> Estimate:
+        """What a run takes on a device.
+
+        Args:
+            share: How many of the tokens of the largest batch there are.
+
+        Raises:
+            UserError: the model cannot be loaded, or does not suit the method.
+        """
+        dtype, training = hardware.dtype, config.training
+        model = self.model(config, dtype)
+        tokens, targets = (round(share * count) for count in batch_size(config, self.items))
+        checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free)
+        step = self._scaled(config, dtype, checkpointing, share)
+        gradients, passing = update_bytes(training, model, hardware.is_gpu)
+        if step.total < gradients + passing:
+            step = StepMemory(activations=passing, gradients=gradients)
+        return Estimate(
+            weights=frozen_bytes(config, model, dtype),
+            trained=trained_bytes(model),
+            optimizer=optimizer_bytes(training, model),
+            **vars(step),
+            overhead=overhead_bytes(hardware.is_gpu),
+            gradient_checkpointing=checkpointing,
+        )
+
+    def model(self, config: RunConfig, dtype: torch.dtype) -> Any:
+        """The model as it is trained, on the device meta.
+
+        Args:
+            dtype: Precision of matrix products.
+
+        Raises:
+            UserError: it cannot be loaded, or does not suit the method.
+        """
+        key = (config.method.model_dump_json(), config.scores, dtype)
+        if key not in self._models:
+            positions = stretched(config.model, self._source, config.data.max_length)
+            skeleton = load_skeleton(self._source, positions, scores=config.scores)
+            with torch.device("meta"):  # the adapters, too, are only counted
+                typed = skeleton.to(weight_dtype(config, dtype))
+                self._models[key] = prepare_for_training(typed, config.method)
+        return self._models[key]
+
+    def _scaled(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:
+        """What a step takes that has a share of the tokens; between two shares it grows with them."""
+        whole = self._step(config, dtype, checkpointing, 1.0)
+        if share == 1.0:
+            return whole
+        part = self._step(config, dtype, checkpointing, _LOWER)
+        at = (share - _LOWER) / (1 - _LOWER)
+        between = {name: round(low + at * (vars(whole)[name] - low)) for name, low in vars(part).items()}
+        return StepMemory(**{name: max(0, value) for name, value in between.items()})
+
+    def _step(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:
+        training = config.training
+        accumulates = training.gradient_accumulation_steps > 1
+        said = (config.method.model_dump_json(), config.objective.model_dump_json())
+        key = (*said, dtype, checkpointing, accumulates, training.optim, share)
+        if key not in self._steps:
+            model, items = self.model(config, dtype), _cut(self.items, share)
+            try:
+                self._steps[key] = dry_step(config, model, items, dtype, checkpointing)
+            except Exception:  # code of the architecture that looks at contents
+                size = batch_size(config, items)
+                rough = activation_bytes(model.config, *size, dtype.itemsize, checkpointing)
+                gradients, _passing = update_bytes(training, model, on_gpu=False)
+                self._steps[key] = StepMemory(activations=rough, gradients=gradients)
+        return self._steps[key]
+
+
+def _cut(items: EncodedDataset, share: float) -> EncodedDataset:
+    """The same with a share of the tokens of each sequence."""
+
+    def shorter(sequence: TokenSequence) -> TokenSequence:
+        end = max(2, round(share * len(sequence.ids)))
+        return dataclasses.replace(sequence, ids=sequence.ids[:end], trained=sequence.trained[:end])
+
+    return EncodedDataset(lambda number: list(map(shorter, items.example(number))), items.items)

@@ -1,0 +1,134 @@
+"""What would make a run fit into the memory of a device? The cheapest changes first."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from llmtune_kernel.config import LoraMethod, PeftMethod, RunConfig, UserError, config_from_dict
+from llmtune_kernel.config.optimizers import AT_ONCE, OPTIMIZERS
+from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
+from llmtune_kernel.worker.estimating import Estimator, Hardware
+
+_SHORTEST = 64  # tokens; no shorter maximum length is offered
+_ENOUGH = 3
+
+Settings = dict[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Settings to write, by dotted key, and how many of the tokens of the largest batch they leave."""
+
+    settings: Settings
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Settings that make a run fit, by dotted key, and what it takes then, in bytes."""
+
+    settings: Settings
+    memory: int
+
+
+def solutions(config: RunConfig, estimator: Estimator, hardware: Hardware) -> list[Solution]:
+    """Up to three ways to make a run fit, the cheapest first; none if nothing does.
+
+    Cheap is what changes little: first what gives the same result in more time, then what loses precision, then what
+    loses text, then another method; one change before two.
+    """
+    remedies = [levels for levels in _remedies(config) if levels]
+    found: list[tuple[set[int], Solution]] = []
+    if _fitting(tuple(levels[-1] for levels in remedies), config, estimator, hardware) is None:
+        return []
+    for count in range(1, len(remedies) + 1):
+        for chosen in itertools.combinations(range(len(remedies)), count):
+            if len(found) == _ENOUGH:
+                break
+            if any(earlier <= set(chosen) for earlier, _solution in found):
+                continue
+            solution = _mildest([remedies[number] for number in chosen], config, estimator, hardware)
+            if solution is not None:
+                found.append((set(chosen), solution))
+    return [solution for _chosen, solution in found]
+
+
+def _mildest(
+    remedies: list[list[_Level]], config: RunConfig, estimator: Estimator, hardware: Hardware
+) -> Solution | None:
+    """All of these remedies, each as mild as will do; None if they will not."""
+    strongest = tuple(levels[-1] for levels in remedies)
+    best = _fitting(strongest, config, estimator, hardware)
+    if best is None:
+        return None
+    for levels in itertools.product(*remedies):
+        if levels != strongest and (milder := _fitting(levels, config, estimator, hardware)):
+            return milder
+    return best
+
+
+def _fitting(
+    levels: tuple[_Level, ...], config: RunConfig, estimator: Estimator, hardware: Hardware
+) -> Solution | None:
+    settings: Settings = {}
+    share = 1.0
+    for level in levels:
+        settings |= level.settings
+        share *= level.share
+    try:
+        changed = _with(config, settings)
+    except UserError:  # settings that exclude each other
+        return None
+    memory = estimator.estimate(changed, hardware, share).total
+    return Solution(settings, memory) if memory <= hardware.free else None
+
+
+def _with(config: RunConfig, settings: Settings) -> RunConfig:
+    """The configuration with other settings; another method begins with its defaults."""
+    values = config.model_dump(mode="json", exclude_unset=True)
+    for key, value in settings.items():
+        section, name = key.split(".")
+        values[section] = {name: value} if name == "type" else {**values.get(section, {}), name: value}
+    return config_from_dict(values, "")
+
+
+def _remedies(config: RunConfig) -> Iterator[list[_Level]]:
+    """What takes less memory, the cheapest first, each from mild to strong."""
+    training, method = config.training, config.method
+    yield list(_smaller_batches(config))
+    needs_all = isinstance(method, PeftMethod) and method.peft_type in NEEDS_ACTIVATIONS
+    if training.gradient_checkpointing is not True and not needs_all:
+        yield [_Level({"training.gradient_checkpointing": True})]
+    optimizer = OPTIMIZERS[training.optim]
+    if optimizer.moments and optimizer.bits > 8:
+        yield [_Level({"training.optim": "adamw_8bit"})]
+    has_adapter = isinstance(method, LoraMethod | PeftMethod)
+    if config.model.quantization == "none" and has_adapter:
+        yield [_Level({"model.quantization": bits}) for bits in ("int8", "nf4")]
+    yield list(_shorter(config.data.max_length))
+    if not has_adapter:
+        adapter: Settings = {"method.type": "lora"}
+        yield [_Level(adapter), _Level({**adapter, "model.quantization": "nf4"})]
+
+
+def _smaller_batches(config: RunConfig) -> Iterator[_Level]:
+    """Half the batch, a quarter and so on, with as many more of them in an update."""
+    whole, passes = config.training.per_device_train_batch_size, config.training.gradient_accumulation_steps
+    size = whole // 2
+    while size:
+        settings: Settings = {"training.per_device_train_batch_size": size}
+        if config.training.optim not in AT_ONCE:
+            settings["training.gradient_accumulation_steps"] = passes * whole // size
+        yield _Level(settings, size / whole)
+        size //= 2
+
+
+def _shorter(length: int) -> Iterator[_Level]:
+    shorter = length // 2
+    while shorter >= _SHORTEST:
+        yield _Level({"data.max_length": shorter}, shorter / length)
+        shorter //= 2

@@ -1,0 +1,103 @@
+"""Estimates of memory, and what would make a run fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from llmtune_kernel.config import RunConfig, config_from_dict
+from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.worker.estimating import Estimate, Estimator, Hardware, longest_batch
+from llmtune_kernel.worker.fitting import solutions
+
+_BATCH, _LENGTH = 4, 256
+
+
+def configured(**sections: Any) -> RunConfig:
+    training = {"per_device_train_batch_size": _BATCH, **sections.pop("training", {})}
+    return config_from_dict(
+        {"data": {"train": "unused", "max_length": _LENGTH}, "training": training, **sections}
+    )
+
+
+def gpu(free: int, dtype: torch.dtype = torch.bfloat16) -> Hardware:
+    return Hardware("GPU", free, dtype, is_gpu=True)
+
+
+def estimated(folder: str, config: RunConfig, free: int = 2**40) -> Estimate:
+    return Estimator(ModelSource(folder, None), longest_batch(config)).estimate(config, gpu(free))
+
+
+def test_the_parts_of_an_estimate_add_up(small_model: str) -> None:
+    one = estimated(small_model, configured())
+    assert sum(one.parts.values()) == one.total
+    assert one.overhead == 500 * 2**20
+    assert one.logits == 3 * 4 * _BATCH * (_LENGTH - 1) * 49152
+    assert not one.gradient_checkpointing
+
+
+def test_a_pair_of_answers_takes_twice_as_much(small_model: str) -> None:
+    one, pair = (estimated(small_model, configured(objective=name)) for name in ("pretrain", "dpo"))
+    assert pair.logits == 2 * one.logits
+    assert pair.activations == pytest.approx(2 * one.activations, rel=0.05)
+
+
+def test_checkpointing_is_decided_by_what_is_free(small_model: str) -> None:
+    roomy = estimated(small_model, configured())
+    tight = estimated(small_model, configured(), free=roomy.total)
+    assert tight.gradient_checkpointing
+    assert tight.activations < roomy.activations
+
+
+def test_a_batch_of_fewer_tokens_is_close_to_what_it_takes_by_itself(small_model: str) -> None:
+    whole, half = configured(), configured(training={"per_device_train_batch_size": _BATCH // 2})
+    scaled = Estimator(ModelSource(small_model, None), longest_batch(whole)).estimate(half, gpu(2**40), 0.5)
+    assert scaled.total == pytest.approx(estimated(small_model, half).total, rel=0.01)
+
+
+def test_an_architecture_that_looks_at_contents_is_estimated_by_the_rule(tmp_path: Path) -> None:
+    from transformers import MambaConfig
+
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 500}
+    MambaConfig(architectures=["MambaForCausalLM"], **sizes).save_pretrained(tmp_path)
+    config = configured(method="full", training={"gradient_checkpointing": False})
+    one = estimated(str(tmp_path), config)
+    assert one.activations + one.logits > 0
+    assert one.total > one.trained + one.optimizer
+
+
+def test_the_cheapest_ways_to_fit_come_first_and_fit(small_model: str) -> None:
+    config = configured()
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    needed = estimator.estimate(config, gpu(2**40))
+    where = gpu(needed.total - needed.logits // 4)
+    found = solutions(config, estimator, where)
+    assert list(found[0].settings) == [
+        "training.per_device_train_batch_size",
+        "training.gradient_accumulation_steps",
+    ]
+    # As mild as will do, and of the same number of examples in an update.
+    assert list(found[0].settings.values()) == [_BATCH // 2, 2]
+    assert all(way.memory <= where.free for way in found)
+
+
+def test_several_changes_are_named_where_one_is_not_enough(small_model: str) -> None:
+    config = configured()
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    smallest = estimator.estimate(
+        configured(training={"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4}),
+        gpu(2**40),
+        0.25,
+    )
+    [first, *_others] = solutions(config, estimator, gpu(smallest.total - smallest.logits // 3))
+    assert "training.per_device_train_batch_size" in first.settings
+    assert "data.max_length" in first.settings
+
+
+def test_nothing_is_named_where_nothing_helps(small_model: str) -> None:
+    config = configured()
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    assert solutions(config, estimator, gpu(2**20)) == []
