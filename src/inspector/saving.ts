@@ -2,7 +2,7 @@ import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { JSONValue } from '@lumino/coreutils';
+import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { JSONExt } from '@lumino/coreutils';
 
 import { freeRunName, insertCell } from '../cell/actions';
@@ -14,6 +14,7 @@ import { KernelRequestError } from '../kernel/error';
 import type { ISavedView, ITableSource } from '../kernel/protocol';
 import { count } from '../numbers';
 import type { InspectorModel } from './model';
+import { nameOf } from './source';
 
 /**
  * Ask for a name, save the rows that are shown under it, and offer to train on them.
@@ -98,26 +99,61 @@ export function useInCell(
   source: ISavedView['source']
 ): void {
   const { content } = panel;
-  const change = [{ path: ['data', 'train'], value: source as JSONValue }];
+  const change = (value: JSONValue) => [{ path: ['data', 'train'], value }];
   const cell = findCell(panel, inspected);
   if (cell) {
-    const { index, shared } = cell;
+    const { index, shared, train } = cell;
     const finetune = new FinetuneCell(shared);
-    finetune.edit(change);
+    finetune.edit(change(inPlaceOf(train, inspected, source as JSONValue)));
     finetune.dispose();
     content.activeCellIndex = index;
     void content.scrollToItem(index);
   } else {
-    const body = new ConfigDocument('').apply(change);
+    const body = new ConfigDocument('').apply(change(source as JSONValue));
     insertCell(panel, freeRunName(panel, []), body, { load: true });
   }
 }
+
+/** Training data in which a source stands in the place of the inspected one; the source alone if that is not there. */
+function inPlaceOf(
+  train: JSONValue,
+  inspected: ITableSource,
+  source: JSONValue
+): JSONValue {
+  const isMeant = isOf(inspected);
+  if (!Array.isArray(train)) {
+    return isMeant(train) ? withSettings(source, train) : source;
+  }
+  return train.some(isMeant)
+    ? train.map(item => (isMeant(item) ? withSettings(source, item) : item))
+    : source;
+}
+
+function isOf(inspected: ITableSource): (item: JSONValue) => boolean {
+  const name = nameOf(inspected.source);
+  return item => nameOf(item as ITableSource['source']) === name;
+}
+
+/** A source with what another one sets, but for what names a part of it. */
+function withSettings(source: JSONValue, other: JSONValue): JSONValue {
+  if (!JSONExt.isObject(other)) {
+    return source;
+  }
+  const kept = Object.entries(other).filter(([key]) => !PARTS.includes(key));
+  return {
+    ...(Object.fromEntries(kept) as JSONObject),
+    ...(JSONExt.isObject(source) ? source : { source })
+  };
+}
+
+/** What names a part of a source. */
+const PARTS = ['subset', 'split', 'folder', 'revision'];
 
 /** The cell to change; null if there is none. */
 function findCell(
   panel: NotebookPanel,
   inspected: ITableSource
-): { index: number; shared: SharedCodeCell } | null {
+): { index: number; shared: SharedCodeCell; train: JSONValue } | null {
   const { activeCellIndex, model } = panel.content;
   const found = [];
   for (const [index, shared] of (model?.sharedModel.cells ?? []).entries()) {
@@ -127,11 +163,14 @@ function findCell(
       continue;
     }
     const { problem, expanded } = new ConfigDocument(parts.body);
-    const train = (expanded.data as { train?: JSONValue } | undefined)?.train;
-    const isOfIt = JSONExt.deepEqual(train ?? null, inspected.source);
+    const data = expanded.data as { train?: JSONValue } | undefined;
+    const train = data?.train ?? '';
+    const isOfIt = (Array.isArray(train) ? train : [train]).some(
+      isOf(inspected)
+    );
     if (!problem) {
       const isActive = index === activeCellIndex;
-      const cell = { index, shared: shared as SharedCodeCell };
+      const cell = { index, shared: shared as SharedCodeCell, train };
       found.push({ cell, rank: isActive ? 2 : isOfIt ? 1 : 0 });
     }
   }

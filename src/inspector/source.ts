@@ -8,5 +8,5 @@ import type { ITableSource } from '../kernel/protocol';
 export function nameOf(source: ITableSource['source']): string {
   return typeof source === 'string'
     ? source
-    : String((source as JSONObject).source);
+    : String((source as JSONObject | null)?.source ?? '');
 }

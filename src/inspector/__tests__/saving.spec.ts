@@ -38,6 +38,16 @@ describe('useInCell', () => {
     expect(sources(panel)[0]).toContain('instruction: ask');
   });
 
+  it('leaves the other sources as they are, and what is set of this one', async () => {
+    panel = await openNotebook([
+      '%%finetune run\ndata:\n  train:\n    - a.json   # keep me\n    - {source: rows.jsonl, split: x, weight: 3}\n    - $b\n  mix: concat'
+    ]);
+    useInCell(panel, INSPECTED, '$chosen');
+    expect(sources(panel)[0]).toBe(
+      '%%finetune run\ndata:\n  train:\n    - a.json   # keep me\n    - {source: $chosen, weight: 3}\n    - $b\n  mix: concat'
+    );
+  });
+
   it('writes a new cell where none is meant', async () => {
     panel = await openNotebook(['%load_ext llmtune_kernel']);
     useInCell(panel, INSPECTED, '$chosen');
