@@ -25,7 +25,7 @@ from llmtune_kernel.worker.prepare import (
     largest_batch,
     prepare_data,
     refuse_unfit,
-    steps_per_epoch,
+    run_tokens,
     total_steps,
 )
 from llmtune_kernel.worker.reading import SplitRows
@@ -118,7 +118,7 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
         "eval_rows": data.evaluation.rows if data.evaluation else 0,
         "epoch_tokens": tokens,
         "epoch_trained_tokens": data.train.trained_tokens,
-        "run_tokens": round(tokens * steps / steps_per_epoch(config, data)),
+        "run_tokens": run_tokens(config, data),
         "max_positions": most_positions(estimator.model(config, here.dtype).config),
         "memory": found.total,
         "memory_available": here.free,

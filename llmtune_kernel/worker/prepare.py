@@ -143,7 +143,7 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
     return _mixed(config, training, groups), evaluation
 
 
-def described(data: PreparedData) -> list[str]:
+def described(config: RunConfig, data: PreparedData) -> list[str]:
     """What the training rows are, one sentence for each kind of figure."""
     encoded = data.train.split.encoded
     lengths = encoded.lengths
@@ -159,6 +159,8 @@ def described(data: PreparedData) -> list[str]:
             trained=encoded.trained_tokens,
             share=encoded.trained_tokens / encoded.tokens,
         ),
+        *_by_source(data.train),
+        _planned(config, data),
         _(
             "Tokens a row: {low:,} to {high:,}, median {median:g}.",
             low=int(lengths.min()),
@@ -169,6 +171,37 @@ def described(data: PreparedData) -> list[str]:
     if again or near:
         said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
     return said
+
+
+def _by_source(chosen: Chosen) -> list[str]:
+    """What is taken of each source, where there are several."""
+    sources, encoded = chosen.split.sources, chosen.split.encoded
+    if len(sources) == 1:
+        return []
+    examples = list(itertools.chain(*chosen.sequences))
+    firsts = [source.first for source in sources]
+    place = np.searchsorted(firsts, encoded.numbers[examples], "right") - 1
+    taken = np.bincount(place, minlength=len(sources))
+    tokens = np.bincount(place, encoded.sizes[examples], minlength=len(sources))
+    return [
+        _(
+            "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
+            source=source.source.source,
+            rows=source.rows,
+            taken=int(taken[number]),
+            tokens=int(tokens[number]),
+        )
+        for number, source in enumerate(sources)
+    ]
+
+
+def _planned(config: RunConfig, data: PreparedData) -> str:
+    return _n(
+        "{count:,} step, with {tokens:,} tokens in all.",
+        "{count:,} steps, with {tokens:,} tokens in all.",
+        total_steps(config, data),
+        tokens=run_tokens(config, data),
+    )
 
 
 def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
@@ -320,6 +353,11 @@ def total_steps(config: RunConfig, data: PreparedData) -> int:
     return config.training.max_steps or math.ceil(
         config.training.num_train_epochs * steps_per_epoch(config, data)
     )
+
+
+def run_tokens(config: RunConfig, data: PreparedData) -> int:
+    """Tokens of a whole run, about."""
+    return round(sum(data.train.tokens) * total_steps(config, data) / steps_per_epoch(config, data))
 
 
 def largest_batch(config: RunConfig, data: PreparedData) -> EncodedDataset:

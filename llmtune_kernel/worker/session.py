@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, State
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
+from llmtune_kernel.runs.wording import progress_text
 from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
@@ -38,6 +40,8 @@ from llmtune_kernel.worker.prepare import (
 from llmtune_kernel.worker.resolved import write_resolved
 from llmtune_kernel.worker.saving import Saver
 from llmtune_kernel.worker.telling import Teller, data_warnings, position_warnings
+
+_PAUSE = 2.0  # seconds between two words on how far the reading has come
 
 
 class Session:
@@ -84,21 +88,28 @@ class Session:
 
     def _loading(self, detail: str) -> None:
         self._control.check_stop()
+        self._said = time.monotonic()
         if detail != self._tell.state.detail:
             self._tell(State(state="loading", detail=detail))
 
     def _read(self, tokenizer: Any, checkpoint: Path | None) -> PreparedData:
         """The data, checked against those of the run that is continued, and described."""
         self._loading(_("reading the data"))
-        data = prepare_data(self._config, tokenizer, self._find, self._control.check_stop)
+        data = prepare_data(self._config, tokenizer, self._find, self._reading)
         refuse_unfit(self._config, data)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
-        for message in described(data):
+        for message in described(self._config, data):
             self._tell(Log(message=message))
         for warning in data_warnings(self._config, tokenizer, data):
             self._tell.warn(warning)
         return data
+
+    def _reading(self, done: int, total: int) -> None:
+        """Say now and then how far it is with rows that take long."""
+        self._control.check_stop()
+        if time.monotonic() - self._said > _PAUSE:
+            self._loading(progress_text("reading", done, total))
 
     def _find(self, split: Split) -> list[Place]:
         before = functools.partial(source_before, self._config)

@@ -233,4 +233,6 @@ def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     ]
     said = "\n".join(event.payload.message for event in run.events() if event.type == "log")
     assert "7 rows to train on (alpaca, text, prompt_completion)" in said
+    assert "asked: 5 rows, 3 taken" in said
+    assert "data/bad.jsonl: 2 rows, 2 taken" in said
     assert "data/bad.jsonl, row 1: completion is empty" in said
