@@ -3,6 +3,7 @@ import { expect, test } from '@jupyterlab/galata';
 import type { Locator } from '@playwright/test';
 
 import { expectAccessible, THEMES } from './accessibility';
+import { expectFitting } from './fitting';
 import { openDataSection, openRows, widenSidebar } from './notebooks';
 
 const WRITE_ROWS = `%load_ext llmtune_kernel
@@ -39,7 +40,6 @@ test('The statistics tell what another max_length would cut, and the cell takes 
   for (const name of ['Configure', 'Runs']) {
     await page.getByRole('heading', { name: `${name} Section` }).click();
   }
-  await widenSidebar(page, 332);
 
   await test.step('nothing is counted before somebody wants it', async () => {
     await section.getByText('Statistics').click();
@@ -51,6 +51,12 @@ test('The statistics tell what another max_length would cut, and the cell takes 
     await expect(section.getByText('No row is longer.')).toBeVisible();
     // The summary comes by itself, and moves what is below it.
     await expect(section.getByText('Tokens a row')).toBeVisible();
+  });
+
+  await test.step('all of it fits into a narrow sidebar', async () => {
+    await page.screenshot({ path: 'artefacts/statistics-narrow.png' });
+    await expectFitting(section);
+    await widenSidebar(page, 332);
   });
 
   const line = section.getByRole('slider', { name: 'max_length in tokens' });
