@@ -102,13 +102,32 @@ def catalogue_tables(words: Sequence[str]) -> tuple[list[str], list[tuple[str, l
     Raises:
         UserError: there are none.
     """
-    header = [_("name"), _("rows"), _("licence"), _("languages"), _("good for")]
+    header = [
+        _("name"),
+        _("rows"),
+        _("licence"),
+        _("languages"),
+        _("id on the Hub"),
+        _("read as"),
+        _("good for"),
+    ]
     tables: dict[str, list[list[str]]] = {}
     for one in find_datasets(words):
         rows = "" if one.rows is None else f"{one.rows:,}"
-        cells = [one.name, rows, licence(one), " ".join(one.languages), one.good_for]
+        cells = [one.name, rows, licence(one), " ".join(one.languages), one.hub, read_as(one), one.good_for]
         tables.setdefault(task_title(one), []).append(cells)
     return header, list(tables.items())
+
+
+def read_as(dataset: KnownDataset) -> str:
+    """The format of the rows with the columns of other names, and what is taken of the data set."""
+    columns = ", ".join(f"{field} = {column}" for field, column in dataset.columns.items() if column)
+    read = [f"{dataset.format} ({columns})" if columns else dataset.format]
+    if dataset.subset:
+        read.append(_("subset {name}", name=dataset.subset))
+    if dataset.split != "train":
+        read.append(_("split {name}", name=dataset.split))
+    return ", ".join(read)
 
 
 def licence(dataset: KnownDataset) -> str:

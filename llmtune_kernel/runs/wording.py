@@ -11,6 +11,7 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Message
 
 _NAMED = 5  # duplicates
+_LISTED = 20  # columns
 
 
 def duration(seconds: float) -> str:
@@ -116,6 +117,13 @@ def example_title(example: dict[str, Any]) -> str:
     return sides.get(example["side"]) or _("row {row}", row=example["row"])
 
 
+def _first(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
+    left = len(names) - _LISTED
+    shown = names if left <= 0 else [*names[:_LISTED], _("and {count:,} more", count=left)]
+    return ", ".join(shown)
+
+
 def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """What the job `inspect` found out about data: names and values."""
     rows, lengths = summary["rows"], summary["lengths"]
@@ -131,7 +139,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 eval=summary["eval_rows"],
             ),
         ),
-        (_("columns"), ", ".join(summary["columns"])),
+        (_("columns"), _first(summary["columns"])),
         (_("format"), _("{format} (read from {columns})", format=summary["format"], columns=read)),
         (
             _("tokens"),

@@ -158,4 +158,18 @@ def test_tables_are_in_the_language_of_the_user(monkeypatch: pytest.MonkeyPatch)
     header, ((title, rows),) = catalogue_tables(["xlam"])
     assert (header[0], title) == ("имя", "Вызовы инструментов")
     assert rows[0][:3] == ["xlam-function-calling-60k", "60,000", "cc-by-4.0, доступ по запросу"]
-    assert rows[0][4].startswith("Запросы")
+    assert rows[0][6].startswith("Запросы")
+
+
+def test_tables_tell_where_a_data_set_is_and_how_it_is_read() -> None:
+    facts = {row[0]: row[4:6] for _title, rows in catalogue_tables([])[1] for row in rows}
+    assert facts["gsm8k"] == [
+        "openai/gsm8k",
+        "alpaca (instruction = question, output = answer), subset main",
+    ]
+    for one in known_datasets().values():
+        hub, read = facts[one.name]
+        assert hub == one.hub
+        assert read.startswith(one.format)
+        assert all(column in read for column in one.columns.values() if column)
+        assert one.split == "train" or one.split in read

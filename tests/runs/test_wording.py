@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmtune_kernel.runs.wording import learning_rate, number
+from llmtune_kernel.runs.wording import facts, learning_rate, number
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,18 @@ def test_a_measure_is_written_as_in_a_configuration(value: float | None, text: s
 )
 def test_a_learning_rate_is_written_alike_whatever_it_is(value: float, text: str) -> None:
     assert learning_rate(value) == text
+
+
+def test_of_many_columns_the_first_are_named_and_the_others_counted() -> None:
+    counts = dict.fromkeys(("rows", "train_rows", "eval_rows", "steps"), 1)
+    counts |= dict.fromkeys(("epoch_tokens", "epoch_trained_tokens", "run_tokens"), 1)
+    counts |= dict.fromkeys(("truncated", "skipped", "dropped"), 0)
+    lengths = {"min": 1, "max": 1, "median": 1.0}
+    summary = {**counts, "lengths": lengths, "format": "text", "format_columns": ["c0"]}
+    summary |= {"problems": [], "model": "small"}
+
+    def said(columns: int) -> str:
+        return dict(facts({**summary, "columns": [f"c{number}" for number in range(columns)]}))["columns"]
+
+    assert said(20).endswith(", c18, c19")
+    assert said(200).endswith(", c19, and 180 more")
