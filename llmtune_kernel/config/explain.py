@@ -65,6 +65,12 @@ OTHER_NAMES = {
     "dpo_beta": "objective.beta",
     "kto_chosen_weight": "objective.desirable_weight",
     "kto_rejected_weight": "objective.undesirable_weight",
+    "reward_model": "objective.reward",
+    "reward_model_path": "objective.reward",
+    "num_ppo_epochs": "objective.ppo_epochs",
+    "ppo_buffer_size": "objective.num_mini_batches",
+    "init_kl_coef": "objective.kl_coef",
+    "ppo_whiten_rewards": "objective.whiten_rewards",
     "epochs": "training.num_train_epochs",
     "num_epochs": "training.num_train_epochs",
     "batch_size": "training.per_device_train_batch_size",
@@ -139,7 +145,7 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, _Remed
         return _("unknown key"), _about_unknown(path)
     about_data = _about_data(path, value)
     if details["type"] == "missing":
-        return _("is missing"), _Remedy(about_data)
+        return _("is missing"), _Remedy(about_data or _about_reward(path))
     if details["type"] == "value_error":
         message, *said = details["ctx"]["error"].args
         remedy = _Remedy(*said)
@@ -179,6 +185,13 @@ def _about_data(path: Path, value: object) -> str:
     if path == ("data", "eval"):
         return ""
     return _("name the rows to train on: data: $rows, or data: rows.jsonl")
+
+
+def _about_reward(path: Path) -> str:
+    """How to name what scores answers; empty for other values."""
+    if path != ("objective", "reward"):
+        return ""
+    return _("name a run of the objective reward, a reward model, an address or a function, such as $score")
 
 
 def _shown(value: object) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmtune_kernel.config.llama_factory_arguments import (
     ITS_DEFAULTS,
+    ITS_KL_COEF,
+    ITS_PPO_DEFAULTS,
     LISTS,
     NO_EFFECT,
     NO_THINKING,
@@ -26,7 +29,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
 from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.locale import _, look_up
 
-_STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward"}
+_STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward", "ppo": "ppo"}
 _ATTENTION = {
     "auto": "auto",
     "sdpa": "sdpa",
@@ -104,6 +107,8 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
     if method == "lora":
         _lora(given, found)
     _training(given, found)
+    if stage == "ppo":
+        _ppo(given, found)
     _optimizer(given, found)
     _rest(given, found, stage, method)
     return found
@@ -256,6 +261,28 @@ def _training(given: Mapping[str, Any], found: Translation) -> None:
         found.without_effect["eval_strategy"] = _("there is nothing to evaluate on")
     elif strategy not in (None, "steps", "epoch"):
         found.refuse("eval_strategy", _("{name} is not supported", name=strategy), _("take steps or epoch"))
+
+
+def _ppo(given: Mapping[str, Any], found: Translation) -> None:
+    kind, reward = given.get("reward_model_type", "lora"), given.get("reward_model")
+    if not isinstance(reward, str):
+        hint = _("write reward_model: and the path, or the address, of one")
+        found.refuse("stage", _("ppo needs a reward model"), hint)
+    if kind not in ("lora", "full", "api"):
+        hint = _("take one of {names}", names="lora, full, api")
+        found.refuse("reward_model_type", _("{name} is not supported yet", name=kind), hint)
+    else:
+        found.without_effect["reward_model_type"] = _("what it is, is seen when it is loaded")
+    for name, value in ITS_PPO_DEFAULTS.items():
+        if name not in given:
+            found.put(OF_STAGE["ppo"][name], value)
+    found.put("objective.kl_coef", ITS_KL_COEF)
+    # A step there is one of all passes over new answers.
+    steps = given.get("ppo_epochs", 4), given.get("ppo_buffer_size", 1)
+    for name in ("max_steps", "save_steps", "eval_steps", "logging_steps"):
+        count = found.values.get("training", {}).get(name)
+        if all(isinstance(one, int) for one in (count, *steps)):
+            found.put(f"training.{name}", count * math.prod(steps), name)
 
 
 def _optimizer(given: Mapping[str, Any], found: Translation) -> None:

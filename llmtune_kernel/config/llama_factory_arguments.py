@@ -80,6 +80,19 @@ OF_STAGE: dict[str, dict[str, str]] = {
         "kto_rejected_weight": "objective.undesirable_weight",
     },
     "rm": {},
+    "ppo": {
+        "reward_model": "objective.reward",
+        "reward_model_type": "",
+        "ppo_epochs": "objective.ppo_epochs",
+        "ppo_buffer_size": "objective.num_mini_batches",
+        "ppo_target": "objective.ppo_target",
+        "ppo_score_norm": "objective.ppo_score_norm",
+        "ppo_whiten_rewards": "objective.whiten_rewards",
+        "max_new_tokens": "objective.response_length",
+        "temperature": "objective.temperature",
+        "top_p": "objective.top_p",
+        "top_k": "objective.top_k",
+    },
 }
 # Of these, those that other stages there have as well.
 OF_SFT_HERE = ("label_smoothing_factor", "neftune_noise_alpha")
@@ -120,6 +133,15 @@ ITS_DEFAULTS = {
     "warmup_ratio": 0.0,
     "per_device_train_batch_size": 8,
 }
+# The same of its stage ppo, whose weight of the divergence cannot be set.
+ITS_PPO_DEFAULTS = {
+    "ppo_target": 6.0,
+    "max_new_tokens": 1024,
+    "temperature": 0.95,
+    "top_p": 0.7,
+    "top_k": 50,
+}
+ITS_KL_COEF = 0.2
 LISTS = ("freeze_trainable_modules", "freeze_extra_modules", "additional_target", "lora_target")
 
 # Its chat templates that are ours, by our names. Of other names, the template of the model is taken.
@@ -249,13 +271,9 @@ NO_EFFECT = {
         (
             "infer_backend",
             "do_sample",
-            "temperature",
-            "top_p",
-            "top_k",
             "num_beams",
             "eval_num_beams",
             "max_length",
-            "max_new_tokens",
             "repetition_penalty",
             "length_penalty",
             "skip_special_tokens",
@@ -343,15 +361,8 @@ _OWN_TEMPLATE = N_("the chat template of the model writes tools")
 REFUSED = {
     **dict.fromkeys(
         (
-            "reward_model",
             "reward_model_adapters",
             "reward_model_quantization_bit",
-            "reward_model_type",
-            "ppo_buffer_size",
-            "ppo_epochs",
-            "ppo_score_norm",
-            "ppo_target",
-            "ppo_whiten_rewards",
             "ref_model",
             "ref_model_adapters",
             "ref_model_quantization_bit",

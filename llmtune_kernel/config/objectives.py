@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import _
 
 PreferenceLoss = Literal[
@@ -202,7 +202,97 @@ class RewardObjective(Section):
     )
 
 
+def _check_reward(value: str) -> str:
+    if value.startswith("$") and not value[1:].isidentifier():
+        raise ValueError(
+            _("{value!r} does not name a function", value=value),
+            _("write $ and the name of one, such as $score, the name of a run, a path or an address"),
+        )
+    return value
+
+
+class PpoObjective(Section):
+    """Learn to give the answers that a reward scores higher."""
+
+    type: Literal["ppo"] = setting(
+        "ppo", "Objective", "Proximal policy optimization: the model answers prompts, and is rewarded."
+    )
+    reward: Annotated[PathText, AfterValidator(_check_reward)] = setting(
+        ...,
+        "Reward",
+        "What scores the answers: a run of the objective reward, a reward model as a path or on the Hub, an address "
+        "(http://…), or a function of the notebook as $name.",
+        min_length=1,
+    )
+    ppo_epochs: int = setting(
+        4, "Passes", "How often each answer is learned from before new ones are drawn.", ge=1
+    )
+    num_mini_batches: int = setting(
+        1,
+        "Mini-batches",
+        "Optimizer steps in one pass over the answers drawn together; more of them draw more answers at once.",
+        ge=1,
+    )
+    response_length: int = setting(128, "Answer length", "Longest answer.", unit="tokens", ge=1)
+    temperature: float = setting(
+        1.0, "Temperature", "How much the drawn answers vary: lower varies them less.", gt=0, le=2
+    )
+    top_p: float = setting(
+        1.0,
+        "Top p",
+        "Draw from the likeliest tokens that together have this probability; 1 draws from all.",
+        gt=0,
+        le=1,
+    )
+    top_k: int = setting(
+        0, "Top k", "Draw from this many of the likeliest tokens; 0 sets no limit.", unit="tokens", ge=0
+    )
+    missing_eos_penalty: float | None = setting(
+        None,
+        "Missing-end penalty",
+        "Taken from the score of answers that do not end; left out, none.",
+        gt=0,
+    )
+    kl_coef: float = setting(
+        0.05,
+        "Weight of the divergence",
+        "How strongly the model is held to that of before training: weight of the divergence in the reward.",
+        ge=0,
+    )
+    ppo_target: float | None = setting(
+        None,
+        "Target divergence",
+        "Divergence of an answer that the weight is led to, up or down; left out, the weight stays.",
+        gt=0,
+    )
+    whiten_rewards: bool = setting(
+        False, "Whiten rewards", "Divide the rewards of the answers drawn together by their deviation."
+    )
+    ppo_score_norm: bool = setting(
+        False,
+        "Normalize scores",
+        "Shift and scale the scores by the mean and the deviation of all until then.",
+    )
+    gamma: float = setting(
+        1.0, "Discount", "Weight of a reward one token later; 1 discounts nothing.", gt=0, le=1
+    )
+    lam: float = setting(
+        0.95,
+        "GAE lambda",
+        "Of the generalized advantage estimation: lower trusts the value model more, 1 only the rewards.",
+        ge=0,
+        le=1,
+    )
+    cliprange: float = setting(
+        0.2, "Clip range", "How far the probability of a token may move before more is no gain.", gt=0
+    )
+    cliprange_value: float = setting(
+        0.2, "Clip range of values", "How far a value may move from that of before the step.", gt=0
+    )
+    vf_coef: float = setting(0.1, "Weight of values", "Weight of the value loss in the whole loss.", ge=0)
+
+
 Objective = Annotated[
-    SftObjective | PretrainObjective | DpoObjective | KtoObjective | RewardObjective,
+    SftObjective | PretrainObjective | DpoObjective | KtoObjective | RewardObjective | PpoObjective,
     Field(discriminator="type"),
 ]

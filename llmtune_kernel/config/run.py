@@ -14,6 +14,7 @@ from llmtune_kernel.config.objectives import (
     DpoObjective,
     KtoObjective,
     Objective,
+    PpoObjective,
     RewardObjective,
     SftObjective,
 )
@@ -47,6 +48,7 @@ _LEARNING_RATES = {
     "dpo": (5e-6, 1e-6),
     "kto": (5e-6, 1e-6),
     "reward": (1e-4, 1e-5),
+    "ppo": (1e-5, 1e-6),
 }
 
 
@@ -163,8 +165,8 @@ class RunConfig(Section):
     def reference(self) -> Literal["adapter", "precomputed", "copy"] | None:
         """Where log-probabilities under the model before training come from; None if none are needed."""
         objective = self.objective
-        if isinstance(objective, SftObjective) and objective.loss == "asft":
-            # Of whole distributions: too much to be precomputed.
+        # Of whole distributions, which are too much to be precomputed, or of answers that are not there yet.
+        if isinstance(objective, PpoObjective) or getattr(objective, "loss", None) == "asft":
             return "adapter" if _keeps_base(self.method) else "copy"
         if not isinstance(objective, DpoObjective | KtoObjective):
             return None
@@ -173,6 +175,25 @@ class RunConfig(Section):
         if objective.reference == "auto":
             return "adapter" if _keeps_base(self.method) else "precomputed"
         return objective.reference
+
+    @property
+    def steps_of_rollout(self) -> int:
+        """Optimizer steps on the same answers, where the model draws them itself; else 1."""
+        objective = self.objective
+        return objective.ppo_epochs * objective.num_mini_batches if isinstance(objective, PpoObjective) else 1
+
+    @property
+    def reward_function(self) -> str | None:
+        """The function of the notebook that scores answers, without its `$`; None if none does."""
+        reward = self.objective.reward if isinstance(self.objective, PpoObjective) else ""
+        return reward[1:] if reward.startswith("$") else None
+
+    @property
+    def rollout_size(self) -> int:
+        """How many answers the model draws at once, where it draws them itself."""
+        training, objective = self.training, self.objective
+        steps = objective.num_mini_batches if isinstance(objective, PpoObjective) else 1
+        return training.per_device_train_batch_size * training.gradient_accumulation_steps * steps
 
     @property
     def scores(self) -> bool:

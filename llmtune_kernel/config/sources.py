@@ -80,7 +80,16 @@ Source = Annotated[PathText, Field(min_length=1), AfterValidator(_check_source)]
 Columns = Annotated[dict[RowField, str | None], BeforeValidator(_check_columns)]
 Tags = Annotated[dict[TagName, str], BeforeValidator(_check_tags)]
 Format = Literal[
-    "auto", "alpaca", "messages", "sharegpt", "prompt_completion", "text", "preference", "kto", "reward"
+    "auto",
+    "alpaca",
+    "messages",
+    "sharegpt",
+    "prompt_completion",
+    "text",
+    "preference",
+    "kto",
+    "reward",
+    "prompt",
 ]
 
 

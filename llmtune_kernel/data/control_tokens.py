@@ -123,24 +123,27 @@ class ControlTokens:
         return renamed
 
 
-def prompt_ids(tokenizer: Any, messages: list[dict[str, str]]) -> list[int]:
-    """Ids of a conversation that waits for its answer.
+def prompt_ids(tokenizer: Any, conversation: Conversation, *, asks: bool = True) -> list[int]:
+    """Ids of a conversation that waits for its answer, unless it `asks` nothing.
 
     Raises:
         Exception: what the chat template raises.
     """
 
-    def write(turns: list[dict[str, str]], tokenize: bool) -> Any:
+    def write(said: Conversation, tokenize: bool) -> Any:
         return tokenizer.apply_chat_template(
-            turns, add_generation_prompt=True, tokenize=tokenize, return_dict=tokenize
+            said.messages,
+            tools=said.tools,
+            add_generation_prompt=asks,
+            tokenize=tokenize,
+            return_dict=tokenize,
         )
 
     control = ControlTokens(tokenizer)
-    conversation = Conversation(messages)
     marked = control.mark(conversation)
     if marked is conversation:
-        ids: list[int] = write(messages, True)["input_ids"]
+        ids: list[int] = write(conversation, True)["input_ids"]
         return ids
-    named = control.unmark(write(marked.messages, False), [])[1]
+    named = control.unmark(write(marked, False), [])[1]
     renamed: list[int] = control.encode([named])[0].ids.tolist()
     return renamed

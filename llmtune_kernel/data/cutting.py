@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmtune_kernel.config import Change, DataConfig
 from llmtune_kernel.config.changes import change_to
-from llmtune_kernel.data.formats import JUDGED, PAIRED, RowFormat, raise_problems
+from llmtune_kernel.data.formats import ASKING, PAIRED, RowFormat, raise_problems
 from llmtune_kernel.data.sequences import Sequences, TokenSequence
 from llmtune_kernel.data.turns import RowProblem
 from llmtune_kernel.locale import _
@@ -142,7 +142,8 @@ def cut(
     parts = is_parted(config, format)
     too_long = long & (not parts and config.truncation in ("drop", "error"))
     windows, row = shortened(sequences, whole, format, config)
-    keeps = (windows.trained.min(axis=1) > 0) & ~too_long[row]
+    learns = (windows.trained.min(axis=1) > 0) | (format.name == "prompt")
+    keeps = learns & ~too_long[row]
     used = np.unique(row[keeps])
     lost = np.setdiff1d(np.flatnonzero(~too_long), used)
     untrained = [_untrained(sequences, whole[one : one + 1], numbers[one], config) for one in lost]
@@ -198,7 +199,7 @@ def _mending(encoded: EncodedRows, config: DataConfig) -> Iterator[Change]:
 
 def packs(config: DataConfig, format: RowFormat) -> bool:
     """Whether examples of a format may share a sequence with others."""
-    if format.name in JUDGED:
+    if format.name in ASKING:
         return False
     return format.name == "text" if config.packing == "auto" else config.packing
 
@@ -207,6 +208,8 @@ def shortened(
     sequences: Sequences, whole: Windows, format: RowFormat, config: DataConfig
 ) -> tuple[Windows, Numbers]:
     """What is left of each row, or the pieces of it, and of each which row (by its place) it is from."""
+    if format.name == "prompt":  # what it ends with is to be answered
+        config = config.model_copy(update={"truncation": "left"})
     return (_parted if is_parted(config, format) else _cut)(sequences, whole, config)
 
 

@@ -16,7 +16,7 @@ from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, PlainText, Preference
-from llmtune_kernel.data.formats import JUDGED, Row, RowFormat, recognise
+from llmtune_kernel.data.formats import ASKING, Row, RowFormat, recognise
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import CHOSEN, REJECTED, SequenceBatch, Sequences
 from llmtune_kernel.data.template import Encoder, Rendered
@@ -78,7 +78,7 @@ def encode_batches(
         count: How many there are.
         on_progress: As of `encode_rows`.
     """
-    if format.name in JUDGED:  # what is asked is not judged
+    if format.name in ASKING:
         config = config.model_copy(update={"train_on_prompt": False})
     encoder = Encoder(tokenizer, config)
     rows = iter(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Message = dict[str, Any]
@@ -25,6 +25,12 @@ class Conversation:
     tools: list[dict[str, Any]] | None = None
     context: int = 0
     plain: bool = False
+
+
+def without_answer(conversation: Conversation) -> Conversation:
+    """The conversation up to what its last answer answers, calls of tools before that among it."""
+    messages = conversation.messages
+    return replace(conversation, messages=messages[:-1] if messages[-1]["role"] == "assistant" else messages)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ NEEDS = {
     ),
     "kto": N_("a column label (or kto_tag), true or false, beside the columns of a conversation"),
     "reward": N_("columns chosen and rejected, as for preference, or as two whole texts"),
+    "prompt": N_("a column prompt, and no answers"),
 }
 # Columns by other names that are usual, too: the field of a format that each would be.
 _USUAL_ELSEWHERE: tuple[dict[RowField, str], ...] = (
@@ -79,6 +80,7 @@ REQUIRED = {
     "preference": ("chosen", "rejected"),
     "kto": ("label",),
     "reward": ("chosen", "rejected"),
+    "prompt": ("prompt",),
 }
 OPTIONAL = {
     "alpaca": ("input", "system", "history", "tools"),
@@ -99,9 +101,12 @@ OPTIONAL = {
         "tools",
     ),
     "reward": _ASKED,
+    "prompt": ("system", "tools"),
 }
 # Rows of these say of answers which are better or wanted: more than an answer to learn.
 JUDGED = ("preference", "kto", "reward")
+# What rows of these ask is never learned, and they share no sequence.
+ASKING = (*JUDGED, "prompt")
 # A row of these is two sequences.
 PAIRED = ("preference", "reward")
 CONVERSATIONS = ("alpaca", "messages", "sharegpt", "prompt_completion")
@@ -363,6 +368,8 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
     if first is None:
         first = next((place for place, names in enumerate(found) if names), None)
     if first is None:
+        if _only_asks(rows, columns):
+            return "prompt"
         raise UserError(
             _("The rows fit no format."),
             _("columns found: {columns}", columns=_shape(rows[0]) if rows and present else _("none")),
@@ -402,6 +409,12 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _("Give every row the same columns."),
         )
     return name
+
+
+def _only_asks(rows: Sequence[Row], columns: _Columns) -> bool:
+    """Whether all rows, of which none fits another format, have a prompt, and no column that is known for answers."""
+    asks = bool(rows) and all(columns.value(row, "prompt") is not None for row in rows)
+    return asks and not any(_other_names(columns.present))
 
 
 def read_as(format: str) -> Change:

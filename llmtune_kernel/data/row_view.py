@@ -13,7 +13,7 @@ from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import Windows, cut, shortened
 from llmtune_kernel.data.encoding import encode_batches, sides_of
 from llmtune_kernel.data.examples import Conversation, PlainText, is_learned
-from llmtune_kernel.data.formats import JUDGED, Row, RowFormat
+from llmtune_kernel.data.formats import ASKING, Row, RowFormat
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import Sequences
 from llmtune_kernel.data.summary import side_name
@@ -152,7 +152,7 @@ def _answers(example: Conversation, format: RowFormat, config: DataConfig) -> se
         for number, turn in enumerate(messages)
         if turn["role"] == "assistant" and number >= example.context
     ]
-    if config.train_on_prompt and format.name not in JUDGED:
+    if config.train_on_prompt and format.name not in ASKING:
         chosen = list(range(len(messages)))
     else:
         chosen = answers[-1:] if config.mask_history else answers

@@ -114,6 +114,16 @@ def _read_kto(row: Row, number: int, format: RowFormat) -> Feedback:
     return Feedback(replace(read, context=asked + 1), desirable)
 
 
+def _read_prompt(row: Row, number: int, format: RowFormat) -> Conversation:
+    column = format.column("prompt")
+    asked = _prompt(row, number, format)
+    if not asked or asked[-1]["role"] not in ("user", "tool"):
+        raise RowProblem(number, column, _("does not end with a question"), kind="order")
+    answer = {"role": "assistant", "content": "?"}  # as there will be one
+    alternating([*asked, answer], number, [*_parts(asked, row, format), Part(column, 1)])
+    return Conversation(asked, _tools(row, number, format), context=len(asked))
+
+
 def _text(row: Row, number: int, format: RowFormat, field: str) -> PlainText:
     text = check_text(format.value(row, field), number, format.column(field))
     if not text.strip():
@@ -243,4 +253,5 @@ READERS: dict[str, Callable[[Row, int, RowFormat], Example]] = {
     "preference": _read_preference,
     "kto": _read_kto,
     "reward": _read_reward,
+    "prompt": _read_prompt,
 }

@@ -13,8 +13,9 @@ from transformers import StoppingCriteria
 from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.data.answers import ChatTemplate
 from llmtune_kernel.data.control_tokens import prompt_ids
+from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.locale import _
-from llmtune_kernel.runs.completion import Completion
+from llmtune_kernel.runs.completion import Completion, Drawn
 
 Messages = list[dict[str, str]]
 OnText = Callable[[int, str], None]
@@ -151,12 +152,11 @@ def _turn_ends(tokenizer: Any) -> tuple[list[int], list[str]]:
     return list(tokens.values()), [mark for mark in marks if mark not in tokens]
 
 
-def _prompt_ids(tokenizer: Any, messages: Messages) -> torch.Tensor:
-    """Token ids (1, tokens) of a conversation."""
+def _prompt_ids(tokenizer: Any, prompt: Conversation) -> list[int]:
+    """Token ids of a conversation."""
     if tokenizer.chat_template:
-        return torch.tensor([prompt_ids(tokenizer, messages)])
-    encoded = tokenizer("\n".join(message["content"] for message in messages), return_tensors="pt")
-    ids: torch.Tensor = encoded["input_ids"]
+        return prompt_ids(tokenizer, prompt)
+    ids: list[int] = tokenizer("\n".join(message["content"] for message in prompt.messages))["input_ids"]
     return ids
 
 
@@ -191,7 +191,7 @@ def generate(
     answers = []
     with _generating(model, dtype):
         for number, messages in enumerate(prompts):
-            ids = _prompt_ids(tokenizer, messages).to(model.device)
+            ids = torch.tensor([_prompt_ids(tokenizer, Conversation(messages))], device=model.device)
             output = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
@@ -201,3 +201,51 @@ def generate(
             )
             answers.append(_completion(tokenizer, output[0, ids.shape[1] :].tolist(), generation, ends))
     return answers
+
+
+@torch.no_grad()
+def draw(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Conversation],
+    settings: SamplesConfig,
+    dtype: torch.dtype,
+    *,
+    longest: int,
+    seed: int,
+) -> list[Drawn]:
+    """One answer a prompt, all at once; the same for the same seed.
+
+    Args:
+        settings, dtype: As of `generate`.
+        longest: Tokens of a prompt; of longer ones the end is read.
+    """
+    tokens, ends = _turn_ends(tokenizer)
+    generation = _generation_config(model, tokenizer, settings, tokens)
+    asked = [_prompt_ids(tokenizer, prompt)[-longest:] for prompt in prompts]
+    inputs = tokenizer.pad({"input_ids": asked}, padding_side="left", return_tensors="pt").to(model.device)
+    begin = inputs["input_ids"].shape[1]
+    with _generating(model, dtype):
+        torch.manual_seed(seed)
+        output = model.generate(
+            **inputs,
+            generation_config=generation,
+            stopping_criteria=[_WrittenEnd(tokenizer, ends, begin)] if ends else None,
+        )
+    return [
+        _drawn(tokenizer, ids, row.tolist(), generation.eos_token_id, ends)
+        for ids, row in zip(asked, output[:, begin:], strict=True)
+    ]
+
+
+def _drawn(
+    tokenizer: Any, prompt: list[int], row: list[int], stops: Sequence[int], ends: Sequence[str]
+) -> Drawn:
+    """What one row of several says: what follows its end is padding."""
+    stop = next((place + 1 for place, token in enumerate(row) if token in stops), len(row) + 1)
+    for place in range(1, min(stop, len(row) + 1) if ends else 0):
+        if any(end in tokenizer.decode(row[:place]) for end in ends):
+            stop = place
+            break
+    answer = row[:stop]
+    return Drawn(prompt, answer, _text(tokenizer, answer, ends).strip(), stop <= len(row))

@@ -58,6 +58,8 @@ def measures(progress: Progress) -> list[tuple[str, str]]:
     if metrics is None:
         return []
     rows = [(_("train loss"), number(metrics.loss))]
+    if "reward" in metrics.measures:
+        rows.append((_("reward"), number(metrics.measures["reward"])))
     if evaluation is not None:
         value = _("{loss} (step {step:,})", loss=number(evaluation.loss), step=evaluation.step)
         rows.append((_("eval loss"), value))

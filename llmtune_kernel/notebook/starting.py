@@ -10,6 +10,7 @@ from IPython.core.getipython import get_ipython
 
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict, read_config
 from llmtune_kernel.locale import _
+from llmtune_kernel.notebook.rewards import reward_writer
 from llmtune_kernel.notebook.variables import data_writers
 from llmtune_kernel.runs.launch import check_launch, launch, own_configuration
 from llmtune_kernel.runs.run import Run, RunFailed
@@ -38,7 +39,8 @@ def finetune(
         wait: Return when the run is over.
         show: Show the live output if this is a notebook.
         sections: `model, data, method, objective, training, samples, tracking, launch`. `data`, `data["train"]`
-            and `data["eval"]` may be objects: a DataFrame, a Dataset, a list of dicts.
+            and `data["eval"]` may be objects: a DataFrame, a Dataset, a list of dicts; `objective["reward"]` may be a
+            function.
 
     Raises:
         UserError: any mistake in the configuration or the data, or the name is used.
@@ -79,7 +81,13 @@ def start(
         UserError: as `finetune`.
     """
     check_launch(config, name)
-    run = launch(config, text=text, name=name, variables=data_writers(config, namespace))
+    run = launch(
+        config,
+        text=text,
+        name=name,
+        variables=data_writers(config, namespace),
+        write_reward=reward_writer(config, namespace),
+    )
     return run, show_run(run) if show else None
 
 
@@ -125,7 +133,7 @@ def _read(config: str | Path) -> tuple[str, str]:
 
 
 def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Put `$train` and `$eval` in the place of objects given as data; returns the values and the objects by name."""
+    """Put `$train`, `$eval` and `$reward` in the place of objects; returns the values and the objects by name."""
     data = values.get("data")
     sources = dict(data) if isinstance(data, dict) else {"train": data}
     objects = {}
@@ -137,4 +145,9 @@ def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
             sources[split] = [str(one) for one in source]
         elif source is not None and not isinstance(source, str):
             objects[split], sources[split] = source, f"${split}"
-    return ({**values, "data": sources} if data is not None else values), objects
+    named = {**values, "data": sources} if data is not None else values
+    objective = named.get("objective")
+    if isinstance(objective, dict) and callable(objective.get("reward")):
+        objects["reward"] = objective["reward"]
+        named = {**named, "objective": {**objective, "reward": "$reward"}}
+    return named, objects

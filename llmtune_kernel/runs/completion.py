@@ -28,3 +28,13 @@ class Completion:
             "Cut at {count} tokens; --max-new-tokens allows more.",
             self.tokens,
         )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An answer as tokens: ids of its prompt and of the answer, its text, and whether it came to an end."""
+
+    prompt: list[int]
+    answer: list[int]
+    text: str
+    ended: bool

@@ -47,6 +47,8 @@ class RunDirectory:
         self.resolved = path / "resolved.json"
         self.meta = path / "meta.json"
         self.data = path / "data"
+        self.reward = self.data / "reward.pickle"
+        self.reward_source = self.data / "reward.py"
         self.events = path / "events.jsonl"
         self.log = path / "worker.log"
         self.lock = path / "lock"

@@ -38,6 +38,7 @@ def launch(
     text: str | None = None,
     name: str | None = None,
     variables: Mapping[str, WriteData] | None = None,
+    write_reward: Callable[[RunDirectory], None] | None = None,
 ) -> Run:
     """Start the run that `config` describes in a worker process and return at once.
 
@@ -49,6 +50,8 @@ def launch(
         name: Name of the run; by default run-1, run-2, …
         variables: For each notebook variable that the configuration names, without its `$`, a function that writes
             it to an Arrow file.
+        write_reward: Writes the function of the notebook that scores answers, where the configuration names one; a run
+            that goes on keeps its own.
 
     Raises:
         UserError: the name is used, the run to continue is unknown, running or cannot be continued, the disk is full.
@@ -66,6 +69,7 @@ def launch(
     try:
         checkpoint = checkpoint_to_continue(config, source) if source else None
         _write_data(config, directory, variables or {}, source)
+        _write_reward(config, directory, write_reward, source)
         _write_config(directory, text or dump_config(config))
         directory.begin_log()
         events = EventWriter(directory.events)
@@ -160,6 +164,31 @@ def _write_data(
                 f"data.{split}",
                 _("Save it to a file, e.g. df.to_parquet('rows.parquet'), and name the file."),
             )
+
+
+def _write_reward(
+    config: RunConfig,
+    directory: RunDirectory,
+    write: Callable[[RunDirectory], None] | None,
+    source: RunDirectory | None,
+) -> None:
+    name = config.reward_function
+    if name is None or directory.reward.exists():
+        return
+    if source is not None and source.reward.exists():
+        for kept, target in (
+            (source.reward, directory.reward),
+            (source.reward_source, directory.reward_source),
+        ):
+            shutil.copyfile(kept, target)
+    elif write is not None:
+        write(directory)
+    else:
+        raise UserError(
+            _("{name} is a function of a notebook, and there is no notebook here.", name=f"${name}"),
+            "objective.reward",
+            _("Start the run from a notebook, or name a run, a reward model or an address."),
+        )
 
 
 def _write_config(directory: RunDirectory, text: str) -> None:

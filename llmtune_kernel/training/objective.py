@@ -11,10 +11,18 @@ from typing import Any, Protocol
 import torch
 from torch.nn.functional import cross_entropy
 
-from llmtune_kernel.models.scoring import ends
+from llmtune_kernel.models.scoring import ends, head_of
 
 # What `collate_packed` and `collate_padded` say beside the inputs of a model.
-_NOT_INPUTS = ("target_positions", "targets", "target_sequences", "sides", "reference", "mismatched")
+_NOT_INPUTS = (
+    "target_positions",
+    "targets",
+    "target_sequences",
+    "sides",
+    "reference",
+    "mismatched",
+    "experience",
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,21 @@ class Forward:
                 logits = logits[:, -inputs["input_ids"].shape[1] :].flatten(0, 1)[positions]
         result: torch.Tensor = logits.float()
         return result
+
+    def logits_and_states(self, model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits as of `logits`, and the states (targets, hidden) in float32 that they are made from."""
+        seen: list[torch.Tensor] = []
+        head = head_of(_without_adapters(model))
+        handle = head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        try:
+            logits = self.logits(model, batch)
+        finally:
+            handle.remove()
+        [states] = seen
+        if self.only_targets:
+            return logits, states[0].float()
+        states = states[:, -batch["input_ids"].shape[1] :].flatten(0, 1)[batch["target_positions"]]
+        return logits, states.float()
 
     def log_probabilities(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Log-probability of each target, (targets,) in float32."""

@@ -9,6 +9,7 @@ from typing import Any
 from llmtune_kernel.config import (
     DpoObjective,
     KtoObjective,
+    PpoObjective,
     PretrainObjective,
     RewardObjective,
     RunConfig,
@@ -17,6 +18,7 @@ from llmtune_kernel.config import (
 from llmtune_kernel.training.collation import EncodedDataset, Item
 from llmtune_kernel.training.kto import KahnemanTversky, MismatchedDataset
 from llmtune_kernel.training.objective import Forward, Objective
+from llmtune_kernel.training.ppo import ProximalPolicy, add_value_head
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import (
     Reference,
@@ -66,13 +68,16 @@ def make_objective(
         case PretrainObjective():
             return SupervisedFineTuning(SftObjective(), forward, no_reference)
         case SftObjective() as settings:
-            return SupervisedFineTuning(settings, forward, _reference(config, model))
+            return SupervisedFineTuning(settings, forward, reference_of(config, model))
         case DpoObjective() as settings:
-            objective = PreferenceOptimization(settings, forward, _reference(config, model))
+            objective = PreferenceOptimization(settings, forward, reference_of(config, model))
         case RewardObjective() as settings:
             return RewardModelling(settings, forward)
+        case PpoObjective() as settings:
+            add_value_head(model)
+            return ProximalPolicy(settings, forward)
         case KtoObjective() as settings:
-            objective = KahnemanTversky(settings, forward, _reference(config, model))
+            objective = KahnemanTversky(settings, forward, reference_of(config, model))
     if config.reference == "precomputed":
         batch_size = config.training.per_device_train_batch_size
         for dataset in datasets:
@@ -80,7 +85,8 @@ def make_objective(
     return objective
 
 
-def _reference(config: RunConfig, model: Any) -> Reference:
+def reference_of(config: RunConfig, model: Any) -> Reference:
+    """How the model before training is asked."""
     match config.reference:
         case "adapter":
             return without_adapter(model)

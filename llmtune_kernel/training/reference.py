@@ -74,15 +74,17 @@ def precompute(
     found: list[np.ndarray[Any, Any]] = []
     for batch in DataLoader(dataset, batch_size=batch_size, collate_fn=collate):
         on_progress(min(len(found) * batch_size, len(dataset)), len(dataset))
-        found.append(ask(model, _moved(batch, where)).cpu().numpy())
+        found.append(ask(model, moved(batch, where)).cpu().numpy())
     model.train(training)
     dataset.reference = np.concatenate(found).reshape(len(dataset), -1)
 
 
-def _moved(batch: dict[str, Any], where: torch.device) -> dict[str, Any]:
+def moved(batch: dict[str, Any], where: torch.device) -> dict[str, Any]:
+    """A batch with its tensors on a device."""
+
     def move(part: Any) -> Any:
         if isinstance(part, dict):
-            return _moved(part, where)
+            return moved(part, where)
         return part.to(where) if torch.is_tensor(part) else part
 
     return {name: move(part) for name, part in batch.items()}

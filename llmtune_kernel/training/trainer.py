@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 import psutil
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
 from llmtune_kernel.config import RunConfig, UserError
@@ -19,7 +19,7 @@ from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number
-from llmtune_kernel.training.collation import EncodedDataset, Item
+from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Means, Objective
 from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
 
@@ -83,8 +83,8 @@ class LLMTrainer(Trainer):
         args: TrainingArguments,
         *,
         config: RunConfig,
-        train: EncodedDataset,
-        evaluation: EncodedDataset | None,
+        train: Dataset[Any],
+        evaluation: Dataset[Any] | None,
         objective: Objective,
         collate: Callable[[list[Item]], dict[str, Any]],
         emit: Callable[[Payload], None],
@@ -147,9 +147,13 @@ class LLMTrainer(Trainer):
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
         """The batches of one optimizer step and what the objective counts in them, over all processes."""
-        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        batches = self._batches(epoch_iterator, num_batches, device)
         count = torch.tensor(sum(map(self._objective.count, batches)), device=device)
         return batches, self.accelerator.gather(count).sum()
+
+    def _batches(self, epoch_iterator: Any, num_batches: int, device: Any) -> list[dict[str, Any]]:
+        batches: list[dict[str, Any]] = super().get_batch_samples(epoch_iterator, num_batches, device)[0]
+        return batches
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: nothing shows it."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import FullMethod, PeftMethod, RunConfig
+from llmtune_kernel.config import FullMethod, PeftMethod, PpoObjective, RunConfig, SamplesConfig
 from llmtune_kernel.config.peft_types import IN_FRONT
+from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
@@ -22,9 +23,18 @@ from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
+from llmtune_kernel.training.objectives import (
+    Collate,
+    collate_for,
+    items_for,
+    make_objective,
+    reference_of,
+)
+from llmtune_kernel.training.ppo import PpoTrainer
+from llmtune_kernel.training.rewarding import Reward
+from llmtune_kernel.training.rollouts import Draw, Prompts, Rollouts
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
-from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch
+from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch, prompts_of
 from llmtune_kernel.worker.telling import Teller, trained_parameters
 
 
@@ -81,6 +91,8 @@ def make_trainer(
     *,
     config: RunConfig,
     checkpoints: Path,
+    tokenizer: Any,
+    reward: Reward | None,
     dtype: torch.dtype,
     packed: bool,
     tell: Teller,
@@ -90,36 +102,87 @@ def make_trainer(
     """The trainer of a model on its data; see `LLMTrainer` for the arguments.
 
     Args:
+        reward: What scores its answers, where the model draws them itself.
         loading: Told what is done before training; may raise to interrupt.
     """
     checkpointing = _checkpointing(config, model, data, dtype, tell)
+    forward = Forward.of(model, dtype, packed)
+    collate: Collate = collate_packed if packed else collate_padded
+    kind: type[LLMTrainer] = LLMTrainer
+    if reward is None:
+        parts = _learning(config, model, data, forward, collate, loading)
+    else:
+        kind, draw = PpoTrainer, _drawing(config, model, tokenizer, dtype)
+        parts = _answering(config, model, data, forward, collate, draw, reward)
+    trainer = kind(
+        model,
+        training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
+        config=config,
+        emit=tell,
+        at_boundary=at_boundary,
+        checkpoints=checkpoints,
+        **parts,
+    )
+    tell(Log(message=trained_parameters(model, dtype)))
+    return trainer
+
+
+def _learning(
+    config: RunConfig,
+    model: Any,
+    data: PreparedData,
+    forward: Forward,
+    collate: Collate,
+    loading: Callable[[str], None],
+) -> dict[str, Any]:
+    """What an `LLMTrainer` takes to learn from the data."""
     train = items_for(config, _dataset(data.train))
     evaluation = items_for(config, _dataset(data.evaluation)) if data.evaluation else None
-    collate = collate_for(config, collate_packed if packed else collate_padded)
+    collate = collate_for(config, collate)
     objective = make_objective(
         config,
         model,
-        Forward.of(model, dtype, packed),
+        forward,
         [dataset for dataset in (train, evaluation) if dataset],
         collate,
         lambda done, count: loading(
             _("computing reference log-probabilities: {share:.0%}", share=done / count)
         ),
     )
-    trainer = LLMTrainer(
-        model,
-        training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
-        config=config,
-        train=train,
-        evaluation=evaluation,
-        objective=objective,
-        collate=collate,
-        emit=tell,
-        at_boundary=at_boundary,
-        checkpoints=checkpoints,
+    return {"train": train, "evaluation": evaluation, "objective": objective, "collate": collate}
+
+
+def _answering(
+    config: RunConfig,
+    model: Any,
+    data: PreparedData,
+    forward: Forward,
+    collate: Collate,
+    draw: Draw,
+    reward: Reward,
+) -> dict[str, Any]:
+    """What a `PpoTrainer` takes to learn from answers to the prompts of the data."""
+    reference = reference_of(config, model)
+    return {
+        "train": Prompts(prompts_of(data.train)),
+        "evaluation": Prompts(prompts_of(data.evaluation)) if data.evaluation else None,
+        "objective": make_objective(config, model, forward, (), collate, lambda done, count: None),
+        "rollouts": Rollouts(config, model, forward, reference, draw=draw, reward=reward, collate=collate),
+    }
+
+
+def _drawing(config: RunConfig, model: Any, tokenizer: Any, dtype: torch.dtype) -> Draw:
+    """How the model draws answers to learn from."""
+    objective = config.objective
+    assert isinstance(objective, PpoObjective)
+    settings = SamplesConfig(
+        max_new_tokens=objective.response_length,
+        temperature=objective.temperature,
+        top_p=objective.top_p,
+        top_k=objective.top_k,
     )
-    tell(Log(message=trained_parameters(model, dtype)))
-    return trainer
+    longest = config.data.max_length
+    return lambda prompts, seed: draw(model, tokenizer, prompts, settings, dtype, longest=longest, seed=seed)
 
 
 def _dataset(chosen: Chosen) -> EncodedDataset:

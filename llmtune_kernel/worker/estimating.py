@@ -29,7 +29,7 @@ from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.worker.assembling import weight_dtype
-from llmtune_kernel.worker.prepare import batch_size
+from llmtune_kernel.worker.prepare import batch_size, with_answers
 
 _LOWER = 0.25  # between this share of a batch and all of it, memory grows with the tokens
 
@@ -91,7 +91,8 @@ def longest_batch(config: RunConfig) -> EncodedDataset:
     length, sides = config.data.max_length, 2 if config.objective.type in ("dpo", "reward") else 1
     sequence = TokenSequence(np.zeros(length, np.int32), np.ones(length, bool))
     batch = range(config.training.per_device_train_batch_size)
-    return EncodedDataset(lambda _number: [sequence] * sides, [[number] for number in batch])
+    items = EncodedDataset(lambda _number: [sequence] * sides, [[number] for number in batch])
+    return with_answers(config, items)
 
 
 class Estimator:

@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import PpoObjective, RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.objectives import Objective
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
-from llmtune_kernel.data.formats import RowFormat, formats_of_columns, list_problems, read_as
+from llmtune_kernel.data.examples import Conversation, without_answer
+from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, formats_of_columns, list_problems, read_as
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
+from llmtune_kernel.data.rows import to_example
+from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.data.sources import Place
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
@@ -143,24 +146,53 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
     return _mixed(config, training, groups), evaluation
 
 
+def prompts_of(chosen: Chosen) -> list[Conversation]:
+    """What the rows of a split ask, without the last answer, in the order of its examples.
+
+    Raises:
+        UserError: the rows cannot be read again.
+    """
+    encoded, wanted = chosen.split.encoded, list(itertools.chain(*chosen.sequences))
+    used = set(encoded.numbers[wanted].tolist())
+    asked: dict[int, Conversation] = {}
+    for source, format in zip(chosen.split.sources, encoded.formats, strict=True):
+        for number, row in enumerate(source.found.rows):
+            if source.first + number in used:
+                example = to_example(row, number, format)
+                assert isinstance(example, Conversation)  # `refuse_unfit` has seen to it
+                asked[source.first + number] = without_answer(example)
+    return [asked[number] for number in encoded.numbers[wanted].tolist()]
+
+
 def described(config: RunConfig, data: PreparedData) -> list[str]:
     """What the training rows are, one sentence for each kind of figure."""
     encoded = data.train.split.encoded
     lengths = encoded.lengths
     same, alike = duplicates(encoded), near_duplicates(encoded, _ROWS_COMPARED)
     again, near = len(same), len(alike.keys() - same.keys())
-    said = [
-        _n(
+    used, format = data.train.rows, format_names(encoded)
+    answers = isinstance(config.objective, PpoObjective)  # of lengths that nobody knows yet
+    if answers:
+        rows = _n(
+            "{count:,} prompt to answer ({format}).",
+            "{count:,} prompts to answer ({format}).",
+            used,
+            format=format,
+        )
+    else:
+        rows = _n(
             "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            data.train.rows,
-            format=format_names(encoded),
+            used,
+            format=format,
             tokens=encoded.tokens,
             trained=encoded.trained_tokens,
             share=encoded.trained_tokens / encoded.tokens,
-        ),
+        )
+    said = [
+        rows,
         *_by_source(data.train),
-        _planned(config, data),
+        *([] if answers else [_planned(config, data)]),
         _(
             "Tokens a row: {low:,} to {high:,}, median {median:g}.",
             low=int(lengths.min()),
@@ -223,9 +255,9 @@ def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
 
 
 # What rows of some formats teach; others answers to learn.
-_FITTING = {"preference": "dpo", "kto": "kto", "reward": "reward"}
-# What else learns from rows of a format.
-_FITTING_TOO = {("pretrain", "text"), ("reward", "preference")}
+_FITTING = {"preference": "dpo", "kto": "kto", "reward": "reward", "prompt": "ppo"}
+# What else learns from rows of a format; ppo takes the prompts of conversations and leaves their answers.
+_FITTING_TOO = {("pretrain", "text"), ("reward", "preference"), *(("ppo", name) for name in CONVERSATIONS)}
 
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
@@ -239,6 +271,17 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
             objective=objective.type,
         )
         return what, _("Set objective: reward, or format: preference and objective: dpo.")
+    if objective.type == "ppo":
+        what = _("The rows hold no prompts to answer (format {format}), as ppo needs.", format=format.name)
+        fix = _("Give rows with a column prompt, or set objective: {objective}.", objective=fitting)
+        return what, fix
+    if format.name == "prompt":
+        what = _(
+            "The rows are prompts without answers (format prompt), and {objective} needs answers.",
+            objective=objective.type,
+        )
+        fix = _("Name the column that holds the answers (data.columns: completion), or set objective: ppo.")
+        return what, fix
     if objective.type == "pretrain":
         what = _("The rows are not plain text (format {format}), as pretrain needs.", format=format.name)
         fix = _(
@@ -344,6 +387,8 @@ def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
 
 def steps_per_epoch(config: RunConfig, data: PreparedData) -> int:
     """Optimizer steps of one pass over the training data on one device."""
+    if isinstance(config.objective, PpoObjective):
+        return math.ceil(len(data.train.sequences) / config.rollout_size) * config.steps_of_rollout
     batches = math.ceil(len(data.train.sequences) / config.training.per_device_train_batch_size)
     return max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
 
@@ -364,7 +409,21 @@ def largest_batch(config: RunConfig, data: PreparedData) -> EncodedDataset:
     """A batch of the longest sequences: no batch has more tokens."""
     train, count = data.train, config.training.per_device_train_batch_size
     longest = heapq.nlargest(count, zip(train.tokens, train.sequences, strict=True))
-    return EncodedDataset(train.split.encoded.example, [sequence for _tokens, sequence in longest])
+    items = EncodedDataset(train.split.encoded.example, [sequence for _tokens, sequence in longest])
+    return with_answers(config, items)
+
+
+def with_answers(config: RunConfig, items: EncodedDataset) -> EncodedDataset:
+    """Prompts with the longest answers that the model may draw; the same items where it draws none."""
+    if not isinstance(config.objective, PpoObjective):
+        return items
+    answer = np.zeros(config.objective.response_length, np.int32)
+
+    def answered(prompt: TokenSequence) -> TokenSequence:
+        ids = np.concatenate([prompt.ids, answer])
+        return TokenSequence(ids, np.arange(len(ids)) >= len(prompt.ids))
+
+    return EncodedDataset(lambda number: list(map(answered, items.example(number))), items.items)
 
 
 def batch_size(config: RunConfig, items: EncodedDataset) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import set_seed
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import PpoObjective, RunConfig, UserError
 from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
@@ -24,6 +24,7 @@ from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, 
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
 from llmtune_kernel.runs.wording import progress_text
 from llmtune_kernel.training.optimizers import check_optimizer
+from llmtune_kernel.training.rewarding import Reward, load_reward
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
 from llmtune_kernel.worker.assembling import Training, load_trainable, make_trainer, weight_dtype
@@ -73,7 +74,8 @@ class Session:
         tokenizer = load_tokenizer(source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)
-        training = self._load(source, tokenizer, data, checkpoint)
+        reward = self._load_reward(tokenizer)
+        training = self._load(source, tokenizer, data, reward, checkpoint)
         answerer = Answerer(training, config.samples, self._directory, control=self._control, tell=self._tell)
         saver = Saver(
             training, config, self._directory, control=self._control, answerer=answerer, tell=self._tell
@@ -125,8 +127,22 @@ class Session:
                 elif said := other_rows(before, *rows):
                     self._tell.warn(said)
 
+    def _load_reward(self, tokenizer: Any) -> Reward | None:
+        """What scores the answers of the model, where it learns from them."""
+        config = self._config
+        if not isinstance(config.objective, PpoObjective):
+            return None
+        self._loading(_("loading the reward"))
+        size = config.training.per_device_train_batch_size
+        return load_reward(config.objective, self._directory, tokenizer, compute_dtype(config.model), size)
+
     def _load(
-        self, source: ModelSource, tokenizer: Any, data: PreparedData, checkpoint: Path | None
+        self,
+        source: ModelSource,
+        tokenizer: Any,
+        data: PreparedData,
+        reward: Reward | None,
+        checkpoint: Path | None,
     ) -> Training:
         """The model and its trainer; there is room for what they will save."""
         config, directory = self._config, self._directory
@@ -136,7 +152,7 @@ class Session:
         model, packed = load_trainable(config, source, dtype, self._tell)
         if config.scores:  # by it transformers finds where a sequence ends
             model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-        if not packed:
+        if not packed or reward is not None:
             data = data.apart()
         for warning in position_warnings(model, data):
             self._tell.warn(warning)
@@ -147,6 +163,8 @@ class Session:
             data,
             config=config,
             checkpoints=directory.checkpoints,
+            tokenizer=tokenizer,
+            reward=reward,
             dtype=dtype,
             packed=packed,
             tell=self._tell,

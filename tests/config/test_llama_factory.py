@@ -126,6 +126,47 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"objective": {"type": "kto", "desirable_weight": 2.0, "undesirable_weight": 1.0}},
         ),
         ({"stage": "rm"}, {"objective": {"type": "reward", "center_rewards_coefficient": None}}),
+        (
+            {"stage": "ppo", "reward_model": "http://localhost:8000", "reward_model_type": "api"},
+            {
+                "objective": {
+                    "reward": "http://localhost:8000",
+                    "ppo_epochs": 4,
+                    "kl_coef": 0.2,
+                    "ppo_target": 6.0,
+                    "response_length": 1024,
+                    "temperature": 0.95,
+                    "top_p": 0.7,
+                    "top_k": 50,
+                }
+            },
+        ),
+        (
+            {
+                "stage": "ppo",
+                "reward_model": "saves/reward",
+                "ppo_epochs": 2,
+                "ppo_buffer_size": 3,
+                "ppo_target": 5.0,
+                "ppo_score_norm": True,
+                "ppo_whiten_rewards": True,
+                "max_new_tokens": 256,
+                "max_steps": 7,
+                "save_steps": 10,
+            },
+            {
+                "objective": {
+                    "reward": "saves/reward",
+                    "ppo_epochs": 2,
+                    "num_mini_batches": 3,
+                    "ppo_target": 5.0,
+                    "ppo_score_norm": True,
+                    "whiten_rewards": True,
+                    "response_length": 256,
+                },
+                "training": {"max_steps": 42, "save_steps": 60},
+            },
+        ),
         ({"max_steps": 7}, {"training": {"max_steps": 7}}),
         ({"max_steps": -1}, {"training": {"max_steps": None}}),
         ({"disable_gradient_checkpointing": True}, {"training": {"gradient_checkpointing": False}}),
@@ -179,6 +220,10 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
     ("arguments", "refused"),
     [
         ({"stage": "ppo"}, ["stage"]),
+        (
+            {"stage": "ppo", "reward_model": "r", "reward_model_type": "oft"},
+            ["reward_model_type"],
+        ),
         ({"finetuning_type": "oft"}, ["finetuning_type"]),
         ({"stage": "dpo", "pref_loss": "kto_pair"}, ["pref_loss", "objective.loss"]),
         ({"stage": "pt", "label_smoothing_factor": 0.1}, ["label_smoothing_factor"]),

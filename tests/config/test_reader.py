@@ -218,7 +218,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data: x\nobjective: dop",
             2,
             "objective",
-            "must be one of sft, pretrain, dpo, kto, reward; got 'dop'; did you mean dpo?",
+            "must be one of sft, pretrain, dpo, kto, reward, ppo; got 'dop'; did you mean dpo?",
         ),
         (
             "data: x\nobjective: reward\nsamples: [Hello]",
@@ -227,7 +227,30 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "a reward model scores answers and gives none; leave samples.prompts out",
         ),
         ("data: x\nobjective: {type: kto, loss: ipo}", 2, "objective.loss", "only type sft or dpo has it"),
-        ("data: x\nobjective: {gamma: 1.0}", 2, "objective.gamma", "unknown key; only type dpo has it"),
+        (
+            "data: x\nobjective: {gamma: 1.0}",
+            2,
+            "objective.gamma",
+            "unknown key; only type dpo or ppo has it",
+        ),
+        (
+            "data: x\nobjective: ppo",
+            2,
+            "objective.reward",
+            "is missing; name a run of the objective reward, a reward model, an address or a function, such as $score",
+        ),
+        (
+            "data: x\nobjective: {type: ppo, reward: $my score}",
+            2,
+            "objective.reward",
+            "'$my score' does not name a function; write $ and the name of one, such as $score, the name of a run",
+        ),
+        (
+            "data: x\nobjective: {type: ppo, reward: $score, num_ppo_epochs: 3}",
+            2,
+            "objective.num_ppo_epochs",
+            "did you mean ppo_epochs?",
+        ),
         (
             "data: x\nobjective: {loss: dft, label_smoothing: 0.1}",
             2,

@@ -102,7 +102,7 @@ def values_of(field: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
         case "null":
             return st.none()
         case "string":
-            return sources if key in ("train", "eval", "source") else words
+            return sources if key in ("train", "eval", "source", "reward") else words
         case "object" if "properties" in field:
             return sections_of(field)
         case "object" if key == "optim_args":
@@ -120,7 +120,7 @@ def sections_of(section: dict[str, Any]) -> st.SearchStrategy[Any]:
     if "oneOf" in section:
         return st.one_of(sections_of(member) for member in section["oneOf"])
     fields = {key: values_of(field, key) for key, field in section["properties"].items()}
-    required = {key: fields.pop(key) for key in list(fields) if key in ("train", "type", "source")}
+    required = {key: fields.pop(key) for key in list(fields) if key in ("train", "type", "source", "reward")}
     return st.fixed_dictionaries(required, optional=fields)
 
 

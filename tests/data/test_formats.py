@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference
+from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference, without_answer
 from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, shapes_of, unread_media
 from llmtune_kernel.data.rows import to_example
@@ -89,6 +90,45 @@ def test_mixed_rows_name_the_row_and_what_it_has() -> None:
 
 
 PAIR = {"prompt": "Good?", "completion": "Yes."}
+
+
+def test_rows_that_only_ask_are_prompts() -> None:
+    rows = [{"prompt": "One?", "source": "x"}, {"prompt": [USER], "source": "y"}]
+    found = recognise(rows)
+    assert (found.name, found.columns) == ("prompt", ["prompt"])
+    asked = [to_example(row, number, found) for number, row in enumerate(rows)]
+    assert [one.messages for one in asked] == [[{"role": "user", "content": "One?"}], [USER]]  # type: ignore[union-attr]
+    assert all(one == without_answer(one) for one in asked)  # type: ignore[arg-type]
+
+
+def test_turns_are_prompts_where_that_is_said() -> None:
+    rows = [{"messages": [USER, ANSWER, USER], "system": "Be kind."}]
+    found = recognise(rows, "prompt", {"prompt": "messages"})
+    turns = [{"role": "system", "content": "Be kind."}, USER, ANSWER, USER]
+    assert to_example(rows[0], 0, found).messages == turns  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reason"),
+    [
+        ([USER, ANSWER], "prompt does not end with a question"),
+        ([USER, USER], "turn 1 (user) follows user"),
+        ("", "prompt is empty"),
+    ],
+)
+def test_a_prompt_ends_with_a_question(prompt: Any, reason: str) -> None:
+    with pytest.raises(RowProblem, match=re.escape(reason)):
+        to_example({"prompt": prompt}, 0, RowFormat("prompt", {"prompt": "prompt"}))
+
+
+def test_prompts_beside_rows_with_answers_lack_theirs() -> None:
+    rows = [{"prompt": "Q", "completion": None}, PAIR]
+    assert recognise(rows).name == "prompt_completion"
+    with pytest.raises(UserError, match="fit no format") as caught:
+        recognise([{"prompt": "Q", "response": "A"}])
+    assert [change.value for change in caught.value.changes] == [
+        {"prompt": "prompt", "completion": "response"}
+    ]
 
 
 @pytest.mark.parametrize("label", [True, "true", "FALSE"])

@@ -208,3 +208,13 @@ def test_thinking_and_tools_are_seen_by_themselves_and_what_the_template_drops_a
 def test_no_answer_of_a_row_that_is_left_out_is_marked_as_learned(tokenizer: Any) -> None:
     cut = view({"prompt": "word " * 60, "completion": "Hello."}, tokenizer, max_length=50)
     assert [turn["mark"] for turn in cut["sides"][0]["turns"]] == ["", ""]
+
+
+def test_nothing_of_a_prompt_is_learned_and_a_long_one_keeps_its_end(tokenizer: Any) -> None:
+    row = {"prompt": "One two three four five six"}
+    for settings in ({}, {"train_on_prompt": True}):
+        [side] = view(row, tokenizer, **settings)["sides"]
+        assert (side["trained"], [turn["mark"] for turn in side["turns"]]) == ([], [""])
+    seen = view(row, tokenizer, max_length=8)
+    [side] = seen["sides"]
+    assert (seen["problem"], side["kept"]) == (None, [len(side["ids"]) - 8, len(side["ids"])])

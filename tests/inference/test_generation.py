@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from llmtune_kernel.config import LoraMethod, SamplesConfig
-from llmtune_kernel.inference.generation import _Teller, as_messages, generate
+from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.inference.generation import _Teller, as_messages, draw, generate
 from llmtune_kernel.models.adapters import prepare_for_training
 
 TEXTS = [
@@ -170,3 +171,79 @@ def test_an_answer_without_an_end_is_cut_at_the_most_tokens(tiny: Any, smollm2_t
     prompts = [as_messages("Hello", None)]
     [answer] = generate(tiny, smollm2_tokenizer, prompts, SamplesConfig(max_new_tokens=2), torch.float32)
     assert (answer.finish_reason, answer.tokens) == ("length", 2)
+
+
+@pytest.fixture
+def padding(smollm2_tokenizer: Any) -> Any:
+    """The tokenizer as it is loaded for a run: with a token of padding."""
+    tokenizer = copy.deepcopy(smollm2_tokenizer)
+    tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def asked(*texts: str) -> list[Conversation]:
+    return [Conversation([{"role": "user", "content": text}]) for text in texts]
+
+
+def test_answers_drawn_together_are_those_drawn_alone(tiny: Any, padding: Any) -> None:
+    prompts = asked("One", "A much longer question than the first one", "Two words")
+    likeliest = SamplesConfig(max_new_tokens=6, temperature=1.0, top_k=1)
+
+    def drawn(some: list[Conversation]) -> list[Any]:
+        return draw(tiny, padding, some, likeliest, torch.float32, longest=500, seed=1)
+
+    assert drawn(prompts) == [one for prompt in prompts for one in drawn([prompt])]
+    greedy = SamplesConfig(max_new_tokens=6)
+    texts = generate(tiny, padding, [prompt.messages for prompt in prompts], greedy, torch.float32)
+    assert [one.text for one in drawn(prompts)] == [text.text for text in texts]
+
+
+def test_drawn_answers_are_the_same_for_a_seed_and_leave_chance_as_it_was(tiny: Any, padding: Any) -> None:
+    settings = SamplesConfig(max_new_tokens=6, temperature=1.0, top_k=0)
+    state = torch.get_rng_state()
+    one, again, other = (
+        draw(tiny, padding, asked("One", "Two"), settings, torch.float32, longest=500, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    assert one == again != other
+
+
+def test_of_a_long_prompt_the_end_is_answered(tiny: Any, padding: Any) -> None:
+    [whole], [cut] = (
+        draw(
+            tiny,
+            padding,
+            asked("One two three four five"),
+            SamplesConfig(max_new_tokens=2, temperature=1.0),
+            torch.float32,
+            longest=longest,
+            seed=1,
+        )
+        for longest in (500, 5)
+    )
+    assert len(whole.prompt) > 5
+    assert cut.prompt == whole.prompt[-5:]
+
+
+@pytest.mark.parametrize("pad_is_end", [True, False])
+@pytest.mark.parametrize("end", ["<|im_end|>", "<|fin|>"])
+def test_a_drawn_answer_goes_to_its_end_and_padding_is_none_of_it(
+    tiny: Any, smollm2_tokenizer: Any, monkeypatch: pytest.MonkeyPatch, end: str, pad_is_end: bool
+) -> None:
+    tokenizer = copy.deepcopy(smollm2_tokenizer)
+    tokenizer.pad_token = "<|im_end|>" if pad_is_end else "<|endoftext|>"
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", end)
+    written = [
+        tokenizer(text)["input_ids"] for text in (f"Yes {end}", "No and on and on and on it goes for ever")
+    ]
+    answers = [ids[:9] + [tokenizer.pad_token_id] * (9 - len(ids)) for ids in written]
+    monkeypatch.setattr(
+        tiny,
+        "generate",
+        lambda input_ids, **_: torch.cat([input_ids, torch.tensor(answers)], dim=1),
+    )
+    settings = SamplesConfig(max_new_tokens=6, temperature=1.0)
+    ended, cut = draw(tiny, tokenizer, asked("One", "Two"), settings, torch.float32, longest=500, seed=1)
+    assert (ended.answer, ended.text, ended.ended) == (written[0], "Yes", True)
+    assert (cut.answer, cut.ended) == (answers[1], False)

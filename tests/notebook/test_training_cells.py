@@ -246,3 +246,30 @@ def test_runs_lists_them(kernel: Kernel, tiny_model: str, rows: str) -> None:
     line = next(line for line in kernel.text(kernel.run("%runs")).splitlines() if line.startswith("listed"))
     assert "finished" in line
     assert "2 of 2" in line
+
+
+def test_a_function_of_the_notebook_scores_answers(kernel: Kernel, tiny_model: str) -> None:
+    kernel.run("weight = 0.5\nquestions = [{'prompt': f'Say {n}.'} for n in range(4)]")
+    kernel.run(
+        "def score(prompts, answers):\n    # Longer is better.\n    return [weight * len(one) for one in answers]"
+    )
+    ppo = "objective: {type: ppo, reward: $score, response_length: 4}"
+    finish(kernel, kernel.run(cell_of(tiny_model, "rewarded", "questions", 5, ppo)))
+    run = attach("rewarded")
+    assert (run.state, len(run.metrics["reward"].unique())) == ("finished", 2)  # of two rollouts
+    assert "# Longer is better." in run.paths.reward_source.read_text()
+    kernel.run("del score")
+    again = kernel.run(cell_of(tiny_model, "rewarded --resume rewarded", "questions", 6, ppo))
+    finish(kernel, again)
+    assert attach("rewarded").metrics["step"].iloc[-1] == 6
+
+
+def test_a_mistake_in_a_function_that_scores_is_told_with_its_line(kernel: Kernel, tiny_model: str) -> None:
+    kernel.run("questions = [{'prompt': 'Say it.'}]")
+    kernel.run("import math\n\n\ndef score(prompts, answers):\n    return [math.log(-1) for one in answers]")
+    ppo = "objective: {type: ppo, reward: $score, response_length: 4}"
+    finish(kernel, kernel.run(cell_of(tiny_model, "mistaken", "questions", 2, ppo)))
+    said = attach("mistaken").events()
+    [error] = [event.payload for event in said if event.type == "error"]
+    assert error.what.startswith("The reward function raised ValueError: ")
+    assert error.where == "objective.reward: $score, line 2: return [math.log(-1) for one in answers]"

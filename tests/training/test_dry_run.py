@@ -17,6 +17,7 @@ from llmtune_kernel.training.collation import EncodedDataset, collate_packed
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
+from llmtune_kernel.training.rollouts import no_experience
 
 _LENGTH, _BATCH = 200, 3
 
@@ -64,6 +65,8 @@ def measured(config: RunConfig, model: Any, dtype: torch.dtype, checkpointing: b
         config, model, Forward.of(model, dtype, True), (), collate, lambda done, count: None
     )
     batch = collate([items[number] for number in range(len(items))])
+    if config.objective.type == "ppo":
+        batch["experience"] = no_experience(batch)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         objective.loss(model, batch).total.backward()
     assert profiler.profiler is not None
@@ -90,7 +93,14 @@ def test_it_counts_what_a_real_step_allocates(method: Any, dtype: torch.dtype, c
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize(
     "objective",
-    ["dpo", "kto", "reward", {"type": "dpo", "loss": "orpo"}, {"type": "sft", "loss": "asft"}],
+    [
+        "dpo",
+        "kto",
+        "reward",
+        {"type": "dpo", "loss": "orpo"},
+        {"type": "sft", "loss": "asft"},
+        {"type": "ppo", "reward": "$score"},
+    ],
 )
 def test_every_objective_is_counted(objective: Any, method: str) -> None:
     config = configured(method=method, objective=objective)

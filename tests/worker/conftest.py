@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rewards
 from watching import Start, until
 
 from llmtune_kernel.config import config_from_dict
+from llmtune_kernel.notebook.rewards import reward_writer
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.workers import pool
@@ -49,7 +51,8 @@ def start(workplace: Path, tiny_model: str) -> Iterator[Start]:
         merged = {**quick, **sections}
         for key in quick.keys() & sections.keys():
             merged[key] = {**quick[key], **sections[key]}
-        started.append(launch(config_from_dict(merged), name=name))
+        config = config_from_dict(merged)
+        started.append(launch(config, name=name, write_reward=reward_writer(config, vars(rewards))))
         pool().prepare()  # the next run finds its imports done
         return started[-1]
 

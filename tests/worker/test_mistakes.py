@@ -335,6 +335,33 @@ def test_pairs_for_a_reward_model_are_refused_by_what_trains_none(
         train_here(data={"train": file, "format": "reward"}, objective=objective)
 
 
+@pytest.mark.parametrize("objective", ["sft", "dpo", "kto", "reward", "pretrain"])
+def test_prompts_without_answers_are_refused_by_what_learns_from_answers(
+    train_here: TrainHere, tmp_path: Path, objective: str
+) -> None:
+    file = rows(tmp_path, {"prompt": "a"}, {"prompt": "b"})
+    with pytest.raises(UserError, match=rf"\(format prompt\), and {objective} needs answers") as mistake:
+        train_here(data=file, objective=objective)
+    assert "data.columns: completion" in mistake.value.fix
+
+
+@pytest.mark.parametrize(
+    ("row", "format", "fitting"),
+    [
+        ({"text": "a b c"}, "text", "sft"),
+        ({"prompt": "a", "chosen": "b", "rejected": "c"}, "preference", "dpo"),
+        ({"prompt": "a", "completion": "b", "label": True}, "kto", "kto"),
+    ],
+)
+def test_rows_that_hold_no_prompts_are_not_answered(
+    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], format: str, fitting: str
+) -> None:
+    objective = {"type": "ppo", "reward": "$score"}
+    with pytest.raises(UserError, match=rf"hold no prompts .*\(format {format}\)") as mistake:
+        train_here(data=rows(tmp_path, row, row), objective=objective)
+    assert mistake.value.fix.endswith(f"set objective: {fitting}.")
+
+
 @pytest.mark.parametrize(
     ("row", "fitting"),
     [({"prompt": "a", "completion": "b"}, "sft"), ({"prompt": "a", "chosen": "b", "rejected": "c"}, "dpo")],

@@ -96,14 +96,19 @@ def worker_of(run: Run) -> psutil.Process:
     raise AssertionError("no process holds the lock")
 
 
-def in_process(folder: Path, **values: Any) -> list[Payload]:
-    """What a run in this process tells; `values` are its configuration, `folder` is to be its directory."""
+def in_process(folder: Path, *, prepare: Callable[[], None] = lambda: None, **values: Any) -> list[Payload]:
+    """What a run in this process tells; `values` are its configuration, `folder` is to be its directory.
+
+    Args:
+        prepare: Called when the directory is there.
+    """
     from llmtune_kernel.worker.control import ControlServer
     from llmtune_kernel.worker.session import Session
 
     directory = RunDirectory(folder)
     for part in (directory.path, directory.data, directory.checkpoints):
         part.mkdir()
+    prepare()
     told: list[Payload] = []
     control = ControlServer(directory, told.append)
     try:

@@ -61,7 +61,12 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     // What is judged is the answer, and pairs stay together.
     keys: ['data.train_on_prompt', 'data.packing'],
     when: get =>
-      ['dpo', 'kto', 'reward'].includes(String(get('objective.type')))
+      ['dpo', 'kto', 'reward', 'ppo'].includes(String(get('objective.type')))
+  },
+  {
+    // Answers of the data are not learned from.
+    keys: ['data.mask_history', 'data.train_on_eos'],
+    when: get => get('objective.type') === 'ppo'
   },
   {
     keys: ['data.mix'],

@@ -40,7 +40,8 @@ describe('fieldsOf', () => {
       'pretrain',
       'dpo',
       'kto',
-      'reward'
+      'reward',
+      'ppo'
     ]);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
@@ -168,6 +169,9 @@ describe('applicable', () => {
     ['samples.every_steps', {}, { samples: { prompts: ['Hello?'] } }],
     ['samples.prompts', { objective: { type: 'reward' } }, {}],
     ['data.packing', { objective: { type: 'reward' } }, {}],
+    ['data.packing', { objective: { type: 'ppo' } }, {}],
+    ['data.mask_history', { objective: { type: 'ppo' } }, {}],
+    ['objective.reward', {}, { objective: { type: 'ppo' } }],
     ['objective.eaft_alpha', {}, { objective: { loss: 'eaft' } }]
   ];
 
