@@ -255,7 +255,7 @@ export class TablePages extends Changing {
     }
   }
 
-  /** Some rows of the view; null if there is another view, or a fault. */
+  /** Some rows of the view; null if there is another view, a fault, or no table yet. */
   private async _request(
     first: number,
     count: number,
@@ -263,8 +263,11 @@ export class TablePages extends Changing {
     find?: number
   ): Promise<ITablePage | null> {
     const { _table: table, _view: view } = this;
+    if (table === null) {
+      return null;
+    }
     try {
-      const wanted = { table: table!, first, count, view, find };
+      const wanted = { table, first, count, view, find };
       const page = await this._ask('table_page', wanted);
       return turn === this._turn && !this.isDisposed ? page : null;
     } catch (error) {

@@ -24,9 +24,9 @@ import { sharedTurns, Turns } from './turns';
  */
 export function RowView(props: RowView.IProps): JSX.Element | null {
   const { model, search, trans } = props;
-  const { fault, number, view } = model;
+  const { fault, shownNumber: number, view } = model;
   const [shown, setShown] = useState('turns');
-  if (number === null) {
+  if (model.number === null) {
     return null;
   }
   return (
@@ -62,7 +62,12 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
       </header>
       <p className="jp-llmtune-hint" role="status">
         {search.seen !== null &&
-          trans.__('Looked through %1 rows…', count(search.seen))}
+          trans._n(
+            'Looked through %2 row…',
+            'Looked through %2 rows…',
+            search.seen,
+            count(search.seen)
+          )}
         {search.isInVain && trans.__('No row after this one is left out.')}
       </p>
       {search.fault && <FaultMessage fault={search.fault} />}
@@ -85,6 +90,7 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
                 title={trans.__(
                   'Take this row out of those that are shown and saved'
                 )}
+                disabled={model.isOld}
                 onClick={props.onExclude}
               >
                 {trans.__('Leave This Row Out')}

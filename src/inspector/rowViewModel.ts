@@ -26,6 +26,11 @@ export class RowViewModel extends Changing {
     return this._view;
   }
 
+  /** The number of the row that is shown: until something is known of one, of the one that is wanted. */
+  get shownNumber(): number | null {
+    return this._seen?.number ?? this.number;
+  }
+
   /** Why the row cannot be shown. */
   get fault(): IFault | null {
     return this._fault;
@@ -33,7 +38,7 @@ export class RowViewModel extends Changing {
 
   /** Whether what is shown is of another row or configuration than is wanted. */
   get isOld(): boolean {
-    return this._wanted !== null && this._seen !== this._wanted.key;
+    return this._wanted !== null && this._seen?.key !== this._wanted.key;
   }
 
   /** Whether anybody sees it: only then it asks. */
@@ -76,14 +81,14 @@ export class RowViewModel extends Changing {
     window.clearTimeout(this._timer);
     if (this._wanted) {
       this._wanted = null;
-      this._show('', null, null);
+      this._show(null, null, null);
     }
   }
 
   /** One row at a time: who goes through many rows sees the last one next. */
   private async _ask(): Promise<void> {
     const wanted = this._wanted;
-    if (!wanted || this._isAsking || wanted.key === this._seen) {
+    if (!wanted || this._isAsking || wanted.key === this._seen?.key) {
       return;
     }
     this._isAsking = true;
@@ -99,31 +104,37 @@ export class RowViewModel extends Changing {
     }
     this._isAsking = false;
     if (!this.isDisposed && this._wanted) {
-      this._show(wanted.key, view, fault);
+      this._show(wanted, view, fault);
       void this._ask();
     }
   }
 
   private _show(
-    key: string,
+    seen: IWanted | null,
     view: IRowView | null,
     fault: IFault | null
   ): void {
-    this._seen = key;
+    this._seen = seen;
     this._view = view;
     this._fault = fault;
     this.emit();
   }
 
   private readonly _options: RowViewModel.IOptions;
-  private _wanted: { key: string; number: number; text: string } | null = null;
-  /** The key of what is shown. */
-  private _seen = '';
+  private _wanted: IWanted | null = null;
+  /** Of what is shown. */
+  private _seen: IWanted | null = null;
   private _view: IRowView | null = null;
   private _fault: IFault | null = null;
   private _isAsking = false;
   private _isShown = false;
   private _timer?: number;
+}
+
+interface IWanted {
+  key: string;
+  number: number;
+  text: string;
 }
 
 export namespace RowViewModel {

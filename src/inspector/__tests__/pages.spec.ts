@@ -109,6 +109,16 @@ describe('TablePages', () => {
     expect(firsts()).toEqual([0, 100]);
   });
 
+  it('asks nothing of a table that is not open yet', async () => {
+    const source = { source: '$other', dataset_dir: 'data' };
+    const opening = new TablePages(kernel.ask as any, source, {});
+    const early = Promise.all([opening.place(7), opening.numbers([7])]);
+    await kernel.answer();
+    expect(await early).toEqual([null, []]);
+    expect(kernel.asked.every(({ table }) => table === '1')).toBe(true);
+    opening.dispose();
+  });
+
   it('asks for each page that is looked at once', async () => {
     await kernel.answer();
     kernel.asked = [];

@@ -92,10 +92,12 @@ describe('The view of a row', () => {
     await settle();
     expect(rows.asked.map(([row]) => row)).toEqual([1, 3]);
     expect(model.view).toEqual(viewOf(1));
+    expect([model.shownNumber, model.number]).toEqual([1, 3]);
     expect(model.isOld).toBe(true);
     rows.answer(viewOf(3));
     await settle();
     expect(model.view).toEqual(viewOf(3));
+    expect(model.shownNumber).toBe(3);
   });
 
   it('follows the configuration when typing pauses', async () => {
