@@ -178,6 +178,10 @@ def _add_looking(commands: _Commands) -> None:
         "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
     )
     parser.add_argument(
+        "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
+    )
+    parser.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
+    parser.add_argument(
         "--dataset-dir",
         metavar="FOLDER",
         help=_("the folder with the file dataset_info.json, where SOURCE is a name in it"),

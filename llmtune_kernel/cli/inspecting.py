@@ -53,14 +53,13 @@ def inspect(options: argparse.Namespace) -> int:
 
 def _configuration(options: argparse.Namespace) -> RunConfig:
     if options.source.endswith((".yaml", ".yml")):
-        given = {"model.name_or_path": options.model, "data.template": options.template}
-        given |= {"data.dataset_dir": options.dataset_dir}
+        given = {"model.name_or_path": options.model}
+        given |= {f"data.{name}": value for name, value in _data(options).items()}
         overrides = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
         config = read_file(options.source, overrides)[0]
     else:
         # Who looks wants to see all that is wrong.
-        values = {"data": {"train": options.source, "template": options.template, "on_bad_row": "skip"}}
-        values["data"] |= {"dataset_dir": options.dataset_dir} if options.dataset_dir else {}
+        values = {"data": {"train": options.source, "on_bad_row": "skip", **_data(options)}}
         values |= {"model": options.model} if options.model else {}
         config = config_from_dict(values, "llmtune inspect")
     for variable in config.data.variables():
@@ -68,6 +67,12 @@ def _configuration(options: argparse.Namespace) -> RunConfig:
         what = _("{name} is a variable of a notebook, and there is no notebook here.", name=name)
         raise UserError(what, f"data.{variable.split}", _("Save it to a file, and name the file."))
     return config
+
+
+def _data(options: argparse.Namespace) -> dict[str, Any]:
+    """What was said of how the rows are read."""
+    names = ("format", "template", "max_length", "dataset_dir")
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def _inspect(config: RunConfig, for_run: bool) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, get_args
@@ -190,7 +191,21 @@ def recognise(
             _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
             map(read_as, found.common_candidates(rows)),
         )
-    used = {found.of.get(field) for field in (*REQUIRED[name], *OPTIONAL[name])}
+    known = [field for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of]
+    for first, second in itertools.combinations(known, 2):
+        if found.of[first] == found.of[second]:
+            raise UserError(
+                _(
+                    "The column {column!r} is read as {first} and as {second}.",
+                    column=found.of[first],
+                    first=first,
+                    second=second,
+                ),
+                f"data.columns: {second}",
+                _("Name another column for one of them, or leave it out."),
+                [leave_out(f"columns.{second}")],
+            )
+    used = {found.of[field] for field in known}
     strange = [
         field for field, column in (columns or {}).items() if column is not None and column not in used
     ]
@@ -451,8 +466,7 @@ def _shape(row: Row) -> str:
         keys = keys_of_turns(value)
         named = ", ".join(sorted(map(str, keys)))
         shape = _("list of {{{keys}}}", keys=named) if keys else type(value).__name__
-        if value is not None:
-            kinds.append(f"{column} ({shape})")
+        kinds.append(f"{column} ({'null' if value is None else shape})")
     return ", ".join(kinds) or _("no values")
 
 

@@ -146,7 +146,11 @@ def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Mess
             raise RowProblem(number, column, _("does not answer {prompt}", prompt=_prompt_column(format)))
         return alternating(answer, number, [Part(column, len(answer))])
     if not asked:
-        raise RowProblem(number, column, _("has no question before its answer"))
+        fix = _(
+            "Name the column of the question (data.columns: prompt), or, if each is a whole dialogue, set "
+            "format: reward."
+        )
+        raise RowProblem(number, column, _("has no question before its answer"), fix)
     parts = [*_parts(asked, row, format), Part(column, len(answer))]
     return alternating([*asked, *answer], number, parts)
 

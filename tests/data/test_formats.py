@@ -513,3 +513,14 @@ def test_columns_with_names_that_are_usual_elsewhere_can_be_read_by_a_change(
 def test_columns_of_pictures_are_told_as_not_read() -> None:
     assert "images, audios is not read" in unread_media(["messages", "images", "audios"])
     assert unread_media(["messages"]) == ""
+
+
+def test_one_column_is_not_read_as_two_fields() -> None:
+    with pytest.raises(UserError, match="The column 'a' is read as prompt and as completion") as found:
+        recognise([{"a": "Hi", "b": "Hello"}], "prompt_completion", {"prompt": "a", "completion": "a"})
+    assert [change.path for change in found.value.changes] == [("columns", "completion")]
+
+
+def test_what_is_null_is_named_among_the_columns_found() -> None:
+    with pytest.raises(UserError, match=r"completion \(null\)"):
+        recognise([{"prompt": "a", "completion": None}])

@@ -370,7 +370,7 @@ USING_TOOLS = (
     '{{"type": "function", "function": {{"name": "weather", "parameters": {{"city": "text"}}}}}}\n</tools>\n\n'
     "For each function call, return a json object with function name and arguments within <tool_call></tool_call> "
     'XML tags:\n<tool_call>\n{{"name": <function-name>, "arguments": <args-json-object>}}\n</tool_call><|im_end|>\n'
-    "<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n⟦{thought}"
+    "<|im_start|>user\nRain?<|im_end|>\n<|im_start|>assistant\n⟦"
     '<tool_call>\n{{"name": "weather", "arguments": {{"city": "Rome"}}}}\n</tool_call>\n'
     '<tool_call>\n{{"name": "weather", "arguments": {{"city": "Oslo"}}}}\n</tool_call><|im_end|>⟧\n'
     "<|im_start|>user\n<tool_response>\ndry\n</tool_response>\n<tool_response>\nwet\n</tool_response><|im_end|>\n"
