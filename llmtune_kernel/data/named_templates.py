@@ -9,7 +9,9 @@ from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.data.answers import CONTROL, ChatTemplate
+from llmtune_kernel.data.answers import CONTROL, ChatTemplate, TemplateProblem
+from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.data.tokens import keep_apart
 from llmtune_kernel.locale import _
 
@@ -82,6 +84,28 @@ def unknown_control_tokens(tokenizer: Any) -> list[str]:
     """What the chat template writes like special tokens, and the tokenizer reads as plain text."""
     written = dict.fromkeys(CONTROL.findall(_written(tokenizer)))
     return [token for token in written if len(tokenizer.encode(token, add_special_tokens=False)) > 1]
+
+
+def never_ends(tokenizer: Any) -> bool:
+    """Whether the chat template writes nothing after an answer by which a model learns where to stop."""
+    if tokenizer.chat_template is None:
+        return False
+    question, answer = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
+    try:
+        _text, answers = ChatTemplate(tokenizer).render(Conversation([question, answer]))
+    except TemplateProblem:
+        return False
+    return answers[-1].end == answers[-1].stop
+
+
+def about_endless(tokenizer: Any, encoded: EncodedRows) -> str:
+    """What is to be known where rows are written by a template that never ends an answer; else empty."""
+    if all(format.name == "text" for format in encoded.formats) or not never_ends(tokenizer):
+        return ""
+    return _(
+        "The chat template writes no token that ends an answer: the model will not learn where to stop. Take another "
+        "one with data.template, such as chatml."
+    )
 
 
 def _fix(tokenizer: Any, values: dict[str, bool]) -> None:

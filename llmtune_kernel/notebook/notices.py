@@ -27,6 +27,7 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
     found = (
         _memory(config, summary),
         _media(summary),
+        _endless(summary),
         _skipped(summary),
         _too_long(config, summary),
         _few_rows(config, summary),
@@ -66,6 +67,11 @@ def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Change]:
 def _media(summary: Mapping[str, Any]) -> Notice | None:
     message = unread_media(summary["columns"])
     return Notice(message=message) if message else None
+
+
+def _endless(summary: Mapping[str, Any]) -> Notice | None:
+    change = change_to("data.template", "chatml")
+    return Notice(message=summary["endless"], changes=[change]) if summary["endless"] else None
 
 
 def _skipped(summary: Mapping[str, Any]) -> Notice | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.sections import Split
-from llmtune_kernel.data.named_templates import set_template
+from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import details, statistics
 from llmtune_kernel.data.summary import summarise
@@ -73,6 +73,7 @@ def inspect(
         refuse_unfit(config, data)
     split, encoded = data.train.split, data.train.split.encoded
     summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
+    summary["endless"] = about_endless(tokenizer, encoded) if config.data.train_on_eos else ""
     if job["statistics"]:
         comparing = functools.partial(progress, "comparing")
         found = statistics(encoded, tokenizer, config.data, comparing)

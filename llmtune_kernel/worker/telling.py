@@ -9,7 +9,7 @@ import torch
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.formats import unread_media
-from llmtune_kernel.data.named_templates import unknown_control_tokens
+from llmtune_kernel.data.named_templates import about_endless, unknown_control_tokens
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.rope import most_positions
@@ -52,6 +52,8 @@ def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iter
             template=config.data.template,
             tokens=", ".join(unknown),
         )
+    if config.data.train_on_eos and (endless := about_endless(tokenizer, data.train.split.encoded)):
+        yield endless
     for name, split in data.splits().items():
         if name == "train" or split is not data.train.split:
             if unread := unread_media(split.columns):

@@ -15,7 +15,12 @@ from transformers import AutoTokenizer
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.data.examples import Conversation
-from llmtune_kernel.data.named_templates import set_template, template_names, unknown_control_tokens
+from llmtune_kernel.data.named_templates import (
+    never_ends,
+    set_template,
+    template_names,
+    unknown_control_tokens,
+)
 
 ANY = DataConfig(train="rows.jsonl")
 
@@ -390,3 +395,12 @@ def test_tools_are_written_as_published_and_their_calls_are_trained(
     text = tokenizer.apply_chat_template(ASKED, tools=[WEATHER], tokenize=False)
     assert text == written.replace("⟦", "").replace("⟧", "")
     assert trained(tokenizer, ASKED, [WEATHER]) == re.findall("⟦(.*?)⟧", written, re.DOTALL)
+
+
+def test_a_template_that_never_ends_an_answer_is_told_from_others(tokenizer: Any, tmp_path: Path) -> None:
+    file = tmp_path / "endless.jinja"
+    file.write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    endless = copy.deepcopy(tokenizer)
+    set_template(endless, configured(template=str(file)))
+    assert never_ends(endless)
+    assert not never_ends(tokenizer)

@@ -257,6 +257,7 @@ def summary(**figures: Any) -> dict[str, Any]:
         "eval_rows": 20,
         "truncated": 0,
         "columns": ["text"],
+        "endless": "",
         "skipped": 0,
         "dropped": 0,
         "lengths": {"p99": 900, "max": 950},
