@@ -15,26 +15,21 @@ from llmtune_kernel.runs.events import EVENT, MetricsEvent
 # The end of the events that is read, and how many metrics of it count: one step alone may be far off.
 _TAIL_BYTES = 2**16
 _METRICS = 20
-# So many tell enough; a run of fewer steps asks one before it, too.
-_ENOUGH = 5
 
 
 def measured_speed(config: RunConfig) -> float | None:
-    """Tokens a second, without padding, of the newest runs with the model, method and precision of `config`.
+    """Tokens a second, without padding, of the newest run with the model, method and precision of `config`.
 
-    The median of what their last metrics say, those of the first step only where there are no others; None if no run
-    has any.
+    The median of what its last metrics say. Those of a first step, which is slower, count only where no run has others;
+    None if no run has any.
     """
     first: list[float] = []
-    later: list[float] = []
     for directory in list_runs():
-        if _is_like(directory, config):
-            for step, speed in _last_speeds(directory.events):
-                (first if step == 1 else later).append(speed)
-        if len(later) >= _ENOUGH:
-            break
-    speeds = later or first
-    return statistics.median(speeds) if speeds else None
+        speeds = _last_speeds(directory.events) if _is_like(directory, config) else []
+        if later := [speed for step, speed in speeds if step > 1]:
+            return statistics.median(later)
+        first += [speed for _step, speed in speeds]
+    return statistics.median(first) if first else None
 
 
 def _is_like(directory: RunDirectory, config: RunConfig) -> bool:
