@@ -81,14 +81,14 @@ test.describe('The form and the cell', () => {
     await wrote('[$rows, $others]');
     await expect(form.getByLabel('Mixing')).toHaveCount(1);
 
-    await tabTo(page, 'Samples (rows)');
+    await tabTo(page, 'Number of rows');
     await page.keyboard.type('0');
     await tabTo(page, 'Weight');
     await wrote('[$rows, {source: $others, num_samples: 0}]');
     await page.keyboard.type('2');
     await tabTo(page, 'Add a source: Training data');
     const second = line('Source 2 of 2');
-    await expect(second.getByLabel('Samples')).toHaveAttribute(
+    await expect(second.getByLabel('Number of rows')).toHaveAttribute(
       'aria-invalid',
       'true'
     );
@@ -100,7 +100,7 @@ test.describe('The form and the cell', () => {
     await expectAccessible(page, '#jp-llmtune-configure');
 
     await second.getByText('More about this source').click();
-    await second.getByLabel('Samples').fill('');
+    await second.getByLabel('Number of rows').fill('');
     await second.getByLabel('Split').fill('test');
     await second.getByLabel('Weight').fill('');
     await wrote('[$rows, {source: $others, split: test}]');
@@ -124,9 +124,9 @@ test.describe('The form and the cell', () => {
     // A fold that a mistake has opened stays open when it is mended.
     const none = '{train: {source: $rows, num_samples: 0}}';
     await setSource(page, 1, RUN.replace('$rows', none));
-    await form.getByLabel('Samples').fill('1');
+    await form.getByLabel('Number of rows').fill('1');
     await expect(form.getByText(/at least 1/)).toHaveCount(0);
-    await expect(form.getByLabel('Samples')).toBeFocused();
+    await expect(form.getByLabel('Number of rows')).toBeFocused();
     await wrote('{train: {source: $rows, num_samples: 1}}');
   });
 
@@ -485,8 +485,7 @@ training:
   learning_rate: 3e-5
 samples: |-
   Who are you?
-  And "who" am I: a # b?
-`);
+  And "who" am I: a # b?`);
 
   // A notebook whose draft is empty.
   await openNotebook(page, `${tmpPath}/to.ipynb`, [LOAD]);
