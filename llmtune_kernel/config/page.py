@@ -74,7 +74,20 @@ def _table(section: Schema) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for key, field in section["properties"].items():
         default = "required" if "default" not in field else _default(field["default"])
-        yield f"| `{key}` | {default} | {field.get('unit', '')} | {expected(field)} | {field['description']} |"
+        described = field["description"] + _defaults(field)
+        yield f"| `{key}` | {default} | {field.get('unit', '')} | {expected(field)} | {described} |"
+
+
+def _defaults(field: Schema) -> str:
+    """What counts by the choice of another field, where nothing is written."""
+    users: dict[str, list[str]] = {}
+    for values in field.get("default_by", {}).values():
+        for choice, value in values.items():
+            users.setdefault(_default(value), []).append(choice)
+    told = [
+        value if len(users) == 1 else f"{value} ({', '.join(choices)})" for value, choices in users.items()
+    ]
+    return f" Left out, {', '.join(told)}." if told else ""
 
 
 def _default(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_DROPOUT = "Probability of dropping an input of the adapters in training"
+DROPOUT = "Probability of dropping an input of the adapters in training"
 _LARGEST = "The first values are at most so large"
 
 # By the name that PEFT has for a setting, without the full stop.
@@ -25,18 +25,18 @@ ABOUT = {
     "init_scale": "Factor of the spread of the first values",
     "alpha": "What the adapter adds is scaled by alpha / rank",
     "para": "Only take a part of the weights away, and add nothing",
-    "deft_dropout": _DROPOUT,
-    "hira_dropout": _DROPOUT,
-    "gralora_dropout": _DROPOUT,
-    "miss_dropout": _DROPOUT,
-    "pvera_dropout": _DROPOUT,
-    "randlora_dropout": _DROPOUT,
-    "lora_dropout": _DROPOUT,
-    "tinylora_dropout": _DROPOUT,
-    "unilora_dropout": _DROPOUT,
-    "vblora_dropout": _DROPOUT,
-    "vera_dropout": _DROPOUT,
-    "psoft_dropout": _DROPOUT,
+    "deft_dropout": DROPOUT,
+    "hira_dropout": DROPOUT,
+    "gralora_dropout": DROPOUT,
+    "miss_dropout": DROPOUT,
+    "pvera_dropout": DROPOUT,
+    "randlora_dropout": DROPOUT,
+    "lora_dropout": DROPOUT,
+    "tinylora_dropout": DROPOUT,
+    "unilora_dropout": DROPOUT,
+    "vblora_dropout": DROPOUT,
+    "vera_dropout": DROPOUT,
+    "psoft_dropout": DROPOUT,
     "delora_lambda": "Bound of what the adapter changes, at the start",
     "module_dropout": "Probability that an adapter is switched off for a step of training",
     "n_frequency": "Number of coefficients that are trained in each layer",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, create_model
 
 from llmtune_kernel.config.changes import change_to
-from llmtune_kernel.config.peft_settings import ABOUT
+from llmtune_kernel.config.peft_settings import ABOUT, DROPOUT
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sources import closest
 from llmtune_kernel.locale import N_, _, look_up
@@ -86,9 +86,6 @@ _REFUSED = {
     "XLORA": (N_("it mixes adapters that are trained already"), "LOHA"),
 }
 
-_ABOUT = "{about}."
-_ABOUT_DEFAULT = "{about}; left out, {told}."
-
 Facts = Mapping[str, Any]
 _VALUES: dict[str, Any] = {
     "boolean": bool,
@@ -159,15 +156,25 @@ def _annotation(users: Mapping[str, Facts]) -> Any:
 
 
 def _setting(key: str, users: Mapping[str, Facts]) -> Any:
-    usual: dict[str, list[str]] = {}
-    for name, facts in users.items():
-        if facts["default"] is not None:
-            usual.setdefault(str(facts["default"]).lower(), []).append(name)
-    told = ", ".join(
-        value if len(usual) == 1 else f"{value} ({', '.join(names)})" for value, names in usual.items()
+    title = _title(key)
+    usual = {name: facts["default"] for name, facts in users.items() if facts["default"] is not None}
+    return setting(
+        None,
+        title or key,
+        f"{ABOUT[key]}.",
+        used_by={"peft_type": list(users)},
+        default_by={"peft_type": usual} if usual else None,
+        quoted=not title,
     )
-    description = (_ABOUT_DEFAULT if told else _ABOUT).format(about=ABOUT[key], told=told)
-    return setting(None, key, description, used_by={"peft_type": list(users)}, quoted=True)
+
+
+def _title(key: str) -> str:
+    """What settings that other methods have, too, are called; empty for the others."""
+    if key == "r":
+        return "Rank"
+    if key.endswith("alpha"):
+        return "Alpha"
+    return "Dropout" if ABOUT[key] == DROPOUT else ""
 
 
 def check_field(name: PeftType, key: str, value: Any) -> None:

@@ -36,6 +36,7 @@ def setting(
     unit: str = "",
     words: str = "",
     used_by: Mapping[str, Sequence[str]] | None = None,
+    default_by: Mapping[str, Mapping[str, JsonValue]] | None = None,
     quoted: bool = False,
     **bounds: Any,
 ) -> Any:
@@ -45,6 +46,7 @@ def setting(
         default: `...` where a value is required.
         words: What the value must be, where its type says it at too great a length.
         used_by: Of a field of the same section, the choices that use this one; the others do not.
+        default_by: By another field of the section and its choice what counts where nothing is written.
         quoted: The title is the name that a library has for it, and stays as it is.
     """
     extra: dict[str, JsonValue] = {"unit": unit} if unit else {}
@@ -52,6 +54,8 @@ def setting(
         extra["words"] = words
     if used_by:
         extra["used_by"] = {field: list(choices) for field, choices in used_by.items()}
+    if default_by:
+        extra["default_by"] = {field: dict(values) for field, values in default_by.items()}
     if quoted:
         extra["quoted"] = True
     return Field(default, title=title, description=description, json_schema_extra=extra or None, **bounds)

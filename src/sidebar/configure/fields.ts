@@ -83,7 +83,12 @@ export function fieldsOf(schema: JSONObject, values: Values): IField[] {
       const field =
         key === 'type' && variants.length
           ? typeField(path, variants)
-          : fieldOf(path, property, isRequired(chosen, key));
+          : withFallback(
+              fieldOf(path, property, isRequired(chosen, key)),
+              property,
+              chosen,
+              values
+            );
       return field ?? [];
     });
   });
@@ -111,6 +116,24 @@ export function valueOf(values: Values, path: string[]): JSONValue | undefined {
     values
   );
   return value;
+}
+
+/** A field with what stands for none by the choice made in another field of its section, where that decides. */
+function withFallback(
+  field: IField | null,
+  property: JSONObject,
+  section: JSONObject,
+  values: Values
+): IField | null {
+  if (!field || !isObject(property.default_by)) {
+    return field;
+  }
+  const [[key, defaults]] = Object.entries(property.default_by);
+  const choice =
+    valueOf(values, [field.path[0], key]) ??
+    propertiesOf(section)[key]?.default;
+  const fallback = (defaults as JSONObject)[String(choice)];
+  return fallback === undefined ? field : { ...field, fallback };
 }
 
 function fieldOf(

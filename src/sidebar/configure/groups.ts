@@ -58,6 +58,7 @@ const ESSENTIAL = [
   // Of several sources only.
   'data.mix',
   'method.type',
+  'method.peft_type',
   'method.r',
   'training.num_train_epochs',
   'training.learning_rate',

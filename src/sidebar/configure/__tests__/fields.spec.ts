@@ -103,6 +103,19 @@ describe('fieldsOf', () => {
     });
   });
 
+  it('shows the default of the chosen kind of adapter, and only what that takes', () => {
+    const of = (peft_type: string) => ({ method: { type: 'peft', peft_type } });
+    expect(field('method.r', of('VERA'))).toMatchObject({
+      title: 'Rank',
+      fallback: 256
+    });
+    expect(field('method.r', of('TINYLORA')).fallback).toBe(2);
+    expect(field('method.r', { method: 'peft' }).fallback).toBe(8);
+    expect(keysFor(of('VERA'))).toContain('method.target_modules');
+    expect(keysFor(of('PREFIX_TUNING'))).not.toContain('method.target_modules');
+    expect(keysFor(of('PREFIX_TUNING'))).not.toContain('method.r');
+  });
+
   it('takes what a newer kernel may say for YAML', () => {
     const newer: JSONObject = {
       properties: {
