@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench bench-architectures pictures clean
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench bench-architectures bench-memory pictures clean
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -81,6 +81,9 @@ bench: setup ## measure what the README claims
 
 bench-architectures: setup ## train each architecture of transformers, tiny, two steps
 	$(BIN)/python benchmarks/run.py architectures
+
+bench-memory: setup ## compare the estimate of memory with what workers take
+	$(BIN)/python benchmarks/run.py memory
 
 pictures: setup browser ## take the pictures of the docs anew
 	cd ui-tests && jlpm playwright test --config playwright.pictures.config.js

@@ -18,7 +18,16 @@ import machine
 from figure import Skipped
 
 RESULTS = Path(__file__).with_name("results")
-BENCHMARKS = ("import_time", "shift_enter", "browser_bytes", "encoding", "table", "speed", "architectures")
+BENCHMARKS = (
+    "import_time",
+    "shift_enter",
+    "browser_bytes",
+    "encoding",
+    "table",
+    "speed",
+    "architectures",
+    "memory",
+)
 
 
 def main(names: list[str]) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmtune_kernel.config import Change, RunConfig
+from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.data.formats import unread_media
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Notice
-from llmtune_kernel.runs.wording import number, size
+from llmtune_kernel.runs.wording import number, size, written
 
 _FEW_ROWS = 10
 _ROWS_TO_EVALUATE = 100
 _TRUNCATED_SHARE = 0.05
 _LENGTH_STEP = 64
+# It goes with a smaller batch, and saves no memory by itself.
+_WITH_ANOTHER = ("training.gradient_accumulation_steps",)
 
 
 def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
@@ -42,26 +44,33 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     needed, free = summary["memory"], summary["memory_available"]
     if needed <= free:
         return None
-    changes = []
-    if not summary["gradient_checkpointing"]:
-        path = "training.gradient_checkpointing"
-        changes.append(change_to(path, True, _("Turn on gradient checkpointing")))
-    batch = config.training.per_device_train_batch_size
-    if batch > 1:
-        path = "training.per_device_train_batch_size"
-        changes.append(change_to(path, batch // 2, _("Batch size {size}", size=batch // 2)))
-    else:
-        changes += _shorter(config, summary)
     message = _("The run may need {needed} of memory; {free} are free.", needed=size(needed), free=size(free))
-    return Notice(message=message, changes=changes)
+    ways = summary["memory_changes"]
+    if not ways:
+        said = _("No change makes it fit: take a smaller model.")
+        return Notice(message=f"{message} {said}")
+    said = _("It would fit with any of these:")
+    listed = "; ".join(f"{written(way['settings'])} ({size(way['memory'])})" for way in ways)
+    chosen: dict[str, Any] = {}
+    for way in ways:
+        for key, value in way["settings"].items():
+            chosen.setdefault(key, value)  # that of the cheapest way
+    changes = [
+        change_to(key, value, _label(key, value)) for key, value in chosen.items() if key not in _WITH_ANOTHER
+    ]
+    return Notice(message=f"{message} {said} {listed}", changes=changes)
 
 
-def _shorter(config: RunConfig, summary: Mapping[str, Any]) -> list[Change]:
-    longest = min(config.data.max_length, summary["lengths"]["max"])
-    length = longest // 2 // _LENGTH_STEP * _LENGTH_STEP
-    if length == 0:
-        return []
-    return [change_to("data.max_length", length, _("Maximum length {length:,}", length=length))]
+def _label(key: str, value: Any) -> str:
+    """What a setting does, where that is shorter than the setting."""
+    match key:
+        case "training.gradient_checkpointing":
+            return _("Turn on gradient checkpointing")
+        case "training.per_device_train_batch_size":
+            return _("Batch size {size}", size=value)
+        case "data.max_length":
+            return _("Maximum length {length:,}", length=value)
+    return ""
 
 
 def _media(summary: Mapping[str, Any]) -> Notice | None:

@@ -9,7 +9,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.models.gpus import GPUS, find_gpu
 from llmtune_kernel.models.sources import find_model
 from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch, on_gpu, this_machine
-from llmtune_kernel.worker.fitting import solutions
+from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import batch_size
 
 
@@ -60,7 +60,7 @@ def _found(
         "memory": here.total,
         "parts": here.parts,
         "gpus": gpus,
-        "changes": [{"settings": way.settings, "memory": way.memory} for way in ways],
+        "changes": told(ways),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -55,6 +56,11 @@ def solutions(config: RunConfig, estimator: Estimator, hardware: Hardware) -> li
             if solution is not None:
                 found.append((set(chosen), solution))
     return [solution for _chosen, solution in found]
+
+
+def told(ways: Sequence[Solution]) -> list[dict[str, Any]]:
+    """Of each way its `settings` and `memory`, as an answer of a worker."""
+    return [vars(way) for way in ways]
 
 
 def _mildest(

@@ -20,6 +20,7 @@ from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.estimating import Estimator, this_machine
+from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
@@ -104,7 +105,8 @@ def _sources(split: SplitRows) -> list[dict[str, Any]]:
 def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:
     """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
     `train_rows`, `eval_rows`; `epoch_tokens`, `epoch_trained_tokens` of the former; `run_tokens`, those of all epochs;
-    `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes."""
+    `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes; `memory_changes`,
+    where it does not fit, what `told` says of ways to."""
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
     here = this_machine(config)
@@ -123,4 +125,5 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
         "max_positions": most_positions(estimator.model(config, here.dtype).config),
         "memory": found.total,
         "memory_available": here.free,
+        "memory_changes": told(solutions(config, estimator, here)) if found.total > here.free else [],
     }

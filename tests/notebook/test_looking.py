@@ -282,16 +282,25 @@ def test_an_ordinary_run_gets_no_notice() -> None:
 
 
 def test_too_little_memory() -> None:
-    [notice] = told({}, memory=3 * 10**9, gradient_checkpointing=False)
-    assert notice.message == "The run may need 3.0 GB of memory; 2.0 GB are free."
-    batch = ("training.per_device_train_batch_size", 2)
-    assert changes(notice) == [("training.gradient_checkpointing", True), batch]
-    [notice] = told({}, memory=3 * 10**9)
-    assert changes(notice) == [batch]  # auto has turned checkpointing on already
-    one = {"training": {"per_device_train_batch_size": 1}}
-    [notice] = told(one, memory=3 * 10**9)
-    assert changes(notice) == [("data.max_length", 448)]
-    [notice] = told(one, memory=3 * 10**9, lengths={"p99": 90, "max": 100})
+    smaller = {"training.per_device_train_batch_size": 2, "training.gradient_accumulation_steps": 2}
+    ways = [
+        {"settings": smaller, "memory": 18 * 10**8},
+        {"settings": {"training.gradient_checkpointing": True}, "memory": 10**9},
+        {"settings": {"training.optim": "adamw_8bit"}, "memory": 15 * 10**8},
+    ]
+    [notice] = told({}, memory=3 * 10**9, memory_changes=ways)
+    assert notice.message == (
+        "The run may need 3.0 GB of memory; 2.0 GB are free. It would fit with any of these: "
+        "training.per_device_train_batch_size: 2, training.gradient_accumulation_steps: 2 (1.8 GB); "
+        "training.gradient_checkpointing: true (1.0 GB); training.optim: adamw_8bit (1.5 GB)"
+    )
+    assert changes(notice) == [
+        ("training.per_device_train_batch_size", 2),
+        ("training.gradient_checkpointing", True),
+        ("training.optim", "adamw_8bit"),
+    ]
+    [notice] = told({}, memory=3 * 10**9, memory_changes=[])
+    assert notice.message.endswith("No change makes it fit: take a smaller model.")
     assert changes(notice) == []
 
 
