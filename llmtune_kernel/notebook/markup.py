@@ -78,14 +78,19 @@ def measures_line(progress: Progress) -> str:
     )
 
 
-def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> str:
-    """A plain table; the cells are HTML."""
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = (), *, alike: bool = False) -> str:
+    """A plain table; the cells are HTML.
+
+    Args:
+        alike: Whether the columns are of the same width, and together as wide as the output.
+    """
+    width = f";table-layout:fixed;width:100%;min-width:{9 * len(header)}em" if alike else ""
     head = "".join(f'<th style="{_LINE}">{escape(name)}</th>' for name in header)
     body = "".join(
         "<tr>" + "".join(f'<td style="{_LINE}">{cell}</td>' for cell in row) + "</tr>" for row in rows
     )
     return (
-        '<table style="border-collapse:collapse;font-size:inherit">'
+        f'<table style="border-collapse:collapse;font-size:inherit{width}">'
         + (f"<thead><tr>{head}</tr></thead>" if header else "")
         + f"<tbody>{body}</tbody></table>"
     )

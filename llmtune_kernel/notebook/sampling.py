@@ -84,7 +84,8 @@ def answers_bundle(prompts: Sequence[Prompt], answers: Mapping[str, list[Complet
         for column in columns:
             answer = answers[column][number]
             plain.append(f"  {column}: {answer.text}" + (f" [{answer.note}]" if answer.note else ""))
-    return {"text/html": markup.table(rows, [_("prompt"), *columns]), "text/plain": "\n".join(plain)}
+    html = markup.table(rows, [_("prompt"), *columns], alike=True)
+    return {"text/html": html, "text/plain": "\n".join(plain)}
 
 
 def _answer_block(answer: Completion) -> str:
