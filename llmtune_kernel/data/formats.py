@@ -71,6 +71,7 @@ _USUAL_ELSEWHERE: tuple[dict[RowField, str], ...] = (
     {"text": "content"},
 )
 _MEDIA = ("images", "videos", "audios", "image", "video", "audio")
+_ANSWERED = ("completion", "output", "chosen", "rejected")
 _ASKED = ("prompt", "instruction", "input", "history", "messages", "system", "tools")
 REQUIRED = {
     "alpaca": ("instruction", "output"),
@@ -429,7 +430,9 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
 def _only_asks(rows: Sequence[Row], columns: _Columns) -> bool:
     """Whether all rows, of which none fits another format, have a prompt, and no column that is known for answers."""
     asks = bool(rows) and all(columns.value(row, "prompt") is not None for row in rows)
-    return asks and not any(_other_names(columns.present))
+    # An answer may be missing in all of them.
+    answers = {name for field in _ANSWERED for name in ALIASES.get(field, (field,))}
+    return asks and not any(answers & row.keys() for row in rows) and not any(_other_names(columns.present))
 
 
 def read_as(format: str) -> Change:
