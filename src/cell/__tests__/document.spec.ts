@@ -2,7 +2,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 import fc from 'fast-check';
 import type { Node } from 'yaml';
-import { isCollection, isMap, isPair, parse, parseDocument } from 'yaml';
+import { isCollection, isPair, parse, parseDocument } from 'yaml';
 
 import type { IChange } from '../document';
 import { ConfigDocument } from '../document';
