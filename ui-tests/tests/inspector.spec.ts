@@ -454,9 +454,7 @@ test('The two answers of a preference stand side by side', async ({
   await expect(chosen).toContainText('the capital of France?');
   await pane.getByRole('tab', { name: 'Tokens' }).click();
   await pane.getByRole('button', { name: 'Fold' }).click();
-  await expect(chosen.locator('.jp-llmtune-tokens')).toHaveText(
-    /^It·is·Paris/
-  );
+  await expect(chosen.locator('.jp-llmtune-tokens')).toHaveText(/^It·is·Paris/);
   await expect(chosen.locator('.jp-mod-different')).toHaveText(['·Paris']);
   await page.setViewportSize({ width: 760, height: 700 });
   await page.screenshot({ path: 'artefacts/pairs-narrow.png' });
