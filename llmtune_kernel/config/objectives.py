@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.drawing import answer_length, top_k, top_p
 from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import _
 
@@ -233,20 +234,12 @@ class PpoObjective(Section):
         "Optimizer steps in one pass over the answers drawn together; more of them draw more answers at once.",
         ge=1,
     )
-    response_length: int = setting(128, "Answer length", "Longest answer.", unit="tokens", ge=1)
+    response_length: int = answer_length()
     temperature: float = setting(
         1.0, "Temperature", "How much the drawn answers vary: lower varies them less.", gt=0, le=2
     )
-    top_p: float = setting(
-        1.0,
-        "Top p",
-        "Draw from the likeliest tokens that together have this probability; 1 draws from all.",
-        gt=0,
-        le=1,
-    )
-    top_k: int = setting(
-        0, "Top k", "Draw from this many of the likeliest tokens; 0 sets no limit.", unit="tokens", ge=0
-    )
+    top_p: float = top_p()
+    top_k: int = top_k(0)
     missing_eos_penalty: float | None = setting(
         None,
         "Missing-end penalty",

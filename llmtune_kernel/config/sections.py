@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import Change, leave_out
+from llmtune_kernel.config.drawing import answer_length, top_k, top_p
 from llmtune_kernel.config.methods import ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -489,20 +490,12 @@ class SamplesConfig(Section):
         unit="steps",
         ge=1,
     )
-    max_new_tokens: int = setting(128, "Answer length", "Longest answer.", unit="tokens", ge=1)
+    max_new_tokens: int = answer_length()
     temperature: float = setting(
         0.0, "Temperature", "0 always takes the likeliest token; higher varies the answers.", ge=0, le=2
     )
-    top_p: float = setting(
-        1.0,
-        "Top p",
-        "Draw from the likeliest tokens that together have this probability; 1 draws from all.",
-        gt=0,
-        le=1,
-    )
-    top_k: int = setting(
-        50, "Top k", "Draw from this many of the likeliest tokens; 0 sets no limit.", unit="tokens", ge=0
-    )
+    top_p: float = top_p()
+    top_k: int = top_k(50)
     repetition_penalty: float = setting(
         1.0, "Repetition penalty", "Above 1 makes tokens less likely that were used before.", gt=0
     )

@@ -47,7 +47,7 @@ def _found(
         needed = estimator.estimate(config, other).total
         gpus.append({"name": gpu.name, "fits": needed <= gpu.memory, "memory": needed, **_of(other)})
     fits = here.total <= where.free
-    ways = [] if fits else solutions(config, estimator, where)
+    ways = [] if fits else solutions(config, estimator, where, check_cancelled)
     return {
         "model": config.model.name_or_path,
         "parameters": sum(weight.numel() for weight in weights),

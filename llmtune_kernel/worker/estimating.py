@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,33 @@ def longest_batch(config: RunConfig) -> EncodedDataset:
     batch = range(config.training.per_device_train_batch_size)
     items = EncodedDataset(lambda _number: [sequence] * sides, [[number] for number in batch])
     return with_answers(config, items)
+
+
+_Masks = tuple[tuple[bytes, ...], ...]
+
+
+def kept_estimator(config: RunConfig, source: ModelSource, items: EncodedDataset) -> Estimator:
+    """The estimator of a model and a batch of these sizes; asked again for the same, with what it has worked out.
+
+    Args:
+        items: The largest batch.
+    """
+    masks = tuple(
+        tuple(sequence.trained.tobytes() for sequence in items[number].sequences)
+        for number in range(len(items))
+    )
+    return _estimator(source, config.model.model_dump_json(), config.data.max_length, masks)
+
+
+@functools.lru_cache(maxsize=2)
+def _estimator(source: ModelSource, model: str, max_length: int, masks: _Masks) -> Estimator:
+    """By all that the model and the batch depend on; of the tokens only their number counts."""
+
+    def example(number: int) -> list[TokenSequence]:
+        trained = [np.frombuffer(mask, bool) for mask in masks[number]]
+        return [TokenSequence(np.zeros(len(mask), np.int32), mask) for mask in trained]
+
+    return Estimator(source, EncodedDataset(example, [[number] for number in range(len(masks))]))
 
 
 class Estimator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ class _Level:
     share: float = 1.0
 
 
+_Levels = tuple[_Level, ...]
+
+
 @dataclass(frozen=True)
 class Solution:
     """Settings that make a run fit, by dotted key, and what it takes then, in bytes."""
@@ -36,15 +39,25 @@ class Solution:
     memory: int
 
 
-def solutions(config: RunConfig, estimator: Estimator, hardware: Hardware) -> list[Solution]:
+def solutions(
+    config: RunConfig, estimator: Estimator, hardware: Hardware, check_cancelled: Callable[[], None]
+) -> list[Solution]:
     """Up to three ways to make a run fit, the cheapest first; none if nothing does.
 
     Cheap is what changes little: first what gives the same result in more time, then what loses precision, then what
     loses text, then another method; one change before two.
+
+    Args:
+        check_cancelled: Called before each estimate; may raise to interrupt.
     """
+
+    def fitting(levels: _Levels) -> Solution | None:
+        check_cancelled()
+        return _fitting(levels, config, estimator, hardware)
+
     remedies = [levels for levels in _remedies(config) if levels]
     found: list[tuple[set[int], Solution]] = []
-    if _fitting(tuple(levels[-1] for levels in remedies), config, estimator, hardware) is None:
+    if fitting(tuple(levels[-1] for levels in remedies)) is None:
         return []
     for count in range(1, len(remedies) + 1):
         for chosen in itertools.combinations(range(len(remedies)), count):
@@ -52,7 +65,7 @@ def solutions(config: RunConfig, estimator: Estimator, hardware: Hardware) -> li
                 break
             if any(earlier <= set(chosen) for earlier, _solution in found):
                 continue
-            solution = _mildest([remedies[number] for number in chosen], config, estimator, hardware)
+            solution = _mildest([remedies[number] for number in chosen], fitting)
             if solution is not None:
                 found.append((set(chosen), solution))
     return [solution for _chosen, solution in found]
@@ -63,23 +76,19 @@ def told(ways: Sequence[Solution]) -> list[dict[str, Any]]:
     return [vars(way) for way in ways]
 
 
-def _mildest(
-    remedies: list[list[_Level]], config: RunConfig, estimator: Estimator, hardware: Hardware
-) -> Solution | None:
+def _mildest(remedies: list[list[_Level]], fitting: Callable[[_Levels], Solution | None]) -> Solution | None:
     """All of these remedies, each as mild as will do; None if they will not."""
     strongest = tuple(levels[-1] for levels in remedies)
-    best = _fitting(strongest, config, estimator, hardware)
+    best = fitting(strongest)
     if best is None:
         return None
     for levels in itertools.product(*remedies):
-        if levels != strongest and (milder := _fitting(levels, config, estimator, hardware)):
+        if levels != strongest and (milder := fitting(levels)):
             return milder
     return best
 
 
-def _fitting(
-    levels: tuple[_Level, ...], config: RunConfig, estimator: Estimator, hardware: Hardware
-) -> Solution | None:
+def _fitting(levels: _Levels, config: RunConfig, estimator: Estimator, hardware: Hardware) -> Solution | None:
     settings: Settings = {}
     share = 1.0
     for level in levels:

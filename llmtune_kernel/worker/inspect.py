@@ -19,7 +19,7 @@ from llmtune_kernel.models.loading import check_attention, load_tokenizer
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.training.optimizers import check_optimizer
-from llmtune_kernel.worker.estimating import Estimator, this_machine
+from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import (
     PreparedData,
@@ -41,7 +41,7 @@ def inspect(
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
             to render; `for_run`: whether the data have to be such as the objective learns from; `statistics`,
             `details`: whether to add what `data/statistics.py` finds.
-        check_cancelled: Called after each batch of rows; may raise to end the job.
+        check_cancelled: Called after each batch of rows and before each estimate; may raise to end the job.
 
     Raises:
         UserError: any mistake in the model's name, in its layers or in the data.
@@ -81,7 +81,7 @@ def inspect(
         summary["statistics"] = {**found, "sources": _sources(split)}
     if job["details"]:
         summary["details"] = details(encoded)
-    answer({"type": "summary", "summary": {**summary, **_plan(config, source, data)}})
+    answer({"type": "summary", "summary": {**summary, **_plan(config, source, data, check_cancelled)}})
 
 
 def _sources(split: SplitRows) -> list[dict[str, Any]]:
@@ -102,7 +102,9 @@ def _sources(split: SplitRows) -> list[dict[str, Any]]:
     return found
 
 
-def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[str, Any]:
+def _plan(
+    config: RunConfig, source: ModelSource, data: PreparedData, check_cancelled: Callable[[], None]
+) -> dict[str, Any]:
     """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
     `train_rows`, `eval_rows`; `epoch_tokens`, `epoch_trained_tokens` of the former; `run_tokens`, those of all epochs;
     `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes; `memory_changes`,
@@ -110,8 +112,10 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
     here = this_machine(config)
-    estimator = Estimator(source, largest_batch(config, data))
+    estimator = kept_estimator(config, source, largest_batch(config, data))
     found = estimator.estimate(config, here)
+    fits = found.total <= here.free
+    ways = [] if fits else solutions(config, estimator, here, check_cancelled)
     return {
         "model": config.model.name_or_path,
         "dtype": str(here.dtype).removeprefix("torch."),
@@ -125,5 +129,5 @@ def _plan(config: RunConfig, source: ModelSource, data: PreparedData) -> dict[st
         "max_positions": most_positions(estimator.model(config, here.dtype).config),
         "memory": found.total,
         "memory_available": here.free,
-        "memory_changes": told(solutions(config, estimator, here)) if found.total > here.free else [],
+        "memory_changes": told(ways),
     }

@@ -10,7 +10,7 @@ import torch
 
 from llmtune_kernel.config import RunConfig, config_from_dict
 from llmtune_kernel.models.sources import ModelSource
-from llmtune_kernel.worker.estimating import Estimate, Estimator, Hardware, longest_batch
+from llmtune_kernel.worker.estimating import Estimate, Estimator, Hardware, kept_estimator, longest_batch
 from llmtune_kernel.worker.fitting import solutions
 
 _BATCH, _LENGTH = 4, 256
@@ -74,7 +74,7 @@ def test_the_cheapest_ways_to_fit_come_first_and_fit(small_model: str) -> None:
     estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
     needed = estimator.estimate(config, gpu(2**40))
     where = gpu(needed.total - needed.logits // 4)
-    found = solutions(config, estimator, where)
+    found = solutions(config, estimator, where, lambda: None)
     assert list(found[0].settings) == [
         "training.per_device_train_batch_size",
         "training.gradient_accumulation_steps",
@@ -92,7 +92,7 @@ def test_several_changes_are_named_where_one_is_not_enough(small_model: str) -> 
         gpu(2**40),
         0.25,
     )
-    [first, *_others] = solutions(config, estimator, gpu(smallest.total - smallest.logits // 3))
+    [first, *_others] = solutions(config, estimator, gpu(smallest.total - smallest.logits // 3), lambda: None)
     assert "training.per_device_train_batch_size" in first.settings
     assert "data.max_length" in first.settings
 
@@ -100,4 +100,28 @@ def test_several_changes_are_named_where_one_is_not_enough(small_model: str) -> 
 def test_nothing_is_named_where_nothing_helps(small_model: str) -> None:
     config = configured()
     estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
-    assert solutions(config, estimator, gpu(2**20)) == []
+    assert solutions(config, estimator, gpu(2**20), lambda: None) == []
+
+
+def test_what_was_worked_out_for_a_model_and_a_batch_serves_the_next_look(small_model: str) -> None:
+    source = ModelSource(small_model, None)
+
+    def kept(**sections: Any) -> Estimator:
+        config = configured(**sections)
+        return kept_estimator(config, source, longest_batch(config))
+
+    first = kept()
+    assert kept(training={"learning_rate": 0.1}) is first
+    assert kept(training={"per_device_train_batch_size": 1}) is not first
+    for one in (configured(), configured(objective="pretrain")):
+        assert kept().estimate(one, gpu(2**40)) == estimated(small_model, one)
+
+
+def test_the_search_for_what_fits_can_be_interrupted(small_model: str) -> None:
+    config = configured()
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    tight = gpu(estimator.estimate(config, gpu(2**40)).total - 1)
+    assert solutions(config, estimator, tight, lambda: None)
+    few = iter([None, None])  # no more are asked for than there are
+    with pytest.raises(StopIteration):
+        solutions(config, estimator, tight, lambda: next(few))
