@@ -11,7 +11,7 @@ from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
 from llmtune_kernel.config import RunConfig, UserError, converted, dump_config, read_config
-from llmtune_kernel.config.sections import SPLITS
+from llmtune_kernel.config.data import SPLITS
 from llmtune_kernel.data.files import READERS
 from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.locale import _

@@ -1,6 +1,7 @@
 """What does the user want? The configuration tree, read from YAML with line numbers."""
 
 from llmtune_kernel.config.changes import Change
+from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
@@ -14,13 +15,9 @@ from llmtune_kernel.config.objectives import (
 from llmtune_kernel.config.problems import ConfigError, Problem
 from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config, read_part
 from llmtune_kernel.config.run import RunConfig
+from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.schema import json_schema
-from llmtune_kernel.config.sections import (
-    DataConfig,
-    ModelConfig,
-    SamplesConfig,
-    TrainingConfig,
-)
+from llmtune_kernel.config.sections import ModelConfig, TrainingConfig
 
 __all__ = [
     "Change",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.drawing import answer_length, top_k, top_p
+from llmtune_kernel.config.samples import answer_length, top_k, top_p
 from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import _
 

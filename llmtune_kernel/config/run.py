@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.methods import LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
@@ -20,15 +21,9 @@ from llmtune_kernel.config.objectives import (
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, ON_QUANTIZED, WITHOUT_HEAD
+from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
-from llmtune_kernel.config.sections import (
-    DataConfig,
-    LaunchConfig,
-    ModelConfig,
-    SamplesConfig,
-    TrackingConfig,
-    TrainingConfig,
-)
+from llmtune_kernel.config.sections import LaunchConfig, ModelConfig, TrackingConfig, TrainingConfig
 from llmtune_kernel.locale import _
 
 SHORT_FORMS = {

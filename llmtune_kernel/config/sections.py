@@ -5,13 +5,11 @@ Names are those of transformers, PEFT and TRL. None means "not set"; what then h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from llmtune_kernel.config.changes import Change, leave_out
-from llmtune_kernel.config.drawing import answer_length, top_k, top_p
+from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.config.methods import ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -26,7 +24,6 @@ from llmtune_kernel.config.optimizers import (
     check_settings,
 )
 from llmtune_kernel.config.section import PathText, Section, setting
-from llmtune_kernel.config.sources import SOURCES, Columns, Format, SourceConfig, Sources, Tags
 from llmtune_kernel.locale import N_, _
 
 OTHER_TRACKERS = frozenset(
@@ -108,195 +105,6 @@ class ModelConfig(Section):
     def _never_remote_code(cls, value: object) -> object:
         if value is True:
             raise ValueError(_("code that comes with a model is never run"), _("leave this key out"))
-        return value
-
-
-Split = Literal["train", "eval"]
-SPLITS: tuple[Split, ...] = ("train", "eval")
-
-
-@dataclass(frozen=True)
-class VariableSource:
-    """A source that is a variable: source `number` of a split of the data.
-
-    `name`: without the $. `part`: the split of a `datasets.DatasetDict` that is meant, if one is named.
-    """
-
-    split: Split
-    number: int
-    name: str
-    part: str | None
-
-    @property
-    def key(self) -> str:
-        """What tells its rows from those of other variables and parts."""
-        return f"{self.name}[{self.part}]" if self.part else self.name
-
-
-class DataConfig(Section):
-    """The examples to learn from, and those to evaluate on."""
-
-    train: Sources = setting(
-        ...,
-        "Training data",
-        "A notebook variable as $name, a file, a folder, a pattern such as data/*.jsonl, "
-        "the name of a registered or a public data set, or a list of these.",
-        words=SOURCES,
-    )
-    eval: Sources | None = setting(
-        None,
-        "Evaluation data",
-        "As for training data; left out, a fraction of those can be set aside.",
-        words=SOURCES,
-    )
-    dataset_dir: PathText = setting(
-        "data",
-        "Registry",
-        "Folder of registered data sets: its file dataset_info.json gives them their names.",
-        min_length=1,
-    )
-    mix: Literal["concat", "interleave_under", "interleave_over", "interleave_once"] = setting(
-        "concat",
-        "Mixing",
-        "How several sources become one: one after the other, or drawn by weight until the first (under) "
-        "or the last (over, once) is used up; over repeats the shorter ones, once does not.",
-    )
-    eval_fraction: float = setting(
-        0.0, "Evaluation fraction", "Share of the training rows set aside for evaluation.", ge=0, lt=1
-    )
-    format: Format = setting(
-        "auto",
-        "Row format",
-        "What a row looks like; auto recognises it from the columns and says which it is.",
-    )
-    columns: Columns = setting(
-        {},
-        "Columns",
-        "Which of your columns holds which part of a row, where it has another name: "
-        "for example question as instruction, answer as output.",
-    )
-    tags: Tags = setting(
-        {},
-        "Tags",
-        "What a turn calls its parts and speakers, where it has other names: "
-        "for example speaker as role, bot as assistant.",
-    )
-    template: str | None = setting(
-        None,
-        "Chat template",
-        "How a conversation is written: a name such as chatml or llama3, or a Jinja file; left out, the model's own.",
-        min_length=1,
-    )
-    max_length: int = setting(
-        1024,
-        "Maximum length",
-        "Longest example; longer ones are cut or left out, as chosen below.",
-        unit="tokens",
-        ge=8,
-    )
-    truncation: Literal["right", "left", "drop", "error"] = setting(
-        "right",
-        "Longer examples",
-        "right cuts their end, left their start; drop leaves them out; error starts no run.",
-    )
-    packing: Literal["auto"] | bool = setting(
-        "auto",
-        "Packing",
-        "Join examples into sequences of the maximum length, in which attention keeps them apart; auto joins "
-        "plain text, and parts longer texts instead of cutting them.",
-    )
-    on_bad_row: Literal["error", "skip"] = setting(
-        "error",
-        "Bad rows",
-        "What becomes of rows that cannot be trained on: error starts no run, skip leaves them out and says which.",
-    )
-    limit: int | None = setting(
-        None, "Row limit", "Read only this many rows from the start; left out, all.", unit="rows", ge=1
-    )
-    train_on_prompt: bool = setting(
-        False,
-        "Train on the prompt",
-        "Learn every token of an example; otherwise only what the assistant says.",
-    )
-    mask_history: bool = setting(
-        False,
-        "Last answer only",
-        "Learn only the last answer of a conversation; otherwise all of its answers.",
-    )
-    train_on_eos: bool = setting(
-        True,
-        "Train the end",
-        "Learn the token that ends an answer; a model that never learned it may not stop.",
-    )
-    enable_thinking: Literal["auto"] | bool = setting(
-        "auto",
-        "Thinking",
-        "Whether answers begin with reasoning, for chat templates that know both; auto leaves it to the template.",
-    )
-    keep_thinking: Literal["auto"] | bool = setting(
-        "auto",
-        "Earlier reasoning",
-        "Whether the reasoning of earlier answers is written too; auto leaves it to the chat template.",
-    )
-
-    @field_validator("enable_thinking", "keep_thinking", mode="before")
-    @classmethod
-    def _null_is_auto(cls, value: object) -> object:
-        return "auto" if value is None else value
-
-    def sources(self, split: Split) -> list[SourceConfig]:
-        """The sources of a split, each with the format, columns and tags that are meant; none if it has none."""
-        given = self.train if split == "train" else self.eval
-        found = []
-        for one in given if isinstance(given, list) else [given] if given is not None else []:
-            source = one if isinstance(one, SourceConfig) else SourceConfig(source=one)
-            meant = {
-                name: getattr(self, name)
-                for name in ("format", "columns", "tags")
-                if getattr(source, name) is None
-            }
-            found.append(source.model_copy(update=meant))
-        return found
-
-    def change_of_source(self, split: Split, number: int, change: Change) -> Change:
-        """A change whose path begins at source `number` of a split, as one of the configuration; others as they are.
-
-        Where the same is said of all data, and there is one source, it is said there.
-        """
-        name, *inner = change.path
-        if name not in SourceConfig.model_fields:
-            return change
-        given = getattr(self, split)
-        source = given[number] if isinstance(given, list) else given
-        place = ("data", split, *([str(number)] if isinstance(given, list) else []))
-        if isinstance(source, SourceConfig) and (name == "source" or getattr(source, name) is not None):
-            return change.model_copy(update={"path": (*place, *change.path)})
-        if name == "source":
-            return change.model_copy(update={"path": place})
-        if len(self.sources("train")) + len(self.sources("eval")) == 1:
-            return change.model_copy(update={"path": ("data", *change.path)})
-        own = {**getattr(self, name), inner[0]: change.value} if inner else change.value
-        section = {"source": source} if isinstance(source, str) else source.model_dump(exclude_unset=True)
-        return change.model_copy(update={"path": place, "value": {**section, name: own}})
-
-    def variables(self) -> list[VariableSource]:
-        """The sources that are variables."""
-        return [
-            VariableSource(split, number, source.source[1:], source.split)
-            for split in SPLITS
-            for number, source in enumerate(self.sources(split))
-            if source.source.startswith("$")
-        ]
-
-    @field_validator("eval_fraction")
-    @classmethod
-    def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:
-        if value > 0 and info.data.get("eval") is not None:
-            raise ValueError(
-                _("data.eval and data.eval_fraction exclude each other"),
-                _("keep one of the two"),
-                [leave_out("data.eval_fraction"), leave_out("data.eval")],
-            )
         return value
 
 
@@ -449,57 +257,6 @@ class TrainingConfig(Section):
                 _("leave it out, or take another optimizer"),
             )
         return value
-
-
-def _check_turn(turn: dict[str, str]) -> dict[str, str]:
-    if turn.keys() != {"role", "content"} or turn["role"] not in ("system", "user", "assistant"):
-        raise ValueError(
-            _("a turn has a role (system, user or assistant) and a content"),
-            _("write {{role: user, content: Hello}}"),
-        )
-    return turn
-
-
-Turn = Annotated[
-    dict[str, str],
-    Field(description=N_("a turn {role: …, content: …}, both text")),
-    AfterValidator(_check_turn),
-]
-Prompt = Annotated[
-    Annotated[str, Field(min_length=1)] | Annotated[list[Turn], Field(min_length=1)],
-    Field(description=N_("text, or a list of turns {role: …, content: …}")),
-]
-
-
-class SamplesConfig(Section):
-    """Prompts that the model answers while it trains."""
-
-    prompts: list[Prompt] = setting(
-        [], "Prompts", "Questions to answer: text, or whole conversations as lists of turns."
-    )
-
-    @field_validator("prompts", mode="before")
-    @classmethod
-    def _text_to_list(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
-    every_steps: int | None = setting(
-        None,
-        "Answer every",
-        "Answer every this many steps; left out, only at the end.",
-        unit="steps",
-        ge=1,
-    )
-    max_new_tokens: int = answer_length()
-    temperature: float = setting(
-        0.0, "Temperature", "0 always takes the likeliest token; higher varies the answers.", ge=0, le=2
-    )
-    top_p: float = top_p()
-    top_k: int = top_k(50)
-    repetition_penalty: float = setting(
-        1.0, "Repetition penalty", "Above 1 makes tokens less likely that were used before.", gt=0
-    )
-    system: str | None = setting(None, "System prompt", "System turn put before each prompt that has none.")
 
 
 class TrackingConfig(Section):

@@ -16,7 +16,8 @@ from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, PlainText, Preference
-from llmtune_kernel.data.formats import ASKING, Row, RowFormat, recognise
+from llmtune_kernel.data.formats import ASKING, Row, RowFormat
+from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import CHOSEN, REJECTED, SequenceBatch, Sequences
 from llmtune_kernel.data.template import Encoder, Rendered

@@ -17,7 +17,7 @@ from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.sections import Split
+from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows

@@ -243,9 +243,13 @@ def _drawn(
 ) -> Drawn:
     """What one row of several says: what follows its end is padding."""
     stop = next((place + 1 for place, token in enumerate(row) if token in stops), len(row) + 1)
-    for place in range(1, min(stop, len(row) + 1) if ends else 0):
-        if any(end in tokenizer.decode(row[:place]) for end in ends):
-            stop = place
-            break
+
+    def is_ended(length: int) -> bool:
+        text = tokenizer.decode(row[:length])
+        return any(end in text for end in ends)
+
+    # Most are not: only an answer that holds an end is looked through for where.
+    if ends and is_ended(stop):
+        stop = next(length for length in range(1, stop + 1) if is_ended(length))
     answer = row[:stop]
     return Drawn(prompt, answer, _text(tokenizer, answer, ends).strip(), stop <= len(row))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
-from llmtune_kernel.config.sections import SPLITS
+from llmtune_kernel.config.data import SPLITS
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.identity import content_hash, file_stamps
 from llmtune_kernel.data.sources import find_source, is_variable

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError, read_config
-from llmtune_kernel.config.sections import SPLITS
+from llmtune_kernel.config.data import SPLITS
 from llmtune_kernel.data.files import fingerprint_file
 from llmtune_kernel.data.identity import file_stamps
 from llmtune_kernel.data.sources import find_sources

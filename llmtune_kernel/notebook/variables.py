@@ -10,7 +10,7 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.changes import change_to
-from llmtune_kernel.config.sections import SPLITS, VariableSource
+from llmtune_kernel.config.data import SPLITS, VariableSource
 from llmtune_kernel.data.identity import content_hash
 from llmtune_kernel.data.sources import find_sources
 from llmtune_kernel.data.variables import Snapshot, VariableInfo, describe_value, snapshot_variable, split_of

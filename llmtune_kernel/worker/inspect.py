@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from llmtune_kernel.config import RunConfig
-from llmtune_kernel.config.sections import Split
+from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import details, statistics

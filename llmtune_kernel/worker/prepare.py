@@ -13,15 +13,16 @@ import numpy as np
 
 from llmtune_kernel.config import PpoObjective, RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.objectives import Objective
-from llmtune_kernel.config.sections import Split
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
 from llmtune_kernel.data.examples import Conversation, without_answer
-from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, formats_of_columns, list_problems, read_as
+from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, list_problems, read_as
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
+from llmtune_kernel.data.recognition import formats_of_columns
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.data.sources import Place

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, UserError
-from llmtune_kernel.config.sections import Split
+from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.encoding import Batch, encode_batches
 from llmtune_kernel.data.encoding_cache import Survey, encoded_once, encoding_key
-from llmtune_kernel.data.formats import JUDGED, RowFormat, recognise, shapes_of
+from llmtune_kernel.data.formats import JUDGED, RowFormat
 from llmtune_kernel.data.mixing import draw
+from llmtune_kernel.data.recognition import recognise, shapes_of
 from llmtune_kernel.data.sources import Place, SourceRows, read_source
 from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.locale import _

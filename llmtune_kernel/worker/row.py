@@ -8,8 +8,9 @@ from typing import Any
 
 from llmtune_kernel.config import DataConfig, ModelConfig, RunConfig
 from llmtune_kernel.config.sources import SourceConfig
-from llmtune_kernel.data.formats import Row, RowFormat, recognise
+from llmtune_kernel.data.formats import Row, RowFormat
 from llmtune_kernel.data.named_templates import set_template
+from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.row_view import first_left_out, view_row
 from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.models.loading import load_tokenizer

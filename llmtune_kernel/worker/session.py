@@ -12,7 +12,7 @@ from typing import Any
 from transformers import set_seed
 
 from llmtune_kernel.config import PpoObjective, RunConfig, UserError
-from llmtune_kernel.config.sections import Split
+from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _

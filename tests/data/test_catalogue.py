@@ -15,7 +15,8 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.sources import Format, SourceConfig
 from llmtune_kernel.data.catalogue import TASKS, KnownDataset, catalogue_tables, find_datasets, known_datasets
 from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference
-from llmtune_kernel.data.formats import OPTIONAL, REQUIRED, recognise
+from llmtune_kernel.data.formats import OPTIONAL, REQUIRED
+from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sources import Place, find_source, find_sources, read_source
 

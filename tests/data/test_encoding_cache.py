@@ -14,7 +14,7 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data import encoding_cache
 from llmtune_kernel.data.encoding import encode_batches
 from llmtune_kernel.data.encoding_cache import Encoding, Survey, encoded_once, encoding_key
-from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.recognition import recognise
 
 ROWS: list[dict[str, Any]] = [{"prompt": f"Say {n}.", "completion": "word " * n} for n in range(600)]
 

@@ -12,7 +12,8 @@ import pytest
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference, without_answer
 from llmtune_kernel.data.files import read_rows
-from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, recognise, shapes_of, unread_media
+from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, unread_media
+from llmtune_kernel.data.recognition import recognise, shapes_of
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.turns import ROLES, RowProblem, Tags
 

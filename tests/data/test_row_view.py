@@ -9,8 +9,8 @@ import pytest
 
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.encoding import encode_rows
-from llmtune_kernel.data.formats import recognise
 from llmtune_kernel.data.named_templates import set_template
+from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.row_view import first_left_out, view_row
 
 

@@ -19,7 +19,7 @@ from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data import sources
 from llmtune_kernel.data.files import find_files, read_rows
-from llmtune_kernel.data.formats import recognise
+from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.registered import registered
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sources import find_source, find_sources, read_source

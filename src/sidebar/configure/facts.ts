@@ -104,6 +104,18 @@ export class KernelFacts extends Changing {
     }
   }
 
+  /** Ask for the variables again where one is named that is not known: it may have been made meanwhile, not by a cell. */
+  askForUnknown(names: readonly string[]): void {
+    const known = this.variables?.map(({ name }) => `$${name}`);
+    const unknown = names
+      .filter(name => name.startsWith('$') && !known?.includes(name))
+      .join();
+    if (unknown && unknown !== this._unknown) {
+      void this.loadVariables();
+    }
+    this._unknown = unknown;
+  }
+
   /** Ask for the variables again. */
   async loadVariables(): Promise<void> {
     const client = this._client;
@@ -153,6 +165,8 @@ export class KernelFacts extends Changing {
     IKernelClient,
     readonly IVariable[]
   >();
+  /** Variables that were asked for in vain. */
+  private _unknown = '';
   private _fault: IFault | null = null;
   private readonly _trans: TranslationBundle;
 }

@@ -21,15 +21,15 @@ import type { IField, Values } from './fields';
 import { fieldsOf, valueOf } from './fields';
 import { Launch } from './launch';
 import type { IMessage } from './messages';
-import { fieldOfProblem, keyOfFault, messagesOf } from './messages';
-import type { INote } from './picked';
+import { fieldOfProblem, messagesOf } from './messages';
+import { notesOn, notFound } from './notFound';
 import { PickedData } from './picked';
 import type { IPlan, IPlanned } from './plan';
 import { planInWords, RunPlan } from './plan';
 import { beginning, changesToApply } from './presets';
 import { applicable } from './relevance';
 import { SavedConfigurations } from './saved';
-import { isNamed, nameOfSource, namesOf, sourcesOf } from './sourceLines';
+import { isNamed, nameOfSource, sourcesOf } from './sourceLines';
 import { LeftVariants, withConsequences } from './variants';
 
 /**
@@ -175,7 +175,9 @@ export class ConfigureModel extends Changing {
 
   /** What is worth knowing of a field, though nothing is wrong; null if nothing is. */
   noteOn(field: IField): string | null {
-    const notes = this._notesOn(field).filter(note => note.isAcceptable);
+    const notes = notesOn(field, this.values, this._picked).filter(
+      note => note.isAcceptable
+    );
     return notes.map(({ text }) => text).join(' ') || null;
   }
 
@@ -294,14 +296,6 @@ export class ConfigureModel extends Changing {
     }
   }
 
-  private _notesOn(field: IField): (INote & { key: string })[] {
-    const names = field.kind === 'data' ? namesOf(field, this.values) : [];
-    return names.flatMap(({ key, name }) => {
-      const note = this._picked.note(name);
-      return note ? [{ ...note, key }] : [];
-    });
-  }
-
   /** Whether the configuration can be read, has data, and is right as far as is known. */
   private get _isPlannable(): boolean {
     return (
@@ -318,30 +312,11 @@ export class ConfigureModel extends Changing {
   /** Fields that name what is not there, or cannot be used. */
   private get _notFound(): IConfigurationProblem[] {
     const { fields, values } = this;
-    const fault = this._plan?.fault ?? null;
-    const faulty = fault && keyOfFault(fields, values, fault);
-    // The kernel, which looked at the data, knows better what is wrong with them.
-    const said = faulty
-      ? [
-          {
-            key: faulty,
-            text: [fault.what, fault.fix].filter(Boolean).join(' '),
-            changes: fault.changes ?? []
-          }
-        ]
-      : [];
-    const known = [faulty, ...this.problems.map(problem => problem.key)];
-    const gone = fields
-      .flatMap(field => this._notesOn(field))
-      .filter(({ key, isAcceptable }) => !isAcceptable && !known.includes(key))
-      .map(({ key, text }) => ({ key, text, changes: [] }));
-    return [...said, ...gone].map(({ key, text, changes }) => ({
-      line: null,
-      key,
-      message: text,
-      hint: '',
-      changes
-    }));
+    return notFound(
+      { fields, values, picked: this._picked },
+      this.problems,
+      this._plan?.fault ?? null
+    );
   }
 
   private get _planned(): IPlanned {
@@ -361,18 +336,6 @@ export class ConfigureModel extends Changing {
         String(nameOfSource(source) ?? '')
       )
     );
-  }
-
-  /** A variable that is named and not known may have been made meanwhile, not by a cell. */
-  private _askForUnknown(): void {
-    const known = this.facts.variables?.map(({ name }) => `$${name}`);
-    const unknown = this._dataNames
-      .filter(name => name.startsWith('$') && !known?.includes(name))
-      .join();
-    if (unknown && unknown !== this._unknown) {
-      void this.facts.loadVariables();
-    }
-    this._unknown = unknown;
   }
 
   private _onNotebook(): void {
@@ -477,7 +440,7 @@ export class ConfigureModel extends Changing {
 
   private _onChecked(): void {
     this.edited.translate(this._check.translation);
-    this._askForUnknown();
+    this.facts.askForUnknown(this._dataNames);
     this._planSoon();
     this.emit();
   }
@@ -502,8 +465,6 @@ export class ConfigureModel extends Changing {
   private _fields: IField[] = [];
   /** Of the configuration that is shown. */
   private _place = '';
-  /** Variables of it that were asked for in vain. */
-  private _unknown = '';
   private readonly _left = new LeftVariants();
   private readonly _views = new Set<object>();
   private _isShown = false;

@@ -161,6 +161,15 @@ describe('ConfigureModel', () => {
   };
   const shared = (index: number) => panel.model!.sharedModel.getCell(index);
 
+  /** The list of runs comes: one, in this state. */
+  const told = (state: string) =>
+    comm().receive({
+      type: 'runs',
+      removed: [],
+      runs: [{ ...SUMMARY, state }],
+      fault: null
+    });
+
   /** The kernel finds the configuration right, and looks at the data. */
   async function planned(inspection: object): Promise<void> {
     await pause(0.4);
@@ -732,13 +741,6 @@ describe('ConfigureModel', () => {
   });
 
   it('looks how long a run takes when one has finished', async () => {
-    const told = (state: string) =>
-      comm().receive({
-        type: 'runs',
-        removed: [],
-        runs: [{ ...SUMMARY, state }],
-        fault: null
-      });
     await show();
     told('running');
     choose(1);
@@ -759,13 +761,6 @@ describe('ConfigureModel', () => {
   });
 
   it('looks anew at a draft that was not measured when a run of another cell has finished', async () => {
-    const told = (state: string) =>
-      comm().receive({
-        type: 'runs',
-        removed: [],
-        runs: [{ ...SUMMARY, state }],
-        fault: null
-      });
     await show();
     told('running');
     model.change([{ path: ['data', 'train'], value: '$df' }]);
