@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,23 +39,49 @@ def length_groups(encoded: EncodedRows, config: DataConfig) -> dict[str, Any]:
         needed = first.max(axis=1) + 1
     else:
         needed = longest if policy != "part" else np.full_like(longest, 2)
-    groups = _counted(np.stack([longest, others], axis=1))
-    least = _counted(needed[first.min(axis=1) >= 0][:, None])
+    needed = needed[first.min(axis=1) >= 0]
+    once = np.ones_like
+    return _groups(policy, longest, others, once(longest), needed, once(needed), MOST_GROUPS)
+
+
+def joined(one: Mapping[str, Any], other: Mapping[str, Any], most: int = MOST_GROUPS) -> dict[str, Any]:
+    """The groups of rows and of further ones, at most `most` of them; the policy is that of the former."""
+
+    def both(name: str) -> Numbers:
+        return np.array([*one[name], *other[name]], np.int64)
+
+    lengths = (both("lengths"), both("others"), both("rows"))
+    return _groups(one["policy"], *lengths, both("needed"), both("needing"), most)
+
+
+def _groups(
+    policy: str,
+    lengths: Numbers,
+    others: Numbers,
+    rows: Numbers,
+    needed: Numbers,
+    needing: Numbers,
+    most: int,
+) -> dict[str, Any]:
+    groups, rows = _counted(np.stack([lengths, others], axis=1), rows, most)
+    least, needing = _counted(needed[:, None], needing, most)
     return {
         "policy": policy,
-        "lengths": groups[0][:, 0].tolist(),
-        "others": groups[0][:, 1].tolist(),
-        "rows": groups[1].tolist(),
-        "needed": least[0][:, 0].tolist(),
-        "needing": least[1].tolist(),
+        "lengths": groups[:, 0].tolist(),
+        "others": groups[:, 1].tolist(),
+        "rows": rows.tolist(),
+        "needed": least[:, 0].tolist(),
+        "needing": needing.tolist(),
     }
 
 
-def _counted(values: Numbers) -> tuple[Numbers, Numbers]:
-    """The different rows of `values`, and how often each is there; rounded up as far as they are too many."""
+def _counted(values: Numbers, counts: Numbers, most: int) -> tuple[Numbers, Numbers]:
+    """The different rows of `values`, and how often each is there; rounded up as far as they are more than `most`."""
     step = 1
     while True:
-        found, counts = np.unique(-(-values // step) * step, axis=0, return_counts=True)
-        if len(found) <= MOST_GROUPS:
-            return found, counts.astype(np.int64)
+        found, place = np.unique(-(-values // step) * step, axis=0, return_inverse=True)
+        if len(found) <= most:
+            total = np.zeros(len(found), np.int64)
+            np.add.at(total, place.reshape(-1), counts)
+            return found, total
         step *= 2

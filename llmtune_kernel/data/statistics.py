@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import MOST_COMPARED, duplicates, near_duplicates
-from llmtune_kernel.data.length_groups import length_groups
+from llmtune_kernel.data.length_groups import joined, length_groups
 from llmtune_kernel.data.turns import RowProblem
 
 _NAMED = 500
 _READ = 300  # rows whose language is told
 _LEAST = 20  # characters by which a language can be told
 _TOLD = 0.02  # share of rows from which on a language is named
+_DRAWN = 500  # groups of lengths while rows are read
 
 
 def statistics(
@@ -35,14 +36,41 @@ def statistics(
     """
     same, near = duplicates(encoded), near_duplicates(encoded, on_progress=on_progress)
     near = {row: twin for row, twin in near.items() if row not in same}
+    kinds: dict[str, dict[str, Any]] = {}
+    _count_problems(kinds, encoded.left_out())
     return {
         "groups": length_groups(encoded, config),
         "duplicates": _twins(same),
         "near_duplicates": _twins(near),
         "compared": min(len(encoded.lengths), MOST_COMPARED),
-        "left_out": _left_out(encoded),
+        "left_out": list(kinds.values()),
         "languages": _languages(encoded, tokenizer),
     }
+
+
+class Growing:
+    """What is known of rows while more of them are read."""
+
+    def __init__(self, config: DataConfig) -> None:
+        self._config = config
+        self._known: dict[str, Any] = {}
+        self._left_out: dict[str, dict[str, Any]] = {}
+
+    def add(self, encoded: EncodedRows) -> None:
+        """Take further rows in."""
+        groups, known = length_groups(encoded, self._config), self._known
+        _count_problems(self._left_out, encoded.left_out())
+        self._known = {
+            "rows": known.get("rows", 0) + len(encoded.lengths) + len(encoded.left_out()),
+            "tokens": known.get("tokens", 0) + encoded.tokens,
+            "trained_tokens": known.get("trained_tokens", 0) + encoded.trained_tokens,
+            "groups": joined(known["groups"], groups, _DRAWN) if known else groups,
+        }
+
+    def so_far(self) -> dict[str, Any] | None:
+        """JSON values: of the `rows` that were taken in `tokens` and `trained_tokens` after cutting; `groups` of
+        similar lengths; `left_out` as of `statistics`. None if there were no rows."""
+        return (self._known and {**self._known, "left_out": list(self._left_out.values())}) or None
 
 
 def details(encoded: EncodedRows) -> dict[str, Any]:
@@ -63,19 +91,13 @@ def _twins(twins: dict[int, int]) -> dict[str, Any]:
     return {"count": len(twins), "rows": [list(pair) for pair in sorted(twins.items())[:_NAMED]]}
 
 
-def _left_out(encoded: EncodedRows) -> list[dict[str, Any]]:
-    kinds: dict[str, list[RowProblem]] = {}
-    for problem in encoded.left_out():
-        kinds.setdefault(problem.kind, []).append(problem)
-    return [
-        {
-            "kind": kind,
-            "count": len(problems),
-            "rows": [problem.row for problem in problems[:_NAMED]],
-            "message": str(problems[0]),
-        }
-        for kind, problems in kinds.items()
-    ]
+def _count_problems(kinds: dict[str, dict[str, Any]], problems: Iterable[RowProblem]) -> None:
+    for problem in problems:
+        new: dict[str, Any] = {"kind": problem.kind, "count": 0, "rows": [], "message": str(problem)}
+        kind = kinds.setdefault(problem.kind, new)
+        kind["count"] += 1
+        if len(kind["rows"]) < _NAMED:
+            kind["rows"].append(problem.row)
 
 
 def _languages(encoded: EncodedRows, tokenizer: Any) -> list[tuple[str, float]]:

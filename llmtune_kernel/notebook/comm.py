@@ -183,7 +183,7 @@ class Link:
                 from llmtune_kernel.notebook.counting import count
 
                 with self._cancellations.of(id) as cancellation:
-                    found = count(counted, self._namespace(), lambda *far: self._tell(id, *far), cancellation)
+                    found = count(counted, self._namespace(), lambda far: self._tell(id, far), cancellation)
                 return protocol.StatisticsReply(id=id, payload=found), _nothing
             case protocol.CloseTableRequest(id=id, payload=closed):
                 self._opened_tables().close(closed.table)
@@ -325,10 +325,8 @@ class Link:
     def _say(self, id: str, column: int, text: str) -> None:
         self._send(protocol.AnswerPush(id=id, column=column, text=text))
 
-    def _tell(self, id: str, stage: str, done: int, total: int) -> None:
-        self._send(
-            protocol.ProgressPush.model_validate({"id": id, "stage": stage, "done": done, "total": total})
-        )
+    def _tell(self, id: str, progress: dict[str, Any]) -> None:
+        self._send(protocol.ProgressPush.model_validate({**progress, "id": id}))
 
     def _refuse(self, name: str, what: str, where: str = "", fix: str = "") -> None:
         self._send(protocol.ErrorReply(id=name, error=protocol.Mistake(what=what, where=where, fix=fix)))

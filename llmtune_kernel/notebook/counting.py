@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,6 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.notebook import protocol
 from llmtune_kernel.notebook.looking import OnProgress, inspect_data, snapshots
 from llmtune_kernel.runs.workers import Cancellation, Cancelled
-
-_TICK = 0.25  # seconds between two times that progress is told
 
 
 def count(
@@ -25,7 +22,7 @@ def count(
 
     Args:
         namespace: Where `$name` is looked up.
-        on_progress: Told what is being done, rows done and rows in all, four times a second at most.
+        on_progress: As of `inspect_data`.
 
     Raises:
         UserError: any mistake in the configuration, the data or the model's name, or it was cancelled.
@@ -36,13 +33,16 @@ def count(
     if config.data.truncation == "error":
         lenient["truncation"] = "drop"
     counted = config.model_copy(update={"data": config.data.model_copy(update=lenient)})
-    told = 0.0
 
-    def tell(stage: str, done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told > _TICK:
-            told = time.monotonic()
-            on_progress(stage, done, total)
+    def as_asked(found: dict[str, Any]) -> dict[str, Any]:
+        groups = found["groups"]
+        if config.data.truncation == "error" and groups["policy"] == "drop":
+            groups = {**groups, "policy": "error"}
+        return {**found, "groups": groups, "max_length": config.data.max_length}
+
+    def tell(progress: dict[str, Any]) -> None:
+        so_far = progress["so_far"]
+        on_progress({**progress, "so_far": so_far and as_asked(so_far)})
 
     try:
         with snapshots(counted, namespace) as files:
@@ -51,10 +51,5 @@ def count(
             )
     except Cancelled:
         raise UserError(_("Counting was cancelled.")) from None
-    found = summary["statistics"]
-    if config.data.truncation == "error" and found["groups"]["policy"] == "drop":
-        found["groups"]["policy"] = "error"
     taken = protocol.Statistics.model_fields.keys() & summary.keys()
-    return protocol.Statistics(
-        **{name: summary[name] for name in taken}, max_length=config.data.max_length, **found
-    )
+    return protocol.Statistics(**{name: summary[name] for name in taken}, **as_asked(summary["statistics"]))

@@ -45,7 +45,7 @@ def show_inspection(
             config,
             files,
             first,
-            lambda *progress: status.say(progress_text(*progress)),
+            lambda far: status.say(progress_text(far["stage"], far["done"], far["total"])),
             for_run=for_run,
         )
         shown, *more = bundles(found)

@@ -26,7 +26,7 @@ from llmtune_kernel.runs.speed import measured_speed
 from llmtune_kernel.runs.workers import Cancellation, Cancelled, pool
 
 Summary = dict[str, Any]
-OnProgress = Callable[[str, int, int], None]
+OnProgress = Callable[[dict[str, Any]], None]
 _KEPT_SECONDS = 60.0  # after that free memory may be another
 
 
@@ -98,7 +98,7 @@ def inspect_data(
     config: RunConfig,
     files: Mapping[str, str],
     first: int,
-    on_progress: OnProgress = lambda stage, done, total: None,
+    on_progress: OnProgress = lambda progress: None,
     *,
     for_run: bool = True,
     details: bool = True,
@@ -109,7 +109,7 @@ def inspect_data(
     Args:
         files: From `snapshots`.
         first: How many rows to render.
-        on_progress: Told what is being done, rows done and rows in all.
+        on_progress: Told what is being done (`stage`), rows `done` and in `total`, and what is known of them `so_far`.
         for_run: Whether the data have to be such as the objective learns from; else there are statistics too.
         details: Whether these tell of each row.
 
@@ -123,7 +123,7 @@ def inspect_data(
         if answer["type"] == "summary":
             found.update(answer["summary"])
         else:
-            on_progress(answer["stage"], answer["done"], answer["total"])
+            on_progress(answer)
 
     job = {
         "job": "inspect",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
-from llmtune_kernel.data.statistics import details, statistics
+from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.loading import check_attention, load_tokenizer
 from llmtune_kernel.models.rope import most_positions
@@ -22,6 +23,7 @@ from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import (
+    Chosen,
     PreparedData,
     largest_batch,
     prepare_data,
@@ -29,13 +31,15 @@ from llmtune_kernel.worker.prepare import (
     run_tokens,
     total_steps,
 )
-from llmtune_kernel.worker.reading import SplitRows
+
+_PAUSE = 0.25  # seconds between two times that progress is told
 
 
 def inspect(
     job: dict[str, Any], answer: Callable[[dict[str, Any]], None], check_cancelled: Callable[[], None]
 ) -> None:
-    """Answer with progress, then with a summary: that of `summarise`, and what `_plan` says of the run.
+    """Answer with progress, with what is known of the rows `so_far` where statistics are wanted; then with a summary:
+    that of `summarise`, and what `_plan` says of the run.
 
     Args:
         job: `config`; `variables`: for each notebook variable the Arrow file that holds it; `first`: how many rows
@@ -59,9 +63,16 @@ def inspect(
             snapshot=lambda *place: Path(variables[keys[place]]),
         )
 
+    growing = Growing(config.data) if job["statistics"] else None
+    told = time.monotonic()
+
     def progress(stage: str, done: int, total: int) -> None:
+        nonlocal told
         check_cancelled()
-        answer({"type": "progress", "stage": stage, "done": done, "total": total})
+        if time.monotonic() - told > _PAUSE:
+            so_far = growing and growing.so_far()
+            answer({"type": "progress", "stage": stage, "done": done, "total": total, "so_far": so_far})
+            told = time.monotonic()
 
     if job["for_run"]:
         check_optimizer(config.training.optim)
@@ -69,7 +80,8 @@ def inspect(
     source = find_model(config.model)
     tokenizer = load_tokenizer(source)
     set_template(tokenizer, config.data)
-    data = prepare_data(config, tokenizer, find, functools.partial(progress, "reading"))
+    reading = functools.partial(progress, "reading")
+    data = prepare_data(config, tokenizer, find, reading, growing.add if growing else None)
     if job["for_run"]:
         refuse_unfit(config, data)
     split, encoded = data.train.split, data.train.split.encoded
@@ -78,28 +90,26 @@ def inspect(
     if job["statistics"]:
         comparing = functools.partial(progress, "comparing")
         found = statistics(encoded, tokenizer, config.data, comparing)
-        summary["statistics"] = {**found, "sources": _sources(split)}
+        summary["statistics"] = {**found, "sources": _sources(data.train)}
     if job["details"]:
         summary["details"] = details(encoded)
     answer({"type": "summary", "summary": {**summary, **_plan(config, source, data, check_cancelled)}})
 
 
-def _sources(split: SplitRows) -> list[dict[str, Any]]:
-    """Of each source `name`, `rows`, how many are `used`, and their `tokens` and `trained_tokens` after cutting."""
-    encoded = split.encoded
-    found = []
-    for source in split.sources:
-        of_it = (encoded.numbers >= source.first) & (encoded.numbers < source.first + source.rows)
-        found.append(
-            {
-                "name": source.source.source,
-                "rows": source.rows,
-                "used": len(np.unique(encoded.numbers[of_it])),
-                "tokens": int(encoded.sizes[of_it].sum()),
-                "trained_tokens": int(encoded.windows.trained[of_it].sum()),
-            }
-        )
-    return found
+def _sources(train: Chosen) -> list[dict[str, Any]]:
+    """Of each source `name`, `rows`, how many can be `used`; those of an epoch, `train_rows`, and their tokens."""
+    used = np.unique(train.split.encoded.numbers)
+    return [
+        {
+            "name": source.source.source,
+            "rows": source.rows,
+            "used": int(((used >= source.first) & (used < source.first + source.rows)).sum()),
+            "train_rows": share.rows,
+            "epoch_tokens": share.tokens,
+            "epoch_trained_tokens": share.trained_tokens,
+        }
+        for source, share in zip(train.split.sources, train.shares(), strict=True)
+    ]
 
 
 def _plan(

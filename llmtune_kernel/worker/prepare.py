@@ -29,10 +29,19 @@ from llmtune_kernel.data.sources import Place
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.training.collation import EncodedDataset
-from llmtune_kernel.worker.reading import OnProgress, SplitRows, read_split
+from llmtune_kernel.worker.reading import OnProgress, OnRows, SplitRows, read_split
 
 # Rows that are looked at for near duplicates before a run: a second's work.
 _ROWS_COMPARED = 10_000
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is taken of a source: `rows`, of which a text in pieces is one, their `tokens`, `trained_tokens`."""
+
+    rows: int
+    tokens: int
+    trained_tokens: int
 
 
 @dataclass
@@ -49,9 +58,7 @@ class Chosen:
     @property
     def rows(self) -> int:
         """How many rows they are from: a text in pieces is one."""
-        numbers = self.split.encoded.numbers
-        begins = np.concatenate([[True], numbers[1:] != numbers[:-1]])
-        return int(sum(begins[example] for example in itertools.chain(*self.sequences)))
+        return sum(share.rows for share in self.shares())
 
     @property
     def tokens(self) -> list[int]:
@@ -62,8 +69,19 @@ class Chosen:
     @property
     def trained_tokens(self) -> int:
         """How many of the tokens are learned."""
-        examples = list(itertools.chain(*self.sequences))
-        return int(self.split.encoded.windows.trained[examples].sum())
+        return sum(share.trained_tokens for share in self.shares())
+
+    def shares(self) -> list[Share]:
+        """What is taken of each source."""
+        encoded, examples = self.split.encoded, list(itertools.chain(*self.sequences))
+        numbers, firsts = encoded.numbers, [source.first for source in self.split.sources]
+        begins = np.concatenate([[True], numbers[1:] != numbers[:-1]])
+        places = np.searchsorted(firsts, numbers[examples], "right") - 1
+        sums = (
+            np.bincount(places, values[examples], len(firsts)).astype(int).tolist()
+            for values in (begins, encoded.sizes, encoded.windows.trained.sum(axis=1))
+        )
+        return [Share(*share) for share in zip(*sums, strict=True)]
 
     def apart(self) -> Chosen:
         """The same with every example in a sequence of its own."""
@@ -88,22 +106,27 @@ class PreparedData:
 
 
 def prepare_data(
-    config: RunConfig, tokenizer: Any, find: Callable[[Split], list[Place]], on_progress: OnProgress
+    config: RunConfig,
+    tokenizer: Any,
+    find: Callable[[Split], list[Place]],
+    on_progress: OnProgress,
+    on_rows: OnRows | None = None,
 ) -> PreparedData:
     """Read, encode, split and mix the data of `config`.
 
     Args:
         find: Where the rows of each source of a split are.
+        on_progress, on_rows: As of `read_split`; the latter takes those of the training data.
 
     Raises:
         UserError: any mistake in the data.
     """
     data, seed = config.data, config.training.seed
 
-    def read(split: Split) -> SplitRows:
-        return read_split(data, split, find(split), tokenizer, seed, on_progress)
+    def read(split: Split, on_rows: OnRows | None = None) -> SplitRows:
+        return read_split(data, split, find(split), tokenizer, seed, on_progress, on_rows)
 
-    training = read("train")
+    training = read("train", on_rows)
     if data.eval_fraction > 0:
         train, evaluation = _split(config, training)
         return PreparedData(_chosen(config, training, train), _chosen(config, training, evaluation))
@@ -172,6 +195,7 @@ def described(config: RunConfig, data: PreparedData) -> list[str]:
     same, alike = duplicates(encoded), near_duplicates(encoded, _ROWS_COMPARED)
     again, near = len(same), len(alike.keys() - same.keys())
     used, format = data.train.rows, format_names(encoded)
+    tokens, trained = sum(data.train.tokens), data.train.trained_tokens
     answers = isinstance(config.objective, PpoObjective)  # of lengths that nobody knows yet
     if answers:
         rows = _n(
@@ -186,9 +210,9 @@ def described(config: RunConfig, data: PreparedData) -> list[str]:
             "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
             used,
             format=format,
-            tokens=encoded.tokens,
-            trained=encoded.trained_tokens,
-            share=encoded.trained_tokens / encoded.tokens,
+            tokens=tokens,
+            trained=trained,
+            share=trained / tokens,
         )
     said = [
         rows,
@@ -208,23 +232,18 @@ def described(config: RunConfig, data: PreparedData) -> list[str]:
 
 def _by_source(chosen: Chosen) -> list[str]:
     """What is taken of each source, where there are several."""
-    sources, encoded = chosen.split.sources, chosen.split.encoded
+    sources = chosen.split.sources
     if len(sources) == 1:
         return []
-    examples = list(itertools.chain(*chosen.sequences))
-    firsts = [source.first for source in sources]
-    place = np.searchsorted(firsts, encoded.numbers[examples], "right") - 1
-    taken = np.bincount(place, minlength=len(sources))
-    tokens = np.bincount(place, encoded.sizes[examples], minlength=len(sources))
     return [
         _(
             "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
             source=source.source.source,
             rows=source.rows,
-            taken=int(taken[number]),
-            tokens=int(tokens[number]),
+            taken=share.rows,
+            tokens=share.tokens,
         )
-        for number, source in enumerate(sources)
+        for source, share in zip(sources, chosen.shares(), strict=True)
     ]
 
 

@@ -15,11 +15,13 @@ from llmtune_kernel.data.encoding_cache import Survey, encoded_once, encoding_ke
 from llmtune_kernel.data.formats import JUDGED, RowFormat
 from llmtune_kernel.data.mixing import draw
 from llmtune_kernel.data.recognition import recognise, shapes_of
+from llmtune_kernel.data.sequences import Sequences
 from llmtune_kernel.data.sources import Place, SourceRows, read_source
 from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.locale import _
 
 OnProgress = Callable[[int, int], None]
+OnRows = Callable[[EncodedRows], None]
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,15 @@ def read_split(
     tokenizer: Any,
     seed: int,
     on_progress: OnProgress,
+    on_rows: OnRows | None = None,
 ) -> SplitRows:
     """Read and encode the sources of a split.
 
     Args:
         places: Where the rows of each source are.
         seed: For the rows that are drawn where not all are used.
+        on_progress: As of `encode_rows`.
+        on_rows: Takes the rows of each source part by part, as they are read; not those that were read before.
 
     Raises:
         UserError: any mistake in the data.
@@ -126,7 +131,7 @@ def read_split(
     read = SplitRows()
     for number, (source, place) in enumerate(zip(data.sources(split), places, strict=True)):
         try:
-            _read_source(read, data, split, source, place, tokenizer, seed, on_progress)
+            _read_source(read, data, split, source, place, tokenizer, seed, on_progress, on_rows)
         except UserError as error:
             # What is wrong in a file is told with its path.
             rest = error.where.removeprefix(source.source)
@@ -146,6 +151,7 @@ def _read_source(
     tokenizer: Any,
     seed: int,
     on_progress: OnProgress,
+    on_rows: OnRows | None,
 ) -> None:
     limit = data.limit if split == "train" else None
     found, meant = read_source(place, limit), place.source
@@ -166,7 +172,10 @@ def _read_source(
         # A row that is drawn several times is encoded once.
         wanted = set(draw(known.rows, meant.num_samples, seed))
         rows = ((number, row) for number, row in enumerate(found.rows) if number in wanted)
-        return encode_batches(rows, len(wanted), tokenizer, data, known.format, on_progress)
+        for batch in encode_batches(rows, len(wanted), tokenizer, data, known.format, on_progress):
+            if on_rows is not None:
+                on_rows(cut(Sequences([batch.sequences]), batch.problems, known.format, data))
+            yield batch
 
     kept = encoded_once(encoding_key(found.fingerprint, reading, tokenizer, data), survey, encode)
     encoded = cut(kept.sequences, kept.problems, kept.survey.format, data)

@@ -2,14 +2,20 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
-import type { ILeftOut, IStatistics } from '../kernel/protocol';
+import type {
+  ICountedSource,
+  ILeftOut,
+  ISoFar,
+  IStatistics
+} from '../kernel/protocol';
 import { count, percent } from '../numbers';
+import { isWhole } from './model';
 
 /**
  * What was counted. A number of rows can be clicked to see them.
  */
 export function Figures(props: {
-  statistics: IStatistics;
+  statistics: IStatistics | ISoFar;
   onRows?: (rows: number[]) => void;
   trans: TranslationBundle;
 }): JSX.Element {
@@ -48,25 +54,39 @@ interface IFigure {
   title?: string;
 }
 
-function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
-  const { duplicates, near_duplicates: near } = found;
-  const figures: IFigure[] = [
+function figuresOf(
+  found: IStatistics | ISoFar,
+  trans: TranslationBundle
+): IFigure[] {
+  return isWhole(found)
+    ? [
+        ...sizesOf(found, trans),
+        ...twinsOf(found, trans),
+        ...problemsOf(found, trans),
+        ...languagesOf(found, trans),
+        ...sourcesOf(found.sources, trans)
+      ]
+    : [
+        { name: trans.__('Rows'), value: count(found.rows) },
+        tokensOf(found.tokens, found.trained_tokens, trans),
+        ...problemsOf(found, trans)
+      ];
+}
+
+function sizesOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
+  const [rows, used, taken] = [found.rows, usedOf(found), found.train_rows].map(
+    count
+  );
+  return [
     {
       name: trans.__('Rows'),
-      value: trans.__(
-        '%1: %2 to train on',
-        count(found.rows),
-        count(found.train_rows)
-      )
+      value:
+        used === taken
+          ? trans.__('%1: %2 to train on', rows, taken)
+          : trans.__('%1: %2 can be used, %3 to train on', rows, used, taken)
     },
     {
-      name: trans.__('Tokens'),
-      value: trans.__(
-        '%1, of which trained %2 (%3)',
-        count(found.epoch_tokens),
-        count(found.epoch_trained_tokens),
-        percent(found.epoch_trained_tokens, found.epoch_tokens)
-      ),
+      ...tokensOf(found.epoch_tokens, found.epoch_trained_tokens, trans),
       title: trans.__('Of the rows to train on, in one epoch')
     },
     {
@@ -76,7 +96,33 @@ function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
         count(found.steps),
         count(found.run_tokens)
       )
-    },
+    }
+  ];
+}
+
+function usedOf({ sources }: IStatistics): number {
+  return sources.reduce((total, source) => total + source.used, 0);
+}
+
+function tokensOf(
+  tokens: number,
+  trained: number,
+  trans: TranslationBundle
+): IFigure {
+  return {
+    name: trans.__('Tokens'),
+    value: trans.__(
+      '%1, of which trained %2 (%3)',
+      count(tokens),
+      count(trained),
+      percent(trained, tokens)
+    )
+  };
+}
+
+function twinsOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
+  const { compared, duplicates, near_duplicates: near } = found;
+  return [
     {
       name: trans.__('Duplicates'),
       value: count(duplicates.count),
@@ -85,48 +131,57 @@ function figuresOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
     {
       name: trans.__('Near duplicates'),
       value:
-        found.compared < found.rows - leftOutOf(found)
+        compared < usedOf(found)
           ? trans.__(
               '%1, in the first %2 rows',
               count(near.count),
-              count(found.compared)
+              count(compared)
             )
           : count(near.count),
       rows: both(near.rows)
-    },
-    ...problemsOf(found, trans)
+    }
   ];
-  if (found.languages.length > 0) {
-    figures.push({
-      name: trans.__('Languages'),
-      value: found.languages
-        .map(([code, share]) => {
-          // They are told from a sample.
-          const rounded = percent(Math.round(100 * share), 100);
-          return `${languageName(code, trans)} ${rounded}`;
-        })
-        .join(', ')
-    });
-  }
-  if (found.sources.length > 1) {
-    figures.push(
-      ...found.sources.map(source => ({
+}
+
+function languagesOf(
+  { languages }: IStatistics,
+  trans: TranslationBundle
+): IFigure[] {
+  // They are told from a sample.
+  const told = languages.map(
+    ([code, share]) =>
+      `${languageName(code, trans)} ${percent(Math.round(100 * share), 100)}`
+  );
+  return told.length > 0
+    ? [{ name: trans.__('Languages'), value: told.join(', ') }]
+    : [];
+}
+
+/** What is taken of each source, where there are several. */
+function sourcesOf(
+  sources: ICountedSource[],
+  trans: TranslationBundle
+): IFigure[] {
+  return sources.length > 1
+    ? sources.map(source => ({
         name: source.name,
         value: trans.__(
-          '%1 of %2 rows, %3 tokens, of which trained %4',
+          '%1 of %2 rows can be used; %3 to train on, with %4 tokens, of which trained %5',
           count(source.used),
           count(source.rows),
-          count(source.tokens),
-          percent(source.trained_tokens, source.tokens)
+          count(source.train_rows),
+          count(source.epoch_tokens),
+          percent(source.epoch_trained_tokens, source.epoch_tokens)
+        ),
+        title: trans.__(
+          'In one epoch; a weight may take rows several times, or some of them'
         )
       }))
-    );
-  }
-  return figures;
+    : [];
 }
 
 /** What is wrong with rows: the usual reasons always, others where there are such rows. */
-function problemsOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
+function problemsOf(found: ISoFar, trans: TranslationBundle): IFigure[] {
   const names: { [kind in ILeftOut['kind']]: string } = {
     empty: trans.__('Empty answers'),
     untrained: trans.__('Nothing is trained'),
@@ -148,10 +203,6 @@ function problemsOf(found: IStatistics, trans: TranslationBundle): IFigure[] {
         ]
       : [];
   });
-}
-
-function leftOutOf(found: IStatistics): number {
-  return found.left_out.reduce((total, one) => total + one.count, 0);
 }
 
 /** Rows and the earlier ones that they are like. */

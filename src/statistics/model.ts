@@ -2,7 +2,12 @@ import type { ISignal } from '@lumino/signaling';
 
 import { ConfigDocument } from '../cell/document';
 import { Changing } from '../changing';
-import type { IFault, IProgress, IStatistics } from '../kernel/protocol';
+import type {
+  IFault,
+  IProgress,
+  ISoFar,
+  IStatistics
+} from '../kernel/protocol';
 import type { IKernelClient, IUnderWay } from '../tokens';
 
 /**
@@ -29,15 +34,21 @@ export class StatisticsModel extends Changing {
     this._isOpen = isOpen;
     if (!isOpen) {
       this.cancel();
-    } else if (!this._shown) {
+    } else if (!this._shown || this.isPartial) {
       void this.count();
     }
     this.emit();
   }
 
-  /** Null while nothing is known of what is shown. */
-  get statistics(): IStatistics | null {
+  /** Those of the rows read so far while they are counted; null while nothing is known of what is shown. */
+  get statistics(): IStatistics | ISoFar | null {
     return this._shown?.statistics ?? null;
+  }
+
+  /** Whether they are those of some rows only. */
+  get isPartial(): boolean {
+    const { statistics } = this;
+    return statistics !== null && !isWhole(statistics);
   }
 
   /** Why they could not be counted. */
@@ -78,6 +89,9 @@ export class StatisticsModel extends Changing {
     const underWay = target.client.count(target.text, progress => {
       if (underWay === this._underWay) {
         this._progress = progress;
+        if (progress.so_far) {
+          this._found = { target, statistics: progress.so_far, fault: null };
+        }
         this.emit();
       }
     });
@@ -97,7 +111,7 @@ export class StatisticsModel extends Changing {
     }
   }
 
-  /** What was counted before stays. */
+  /** What was counted up to now stays. */
   cancel(): void {
     const underWay = this._underWay;
     if (underWay) {
@@ -189,8 +203,15 @@ export namespace StatisticsModel {
   }
 }
 
+/** Whether statistics are those of all rows. */
+export function isWhole(
+  statistics: IStatistics | ISoFar
+): statistics is IStatistics {
+  return 'steps' in statistics;
+}
+
 interface IFound {
   target: StatisticsModel.ITarget;
-  statistics: IStatistics | null;
+  statistics: IStatistics | ISoFar | null;
   fault: IFault | null;
 }

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React from 'react';
 
-import type { IStatistics } from '../kernel/protocol';
+import type { ISoFar } from '../kernel/protocol';
 import { count, percent } from '../numbers';
 import { FaultMessage } from '../sidebar/fault';
 import { Figures } from './figures';
@@ -54,7 +54,7 @@ function Progress(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { model, trans } = props;
-  const { isCounting, isOld, progress, statistics } = model;
+  const { isCounting, isOld, isPartial, progress, statistics } = model;
   if (isCounting) {
     return (
       <div className="jp-llmtune-statistics-progress">
@@ -74,12 +74,18 @@ function Progress(props: {
       </div>
     );
   }
-  if (statistics && !isOld) {
+  if (statistics && !isOld && !isPartial) {
     return <></>;
   }
   return (
     <div className="jp-llmtune-statistics-progress">
-      {statistics && <span>{trans.__('From before the last change:')}</span>}
+      {isPartial ? (
+        <span>
+          {trans.__('Of the first %1 rows:', count(statistics!.rows))}
+        </span>
+      ) : (
+        statistics && <span>{trans.__('From before the last change:')}</span>
+      )}
       <button
         type="button"
         className="jp-Button jp-mod-styled"
@@ -107,7 +113,7 @@ function progressText(
 
 /** How long rows are, and what another `max_length` would do. */
 function Lengths(props: {
-  statistics: IStatistics;
+  statistics: ISoFar;
   model: StatisticsModel;
   trans: TranslationBundle;
 }): JSX.Element {
@@ -141,7 +147,7 @@ function Lengths(props: {
 }
 
 function effectText(
-  { groups }: IStatistics,
+  { groups }: ISoFar,
   limit: number,
   trans: TranslationBundle
 ): string {

@@ -10,7 +10,7 @@ import pytest
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.notebook.counting import count
-from llmtune_kernel.notebook.protocol import Counted, Statistics
+from llmtune_kernel.notebook.protocol import Counted, ProgressPush, Statistics
 from llmtune_kernel.runs.workers import Cancellation
 
 ROWS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(12)]
@@ -21,9 +21,7 @@ def text_of(model: str, **data: Any) -> str:
 
 
 def counted(model: str, rows: object = ROWS, **data: Any) -> Statistics:
-    return count(
-        Counted(text=text_of(model, **data)), {"rows": rows}, lambda stage, done, total: None, Cancellation()
-    )
+    return count(Counted(text=text_of(model, **data)), {"rows": rows}, lambda progress: None, Cancellation())
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +49,11 @@ def test_each_source_says_how_much_of_it_is_trained_on(tiny_model: str, workplac
         ("one.jsonl", 8, 8),
         ("two.jsonl", 5, 4),
     ]
-    assert sum(one.tokens for one in found.sources) == found.tokens
-    assert sum(one.trained_tokens for one in found.sources) == found.trained_tokens
+    assert sum(one.epoch_tokens for one in found.sources) == found.epoch_tokens
+    assert sum(one.epoch_trained_tokens for one in found.sources) == found.epoch_trained_tokens
+    thrice = counted(tiny_model, train=["two.jsonl", {"source": "one.jsonl", "weight": 3, "num_samples": 2}])
+    assert [(one.used, one.train_rows) for one in thrice.sources] == [(4, 4), (2, 6)]
+    assert sum(one.epoch_tokens for one in thrice.sources) == thrice.epoch_tokens
 
 
 def test_tokens_of_an_epoch_are_those_of_the_rows_that_are_trained_on(tiny_model: str) -> None:
@@ -81,17 +82,44 @@ def test_what_becomes_of_longer_rows_is_what_the_configuration_says(tiny_model: 
     assert found.groups.lengths[-1] > 64
 
 
+def test_what_is_known_grows_while_rows_are_read(tiny_model: str) -> None:
+    many: list[dict[str, str]] = [
+        {"prompt": f"What is {n}?", "completion": "It is a number. " * (n % 20)} for n in range(20_000)
+    ]
+    heard: list[ProgressPush] = []
+    wanted = Counted(text=text_of(tiny_model))
+
+    def on_progress(progress: dict[str, Any]) -> None:
+        heard.append(ProgressPush.model_validate({**progress, "id": "1"}))
+
+    whole = count(wanted, {"rows": many}, on_progress, Cancellation())
+    reading = [one.so_far for one in heard if one.stage == "reading" and one.so_far]
+    assert len(reading) > 1
+    assert [one.rows for one in reading] == sorted({one.rows for one in reading})
+    for one in reading:
+        (empty,) = one.left_out
+        assert (empty.kind, empty.count) == ("empty", -(-one.rows // 20))
+        assert sum(one.groups.rows) + empty.count == one.rows
+        # Rows repeat by twenty: a part of them is as long as the whole.
+        assert one.tokens / one.rows == pytest.approx(whole.tokens / whole.rows, rel=0.02)
+        assert one.trained_tokens / one.tokens == pytest.approx(whole.trained_tokens / whole.tokens, rel=0.02)
+    comparing = [one.so_far for one in heard if one.stage == "comparing"]
+    assert comparing
+    assert comparing[0]
+    assert (comparing[0].rows, comparing[0].tokens) == (whole.rows, whole.tokens)
+    assert comparing[0].left_out == whole.left_out
+
+
 def test_who_cancels_hears_so_and_counting_again_works(tiny_model: str) -> None:
     many = [{"prompt": f"What is {n}?", "completion": "It is a number. " * 20} for n in range(30_000)]
     cancellation, heard = Cancellation(), []
 
-    def on_progress(stage: str, done: int, total: int) -> None:
-        heard.append((stage, done, total))
+    def on_progress(progress: dict[str, Any]) -> None:
+        heard.append(progress)
         cancellation.cancel()
 
     with pytest.raises(UserError, match="cancelled"):
         count(Counted(text=text_of(tiny_model)), {"rows": many}, on_progress, cancellation)
-    stage, done, total = heard[0]
-    assert (stage, total) == ("reading", 30_000)
-    assert done < total
+    assert (heard[0]["stage"], heard[0]["total"]) == ("reading", 30_000)
+    assert heard[0]["done"] < heard[0]["total"]
     assert counted(tiny_model).rows == 12

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmtune_kernel.notebook.protocol.message import Message, Mistake
+from llmtune_kernel.notebook.protocol.statistics import SoFar
 from llmtune_kernel.runs.events import Event
 from llmtune_kernel.runs.listing import RunSummary
 
@@ -39,13 +40,14 @@ class AnswerPush(Message):
 
 
 class ProgressPush(Message):
-    """How far the request `statistics` of this id has come, in rows."""
+    """How far the request `statistics` of this id has come, in rows, and what is known of them."""
 
     type: Literal["progress"] = "progress"
     id: str
     stage: Literal["reading", "comparing"]
     done: int
     total: int
+    so_far: SoFar | None = None
 
 
 class HelloOpen(Message):

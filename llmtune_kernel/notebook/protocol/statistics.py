@@ -45,27 +45,33 @@ class CountedSource(Message):
     name: str
     rows: int
     used: int
-    tokens: int
-    trained_tokens: int
+    train_rows: int = Field(description="In an epoch, those that weights repeat as often.")
+    epoch_tokens: int = Field(description="Of these.")
+    epoch_trained_tokens: int
 
 
-class Statistics(Message):
-    """The training data as a whole; tokens are those after cutting."""
+class SoFar(Message):
+    """What is known of the training data, or of those rows that were read; tokens are those after cutting."""
 
     rows: int
-    train_rows: int
     tokens: int
     trained_tokens: int
+    max_length: int
+    groups: LengthGroups
+    left_out: list[LeftOut]
+
+
+class Statistics(SoFar):
+    """The training data as a whole."""
+
+    train_rows: int
     epoch_tokens: int = Field(description="Of the rows to train on, those that weights repeat as often.")
     epoch_trained_tokens: int
     steps: int
     run_tokens: int
-    max_length: int
-    groups: LengthGroups
     duplicates: Twins
     near_duplicates: Twins
     compared: int = Field(description="Rows looked at for near duplicates.")
-    left_out: list[LeftOut]
     languages: list[tuple[str, float]] = Field(description="Code of ISO 639, and share of the rows.")
     sources: list[CountedSource]
 

@@ -3,6 +3,7 @@ import type { JSONValue } from '@lumino/coreutils';
 import type { IFault } from './configuration';
 import type { RunEvent } from './events';
 import type { IRunSummary } from './runs';
+import type { ISoFar } from './statistics';
 
 /** Kernel to front end. */
 export type KernelMessage =
@@ -40,6 +41,8 @@ export interface IProgress {
   stage: 'reading' | 'comparing';
   done: number;
   total: number;
+  /** Null before there is more to tell. */
+  so_far: ISoFar | null;
 }
 
 /** Events of a run that the front end subscribed to, in order. */

@@ -1,30 +1,38 @@
-/** The training data as a whole; tokens are those after cutting. */
-export interface IStatistics {
+/** What is known of the training data, or of those rows that were read; tokens are those after cutting. */
+export interface ISoFar {
   rows: number;
-  train_rows: number;
   tokens: number;
   trained_tokens: number;
+  max_length: number;
+  groups: ILengthGroups;
+  left_out: ILeftOut[];
+}
+
+/** The training data as a whole. */
+export interface IStatistics extends ISoFar {
+  train_rows: number;
   /** Of the rows to train on, those that weights repeat as often. */
   epoch_tokens: number;
   epoch_trained_tokens: number;
   steps: number;
   run_tokens: number;
-  max_length: number;
-  groups: ILengthGroups;
   duplicates: ITwins;
   near_duplicates: ITwins;
   /** Rows looked at for near duplicates. */
   compared: number;
-  left_out: ILeftOut[];
   /** Code of ISO 639, and share of the rows. */
   languages: [string, number][];
-  sources: {
-    name: string;
-    rows: number;
-    used: number;
-    tokens: number;
-    trained_tokens: number;
-  }[];
+  sources: ICountedSource[];
+}
+
+export interface ICountedSource {
+  name: string;
+  rows: number;
+  used: number;
+  /** In an epoch, those that weights repeat as often. */
+  train_rows: number;
+  epoch_tokens: number;
+  epoch_trained_tokens: number;
 }
 
 /** Rows by their length in tokens before cutting; lists of equal length. */

@@ -9,7 +9,7 @@ import { act } from 'react';
 import type { Root } from 'react-dom/client';
 import { createRoot } from 'react-dom/client';
 
-import type { IProgress, IStatistics } from '../../kernel/protocol';
+import type { IProgress, ISoFar, IStatistics } from '../../kernel/protocol';
 import type { IKernelClient } from '../../tokens';
 import { StatisticsModel } from '../model';
 import { Statistics } from '../view';
@@ -39,7 +39,16 @@ const FOUND: IStatistics = {
     { kind: 'empty', count: 2, rows: [6, 7], message: 'row 6: is empty' }
   ],
   languages: [['en', 1]],
-  sources: []
+  sources: [
+    {
+      name: '$rows',
+      rows: 8,
+      used: 6,
+      train_rows: 6,
+      epoch_tokens: 120,
+      epoch_trained_tokens: 60
+    }
+  ]
 };
 
 describe('the statistics', () => {
@@ -86,6 +95,13 @@ describe('the statistics', () => {
         new KeyboardEvent('keydown', { key, bubbles: true })
       );
     });
+
+  const reading = (done: number, so_far: ISoFar | null): IProgress => ({
+    stage: 'reading',
+    done,
+    total: 1000,
+    so_far
+  });
 
   const slider = () => host.querySelector('[role="slider"]')!;
   const limit = () => Number(slider().getAttribute('aria-valuenow'));
@@ -144,11 +160,42 @@ describe('the statistics', () => {
     await open();
     expect(asked).toHaveLength(1);
     expect(host.textContent).toContain('Loading the tokenizer');
-    await act(async () => tell({ stage: 'reading', done: 256, total: 1000 }));
+    await act(async () => tell(reading(256, null)));
     expect(host.textContent).toContain('Reading row 256 of 1,000');
     await answer();
     expect(host.textContent).toContain('60 (50%)');
     expect(host.querySelector('progress')).toBeNull();
+  });
+
+  it('grow while rows are read, and what is known stays when they are cancelled', async () => {
+    await open();
+    const { rows, tokens, trained_tokens, max_length, groups, left_out } =
+      FOUND;
+    const soFar = {
+      rows,
+      tokens,
+      trained_tokens,
+      max_length,
+      groups,
+      left_out
+    };
+    await act(async () => tell(reading(8, soFar)));
+    expect(host.textContent).toContain('Reading row 8 of 1,000');
+    expect(host.textContent).toContain('180, of which trained 45 (25%)');
+    expect(host.textContent).toContain('Empty answers2');
+    expect(host.textContent).not.toContain('Estimated steps');
+    expect(limit()).toBe(64);
+    await act(async () =>
+      tell(reading(16, { ...soFar, rows: 16, tokens: 360 }))
+    );
+    expect(host.textContent).toContain('360, of which trained 45');
+    await press('Cancel');
+    expect(host.textContent).toContain('Of the first 16 rows:');
+    await press('Count');
+    expect(host.textContent).toContain('360, of which trained 45');
+    await answer();
+    expect(host.textContent).toContain('Estimated steps');
+    expect(host.textContent).not.toContain('Of the first');
   });
 
   it('can be cancelled, and counted again', async () => {
@@ -159,6 +206,17 @@ describe('the statistics', () => {
     await press('Count');
     await answer();
     expect(slider()).toBeTruthy();
+  });
+
+  it('say what each source gives where there are several', async () => {
+    await open();
+    const [source] = FOUND.sources;
+    const other = { ...source, name: 'b.jsonl', used: 2, train_rows: 6 };
+    await answer({ ...FOUND, train_rows: 12, sources: [source, other] });
+    expect(host.textContent).toContain('8: 8 can be used, 12 to train on');
+    expect(host.textContent).toContain(
+      'b.jsonl2 of 8 rows can be used; 6 to train on, with 120 tokens, of which trained 50%'
+    );
   });
 
   it('are not counted on when they are folded', async () => {
