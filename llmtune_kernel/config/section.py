@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -16,17 +17,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _check_length(text: str) -> str:
+def _check_path(text: str) -> str:
     parts = [] if "://" in text else text.split("/")
     if any(len(part.encode()) > _LONGEST_NAME for part in parts) or len(text.encode()) > _LONGEST_PATH:
         raise ValueError(_("no file has so long a name"), _("check the name"))
+    if text.startswith("~") and os.path.expanduser(text) == text:
+        user = text.split("/")[0]
+        raise ValueError(_("{user} is no home folder", user=user), _("write ~/ for yours, or the whole path"))
     return text
 
 
 # What file systems take, in bytes; asked about more they fail.
 _LONGEST_NAME, _LONGEST_PATH = 255, 4000
 # Text that may name a file or folder.
-PathText = Annotated[str, AfterValidator(_check_length)]
+PathText = Annotated[str, AfterValidator(_check_path)]
 
 
 def setting(

@@ -24,6 +24,8 @@ Convert = Callable[[Any], Any]
 FINGERPRINT_KEY = b"llmtune.fingerprint"
 JSON_FIELD = {b"llmtune": b"json"}
 BATCH_ROWS = 1024
+# What Arrow raises for a value that Python cannot have, or that is damaged.
+_NO_VALUE = (ValueError, OverflowError, SystemError, pa.ArrowException)
 
 
 def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name: str) -> pa.Table:
@@ -55,19 +57,48 @@ def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
+class Unreadable(ValueError):
+    """Python has no value for one of a column: in which `row`, from 0, and why."""
+
+    def __init__(self, row: int, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.row, self.column = row, column
+
+
 def rows_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[Row]:
-    """Read rows back, batch by batch."""
+    """Read rows back, batch by batch.
+
+    Raises:
+        Unreadable: a value that Python cannot have.
+    """
     converts = [_convert_column(field) for field in schema]
     names = schema.names
+    done = 0
     for batch in batches:
+        read = (_values(*column, done) for column in zip(batch.columns, names, strict=True))
         columns = [
             values if convert is None else [None if value is None else convert(value) for value in values]
-            for values, convert in zip(
-                (column.to_pylist() for column in batch.columns), converts, strict=True
-            )
+            for values, convert in zip(read, converts, strict=True)
         ]
+        done += batch.num_rows
         for values in zip(*columns, strict=True):
             yield dict(zip(names, values, strict=True))
+
+
+def _values(column: pa.Array, name: str, first: int) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+        return values
+    except _NO_VALUE:
+        pass
+    for number, value in enumerate(column, first):
+        try:
+            value.as_py()
+        except UnicodeDecodeError:
+            raise Unreadable(number, name, _("it is not UTF-8 text")) from None
+        except _NO_VALUE as error:
+            raise Unreadable(number, name, str(error)) from None
+    raise AssertionError(name)
 
 
 def fingerprint_rows(columns: Iterable[str], rows: Iterable[Row]) -> str:

@@ -76,6 +76,18 @@ def _undecodable_line(path: Path) -> int:
 
 # How a file begins that stands for one that is kept elsewhere.
 _POINTER = b"version https://git-lfs"
+# How files begin that are no text of UTF-8, what they are, and the suffix that says so, if they are read at all.
+_NO_TEXT = {
+    b"\x1f\x8b": ("gzip", ".gz"),
+    b"\x28\xb5\x2f\xfd": ("zstd", ".zst"),
+    b"BZh": ("bzip2", ".bz2"),
+    b"PAR1": ("Parquet", ".parquet"),
+    b"ARROW1": ("Arrow", ".arrow"),
+    b"PK\x03\x04": ("zip", ""),
+    b"\xfd7zXZ": ("xz", ""),
+    b"\xff\xfe": ("UTF-16", ""),
+    b"\xfe\xff": ("UTF-16", ""),
+}
 
 
 def find_files(place: str) -> list[Path]:
@@ -177,7 +189,7 @@ def find_file(path: Path | str) -> Path:
         UserError: there is no such file, or its suffix is not one of ours.
     """
     path = Path(path).expanduser()
-    allowed = ", ".join(READERS)
+    allowed = _("{suffixes}, also with {packed}", suffixes=", ".join(READERS), packed=", ".join(PACKED))
     if path.is_dir():
         inside = sorted(file.name for file in path.iterdir() if _kind(file) in READERS)[:5]
         fix = (
@@ -208,7 +220,7 @@ def find_file(path: Path | str) -> Path:
 
 
 def _check_content(path: Path) -> None:
-    """Raise UserError if what is there is no file, or stands for one that Git LFS has not fetched."""
+    """Raise UserError if what is there is no file, stands for one that Git LFS has not fetched, or is no text."""
     if not path.is_file():
         raise UserError(
             _("{path} is no regular file.", path=path),
@@ -216,12 +228,29 @@ def _check_content(path: Path) -> None:
             _("Write the rows to a file first: they are read more than once."),
         )
     with path.open("rb") as file:
-        if file.read(len(_POINTER)) == _POINTER:
-            raise UserError(
-                _("{name} is a pointer of Git LFS, not the data.", name=path.name),
-                str(path.absolute()),
-                _("Fetch the data with git lfs pull in that folder, or download them again."),
-            )
+        head = file.read(len(_POINTER))
+    if head == _POINTER:
+        raise UserError(
+            _("{name} is a pointer of Git LFS, not the data.", name=path.name),
+            str(path.absolute()),
+            _("Fetch the data with git lfs pull in that folder, or download them again."),
+        )
+    if path.suffix.lower() in _TEXTS:
+        for begin, (kind, suffix) in _NO_TEXT.items():
+            if head.startswith(begin):
+                raise _no_text(path, kind, suffix)
+
+
+def _no_text(path: Path, kind: str, suffix: str) -> UserError:
+    what = _("{name} is {kind}, not UTF-8 text.", name=path.name, kind=kind)
+    if kind == "UTF-16":
+        fix = _("Save it as UTF-8.")
+    elif not suffix:
+        fix = _("Unpack it.")
+    else:
+        name = f"{path.name}{suffix}" if suffix in PACKED else path.with_suffix(suffix).name
+        fix = _("Name it {name}.", name=name)
+    return UserError(what, str(path.absolute()), fix)
 
 
 def _close_names(path: Path) -> list[str]:
@@ -238,9 +267,11 @@ def _close_names(path: Path) -> list[str]:
 def _about_missing(path: Path, close: list[str]) -> str:
     if not path.parent.is_dir():
         return _("The folder {parent} does not exist either; check the path.", parent=path.parent)
+    if close:
+        return _("Did you mean {names}?", names=either(close))
     return (
-        _("Did you mean {names}?", names=either(close))
-        if close
+        _("Check the path.")
+        if path.is_absolute()
         else _("Check the path; it starts at the working directory.")
     )
 
@@ -250,10 +281,15 @@ def _read_csv(path: Path) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     with open_text(path, newline="") as file:
         reader = csv.reader(file, strict=True)
+        line = 1  # where the row begins
         try:
-            header = next(reader, [])
-            _check_header(path, header)
-            for fields in reader:
+            header = next(filter(None, reader), [])
+            _check_header(path, header, reader.line_num)
+            while True:
+                line = reader.line_num + 1
+                fields = next(reader, None)
+                if fields is None:
+                    break
                 if not fields:
                     continue
                 if len(fields) != len(header):
@@ -264,12 +300,12 @@ def _read_csv(path: Path) -> Iterator[Row]:
                             fields=len(fields),
                             header=len(header),
                         ),
-                        _("{path}, line {line}", path=path, line=reader.line_num),
+                        _("{path}, line {line}", path=path, line=line),
                         _("Put text that holds commas or line breaks in double quotes."),
                     )
                 yield dict(zip(header, fields, strict=True))
         except csv.Error as error:
-            where = _("{path}, line {line}", path=path, line=reader.line_num)
+            where = _("{path}, line {line}", path=path, line=line)
             raise UserError(
                 _("{name} is not valid CSV: {error}.", name=path.name, error=error),
                 where,
@@ -277,13 +313,26 @@ def _read_csv(path: Path) -> Iterator[Row]:
             ) from error
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        raise UserError(
+def _check_header(path: Path, header: list[str], line: int) -> None:
+    def mistake(what: str, fix: str) -> UserError:
+        return UserError(what, _("{path}, line {line}", path=path, line=line), fix)
+
+    if header[:1] == ["sep="]:
+        raise mistake(
+            _("{name} begins with a line for Excel, not with the names of columns.", name=path.name),
+            _("Remove that line."),
+        )
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        raise mistake(
             _("{name} is not separated by commas.", name=path.name),
-            _("{path}, line {line}", path=path, line=1),
             _("Save it as CSV with commas between fields."),
         )
+    for name in header:
+        if name != name.strip():
+            raise mistake(
+                _("{name} has a column named {column!r}, with blanks.", name=path.name, column=name),
+                _("Remove the blanks beside the commas."),
+            )
     _check_names(path, header)
 
 
@@ -314,7 +363,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     try:
         file = pq.ParquetFile(path)
         _check_names(path, file.schema_arrow.names)
-        yield from arrow.rows_of(file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
+        yield from _rows_of(path, file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
     except pa.ArrowException as error:
         raise UserError(
             _("{name} is not a Parquet file: {error}", name=path.name, error=error),
@@ -326,17 +375,40 @@ def _read_parquet(path: Path) -> Iterator[Row]:
 def _read_arrow(path: Path) -> Iterator[Row]:
     import pyarrow as pa
 
-    from llmtune_kernel.data import arrow
-
     schema, batches = _open_arrow(path)
     _check_names(path, schema.names)
     try:
-        yield from arrow.rows_of(batches, schema)
+        yield from _rows_of(path, map(_checked, batches), schema)
     except pa.ArrowException as error:
         raise UserError(
             _("{name} is not a complete Arrow file: {error}", name=path.name, error=error),
             str(path),
             _("Write it anew."),
+        ) from error
+
+
+def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, if no damage makes it point outside of itself: reading that would end the process."""
+    import pyarrow as pa
+
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        if "UTF8" not in str(error):  # whose text is wrong is told with its row
+            raise
+    return batch
+
+
+def _rows_of(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[Row]:
+    from llmtune_kernel.data import arrow
+
+    try:
+        yield from arrow.rows_of(batches, schema)
+    except arrow.Unreadable as error:
+        raise UserError(
+            _("A value of {name} cannot be read: {reason}.", name=path.name, reason=str(error)),
+            _("{name}, row {row}, column {column!r}", name=path, row=error.row, column=error.column),
+            _("Mend the value, or write the file without that column."),
         ) from error
 
 
@@ -369,3 +441,4 @@ READERS = {
     ".parquet": _read_parquet,
     ".arrow": _read_arrow,
 }
+_TEXTS = READERS.keys() - {".parquet", ".arrow"}

@@ -27,13 +27,12 @@ def read_json(path: Path) -> Iterator[Row]:
     Raises:
         UserError: it is not valid, or a row is no object.
     """
-    with open_text(path) as file:
-        first = next((each for each in iter(lambda: file.read(1), "") if not each.isspace()), "")
+    first = _first_character(path)
     if not first:
         return
     if first == "[":
         yield from _read_array(path)
-    elif _is_object_a_line(path):
+    elif _is_value_a_line(path):
         yield from read_jsonl(path)
     else:
         with open_text(path) as file:
@@ -60,7 +59,13 @@ def _read_array(path: Path) -> Iterator[Row]:
             raise _broken_json(path, reader.line, error.msg) from error
 
 
-def _is_object_a_line(path: Path) -> bool:
+def _first_character(path: Path) -> str:
+    """The first one that is no blank; empty if there is none."""
+    with open_text(path) as file:
+        return next((each for each in iter(lambda: file.read(1), "") if not each.isspace()), "")
+
+
+def _is_value_a_line(path: Path) -> bool:
     """Whether the first line is a JSON value of its own, and another follows."""
     with open_text(path) as file:
         lines = (line for line in file if line.strip())
@@ -72,11 +77,14 @@ def _is_object_a_line(path: Path) -> bool:
 
 
 def read_jsonl(path: Path) -> Iterator[Row]:
-    """The rows of a file with an object a line.
+    """The rows of a file with an object a line; an array of objects is read as such, whatever the file is called.
 
     Raises:
         UserError: a line is not valid, or is no object.
     """
+    if _first_character(path) == "[" and not _is_value_a_line(path):
+        yield from _read_array(path)
+        return
     with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.sources import SourceConfig, TagName
+from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.locale import _, either
 
 FILE = "dataset_info.json"
@@ -52,7 +54,7 @@ def registered_names(folder: Path) -> list[str]:
     Raises:
         UserError: it cannot be read as such a file.
     """
-    return list(_read(folder)) if _file(folder).is_file() else []
+    return list(_read(folder)) if registry(folder).is_file() else []
 
 
 def registered(name: str, folder: Path) -> SourceConfig:
@@ -69,7 +71,7 @@ def registered(name: str, folder: Path) -> SourceConfig:
             if close
             else _("names: {names}", names=_some(entries))
         )
-        raise UserError(_("No data set is named {name!r}.", name=name), str(_file(folder)), fix)
+        raise UserError(_("No data set is named {name!r}.", name=name), str(registry(folder)), fix)
     return _Entry(name, entries[name], folder).source()
 
 
@@ -77,16 +79,19 @@ class _Entry:
     """One entry of the file."""
 
     def __init__(self, name: str, values: Any, folder: Path) -> None:
-        self.folder = _file(folder).parent
-        self.where = f"{_file(folder)}, {name}"
+        self.folder = registry(folder).parent
+        self.where = f"{registry(folder)}, {name}"
         if not isinstance(values, dict):
             raise self._mistake(
                 _("The entry is no object."), _("Write {{...}} with a file_name or a hf_hub_url.")
             )
         self.values: dict[str, Any] = values
         self._check_keys(self.values, _KEYS, "")
-        self.columns = self._section("columns", {*_FIELDS, *_MEDIA})
-        self.tags = self._section("tags", _TAGS)
+        columns = self._section("columns", (*_FIELDS, *_MEDIA))
+        self.columns = {key: column for key, column in columns.items() if column is not None}
+        self.absent = [_FIELDS[key] for key in columns.keys() & _FIELDS.keys() - self.columns.keys()]
+        self.tags = {key: tag for key, tag in self._section("tags", tuple(_TAGS)).items() if tag is not None}
+        self._check_twins()
 
     def source(self) -> SourceConfig:
         ranking, label = self._ranking(), "kto_tag" in self.columns
@@ -137,7 +142,7 @@ class _Entry:
         if "prompt" in self.columns and "response" not in self.columns:
             # A prompt without a response is a text to go on with; where the rows have an output, it is a question.
             mapping["text"] = self.columns["prompt"]
-        return {**{field: None for field in _ONLY_NAMED if field not in mapping}, **mapping}
+        return {**dict.fromkeys([*_ONLY_NAMED, *self.absent]), **mapping}
 
     def _location(self) -> str:
         given = [key for key in _LOCATIONS if self.values.get(key)]
@@ -155,12 +160,23 @@ class _Entry:
                 )
             case "file_name":
                 return self._file_below(value)
+            case "cloud_file_name":
+                return self._address(value)
             case "ms_hub_url":
                 return f"modelscope:{value}"
             case "om_hub_url":
                 return f"openmind:{value}"
             case "hf_hub_url":
                 return f"hf:{value}"
+        raise AssertionError(given[0])
+
+    def _address(self, value: str) -> str:
+        scheme, mark, _rest = value.partition("://")
+        if not mark or scheme in ("file", "local"):
+            raise self._mistake(
+                _("cloud_file_name is {name}, which is no address.", name=value),
+                _("Write one such as s3://bucket/rows.jsonl, or give a file_name."),
+            )
         return value
 
     def _file_below(self, name: str) -> str:
@@ -170,23 +186,40 @@ class _Entry:
                 _("file_name is {name}, which is outside of the folder.", name=name),
                 _("Move the data into the folder, or name the file itself in data.train."),
             )
-        return str(self.folder / name)
+        # Whole, it is nothing but a path: "~" and "hf:" are names as any other.
+        return str(self.folder.absolute() / name)
 
     def _text(self, key: str) -> str | None:
         value = self.values.get(key)
         if value is not None and not isinstance(value, str):
             raise self._mistake(_("{key} is no text.", key=key), _("Put it in quotes."))
+        if value == "":
+            raise self._mistake(_("{key} is empty.", key=key), _("Leave it out."))
         return value
 
-    def _section(self, key: str, known: Any) -> dict[str, str]:
+    def _section(self, key: str, known: Sequence[str]) -> dict[str, str | None]:
         found = self.values.get(key) or {}
-        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        if not isinstance(found, dict) or not all(
+            value is None or (isinstance(value, str) and value) for value in found.values()
+        ):
             raise self._mistake(
                 _("{key} is no object of texts.", key=key),
-                _('Write {{"{name}": "…"}}.', name=sorted(known)[0]),
+                _('Write {{"{name}": "…"}}.', name=known[0]),
             )
         self._check_keys(found, known, f"{key}.")
         return found
+
+    def _check_twins(self) -> None:
+        """Raise UserError if turns of two speakers, or their two keys, have one tag."""
+        keys = ("role_tag", "content_tag")
+        for group in (keys, [key for key in self.tags if key not in keys]):
+            given = {key: self.tags[key] for key in group if key in self.tags}
+            for (one, tag), (other, other_tag) in itertools.combinations(given.items(), 2):
+                if tag == other_tag:
+                    raise self._mistake(
+                        _("{one} and {other} are both {tag!r}.", one=one, other=other, tag=tag),
+                        _("Give each a tag of its own."),
+                    )
 
     def _check_keys(self, values: Mapping[str, Any], known: Any, place: str) -> None:
         for key in values:
@@ -203,15 +236,16 @@ class _Entry:
         return UserError(what, self.where, fix)
 
 
-def _file(folder: Path) -> Path:
+def registry(folder: Path) -> Path:
+    """The file dataset_info.json in a folder, which may also be named itself."""
     folder = folder.expanduser()
     return folder if folder.suffix == ".json" else folder / FILE
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    file = _file(folder)
+    file = registry(folder)
     try:
-        found = json.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else _("it is not UTF-8 text")
         raise UserError(
@@ -219,11 +253,13 @@ def _read(folder: Path) -> dict[str, Any]:
             str(file),
             _("Say with data.dataset_dir in which folder {file} is.", file=FILE),
         ) from None
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
+    try:
+        found = load_json(text)
+    except json.JSONDecodeError as error:
+        known = error.doc == text
         raise UserError(
-            _("{name} is not valid JSON: {reason}.", name=file.name, reason=getattr(error, "msg", error)),
-            _("{path}, line {line}", path=file, line=line),
+            _("{name} is not valid JSON: {reason}.", name=file.name, reason=error.msg),
+            _("{path}, line {line}", path=file, line=error.lineno) if known else str(file),
             _("Mend it there."),
         ) from None
     if not isinstance(found, dict):

@@ -22,7 +22,7 @@ from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows
 from llmtune_kernel.data.formats import Row
-from llmtune_kernel.data.registered import registered, registered_names
+from llmtune_kernel.data.registered import registered, registered_names, registry
 from llmtune_kernel.locale import _, either
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -148,14 +148,23 @@ def find_source(
         if all(file.exists() for file in files):
             return Place(SourceConfig.model_validate(before["read"]), files)
     if _is_remote(name):
+        if name.endswith((":", "://")):
+            raise UserError(
+                _("{name} names no data set.", name=name),
+                name,
+                _("Write its name after it, as in hf:owner/name."),
+            )
         return Place(source)
     if _is_path(name):
-        _refuse_parts(source)
-        return Place(source, tuple(find_files(name)))
+        return _files_of(source)
     folder = Path(dataset_dir)
     names = registered_names(folder)
     if name in names:
-        return find_source(_meant(registered(name, folder), source), dataset_dir)
+        meant = _meant(registered(name, folder), source)
+        try:
+            return Place(meant) if _is_remote(meant.source) else _files_of(meant)
+        except UserError as error:
+            raise UserError(error.what, f"{registry(folder)}, {name}: {error.where}", error.fix) from None
     if name in known_datasets():
         return Place(_meant(known_datasets()[name].source, source))
     if _HUB_NAME.fullmatch(name) and not Path(name).parent.exists():
@@ -169,6 +178,11 @@ def find_source(
             [change_to("source", one) for one in close],
         )
     return Place(source, tuple(find_files(name)))
+
+
+def _files_of(source: SourceConfig) -> Place:
+    _refuse_parts(source)
+    return Place(source, tuple(find_files(source.source)))
 
 
 def read_source(place: Place, limit: int | None) -> SourceRows:

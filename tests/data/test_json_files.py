@@ -92,3 +92,10 @@ def test_lines_in_a_file_that_is_called_json_are_read_as_they_go(tmp_path: Path)
     assert sum(1 for _ in stream_rows(file)) == 40_000
     assert tracemalloc.get_traced_memory()[1] < file.stat().st_size / 4
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_is_read_from_a_file_of_lines_too(indent: int | None, tmp_path: Path) -> None:
+    rows = [{"text": "a"}, {"text": "b"}]
+    (tmp_path / "rows.jsonl").write_text(json.dumps(rows, indent=indent))
+    assert read_rows(tmp_path / "rows.jsonl") == rows

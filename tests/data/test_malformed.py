@@ -49,6 +49,27 @@ def parquet(table: pa.Table) -> bytes:
     return sink.getvalue()
 
 
+def arrow(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def not_unicode(row: int) -> pa.Table:
+    """Texts of which one is none."""
+    texts = pa.array([*[b"ok"] * row, b"\xff"], pa.binary())
+    return pa.table({"text": pa.StringArray.from_buffers(len(texts), *texts.buffers()[1:])})
+
+
+def damaged() -> bytes:
+    """A text that is said to end far outside of the file."""
+    ends = [end.to_bytes(4, "little") for end in (1077, 2**30)]
+    content = arrow(pa.table({"text": ["a" * 1077]}))
+    place = content.rindex(bytes(4) + ends[0])
+    return content[: place + 4] + ends[1] + content[place + 8 :]
+
+
 def call(**function: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
 
@@ -98,7 +119,20 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl", lines(GOOD, None), "line 2", "is null, not an object"),
     ("a.jsonl", b"\n\n", "", "no rows"),
     # Encodings.
-    ("a.jsonl", json.dumps(GOOD).encode("utf-16"), "line 1", "not UTF-8"),
+    ("a.jsonl", json.dumps(GOOD).encode("utf-16"), "Save it as UTF-8", "is UTF-16, not UTF-8"),
+    ("a.jsonl", gzip.compress(lines(GOOD)), "Name it a.jsonl.gz", "is gzip, not UTF-8"),
+    ("a.csv", parquet(pa.table({"text": ["a"]})), "Name it a.parquet", "is Parquet, not UTF-8"),
+    ("a.json", b"PK\x03\x04" + bytes(40), "Unpack it", "is zip, not UTF-8"),
+    ("a.jsonl.xz", b"\xfd7zXZ", "also with .gz, .zst", "no suffix that is read"),
+    ("a.parquet", parquet(not_unicode(2000)), "row 2000, column 'text'", "is not UTF-8 text"),
+    ("a.arrow", arrow(not_unicode(2000)), "row 2000, column 'text'", "is not UTF-8 text"),
+    ("a.arrow", damaged(), "a.arrow", "not a complete Arrow file"),
+    (
+        "a.arrow",
+        arrow(pa.table({"text": ["a"], "at": pa.array([10**18], pa.timestamp("s"))})),
+        "row 0, column 'at'",
+        "cannot be read",
+    ),
     ("a.jsonl", lines(*[GOOD] * 2000, '{"prompt": "é"}'.encode("latin-1")), "line 2001", "not UTF-8"),
     ("a.json", json.dumps([GOOD]).encode("utf-32"), "", "not UTF-8"),
     ("a.csv", "prompt,completion\né,b\n".encode("cp1252"), "line 2", "not UTF-8"),
@@ -332,6 +366,12 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.csv", b"prompt,completion\nQ,A,B\n", "line 2", "has 3 fields, the header has 2"),
     ("a.csv", b'prompt,completion\nQ,"A\n', "line 2", "not valid CSV"),
     ("a.csv", b'prompt,completion\n"Q"x,A\n', "line 2", "not valid CSV"),
+    ("a.csv", b'prompt,completion\nQ,"A\n' + b"Q,A\n" * 1000, "line 2", "not valid CSV"),
+    ("a.csv", b'prompt,completion\n"Q\nQ",A,B\n', "line 2", "has 3 fields, the header has 2"),
+    ("a.csv", b"\nprompt,completion\nQ\n", "line 3", "has 1 fields, the header has 2"),
+    ("a.csv", b"sep=,\nprompt,completion\nQ,A\n", "line 1", "begins with a line for Excel"),
+    ("a.csv", b"prompt, completion\nQ, A\n", "line 1", "a column named ' completion', with blanks"),
+    ("a.csv", b"prompt|completion\nQ|A\n", "line 1", "not separated by commas"),
     ("a.csv", b"prompt;completion\nQ;A\n", "line 1", "not separated by commas"),
     ("a.csv", b"prompt\tcompletion\nQ\tA\n", "line 1", "not separated by commas"),
     ("a.csv", b"prompt,prompt\nQ,A\n", "", "two columns named 'prompt'"),

@@ -236,6 +236,53 @@ def test_a_mistake_in_the_registry_names_the_entry_and_the_key(name: str, said: 
         registered(name, registry)
 
 
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"file_name": "p.json", "split": ""}, "split is empty"),
+        (
+            {"file_name": "p.json", "columns": {"prompt": ""}},
+            "columns is no object of texts",
+        ),
+        ({"cloud_file_name": "/etc/rows.jsonl"}, "which is no address"),
+        ({"cloud_file_name": "file:///etc/rows.jsonl"}, "which is no address"),
+        (
+            {"file_name": "p.json", "tags": {"user_tag": "me", "assistant_tag": "me"}},
+            "user_tag and assistant_tag are both 'me'",
+        ),
+        ({"file_name": "p.json", "tags": {"role_tag": "x", "content_tag": "x"}}, "are both 'x'"),
+    ],
+)
+def test_a_wrong_value_of_the_registry_is_told(entry: Any, said: str, folder: Path) -> None:
+    (folder / "dataset_info.json").write_text(json.dumps({"wrong": entry}))
+    with pytest.raises(UserError, match=rf"{said}(.|\n)*dataset_info\.json, wrong"):
+        registered("wrong", folder)
+
+
+def test_a_column_that_is_null_is_not_read(folder: Path) -> None:
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"a": {"file_name": "a.json", "columns": {"prompt": "q", "query": None}}})
+    )
+    columns = registered("a", folder).columns
+    assert columns
+    assert columns["instruction"] == "q"
+    assert columns["input"] is None
+
+
+@pytest.mark.parametrize("file", ["n", "gsm8k", "data/train.json", "~/secret.json", "hf:a/b", "s3://a/b"])
+def test_a_file_name_means_a_file_of_the_folder_and_nothing_else(
+    file: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "home").mkdir()
+    (folder / "home" / "secret.json").write_text(json.dumps(ROWS))
+    (folder / "dataset_info.json").write_text(json.dumps({"n": {"file_name": file}}))
+    with pytest.raises(UserError, match=r"There is no file(.|\n)*dataset_info\.json, n: ") as error:
+        find_source(SourceConfig(source="n"), ".")
+    assert str(folder / file).rstrip("/") in error.value.what or "s3:" in file
+
+
 @pytest.mark.parametrize("file", ["../rows.jsonl", "a/../../rows.jsonl", "/etc/rows.jsonl"])
 def test_an_entry_does_not_name_files_outside_of_its_folder(file: str, folder: Path) -> None:
     (folder / "dataset_info.json").write_text(
@@ -252,6 +299,17 @@ def test_a_registered_name_may_be_that_of_a_hub(folder: Path) -> None:
     assert find_source(SourceConfig(source="hf"), str(folder)).files == (folder / "rows.json",)
 
 
+def test_a_hub_alone_is_no_source() -> None:
+    for name in ("hf:", "s3://"):
+        with pytest.raises(UserError, match="names no data set"):
+            find_source(SourceConfig(source=name), "data")
+
+
+def test_the_home_of_nobody_is_told() -> None:
+    with pytest.raises(ValueError, match="~nobody-at-all is no home folder"):
+        SourceConfig(source="~nobody-at-all/rows.jsonl")
+
+
 def test_files_have_no_parts(registry: Path) -> None:
     (registry / "ranked.json").write_text("[]")
     with pytest.raises(UserError, match=r"subset is en, and files have no such part(.|\n)*ranked\.json"):
@@ -263,7 +321,14 @@ def test_files_have_no_parts(registry: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{,}", "not valid JSON(.|\n)*line 1"), ("[]", "no object of names"), ("\xff", "not UTF-8")],
+    [
+        ("{,}", "not valid JSON(.|\n)*line 1"),
+        ('{"a":\n{"file_name" "b.json"}}', r"not valid JSON(.|\n)*dataset_info\.json, line 2"),
+        ('{"a": {"file_name": "a.json"}, "a": {"file_name": "b.json"}}', "the key 'a' is there twice"),
+        ("[" * 5000, "nested too deeply"),
+        ("[]", "no object of names"),
+        ("\xff", "not UTF-8"),
+    ],
 )
 def test_a_registry_that_cannot_be_read_says_why(content: str, said: str, folder: Path) -> None:
     (folder / "dataset_info.json").write_bytes(content.encode("latin-1"))
