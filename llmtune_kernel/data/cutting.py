@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from llmtune_kernel.config import Change, DataConfig
 from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.data.formats import ASKING, PAIRED, RowFormat, raise_problems
+from llmtune_kernel.data.problems import RowProblem
 from llmtune_kernel.data.sequences import Sequences, TokenSequence
-from llmtune_kernel.data.turns import RowProblem
 from llmtune_kernel.locale import _
 
 Numbers = NDArray[np.int64]

@@ -17,11 +17,12 @@ from llmtune_kernel.data.answers import TemplateProblem
 from llmtune_kernel.data.cutting import EncodedRows, cut, refuse_left_out
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, PlainText, Preference
 from llmtune_kernel.data.formats import ASKING, Row, RowFormat
+from llmtune_kernel.data.problems import RowProblem
 from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import CHOSEN, REJECTED, SequenceBatch, Sequences
 from llmtune_kernel.data.template import Encoder, Rendered
-from llmtune_kernel.data.turns import RowProblem, tags_from
+from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.locale import _
 
 OnProgress = Callable[[int, int], None]

@@ -26,8 +26,9 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.data.encoding import Batch
 from llmtune_kernel.data.formats import RowFormat
+from llmtune_kernel.data.problems import RowProblem
 from llmtune_kernel.data.sequences import SCHEMA, Sequences
-from llmtune_kernel.data.turns import RowProblem, Tags
+from llmtune_kernel.data.turns import Tags
 from llmtune_kernel.locale.language import language
 
 # Bytes that all files may take together; those used longest ago go first.

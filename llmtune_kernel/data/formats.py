@@ -9,7 +9,8 @@ from typing import Any, NoReturn, get_args
 from llmtune_kernel.config.changes import Change, change_to
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.sources import RowField
-from llmtune_kernel.data.turns import RowProblem, Tags
+from llmtune_kernel.data.problems import RowProblem
+from llmtune_kernel.data.turns import Tags
 from llmtune_kernel.locale import N_, _
 
 Row = dict[str, Any]

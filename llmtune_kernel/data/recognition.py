@@ -19,11 +19,13 @@ from llmtune_kernel.data.formats import (
     FIELDS,
     NEEDS,
     OPTIONAL,
+    PAIRED,
     REQUIRED,
     Row,
     RowFormat,
     read_as,
 )
+from llmtune_kernel.data.rows import QUESTIONS
 from llmtune_kernel.data.turns import Tags, keys_of_turns
 from llmtune_kernel.locale import _, look_up
 
@@ -114,7 +116,10 @@ def recognise(
             _("The format {name} needs {needs}.", name=name, needs=look_up(NEEDS[name])),
             map(read_as, found.common_candidates(rows)),
         )
-    known = [field for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of]
+    unread = found.unread(rows) if name in PAIRED else set()
+    known = [
+        field for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of and field not in unread
+    ]
     for first, second in itertools.combinations(known, 2):
         if found.of[first] == found.of[second]:
             raise UserError(
@@ -139,8 +144,7 @@ def recognise(
             _("Leave it out of data.columns, or choose another format."),
             [leave_out(f"columns.{strange[0]}")],
         )
-    fields = {field: found.of[field] for field in (*REQUIRED[name], *OPTIONAL[name]) if field in found.of}
-    return RowFormat(name, fields, tags)
+    return RowFormat(name, {field: found.of[field] for field in known}, tags)
 
 
 def formats_of_columns(columns: Iterable[str]) -> list[str]:
@@ -228,6 +232,14 @@ class _Columns:
             others = [name for name in names if wanted == "maybe" or name not in CONVERSATIONS]
             names = ["kto", *others]
         return names
+
+    def unread(self, rows: Sequence[Row]) -> set[str]:
+        """What nobody asked for that could say what the answers of a preference are about, where all rows say it."""
+        for place, field in enumerate(QUESTIONS):
+            if all(self.value(row, field) is not None for row in rows):
+                others = {*QUESTIONS[place + 1 :], *(() if field == "instruction" else ("input", "history"))}
+                return {other for other in others if not self._mapping.get(other)}
+        return set()
 
     def common_candidates(self, rows: Sequence[Row]) -> list[str]:
         """The formats that every row fits."""

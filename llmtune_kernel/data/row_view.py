@@ -14,11 +14,11 @@ from llmtune_kernel.data.cutting import Windows, cut, shortened
 from llmtune_kernel.data.encoding import encode_batches, sides_of
 from llmtune_kernel.data.examples import Conversation, PlainText, is_learned
 from llmtune_kernel.data.formats import ASKING, Row, RowFormat
+from llmtune_kernel.data.problems import RowProblem, Turn
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import Sequences
 from llmtune_kernel.data.summary import side_name
 from llmtune_kernel.data.template import Encoder
-from llmtune_kernel.data.turns import RowProblem, Turn
 
 _THINKING = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 

@@ -8,21 +8,15 @@ from typing import Any
 
 from llmtune_kernel.data.examples import Conversation, Example, Feedback, Message, PlainText, Preference
 from llmtune_kernel.data.formats import Row, RowFormat
-from llmtune_kernel.data.turns import (
-    Part,
-    RowProblem,
-    alternating,
-    check_text,
-    read_tools,
-    read_turns,
-    turns_or_text,
-    unpacked,
-)
+from llmtune_kernel.data.problems import RowProblem, check_text
+from llmtune_kernel.data.tool_calls import read_tools
+from llmtune_kernel.data.turns import Part, alternating, read_turns, turns_or_text, unpacked
 from llmtune_kernel.locale import _
 
 _TRUE = (True, 1, "true", "1")
 _FALSE = (False, 0, "false", "0")
-_QUESTIONS = ("prompt", "instruction", "messages")
+# What may ask for the two answers of a preference: the first that a row has.
+QUESTIONS = ("prompt", "instruction", "messages")
 
 
 def to_example(row: Row, number: int, format: RowFormat) -> Example:
@@ -83,7 +77,7 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
 
 def _read_reward(row: Row, number: int, format: RowFormat) -> Preference:
     texts = [turns_or_text(format.value(row, field)) for field in ("chosen", "rejected")]
-    if any(format.value(row, field) is not None for field in _QUESTIONS) or not all(
+    if any(format.value(row, field) is not None for field in QUESTIONS) or not all(
         isinstance(text, str) for text in texts
     ):
         return _read_preference(row, number, format)
@@ -174,13 +168,13 @@ def _context(row: Row, number: int, format: RowFormat) -> list[Message]:
 
 
 def _prompt_column(format: RowFormat) -> str:
-    return next(format.column(field) for field in _QUESTIONS if field in format.fields)
+    return next(format.column(field) for field in QUESTIONS if field in format.fields)
 
 
 def _parts(asked: list[Message], row: Row, format: RowFormat) -> list[Part]:
     """The columns that the turns of a question, or of a whole conversation, are from."""
     system = Part(format.column("system"), int(format.value(row, "system") not in (None, "")))
-    question = next(field for field in _QUESTIONS if format.value(row, field) is not None)
+    question = next(field for field in QUESTIONS if format.value(row, field) is not None)
     turns = len(asked) - system.turns
     if question != "instruction":
         return [system, Part(format.column(question), turns)]

@@ -10,7 +10,7 @@ from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import MOST_COMPARED, duplicates, near_duplicates
 from llmtune_kernel.data.length_groups import joined, length_groups
-from llmtune_kernel.data.turns import RowProblem
+from llmtune_kernel.data.problems import RowProblem
 
 _NAMED = 500
 _READ = 300  # rows whose language is told

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from llmtune_kernel.data.examples import Message
 from llmtune_kernel.data.json_text import load_json
+from llmtune_kernel.data.problems import ProblemKind, RowProblem, Turn, at, check_text, check_values
+from llmtune_kernel.data.tool_calls import parse_json, read_call
 from llmtune_kernel.locale import _
 
 # Who speaks, as data sets name them; a function_call is an answer that is the JSON of its calls.
@@ -24,8 +26,6 @@ ROLES = {
     "observation": "tool",
     "function": "tool",
 }
-# A text of more characters than a book has is a mistake, and would take minutes to encode.
-LONGEST = 20_000_000
 # What may come before a turn; None is the start.
 BEFORE: dict[str, tuple[str | None, ...]] = {
     "system": (None,),
@@ -57,13 +57,6 @@ OPENAI = Tags("role", "content")
 SHAREGPT = Tags("from", "value")
 
 
-class Turn(NamedTuple):
-    """Who says what, to be read by people."""
-
-    role: str
-    text: str
-
-
 def as_found(turn: Mapping[str, Any], tags: Tags) -> Turn:
     """A turn whatever is wrong with it; what is no text, and calls of tools, as JSON."""
     speaker, content = turn.get(tags.role), turn.get(tags.content)
@@ -76,92 +69,6 @@ def as_found(turn: Mapping[str, Any], tags: Tags) -> Turn:
     role = tags.roles.get(speaker, speaker) if isinstance(speaker, str) else _("nobody")
     # Half of a surrogate pair cannot be sent.
     return Turn(role, "\n".join(said).encode("utf-8", "replace").decode())
-
-
-# No answer where one has to be; turns out of order; nothing that is learned; too long; anything else.
-ProblemKind = Literal["empty", "order", "untrained", "long", "other"]
-
-
-class RowProblem(Exception):
-    """Why one row cannot be trained on.
-
-    Args:
-        row: Its number, from 0.
-        column: The column that is wrong; empty when it is the row as a whole.
-        reason: What is wrong, to be read after the column's name.
-        fix: What to do about it; by default to correct or remove the row.
-        kind: Of the problem, so that problems can be counted.
-
-    `source` says where the row is from, where there are several sources; `turns` is the conversation that is wrong, as
-    far as it is one, and `turn` the number of the turn at fault.
-    """
-
-    source = ""
-    turns: Sequence[Turn] = ()
-    turn: int | None = None
-
-    def __init__(
-        self, row: int, column: str, reason: str, fix: str = "", kind: ProblemKind = "other"
-    ) -> None:
-        super().__init__(row, column, reason, fix, kind)
-        self.row = row
-        self.column = column
-        self.reason = reason
-        self._fix = fix
-        self.kind = kind
-
-    @property
-    def fix(self) -> str:
-        """What to do about this row and others like it."""
-        return self._fix or _("Correct these rows or remove them.")
-
-    @property
-    def fix_of_one(self) -> str:
-        """What to do about this row alone."""
-        return self._fix or _("Correct this row, or leave it out.")
-
-    def at(self, turns: Sequence[Mapping[str, Any]], number: int, tags: Tags) -> RowProblem:
-        """This problem, which turn `number` has."""
-        self.turns, self.turn = [as_found(turn, tags) for turn in turns], number
-        return self
-
-    def __str__(self) -> str:
-        said = f"{self.column} {self.reason}" if self.column else self.reason
-        if self.source:
-            return _("{source}, row {row}: {reason}", source=self.source, row=self.row, reason=said)
-        return _("row {row}: {reason}", row=self.row, reason=said)
-
-
-def check_text(value: Any, row: int, column: str, place: str = "") -> str:
-    """Return `value` if it is text that can be tokenized.
-
-    Raises:
-        RowProblem: it is not; `place` says where in the column it is.
-    """
-    if value is None:
-        raise RowProblem(row, column, _at(place, _("is missing")))
-    if not isinstance(value, str):
-        reason = _("is of type {kind}, not text", kind=type(value).__name__)
-        whole = not place and not isinstance(value, list | dict)
-        fix = _('Make it text, in pandas: df["{column}"] = df["{column}"].astype(str)', column=column)
-        raise RowProblem(row, column, _at(place, reason), fix if whole else "")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        reason = _("is not valid Unicode at character {position}", position=error.start)
-        raise RowProblem(row, column, _at(place, reason)) from error
-    if len(value) > LONGEST:
-        reason = _("has {count:,} characters, more than {limit:,}", count=len(value), limit=LONGEST)
-        raise RowProblem(row, column, _at(place, reason), _("Split it into several rows."))
-    if "\0" in value:
-        reason = _("holds a NUL character at {position}", position=value.index("\0"))
-        raise RowProblem(row, column, _at(place, reason))
-    return value
-
-
-def _at(place: str, reason: str) -> str:
-    """What is wrong at a place in a column; empty where it is the column as a whole."""
-    return _("{place} {reason}", place=place, reason=reason) if place else reason
 
 
 class Part(NamedTuple):
@@ -184,7 +91,7 @@ def alternating(messages: list[Message], row: int, parts: Sequence[Part]) -> lis
 
     def problem(reason: str, place: int, column: str, kind: ProblemKind = "other") -> RowProblem:
         found = RowProblem(row, column, reason, kind=kind)
-        return found.at(messages, place, OPENAI) if messages else found
+        return found.at([as_found(turn, OPENAI) for turn in messages], place) if messages else found
 
     before: str | None = None
     for place, (message, (column, number)) in enumerate(zip(messages, places, strict=True)):
@@ -232,7 +139,7 @@ def read_turns(value: Any, row: int, column: str, tags: Tags | None = None) -> l
         try:
             read.append(_message(turn, row, column, number, tags))
         except RowProblem as problem:
-            raise problem.at(turns, number, tags) from None
+            raise problem.at([as_found(turn, tags) for turn in turns], number) from None
     return read
 
 
@@ -284,7 +191,7 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         return {
             "role": "assistant",
             "content": "",
-            "tool_calls": [_tool_call(call, row, column, number) for call in calls],
+            "tool_calls": [read_call(call, row, column, number) for call in calls],
         }
     # Further keys are what chat templates know of OpenAI's form: name, tool_call_id, reasoning_content, …
     message = {key: item for key, item in turn.items() if item is not None} if tags.role == "role" else {}
@@ -294,9 +201,15 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         calls = turn["tool_calls"]
         if not isinstance(calls, list):
             raise RowProblem(row, column, _("turn {number} has tool_calls that are no list", number=number))
-        message["tool_calls"] = [_tool_call(call, row, column, number) for call in calls]
+        message["tool_calls"] = [read_call(call, row, column, number) for call in calls]
         content = "" if content is None else content
+        if role != "assistant":
+            reason = _("turn {number} ({role}) calls tools; only answers do", number=number, role=role)
+            raise RowProblem(row, column, reason, kind="order")
     message["content"] = _content(content, row, column, number)
+    for key, item in message.items():
+        if key not in ("role", "content", "tool_calls", "reasoning_content"):
+            check_values(item, row, column, _("turn {number} ({key})", number=number, key=key))
     if message.get("weight", 1) not in (0, 1):
         reason = _(
             "turn {number} has the weight {weight!r}, not 0 or 1", number=number, weight=message["weight"]
@@ -306,27 +219,6 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         place = _("turn {number} (reasoning_content)", number=number)
         message["reasoning_content"] = check_text(message["reasoning_content"], row, column, place)
     return message
-
-
-def read_tools(value: Any, row: int, column: str = "tools") -> list[dict[str, Any]] | None:
-    """Read tool descriptions, a list or its JSON text, in OpenAI's form; None if there are none.
-
-    Raises:
-        RowProblem: they are not descriptions of functions.
-    """
-    tools = parse_json(value, row, column, "") if isinstance(value, str) and value.strip() else value
-    if not tools:
-        return None
-    if not isinstance(tools, list):
-        raise RowProblem(row, column, _("is not a list"))
-    described = []
-    for tool in tools:
-        function = tool.get("function", tool) if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            reason = _("holds something that is not the description of a function")
-            raise RowProblem(row, column, reason)
-        described.append(tool if "function" in tool else {"type": "function", "function": tool})
-    return described
 
 
 def _turn_list(value: Any, row: int, column: str) -> list[dict[str, Any]]:
@@ -354,33 +246,6 @@ def _content(value: Any, row: int, column: str, number: int) -> str:
         if not isinstance(part, dict) or part.get("type") != "text":
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
             reason = _("has a part of type {kind}; only text is read", kind=kind)
-            raise RowProblem(row, column, _at(place, reason))
+            raise RowProblem(row, column, at(place, reason))
         texts.append(check_text(part.get("text"), row, column, place))
     return "".join(texts)
-
-
-def _tool_call(call: Any, row: int, column: str, number: int) -> dict[str, Any]:
-    function = call.get("function", call) if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        reason = _("turn {number} has a tool call without a function name", number=number)
-        raise RowProblem(row, column, reason)
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        # Chat templates write the arguments as JSON themselves; text would be quoted twice.
-        place = _("turn {number} (arguments of {name})", number=number, name=function["name"])
-        arguments = parse_json(arguments, row, column, place)
-    outer = {key: item for key, item in call.items() if item is not None} if "function" in call else {}
-    return {"type": "function", **outer, "function": {"name": function["name"], "arguments": arguments or {}}}
-
-
-def parse_json(text: str, row: int, column: str, place: str) -> Any:
-    """What a JSON text says; `place` says where in the column it is.
-
-    Raises:
-        RowProblem: it is not valid JSON.
-    """
-    try:
-        return load_json(text)
-    except json.JSONDecodeError as error:
-        reason = _("is not valid JSON: {reason}", reason=error.msg)
-        raise RowProblem(row, column, _at(place, reason)) from error

@@ -13,9 +13,10 @@ from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference, without_answer
 from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, unread_media
+from llmtune_kernel.data.problems import RowProblem
 from llmtune_kernel.data.recognition import recognise, shapes_of
 from llmtune_kernel.data.rows import to_example
-from llmtune_kernel.data.turns import ROLES, RowProblem, Tags
+from llmtune_kernel.data.turns import ROLES, Tags
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -525,3 +526,16 @@ def test_one_column_is_not_read_as_two_fields() -> None:
 def test_what_is_null_is_named_among_the_columns_found() -> None:
     with pytest.raises(UserError, match=r"completion \(null\)"):
         recognise([{"prompt": "a", "completion": None}])
+
+
+def test_only_what_is_read_of_a_preference_is_named() -> None:
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    row = {
+        "prompt": "Q",
+        "chosen": turns,
+        "rejected": [*turns[:1], {**turns[1], "content": "B"}],
+        "messages": turns,
+    }
+    assert recognise([row]).columns == ["chosen", "rejected", "prompt"]
+    assert "messages" in recognise([row, {**row, "prompt": None}]).columns
+    assert "messages" in recognise([row], columns={"messages": "messages"}).columns

@@ -74,6 +74,13 @@ def call(**function: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
 
 
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _level in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
 TOOL = {"messages": [USER, ANSWER], "tools": [{"name": "f", "parameters": {}}]}
 
 # File, content, where in it, and what is said of it.
@@ -314,6 +321,39 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl", turns(USER, call(name="f", arguments="{")), "row 1", "arguments of f) is not valid JSON"),
     ("a.jsonl", turns(USER, {**call(name="f"), "tool_calls": "f"}), "row 1", "tool_calls that are no list"),
     ("a.jsonl", turns(USER, call(name=7)), "row 1", "without a function name"),
+    ("a.jsonl", turns(USER, call(name="")), "row 1", "without a function name"),
+    *(
+        (
+            "a.jsonl",
+            turns(USER, call(name="f", arguments=wrong)),
+            "row 1",
+            "arguments of f) is no JSON object",
+        )
+        for wrong in ([1], 5, "[1]", "null", '"abc"')
+    ),
+    ("a.jsonl", turns(USER, call(name="f\ud800")), "turn 1 (name of a function)", "is not valid Unicode"),
+    (
+        "a.jsonl",
+        turns(USER, call(name="f", arguments={"a": ["\ud800"]})),
+        "arguments of f",
+        "not valid Unicode",
+    ),
+    ("a.jsonl", turns(USER, call(name="f", arguments={"a\0": 1})), "arguments of f", "holds a NUL character"),
+    ("a.jsonl", turns(USER, call(name="f", arguments=nested(101))), "arguments of f", "nested too deeply"),
+    ("a.jsonl", turns(USER, {**ANSWER, "name": "\ud800"}), "turn 1 (name)", "not valid Unicode"),
+    ("a.jsonl", turns({**call(name="f"), **USER}, ANSWER), "row 1", "turn 0 (user) calls tools"),
+    (
+        "a.jsonl",
+        lines({**TOOL, "tools": [{"name": "f", "description": "\ud800"}]}),
+        "row 0",
+        "not valid Unicode",
+    ),
+    (
+        "a.jsonl",
+        lines({**TOOL, "tools": [{"name": "f", "parameters": nested(900)}]}),
+        "row 0",
+        "nested too deeply",
+    ),
     ("a.jsonl", talk(), "row 1", "has no turns"),
     ("a.jsonl", talk(SAID, ASKED), "row 1", "turn 0 (assistant) comes first"),
     ("a.jsonl", talk(ASKED, ASKED, SAID), "row 1", "turn 1 (user) follows user"),

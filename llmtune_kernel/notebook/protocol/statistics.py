@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmtune_kernel.data.turns import ProblemKind
+from llmtune_kernel.data.problems import ProblemKind
 from llmtune_kernel.notebook.protocol.message import Message, Reply
 
 
