@@ -206,7 +206,8 @@ function inSQL(name: string): string {
 
 /** A condition that fits the rows. */
 function example(model: InspectorModel): string {
-  const columns = model.pages?.state?.columns ?? [];
+  const all = model.pages?.state?.columns ?? [];
+  const columns = all.filter(({ name }) => name !== '');
   const number = columns.find(
     ({ kind }) => kind === 'integer' || kind === 'number'
   );

@@ -268,6 +268,23 @@ def test_rows_without_a_value_sort_last_and_equal_rows_stay_in_order(
     assert found(table, View(sort=(Sort("a", True),))) == [0, 3, 2, 1, 4]
 
 
+def test_columns_without_a_name_and_those_that_differ_only_in_case_are_looked_through(
+    tmp_path: Path, open_table: Open
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(",text,Text\n0,a,z\n1,b,y\n2,c,x\n")
+    table = whole(open_table(path))
+    assert found(table, View(filter="unnamed >= '1'")) == [1, 2]
+    assert found(table, View(filter="text = 'b' AND text_2 = 'y'")) == [1]
+    assert found(table, View(search="Z")) == [0]
+    assert found(table, View(sort=(Sort("Text"),))) == [2, 1, 0]
+    assert found(table, View(sort=(Sort("", True),))) == [2, 1, 0]
+    assert table.summarize("").distinct == 3
+    write_lines(tmp_path / "twice.jsonl", [{"Text": "a", "text": "bb"}] * 2)
+    twice = whole(open_table(tmp_path / "twice.jsonl"))
+    assert [twice.summarize(column).maximum for column in ("Text", "text")] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("filter", "what", "fix"),
     [

@@ -110,13 +110,26 @@ def selected(store: Store, parts: Sequence[Part], columns: str, view: View) -> s
 
 def order(store: Store, view: View) -> str:
     """What sorts the rows of a view."""
-    keys = [f"{name(key.column)} {'DESC' if key.descending else 'ASC'} NULLS LAST" for key in view.sort]
+    called = names(store)
+    keys = [f"{called[key.column]} {'DESC' if key.descending else 'ASC'} NULLS LAST" for key in view.sort]
     return f" ORDER BY {', '.join([*keys, number_column(store)])}"
 
 
-def name(column: str) -> str:
-    """A column in SQL."""
-    return '"' + column.replace('"', '""') + '"'
+def names(store: Store) -> dict[str, str]:
+    """What each column is called in SQL.
+
+    DuckDB has no column without a name, and does not tell upper from lower case: what is not called as in the source is
+    `unnamed`, or has a number at its end.
+    """
+    called: dict[str, str] = {}
+    taken: set[str] = set()
+    for column in store.kinds:
+        first = column or "unnamed"
+        numbered = (f"{first}_{count}" for count in itertools.count(2))
+        found = next(each for each in itertools.chain([first], numbered) if each.lower() not in taken)
+        taken.add(found.lower())
+        called[column] = '"' + found.replace('"', '""') + '"'
+    return called
 
 
 def number_column(store: Store) -> str:
@@ -127,19 +140,14 @@ def number_column(store: Store) -> str:
 
 def _rows(store: Store, parts: Sequence[Part]) -> str:
     """All rows of some parts, with the columns of the whole table."""
-    names = parts[-1].names
     there = {column for part in parts for column in part.kinds}
-    taken: set[str] = set()
+    called = names(store)
     columns = []
-    for place, column in enumerate(names):
-        # DuckDB does not tell upper from lower case: a second such name cannot be said in a filter.
-        if column.lower() in taken:
-            continue
-        taken.add(column.lower())
+    for place, column in enumerate(parts[-1].names):
         kind = store.kinds[column]
         value = f"c{place}" if column in there else "NULL"
         cast = _CASTS.get(kind, "")
-        columns.append(f"{f'CAST({value} AS {cast})' if cast else value} AS {name(column)}")
+        columns.append(f"{f'CAST({value} AS {cast})' if cast else value} AS {called[column]}")
     columns.append(f"{NUMBER} AS {number_column(store)}")
     files = ", ".join(_text(str(store.folder / part.file)) for part in parts)
     return f"SELECT {', '.join(columns)} FROM read_parquet([{files}], union_by_name = true)"
@@ -150,8 +158,9 @@ def _search(store: Store, search: str) -> str:
     if not search:
         return ""
     escaped = json.dumps(search, ensure_ascii=False)[1:-1]
+    called = names(store)
     conditions = [
-        f"regexp_matches(CAST({name(column)} AS VARCHAR), {_pattern(escaped if kind == 'json' else search)}, 'i')"
+        f"regexp_matches(CAST({called[column]} AS VARCHAR), {_pattern(escaped if kind == 'json' else search)}, 'i')"
         for column, kind in store.kinds.items()
         if kind != "empty"
     ]
@@ -185,9 +194,10 @@ def _mistake(filter: str, error: duckdb.Error, store: Store) -> UserError:
 def _example(store: Store) -> str:
     """A condition that fits some column."""
     column, kind = next(iter(store.kinds.items()))
+    called = names(store)[column]
     if kind in ("integer", "number"):
-        return f"{name(column)} > 100"
-    return f"length({name(column)}) > 100" if kind in ("text", "json") else f"{name(column)} IS NOT NULL"
+        return f"{called} > 100"
+    return f"length({called}) > 100" if kind in ("text", "json") else f"{called} IS NOT NULL"
 
 
 def _reason(error: duckdb.Error) -> tuple[str, str]:

@@ -61,7 +61,7 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         rows = parts[-1].end if parts else 0
         return ColumnSummary(kind, rows, rows, 0, True, False, None, None, None, [], rows, is_done)
     view = View(view.search, view.filter, (), view.excluded)
-    value = query.name(column)
+    value = query.names(store)[column]
     lengths = kind in ("text", "json", "mixed")
     measure = f"length({value})" if lengths else value
     bounds = {
