@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,12 +80,18 @@ def _kind_of(value: Any) -> object:
     return type(value), frozenset(keys_of_turns(value))
 
 
+def row_name(number: int) -> str:
+    """What a row is called in an error."""
+    return _("row {row}", row=number)
+
+
 def recognise(
     rows: Sequence[Row],
     format: str = "auto",
     columns: Mapping[Any, str | None] | None = None,
     tags: Tags | None = None,
     numbers: Sequence[int] | None = None,
+    name_of: Callable[[int], str] = row_name,
 ) -> RowFormat:
     """Name the format of all `rows`; with `format` given, check that its columns are there.
 
@@ -96,6 +102,7 @@ def recognise(
             is not to be read.
         tags: How turns are written, where that is not OpenAI's or ShareGPT's form.
         numbers: Of the rows; None counts them from 0.
+        name_of: What a row is called in an error, by its number.
 
     Raises:
         UserError: no format fits, several do, rows differ, or columns that are needed are missing.
@@ -106,8 +113,10 @@ def recognise(
     found = _Columns(present, columns or {}, tags)
     numbers = range(len(rows)) if numbers is None else numbers
     for number, row in zip(numbers, rows, strict=True):
-        found.refuse_both(row, number)
-    name = _recognise_all(rows, found, numbers) if format == "auto" else format
+        found.refuse_both(row, name_of(number))
+    name = (
+        _recognise_all(rows, found, [name_of(number) for number in numbers]) if format == "auto" else format
+    )
     missing = [found.name_of(field) for field in REQUIRED[name] if field not in found.of]
     if missing:
         raise UserError(
@@ -184,14 +193,14 @@ class _Columns:
             if field not in mapping and names:
                 self.of[field] = names[0]
 
-    def refuse_both(self, row: Row, number: int) -> None:
+    def refuse_both(self, row: Row, where: str) -> None:
         """Raise UserError if two columns of a row have a value and are of the same field."""
         for field, names in ALIASES.items():
             both = [name for name in names if row.get(name) is not None]
             if len(both) > 1 and field not in self._mapping:
                 raise UserError(
                     _("The row has the columns {columns}, which mean the same.", columns=_quoted(both)),
-                    _("row {row}", row=number),
+                    where,
                     _("Say which one is read: data.columns, {field}: {column}", field=field, column=both[0]),
                     [_reads(field, column) for column in both],
                 )
@@ -271,7 +280,7 @@ def _says_wanted(label: Any) -> Judged:
     return "maybe" if isinstance(label, int | float) and label in (0, 1) else "no"
 
 
-def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int]) -> str:
+def _recognise_all(rows: Sequence[Row], columns: _Columns, row_names: Sequence[str]) -> str:
     known: dict[tuple[object, ...], list[str]] = {}
     found = []
     for row in rows:
@@ -306,30 +315,30 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, numbers: Sequence[int
             _other_names(present),
         )
     name = found[first][0]
-    for number, row, names in zip(numbers, rows, found, strict=True):
+    for second, row, names in zip(row_names, rows, found, strict=True):
         if name in names or (not names and columns.has_part(row, name)) or columns.lacks(row, name):
             continue
         if name == "kto" and columns.has_label(row, names):
             continue
         if names:
             what = _(
-                "The rows are of mixed formats: row {first} is {name}, row {number} is {other}.",
-                first=numbers[first],
+                "The rows are of mixed formats: {first} is {name}, {second} is {other}.",
+                first=row_names[first],
                 name=name,
-                number=number,
+                second=second,
                 other=names[0],
             )
         else:
             what = _(
-                "The rows are of mixed formats: row {first} is {name}, row {number} is no format; it has {shape}.",
-                first=numbers[first],
+                "The rows are of mixed formats: {first} is {name}, {second} is no format; it has {shape}.",
+                first=row_names[first],
                 name=name,
-                number=number,
+                second=second,
                 shape=_shape(row),
             )
         raise UserError(
             what,
-            _("row {row}", row=number),
+            second,
             _("Give every row the same columns."),
         )
     return name

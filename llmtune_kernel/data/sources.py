@@ -5,10 +5,12 @@ The kernel imports this file to check sources before a run: pyarrow and datasets
 
 from __future__ import annotations
 
+import bisect
 import difflib
 import glob
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows
 from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.recognition import row_name
 from llmtune_kernel.data.registered import registered, registered_names, registry
 from llmtune_kernel.locale import _, either
 
@@ -53,23 +56,46 @@ class FileRows:
     def __init__(self, files: tuple[Path, ...], limit: int | None) -> None:
         self._files, self._limit = files, limit
         self._kept: list[Row] | None = None
+        # The number of the first row of each file that was read.
+        self._firsts: list[int] = []
 
     def __iter__(self) -> Iterator[Row]:
         if self._kept is None and sum(file.stat().st_size for file in self._files) <= _KEPT_BYTES:
             self._kept = list(self._read())
         return self._read() if self._kept is None else iter(self._kept)
 
+    def name_of(self, number: int) -> str:
+        """What a row that was read is called in an error: of several files the file, and its number there."""
+        if len(self._files) == 1:
+            return row_name(number)
+        place = bisect.bisect_right(self._firsts, number) - 1
+        file = os.path.relpath(self._files[place], os.path.commonpath([path.parent for path in self._files]))
+        return _("row {row} of {file}", row=number - self._firsts[place], file=file)
+
     def _read(self) -> Iterator[Row]:
-        return itertools.islice(itertools.chain.from_iterable(map(stream_rows, self._files)), self._limit)
+        return itertools.islice(self._all(), self._limit)
+
+    def _all(self) -> Iterator[Row]:
+        count = 0
+        for place, file in enumerate(self._files):
+            if place == len(self._firsts):
+                self._firsts.append(count)
+            for row in stream_rows(file):
+                count += 1
+                yield row
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """The rows of a source, which may be iterated over again, the files they are from, and a hash of their content."""
+    """The rows of a source, which may be iterated over again, the files they are from, and a hash of their content.
+
+    `name_of`: what a row that was read is called in an error, by its number.
+    """
 
     rows: Iterable[Row]
     files: tuple[Path, ...]
     fingerprint: str
+    name_of: Callable[[int], str] = row_name
 
 
 def is_variable(source: SourceConfig) -> bool:
@@ -192,7 +218,8 @@ def read_source(place: Place, limit: int | None) -> SourceRows:
         UserError: they cannot be read, or there are none; of files also while they are read.
     """
     if place.files:
-        return SourceRows(FileRows(place.files, limit), place.files, fingerprint_files(place.files))
+        rows = FileRows(place.files, limit)
+        return SourceRows(rows, place.files, fingerprint_files(place.files), rows.name_of)
     from llmtune_kernel.data import remote
 
     return remote.read_remote(place.source, limit)

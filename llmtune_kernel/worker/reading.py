@@ -166,7 +166,8 @@ def _read_source(
     def survey() -> Survey:
         shapes = shapes_of(found.rows)
         asked = (meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
-        return Survey(shapes.count, shapes.columns, recognise(shapes.rows, *asked, shapes.numbers))
+        format = recognise(shapes.rows, *asked, shapes.numbers, found.name_of)
+        return Survey(shapes.count, shapes.columns, format)
 
     def encode(known: Survey) -> Iterator[Batch]:
         # A row that is drawn several times is encoded once.

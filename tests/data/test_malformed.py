@@ -485,3 +485,39 @@ def test_malformed_data_give_one_message_that_names_file_place_and_reason(
     assert any(words in message for words in said.split("|")), message
     assert caught.value.fix
     assert len(message) < 2500
+
+
+MIXED = "The rows are of mixed formats: row 1 of a.jsonl is prompt_completion, row 1 of deep/b.jsonl "
+
+
+@pytest.mark.parametrize(
+    ("source", "other", "what"),
+    [
+        ("rows", {"text": "T"}, MIXED + "is text."),
+        ("rows", {"story": "T"}, MIXED + "is no format; it has story (str)."),
+        ("rows/**/*.jsonl", {"text": "T"}, MIXED + "is text."),
+        (
+            "rows",
+            {"messages": [USER, ANSWER], "conversations": [USER, ANSWER]},
+            "The row has the columns 'messages' and 'conversations', which mean the same.",
+        ),
+    ],
+)
+def test_of_several_files_the_file_is_named_and_the_row_in_it(
+    source: str,
+    other: dict[str, Any],
+    what: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tokenizer: Any,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows/deep").mkdir(parents=True)
+    (tmp_path / "rows/a.jsonl").write_bytes(lines({"prompt": "", "completion": None}, GOOD, GOOD))
+    (tmp_path / "rows/deep/b.jsonl").write_bytes(lines(GOOD, other))
+    data = DataConfig(train=source)
+    places = find_sources(data, "train", lambda split, number: {})
+    with pytest.raises(UserError) as caught:
+        read_split(data, "train", places, tokenizer, 0, lambda done, total: None)
+    assert caught.value.what == what
+    assert caught.value.where == f"data.train: {source}, row 1 of deep/b.jsonl"
