@@ -24,7 +24,7 @@ from llmtune_kernel.config import (
     read_config,
 )
 from llmtune_kernel.config.presets import PRESETS
-from llmtune_kernel.data.catalogue import find_datasets, licence, task_title
+from llmtune_kernel.data.catalogue import find_datasets, licence, read_as, task_title
 from llmtune_kernel.data.registered import registered_names
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.catalogue import model_choices
@@ -364,6 +364,7 @@ def _catalogue() -> list[protocol.DatasetChoice]:
             task=task_title(one),
             rows=one.rows,
             licence=licence(one),
+            read_as=read_as(one),
             description=one.good_for,
         )
         for one in find_datasets([])

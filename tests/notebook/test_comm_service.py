@@ -112,6 +112,7 @@ def test_the_catalogue_is_told_by_task_in_the_language_of_the_page(kernel: Kerne
         "task": "Reasoning and maths",
         "rows": 7473,
         "licence": "mit",
+        "read_as": "alpaca (instruction = question, output = answer), subset main",
         "description": "School maths in words with worked answers, quick to train and to check.",
     }
 

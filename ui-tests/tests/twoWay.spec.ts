@@ -338,11 +338,40 @@ test.describe('The form and the cell', () => {
     ).toHaveCount(1);
     const gsm8k = maths.getByRole('option', { name: /^gsm8k/ });
     await expect(gsm8k).toHaveText(/7,473 rows, mit$/);
-    await expect(gsm8k).toHaveAttribute('title', /School maths.*\nopenai/);
+    const about =
+      /School maths.*\nopenai\/gsm8k: 7,473 rows, mit\nRead as alpaca \(.*\), subset main$/;
+    await gsm8k.hover();
+    await expect(form.getByText(about)).toBeVisible();
+    while ((await gsm8k.getAttribute('aria-selected')) !== 'true') {
+      await field('Training data').press('ArrowDown');
+    }
+    await expect(gsm8k).toHaveAccessibleDescription(
+      /School maths.* subset main/
+    );
+    await expect(form.getByText(about)).toBeInViewport({ ratio: 1 });
     await page.screenshot({ path: 'artefacts/sidebar-catalogue-found.png' });
-    await gsm8k.click();
+    await field('Training data').press('Enter');
     const named = RUN.replace('data: $rows', 'data: gsm8k');
     await expect.poll(() => source(page, 1)).toBe(named);
+    // It stays below the field, which keeps its room in a narrow sidebar.
+    await expect(form.getByText(about)).toBeVisible();
+    await expect(field('Training data')).toHaveAccessibleDescription(
+      /School maths.* subset main/
+    );
+    for (const width of [250, 420]) {
+      await widenSidebar(page, width);
+      const [box, note] = await Promise.all(
+        [field('Training data'), form.getByText(about)].map(
+          async found => (await found.boundingBox())!
+        )
+      );
+      expect(note.y).toBeGreaterThanOrEqual(box.y + box.height);
+      expect(note.width).toBeGreaterThan(box.width);
+      expect(box.width).toBeGreaterThan(0.6 * note.width);
+      await page.screenshot({
+        path: `artefacts/sidebar-catalogue-${width}.png`
+      });
+    }
   });
 
   test('part when another cell is chosen: the form then is a draft of its own', async ({

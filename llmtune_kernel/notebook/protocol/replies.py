@@ -93,6 +93,9 @@ class DatasetChoice(Message):
     task: str
     rows: int | None
     licence: str
+    read_as: str = Field(
+        description="The format of its rows, columns of other names, and what is taken of it."
+    )
     description: str
 
 

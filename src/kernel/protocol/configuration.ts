@@ -68,6 +68,8 @@ export interface IDatasetChoice {
   task: string;
   rows: number | null;
   licence: string;
+  /** The format of its rows, columns of other names, and what is taken of it. */
+  read_as: string;
   description: string;
 }
 

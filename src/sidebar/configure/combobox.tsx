@@ -16,6 +16,7 @@ export interface IOption {
   detail: string;
   /** The heading that it stands under. */
   group: string;
+  /** What else is to know of it, in lines. */
   description?: string;
   /** What it is found by, besides what is shown. */
   keywords?: string;
@@ -41,6 +42,8 @@ export function Combobox(props: {
   const [isOpen, setOpen] = useState(false);
   const [isFiltering, setFiltering] = useState(false);
   const [active, setActive] = useState(-1);
+  /** What the mouse points at, until the keyboard goes on. */
+  const [pointed, setPointed] = useState<IOption | null>(null);
   const { anchor, list } = usePopup(isOpen);
   const words = isFiltering ? typed.value.toLowerCase().split(/\s+/) : [];
   const options = props.options.filter(option => {
@@ -58,6 +61,7 @@ export function Combobox(props: {
     setOpen(false);
     setFiltering(false);
     setActive(-1);
+    setPointed(null);
   };
   const pick = (option: IOption) => {
     close();
@@ -68,6 +72,7 @@ export function Combobox(props: {
     const next = active < 0 && step < 0 ? count - 1 : active + step;
     const index = count ? (next + count) % count : -1;
     setActive(index);
+    setPointed(null);
     list.current
       ?.querySelectorAll('[role="option"]')
       [index]?.scrollIntoView({ block: 'nearest' });
@@ -87,6 +92,8 @@ export function Combobox(props: {
     }
   };
   const groups = [...new Set(options.map(option => option.group))];
+  const isDescribed = options.some(option => option.description);
+  const aboutId = `${id}__about`;
   const optionId = (option: IOption) =>
     `${id}__option${options.indexOf(option)}`;
   return (
@@ -111,6 +118,7 @@ export function Combobox(props: {
           onChange={event => {
             setFiltering(true);
             setActive(-1);
+            setPointed(null);
             open();
             typed.onChange(event);
           }}
@@ -143,45 +151,56 @@ export function Combobox(props: {
         </button>
       </div>
       <div
-        id={`${id}__list`}
         ref={list}
         className="jp-llmtune-options"
-        role="listbox"
-        aria-label={trans.__('Choices')}
         hidden={!isOpen}
         {...{ popover: 'manual' }}
         onMouseDown={event => event.preventDefault()}
       >
-        {isOpen && options.length === 0 && (
-          <div role="option" aria-disabled="true" aria-selected="false">
-            {props.noneText}
+        <div id={`${id}__list`} role="listbox" aria-label={trans.__('Choices')}>
+          {isOpen && options.length === 0 && (
+            <div role="option" aria-disabled="true" aria-selected="false">
+              {props.noneText}
+            </div>
+          )}
+          {isOpen &&
+            groups.map(group => (
+              <div key={group} role="group" aria-label={group}>
+                <div className="jp-llmtune-option-group" aria-hidden="true">
+                  {group}
+                </div>
+                {options
+                  .filter(option => option.group === group)
+                  .map(option => (
+                    <div
+                      key={option.value}
+                      id={optionId(option)}
+                      role="option"
+                      aria-selected={options[active] === option}
+                      aria-describedby={
+                        options[active] === option && option.description
+                          ? aboutId
+                          : undefined
+                      }
+                      onMouseMove={() => setPointed(option)}
+                      onClick={() => pick(option)}
+                    >
+                      <span>{option.label}</span>
+                      <span className="jp-llmtune-option-detail">
+                        {option.detail}
+                      </span>
+                    </div>
+                  ))}
+              </div>
+            ))}
+        </div>
+        {isOpen && isDescribed && (
+          // It keeps its room, so that no option moves below the mouse.
+          <div id={aboutId} className="jp-llmtune-option-about">
+            {(pointed ?? options[active])?.description ??
+              trans.__('Point at a choice, or go to it with ↓, to read of it.')}
           </div>
         )}
-        {isOpen &&
-          groups.map(group => (
-            <div key={group} role="group" aria-label={group}>
-              <div className="jp-llmtune-option-group" aria-hidden="true">
-                {group}
-              </div>
-              {options
-                .filter(option => option.group === group)
-                .map(option => (
-                  <div
-                    key={option.value}
-                    id={optionId(option)}
-                    role="option"
-                    aria-selected={options[active] === option}
-                    title={option.description}
-                    onClick={() => pick(option)}
-                  >
-                    <span>{option.label}</span>
-                    <span className="jp-llmtune-option-detail">
-                      {option.detail}
-                    </span>
-                  </div>
-                ))}
-            </div>
-          ))}
       </div>
     </div>
   );

@@ -40,6 +40,11 @@ export class KernelFacts extends Changing {
     return this._models;
   }
 
+  /** The well-known public data sets, those of a task together. */
+  get datasets(): readonly IDatasetChoice[] {
+    return this._datasets;
+  }
+
   get presets(): readonly IPreset[] {
     return this._presets;
   }
@@ -76,6 +81,7 @@ export class KernelFacts extends Changing {
     const models = client.request('models', {});
     const presets = client.request('presets', {});
     const variables = this.loadVariables();
+    void this._loadDatasets(client);
     const others = Promise.allSettled([models, presets]);
     try {
       const schema = await client.request('schema', {});
@@ -145,14 +151,13 @@ export class KernelFacts extends Changing {
       : [];
   }
 
-  /**
-   * The well-known public data sets, those of a task together.
-   */
-  async knownDatasets(): Promise<readonly IDatasetChoice[]> {
-    const client = this._client;
-    return client?.status.kind === 'ready'
-      ? client.request('catalogue', {})
-      : [];
+  private async _loadDatasets(client: IKernelClient): Promise<void> {
+    try {
+      this._datasets = await client.request('catalogue', {});
+      this.emit();
+    } catch {
+      // The header of the sidebar says how the kernel stands.
+    }
   }
 
   private _client: IKernelClient | null = null;
@@ -160,6 +165,7 @@ export class KernelFacts extends Changing {
   private _schema: JSONObject | null = null;
   private _words: FormWords;
   private _models: readonly IModelChoice[] = [];
+  private _datasets: readonly IDatasetChoice[] = [];
   private _presets: readonly IPreset[] = [];
   private readonly _variables = new WeakMap<
     IKernelClient,

@@ -3,7 +3,7 @@ import { FileDialog } from '@jupyterlab/filebrowser';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import React, { useState } from 'react';
+import React, { useEffect, useState } from 'react';
 
 import { isObject } from '../../cell/shortForms';
 import type {
@@ -66,14 +66,10 @@ export function DataPicker(props: IControl): JSX.Element {
   const { trans } = context;
   const [files, setFiles] = useState<readonly string[]>([]);
   const [names, setNames] = useState<readonly string[]>([]);
-  const [datasets, setDatasets] = useState<readonly IDatasetChoice[]>([]);
   const [fault, setFault] = useState('');
-  const open = () => {
-    void model.facts.loadVariables();
-    void dataFiles(props).then(setFiles);
-    model.facts.knownDatasets().then(setDatasets, () => {
-      // The header of the sidebar says how the kernel stands.
-    });
+  const { datasets } = model.facts;
+  const known = datasets.find(({ name }) => name === props.value);
+  const readNames = () => {
     model.facts.registeredNames(registryOf(props)).then(
       found => {
         setNames(found);
@@ -82,6 +78,19 @@ export function DataPicker(props: IControl): JSX.Element {
       (error: Error) => setFault(error.message)
     );
   };
+  const open = () => {
+    void model.facts.loadVariables();
+    void dataFiles(props).then(setFiles);
+    readNames();
+  };
+  // A name of dataset_info.json means that data set, whatever the catalogue calls so.
+  useEffect(() => {
+    if (known) {
+      readNames();
+    }
+  }, [known]);
+  const about =
+    known && !names.includes(known.name) ? datasetText(known, trans) : '';
   const drop = useFileDrop(
     props.isReadOnly,
     path => !isYamlFile(path),
@@ -102,7 +111,7 @@ export function DataPicker(props: IControl): JSX.Element {
         ...nameOptions(names, trans.__('Names of dataset_info.json')),
         ...datasetOptions(datasets, trans)
       ]}
-      note={fault}
+      notes={[fault, about]}
       noneText={trans.__('Nothing fits; a path can be typed')}
       placeholder={trans.__('$variable or file')}
       browse={browse}
@@ -123,8 +132,8 @@ function Picker(props: {
   options: IOption[];
   noneText: string;
   placeholder: string;
-  /** What keeps options from being offered. */
-  note?: string;
+  /** What is to know of what is chosen, and what keeps options from being offered. */
+  notes?: string[];
   browse: () => Promise<string | null>;
   button: React.ButtonHTMLAttributes<HTMLButtonElement>;
   drop: React.RefObject<HTMLDivElement>;
@@ -133,6 +142,12 @@ function Picker(props: {
   const { control, drop } = props;
   const { context } = control.state;
   const typed = useTyped(control, readText, writeText);
+  const notes = props.notes?.filter(Boolean) ?? [];
+  const noteId = `${control.id}__note`;
+  const describedBy = [
+    control.aria['aria-describedby'],
+    notes.length ? noteId : ''
+  ];
   const browse = async () => {
     const path = await props.browse();
     if (path !== null) {
@@ -148,7 +163,10 @@ function Picker(props: {
         noneText={props.noneText}
         placeholder={props.placeholder}
         isReadOnly={control.isReadOnly}
-        aria={control.aria}
+        aria={{
+          ...control.aria,
+          'aria-describedby': describedBy.filter(Boolean).join(' ') || undefined
+        }}
         trans={context.trans}
         onPick={value => take(control, value)}
         onOpen={props.onOpen}
@@ -162,7 +180,11 @@ function Picker(props: {
           {...props.button}
         />
       )}
-      {props.note && <p className="jp-llmtune-help">{props.note}</p>}
+      {notes.length > 0 && (
+        <p id={noteId} className="jp-llmtune-help">
+          {notes.join('\n')}
+        </p>
+      )}
     </div>
   );
 }
@@ -303,18 +325,34 @@ function datasetOptions(
   datasets: readonly IDatasetChoice[],
   trans: TranslationBundle
 ): IOption[] {
-  return datasets.map(({ name, hub, task, rows, licence, description }) => ({
-    value: name,
-    label: name,
-    detail: [
-      rows === null ? '' : trans._n('%2 row', '%2 rows', rows, count(rows)),
-      licence
-    ]
-      .filter(Boolean)
-      .join(', '),
-    group: trans.__('On the Hub: %1', task),
-    description: `${description}\n${hub}`
+  return datasets.map(dataset => ({
+    value: dataset.name,
+    label: dataset.name,
+    detail: sizeText(dataset, trans),
+    group: trans.__('On the Hub: %1', dataset.task),
+    description: datasetText(dataset, trans)
   }));
+}
+
+/** What is to know of a data set before it is read. */
+function datasetText(
+  dataset: IDatasetChoice,
+  trans: TranslationBundle
+): string {
+  const { description, hub, read_as: readAs } = dataset;
+  const size = sizeText(dataset, trans);
+  return [description, `${hub}: ${size}`, trans.__('Read as %1', readAs)].join(
+    '\n'
+  );
+}
+
+function sizeText(
+  { rows, licence }: IDatasetChoice,
+  trans: TranslationBundle
+): string {
+  const size =
+    rows === null ? '' : trans._n('%2 row', '%2 rows', rows, count(rows));
+  return [size, licence].filter(Boolean).join(', ');
 }
 
 /** The folder of dataset_info.json, as it is configured. */

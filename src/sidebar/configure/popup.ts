@@ -30,7 +30,8 @@ export function usePopup(isOpen: boolean): {
         style,
         placeFor(
           around.getBoundingClientRect(),
-          popup.scrollHeight,
+          // Of all that is in it, however much of that is seen.
+          [...popup.children].reduce((sum, part) => sum + part.scrollHeight, 0),
           window.innerHeight
         )
       );
