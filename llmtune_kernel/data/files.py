@@ -10,7 +10,6 @@ import difflib
 import glob
 import hashlib
 import itertools
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.json_files import read_json, read_jsonl
+from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.data.packed import PACKED, open_text
 from llmtune_kernel.locale import _, either
 
@@ -76,6 +76,9 @@ def _undecodable_line(path: Path) -> int:
 
 # How a file begins that stands for one that is kept elsewhere.
 _POINTER = b"version https://git-lfs"
+# How a page begins that a server sent in place of a file.
+_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+_HEAD_BYTES = 256
 # How files begin that are no text of UTF-8, what they are, and the suffix that says so, if they are read at all.
 _NO_TEXT = {
     b"\x1f\x8b": ("gzip", ".gz"),
@@ -152,10 +155,24 @@ def _saved_data_set(folder: Path) -> list[Path]:
             _("Name the folder of one: {path}.", path=folder / (splits or ["train"])[0]),
             [change_to("source", str(folder / split)) for split in splits],
         )
-    if not (folder / "state.json").is_file():
-        return []
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    return [folder / file["filename"] for file in state.get("_data_files", [])]
+    state = folder / "state.json"
+    return [folder / name for name in _saved_names(state)] if state.is_file() else []
+
+
+def _saved_names(state: Path) -> list[str]:
+    """The names of the files that a state.json of the library datasets lists; none if it is of something else."""
+    try:
+        found = load_json(state.read_text(encoding="utf-8"))
+        names = [file["filename"] for file in found.get("_data_files", [])]
+        if all(Path(name).name == name for name in names):
+            return names
+    except (ValueError, AttributeError, KeyError, TypeError):  # another JSON, or none
+        pass
+    raise UserError(
+        _("{name} does not list the files of a data set.", name=state.name),
+        str(state.absolute()),
+        _("Save the data set anew, or name its files: {files}.", files=state.parent / "*.arrow"),
+    )
 
 
 def _kind(path: Path) -> str:
@@ -220,7 +237,7 @@ def find_file(path: Path | str) -> Path:
 
 
 def _check_content(path: Path) -> None:
-    """Raise UserError if what is there is no file, stands for one that Git LFS has not fetched, or is no text."""
+    """Raise UserError if what is there is no file, stands for one that was not fetched, or is no text."""
     if not path.is_file():
         raise UserError(
             _("{path} is no regular file.", path=path),
@@ -228,12 +245,18 @@ def _check_content(path: Path) -> None:
             _("Write the rows to a file first: they are read more than once."),
         )
     with path.open("rb") as file:
-        head = file.read(len(_POINTER))
-    if head == _POINTER:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(_POINTER):
         raise UserError(
             _("{name} is a pointer of Git LFS, not the data.", name=path.name),
             str(path.absolute()),
             _("Fetch the data with git lfs pull in that folder, or download them again."),
+        )
+    if _PAGE.match(head) and path.suffix.lower() != ".txt":
+        raise UserError(
+            _("{name} is a web page, not the data.", name=path.name),
+            str(path.absolute()),
+            _("Download the file itself; where it asks for a login, log in first."),
         )
     if path.suffix.lower() in _TEXTS:
         for begin, (kind, suffix) in _NO_TEXT.items():

@@ -147,11 +147,12 @@ def _download(address: str) -> Path:
         packages = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
         raise _missing(f"{scheme}://", packages.get(scheme, scheme), address) from error
     except Exception as error:  # each file system has errors of its own
-        raise UserError(
-            _("{address} cannot be read: {error}.", address=address, error=first_line(error)),
-            address,
-            _("Check the address and the access rights."),
-        ) from error
+        what = (
+            _("There is no file {path}.", path=address)
+            if isinstance(error, FileNotFoundError)
+            else _("{address} cannot be read: {error}.", address=address, error=first_line(error))
+        )
+        raise UserError(what, address, _("Check the address and the access rights.")) from error
     return find_file(copy)
 
 

@@ -113,6 +113,10 @@ def test_a_folder_that_the_library_datasets_saved_is_read(folder: Path) -> None:
     datasets.DatasetDict({"train": data, "test": data}).save_to_disk("splits")
     with pytest.raises(UserError, match=r"several splits: test, train(.|\n)*splits/test"):
         find_files("splits")
+    for state in ("{", "[1]", '{"_data_files": [{}]}', '{"_data_files": [{"filename": "../other.arrow"}]}'):
+        (folder / "saved/state.json").write_text(state)
+        with pytest.raises(UserError, match=r"state\.json does not list the files(.|\n)*saved/\*\.arrow"):
+            find_files("saved")
 
 
 ENTRIES: dict[str, Any] = {
@@ -415,7 +419,7 @@ def test_a_file_at_an_address_is_read_and_read_anew_when_it_has_changed(address:
     assert rows_of(f"file://{file}") == ROWS
     file.write_text("\n".join(LINES.splitlines()[:3]))
     assert rows_of(f"file://{file}") == ROWS[:3]
-    with pytest.raises(UserError, match=r"nothing.jsonl cannot be read(.|\n)*Check the address"):
+    with pytest.raises(UserError, match=r"There is no file http.*nothing.jsonl(.|\n)*Check the address"):
         rows_of(f"{address}/nothing.jsonl")
 
 
