@@ -6,9 +6,11 @@ from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     DpoObjective,
+    GrpoObjective,
     KtoObjective,
     PpoObjective,
     PretrainObjective,
+    RewardedObjective,
     RewardObjective,
     SftObjective,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "DpoObjective",
     "FreezeMethod",
     "FullMethod",
+    "GrpoObjective",
     "KtoObjective",
     "LoraMethod",
     "Method",
@@ -35,6 +38,7 @@ __all__ = [
     "PretrainObjective",
     "Problem",
     "RewardObjective",
+    "RewardedObjective",
     "RunConfig",
     "SamplesConfig",
     "SftObjective",

@@ -22,6 +22,7 @@ _BY_REFERENCE: tuple[PreferenceLoss, ...] = ("ipo", *_BY_SUMS)
 _SIMPO_GAMMA = 0.5
 
 Reference = Literal["auto", "adapter", "precomputed"]
+GrpoLoss = Literal["grpo", "bnpo", "dr_grpo", "dapo"]
 SftLoss = Literal["nll", "dft", "eaft", "asft"]
 
 
@@ -212,18 +213,29 @@ def _check_reward(value: str) -> str:
     return value
 
 
-class PpoObjective(Section):
-    """Learn to give the answers that a reward scores higher."""
+class _Rewarded(Section):
+    """What scores the answers that are learned from, and how they are drawn."""
 
-    type: Literal["ppo"] = setting(
-        "ppo", "Objective", "Proximal policy optimization: the model answers prompts, and is rewarded."
-    )
+    type: str
     reward: Annotated[PathText, AfterValidator(_check_reward)] = setting(
         ...,
         "Reward",
         "What scores the answers: a run of the objective reward, a reward model as a path or on the Hub, an address "
         "(http://…), or a function of the notebook as $name.",
         min_length=1,
+    )
+    temperature: float = setting(
+        1.0, "Temperature", "How much the drawn answers vary: lower varies them less.", gt=0, le=2
+    )
+    top_p: float = top_p()
+    top_k: int = top_k(0)
+
+
+class PpoObjective(_Rewarded):
+    """Learn to give the answers that a reward scores higher."""
+
+    type: Literal["ppo"] = setting(
+        "ppo", "Objective", "Proximal policy optimization: the model answers prompts, and is rewarded."
     )
     ppo_epochs: int = setting(
         4, "Passes", "How often each answer is learned from before new ones are drawn.", ge=1
@@ -234,12 +246,7 @@ class PpoObjective(Section):
         "Optimizer steps in one pass over the answers drawn together; more of them draw more answers at once.",
         ge=1,
     )
-    response_length: int = answer_length()
-    temperature: float = setting(
-        1.0, "Temperature", "How much the drawn answers vary: lower varies them less.", gt=0, le=2
-    )
-    top_p: float = top_p()
-    top_k: int = top_k(0)
+    response_length: int = answer_length(128)
     missing_eos_penalty: float | None = setting(
         None,
         "Missing-end penalty",
@@ -284,8 +291,96 @@ class PpoObjective(Section):
     )
     vf_coef: float = setting(0.1, "Weight of values", "Weight of the value loss in the whole loss.", ge=0)
 
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer."""
+        return self.response_length
 
+    @property
+    def passes(self) -> int:
+        """How often each answer is learned from."""
+        return self.ppo_epochs
+
+    @property
+    def answers_per_prompt(self) -> int:
+        """How many answers to a prompt are drawn together."""
+        return 1
+
+
+class GrpoObjective(_Rewarded):
+    """Learn to give the answers that a reward scores higher than others to the same prompt."""
+
+    type: Literal["grpo"] = setting(
+        "grpo", "Objective", "Group relative policy optimization: answers to a prompt are compared."
+    )
+    num_generations: int = setting(
+        8, "Answers to a prompt", "How many answers to each prompt are drawn and compared.", ge=2
+    )
+    max_completion_length: int = answer_length(512)
+    num_iterations: int = setting(
+        1, "Passes", "How often each answer is learned from before new ones are drawn.", ge=1
+    )
+    steps_per_generation: int | None = setting(
+        None,
+        "Batches of answers",
+        "Batches in one pass over the answers drawn together, and more where they do not hold all answers to each "
+        "prompt; left out, those of one step.",
+        unit="batches",
+        ge=1,
+    )
+    loss_type: GrpoLoss = setting(
+        "dapo",
+        "Loss",
+        "What the loss is a mean of: dapo of all tokens, bnpo of the tokens of each batch, grpo of the answers; "
+        "dr_grpo divides the sum of an answer by the length of the longest that may be.",
+    )
+    importance_sampling_level: Literal["token", "sequence"] = setting(
+        "token",
+        "Level of clipping",
+        "What is clipped: token, the change of each token's probability; sequence, the mean change of an answer, as "
+        "GSPO does.",
+    )
+    scale_rewards: Literal["group", "batch", "none"] = setting(
+        "group",
+        "Scale rewards",
+        "What rewards are divided by: group, the deviation of the answers to the same prompt; batch, that of all drawn "
+        "together; none, nothing.",
+    )
+    epsilon: float = setting(
+        0.2, "Clip range", "How far the probability of a token may move before more is no gain.", gt=0
+    )
+    epsilon_high: float | None = setting(
+        None, "Clip range upwards", "The same where it rises, such as 0.28; left out, the clip range.", gt=0
+    )
+    beta: float = setting(
+        0.0,
+        "Beta",
+        "How strongly the model is held to that of before training; 0 does without, and saves its memory and time.",
+        ge=0,
+    )
+    mask_truncated_completions: bool = setting(
+        False, "Leave out cut answers", "Learn nothing from answers that do not end."
+    )
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer."""
+        return self.max_completion_length
+
+    @property
+    def passes(self) -> int:
+        """How often each answer is learned from."""
+        return self.num_iterations
+
+    @property
+    def answers_per_prompt(self) -> int:
+        """How many answers to a prompt are drawn together."""
+        return self.num_generations
+
+
+# Objectives that learn from answers of the model itself.
+RewardedObjective = PpoObjective | GrpoObjective
 Objective = Annotated[
-    SftObjective | PretrainObjective | DpoObjective | KtoObjective | RewardObjective | PpoObjective,
+    SftObjective | PretrainObjective | DpoObjective | KtoObjective | RewardObjective | RewardedObjective,
     Field(discriminator="type"),
 ]

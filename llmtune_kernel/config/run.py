@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,9 +14,11 @@ from llmtune_kernel.config.methods import LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
     DpoObjective,
+    GrpoObjective,
     KtoObjective,
     Objective,
     PpoObjective,
+    RewardedObjective,
     RewardObjective,
     SftObjective,
 )
@@ -44,6 +47,7 @@ _LEARNING_RATES = {
     "kto": (5e-6, 1e-6),
     "reward": (1e-4, 1e-5),
     "ppo": (1e-5, 1e-6),
+    "grpo": (1e-5, 1e-6),
 }
 
 
@@ -160,8 +164,10 @@ class RunConfig(Section):
     def reference(self) -> Literal["adapter", "precomputed", "copy"] | None:
         """Where log-probabilities under the model before training come from; None if none are needed."""
         objective = self.objective
-        # Of whole distributions, which are too much to be precomputed, or of answers that are not there yet.
-        if isinstance(objective, PpoObjective) or getattr(objective, "loss", None) == "asft":
+        if isinstance(objective, GrpoObjective) and objective.beta == 0:
+            return None
+        if isinstance(objective, RewardedObjective) or getattr(objective, "loss", None) == "asft":
+            # Of whole distributions, which are too much to be precomputed, or of answers that are not there yet.
             return "adapter" if _keeps_base(self.method) else "copy"
         if not isinstance(objective, DpoObjective | KtoObjective):
             return None
@@ -172,23 +178,26 @@ class RunConfig(Section):
         return objective.reference
 
     @property
-    def steps_of_rollout(self) -> int:
-        """Optimizer steps on the same answers, where the model draws them itself; else 1."""
-        objective = self.objective
-        return objective.ppo_epochs * objective.num_mini_batches if isinstance(objective, PpoObjective) else 1
-
-    @property
     def reward_function(self) -> str | None:
         """The function of the notebook that scores answers, without its `$`; None if none does."""
-        reward = self.objective.reward if isinstance(self.objective, PpoObjective) else ""
+        reward = self.objective.reward if isinstance(self.objective, RewardedObjective) else ""
         return reward[1:] if reward.startswith("$") else None
 
     @property
+    def rollout_batches(self) -> int:
+        """How many batches the answers make that the model draws together, where it draws them itself."""
+        of_step, size = self.training.gradient_accumulation_steps, self.training.per_device_train_batch_size
+        match self.objective:
+            case PpoObjective(num_mini_batches=steps):
+                return of_step * steps
+            case GrpoObjective(num_generations=group, steps_per_generation=batches):
+                return math.lcm(size * (batches or of_step), group) // size
+        return of_step
+
+    @property
     def rollout_size(self) -> int:
-        """How many answers the model draws at once, where it draws them itself."""
-        training, objective = self.training, self.objective
-        steps = objective.num_mini_batches if isinstance(objective, PpoObjective) else 1
-        return training.per_device_train_batch_size * training.gradient_accumulation_steps * steps
+        """How many answers the model draws together, where it draws them itself."""
+        return self.training.per_device_train_batch_size * self.rollout_batches
 
     @property
     def scores(self) -> bool:

@@ -10,9 +10,9 @@ from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.locale import N_, _
 
 
-def answer_length() -> Any:
+def answer_length(usual: int) -> Any:
     """Tokens of the longest answer."""
-    return setting(128, "Answer length", "Longest answer.", unit="tokens", ge=1)
+    return setting(usual, "Answer length", "Longest answer.", unit="tokens", ge=1)
 
 
 def top_p() -> Any:
@@ -72,7 +72,7 @@ class SamplesConfig(Section):
         unit="steps",
         ge=1,
     )
-    max_new_tokens: int = answer_length()
+    max_new_tokens: int = answer_length(128)
     temperature: float = setting(
         0.0, "Temperature", "0 always takes the likeliest token; higher varies the answers.", ge=0, le=2
     )

@@ -15,15 +15,14 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from llmtune_kernel.config import PeftMethod, PpoObjective, RunConfig
+from llmtune_kernel.config import PeftMethod, RunConfig
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.models.memory import trained_at_once
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
-from llmtune_kernel.training.rollouts import no_experience
+from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,7 @@ def dry_step(
     chosen = items_for(config, items)
     if config.reference == "precomputed":
         chosen.reference = np.zeros((len(chosen), 2), np.float32)
-    batch = collate([chosen[number] for number in range(len(chosen))])
-    if isinstance(config.objective, PpoObjective):
-        batch["experience"] = no_experience(batch)
+    batch = with_no_experience(config, collate([chosen[number] for number in range(len(chosen))]))
     # How many values a mask takes is not known: such tensors are small, and not counted.
     mode = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
     setattr(mode, "__deepcopy__", lambda memo: mode)  # noqa: B010  # copies of its tensors are of the same mode

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmtune_kernel.config import (
     DpoObjective,
+    GrpoObjective,
     KtoObjective,
     PpoObjective,
     PretrainObjective,
@@ -16,9 +17,10 @@ from llmtune_kernel.config import (
     SftObjective,
 )
 from llmtune_kernel.training.collation import EncodedDataset, Item
+from llmtune_kernel.training.grpo import GroupRelativePolicy, experience_names
 from llmtune_kernel.training.kto import KahnemanTversky, MismatchedDataset
 from llmtune_kernel.training.objective import Forward, Objective
-from llmtune_kernel.training.ppo import ProximalPolicy, add_value_head
+from llmtune_kernel.training.ppo import EXPERIENCE, ProximalPolicy, add_value_head
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import (
     Reference,
@@ -29,6 +31,7 @@ from llmtune_kernel.training.reference import (
     without_adapter,
 )
 from llmtune_kernel.training.reward import RewardModelling
+from llmtune_kernel.training.rollouts import no_experience
 from llmtune_kernel.training.sft import SupervisedFineTuning
 
 Collate = Callable[[list[Item]], dict[str, Any]]
@@ -76,6 +79,8 @@ def make_objective(
         case PpoObjective() as settings:
             add_value_head(model)
             return ProximalPolicy(settings, forward)
+        case GrpoObjective() as settings:
+            return GroupRelativePolicy(settings, forward)
         case KtoObjective() as settings:
             objective = KahnemanTversky(settings, forward, reference_of(config, model))
     if config.reference == "precomputed":
@@ -83,6 +88,16 @@ def make_objective(
         for dataset in datasets:
             precompute(objective.ask, model, dataset, collate, batch_size, on_progress)
     return objective
+
+
+def with_no_experience(config: RunConfig, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as an objective takes it that learns from answers of the model itself; others take it as it is."""
+    match config.objective:
+        case PpoObjective():
+            return {**batch, "experience": no_experience(EXPERIENCE, batch)}
+        case GrpoObjective() as settings:
+            return {**batch, "experience": no_experience(experience_names(settings), batch)}
+    return batch
 
 
 def reference_of(config: RunConfig, model: Any) -> Reference:

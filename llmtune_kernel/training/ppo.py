@@ -6,22 +6,29 @@ The answers of a rollout are drawn together and learned from several times, in b
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from llmtune_kernel.config import PpoObjective
+from llmtune_kernel.config import PpoObjective, RunConfig
 from llmtune_kernel.models.scoring import head_of
-from llmtune_kernel.runs.events import Evaluation
 from llmtune_kernel.training.objective import Forward, Loss
-from llmtune_kernel.training.ppo_losses import entropies, policy_losses, value_losses
-from llmtune_kernel.training.rollouts import Prompts, Rollouts, Turns, log_probabilities
-from llmtune_kernel.training.trainer import LLMTrainer
+from llmtune_kernel.training.policy_losses import clipped, entropies
+from llmtune_kernel.training.ppo_losses import (
+    RunningMoments,
+    adapted,
+    advantages_of,
+    explained_variance,
+    token_rewards,
+    value_losses,
+    whitened,
+)
+from llmtune_kernel.training.rollouts import Experience, Names, Rollouts, Seen, log_probabilities
 
-STATE = "ppo.safetensors"
+EXPERIENCE = Names(
+    ("logps", "values", "advantages", "returns"), ("reward", "kl", "ended"), ("explained", "kl_coef")
+)
 
 
 class ValueHead(nn.Linear):
@@ -49,7 +56,7 @@ def add_value_head(model: Any) -> None:
 
 
 class ProximalPolicy:
-    """Minimizes the mean over the tokens of answers; batches are those of `Rollouts`."""
+    """Minimizes the mean over the tokens of answers; batches are those of `PpoRollouts`."""
 
     def __init__(self, config: PpoObjective, forward: Forward) -> None:
         self._config, self._forward = config, forward
@@ -63,7 +70,7 @@ class ProximalPolicy:
         config, known = self._config, batch["experience"]
         logits, states = self._forward.logits_and_states(model, batch)
         moved = log_probabilities(logits, batch["targets"], config.temperature) - known["logps"]
-        policy = policy_losses(moved.exp(), known["advantages"], config.cliprange)
+        policy = clipped(moved.exp(), known["advantages"], config.cliprange, config.cliprange)
         values = model.value_head(states)[:, 0]
         value = value_losses(values, known["values"], known["returns"], config.cliprange_value)
         measures = {
@@ -82,45 +89,73 @@ class ProximalPolicy:
         return Loss((policy + config.vf_coef * value).sum(), measures)
 
 
-class PpoTrainer(LLMTrainer):
-    """The trainer whose batches are answers of the model itself; `train` and `evaluation` are `Prompts`."""
+class PpoRollouts(Rollouts):
+    """Rollouts that know of each token how much better it was than expected."""
 
-    def __init__(self, model: Any, args: Any, *, rollouts: Rollouts, train: Prompts, **more: Any) -> None:
-        collate: Any = list  # of turns, which `rollouts` makes a batch
-        super().__init__(model, args, train=train, collate=collate, **more)
-        self._rollouts, self._prompts = rollouts, train.prompts
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Turns:
-        config = self._config
+    def __init__(self, config: RunConfig, *parts: Any, **more: Any) -> None:
+        super().__init__(config, *parts, **more)
         assert isinstance(config.objective, PpoObjective)
-        passes, seed = config.objective.ppo_epochs, config.training.seed
-        return Turns(len(self._prompts), config.rollout_size, passes, seed)
+        self._config = config.objective
+        self.kl_coef = self._config.kl_coef
+        self._moments = RunningMoments()
 
-    def _batches(self, epoch_iterator: Any, num_batches: int, device: Any) -> list[dict[str, Any]]:
-        batches: list[Any] = super()._batches(epoch_iterator, num_batches, device)
-        return [self._rollouts.batch(turns, self._prompts) for turns in batches]
+    def _asked(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        logits, states = self._forward.logits_and_states(self._model, batch)
+        return {
+            "logps": log_probabilities(logits, batch["targets"], self._temperature),
+            "values": self._model.value_head(states)[:, 0],
+        }
+
+    def _lead(self) -> None:
+        """Lead the weight of the divergence by the answers of before."""
+        target, before = self._config.ppo_target, self._current
+        if target is not None and before is not None:
+            divergence = float(before.experience.answers["kl"].mean())
+            self.kl_coef = adapted(self.kl_coef, divergence, target, len(before.prompts))
+
+    def _learned(self, seen: Seen) -> Experience:
+        self._lead()
+        config, logps, values = self._config, seen.tokens["logps"], seen.tokens["values"]
+        scores = self._moments.normalized(seen.scores) if config.ppo_score_norm else seen.scores
+        scores = scores - (config.missing_eos_penalty or 0.0) * (1 - seen.ended)
+        rewards = [
+            token_rewards(*each, self.kl_coef)
+            for each in zip(scores, logps, seen.tokens["reference"], strict=True)
+        ]
+        if config.whiten_rewards:
+            rewards = whitened(rewards, keep_mean=True)
+        advantages = [
+            advantages_of(*each, config.gamma, config.lam) for each in zip(rewards, values, strict=True)
+        ]
+        returns = [one + value for one, value in zip(advantages, values, strict=True)]
+        tokens = {"logps": logps, "values": values, "advantages": whitened(advantages), "returns": returns}
+        answers = {"reward": seen.scores, "kl": _divergences(seen), "ended": seen.ended}
+        explained = explained_variance(torch.cat(values), torch.cat(returns))
+        return Experience(tokens, answers, {"explained": explained, "kl_coef": torch.tensor(self.kl_coef)})
+
+    def _divergence(self, seen: Seen) -> float:
+        return float(_divergences(seen).mean())
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        head, moments = self._model.value_head, self._moments
+        numbers = [self.kl_coef, moments.count, moments.mean, moments.squares]
+        return {
+            **super()._state(),
+            "head.weight": head.weight.detach(),
+            "head.bias": head.bias.detach(),
+            "kept": torch.tensor(numbers, dtype=torch.float64),
+        }
 
     @torch.no_grad()
-    def evaluate_loss(self) -> None:
-        """Emit how answers to the evaluation prompts are scored; there is no loss without learning from them."""
-        prompts: Any = self._evaluation
-        began = time.perf_counter()
-        measures = self._rollouts.measures(prompts.prompts)
-        self._emit(
-            Evaluation(
-                step=self.state.global_step,
-                epoch=round(self.state.epoch or 0.0, 4),
-                loss=None,
-                tokens=round(measures["answer_length"] * len(prompts)),
-                seconds=round(time.perf_counter() - began, 2),
-                measures=measures,
-            )
-        )
+    def _go_on(self, saved: dict[str, torch.Tensor]) -> None:
+        super()._go_on(saved)
+        self._model.value_head.weight.copy_(saved["head.weight"])
+        self._model.value_head.bias.copy_(saved["head.bias"])
+        self.kl_coef, *moments = saved["kept"].tolist()
+        self._moments = RunningMoments(*moments)
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        self._rollouts.save(self._checkpoints / f"checkpoint-{self.state.global_step}" / STATE)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self._rollouts.load(Path(resume_from_checkpoint) / STATE)
+def _divergences(seen: Seen) -> torch.Tensor:
+    """Of each answer how much likelier it is than before training, (answers,)."""
+    pairs = zip(seen.tokens["logps"], seen.tokens["reference"], strict=True)
+    return torch.stack([(logps - reference).sum() for logps, reference in pairs])

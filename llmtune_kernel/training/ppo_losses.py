@@ -51,11 +51,6 @@ def whitened(parts: Sequence[torch.Tensor], *, keep_mean: bool = False) -> list[
     return [(part - mean) * torch.rsqrt(variance + _SMALLEST) + shift for part in parts]
 
 
-def policy_losses(ratio: torch.Tensor, advantages: torch.Tensor, cliprange: float) -> torch.Tensor:
-    """The clipped loss of each token, (tokens,); `ratio`: its probability by that with which it was drawn."""
-    return torch.max(-advantages * ratio, -advantages * ratio.clamp(1 - cliprange, 1 + cliprange))
-
-
 def value_losses(
     values: torch.Tensor, before: torch.Tensor, returns: torch.Tensor, cliprange: float
 ) -> torch.Tensor:
@@ -69,12 +64,6 @@ def explained_variance(values: torch.Tensor, returns: torch.Tensor) -> torch.Ten
     unexplained: torch.Tensor = (returns - values).var(unbiased=False)
     share: torch.Tensor = unexplained / (returns.var(unbiased=False) + _SMALLEST)
     return 1 - share
-
-
-def entropies(logits: torch.Tensor) -> torch.Tensor:
-    """Entropy of each prediction, (tokens,)."""
-    logps = logits.log_softmax(-1)
-    return -(logps.exp() * logps).sum(-1)
 
 
 def adapted(kl_coef: float, divergence: float, target: float, answers: int) -> float:

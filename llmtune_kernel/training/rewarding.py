@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import ModelConfig, PpoObjective, UserError
+from llmtune_kernel.config import ModelConfig, RewardedObjective, UserError
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.data.control_tokens import prompt_ids
 from llmtune_kernel.data.examples import Conversation
@@ -33,7 +33,7 @@ Reward = Callable[[Sequence[Conversation], Sequence[Drawn]], list[float]]
 
 
 def load_reward(
-    objective: PpoObjective, directory: RunDirectory, tokenizer: Any, dtype: torch.dtype, batch_size: int
+    objective: RewardedObjective, directory: RunDirectory, tokenizer: Any, dtype: torch.dtype, batch_size: int
 ) -> Reward:
     """What the configuration names.
 

@@ -149,7 +149,7 @@ class LLMTrainer(Trainer):
         """The batches of one optimizer step and what the objective counts in them, over all processes."""
         batches = self._batches(epoch_iterator, num_batches, device)
         count = torch.tensor(sum(map(self._objective.count, batches)), device=device)
-        return batches, self.accelerator.gather(count).sum()
+        return batches, self.accelerator.gather(count).sum().clamp(min=1)  # all answers may be left out
 
     def _batches(self, epoch_iterator: Any, num_batches: int, device: Any) -> list[dict[str, Any]]:
         batches: list[dict[str, Any]] = super().get_batch_samples(epoch_iterator, num_batches, device)[0]

@@ -9,7 +9,14 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import FullMethod, PeftMethod, PpoObjective, RunConfig, SamplesConfig
+from llmtune_kernel.config import (
+    FullMethod,
+    GrpoObjective,
+    PeftMethod,
+    RewardedObjective,
+    RunConfig,
+    SamplesConfig,
+)
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
@@ -22,6 +29,7 @@ from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
+from llmtune_kernel.training.grpo import GrpoRollouts
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import (
     Collate,
@@ -30,9 +38,9 @@ from llmtune_kernel.training.objectives import (
     make_objective,
     reference_of,
 )
-from llmtune_kernel.training.ppo import PpoTrainer
+from llmtune_kernel.training.ppo import PpoRollouts
 from llmtune_kernel.training.rewarding import Reward
-from llmtune_kernel.training.rollouts import Draw, Prompts, Rollouts
+from llmtune_kernel.training.rollouts import Draw, Prompts, RewardedTrainer
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch, prompts_of
 from llmtune_kernel.worker.telling import Teller, trained_parameters
@@ -112,7 +120,7 @@ def make_trainer(
     if reward is None:
         parts = _learning(config, model, data, forward, collate, loading)
     else:
-        kind, draw = PpoTrainer, _drawing(config, model, tokenizer, dtype)
+        kind, draw = RewardedTrainer, _drawing(config, model, tokenizer, dtype)
         parts = _answering(config, model, data, forward, collate, draw, reward)
     trainer = kind(
         model,
@@ -161,22 +169,23 @@ def _answering(
     draw: Draw,
     reward: Reward,
 ) -> dict[str, Any]:
-    """What a `PpoTrainer` takes to learn from answers to the prompts of the data."""
-    reference = reference_of(config, model)
+    """What a `RewardedTrainer` takes to learn from answers to the prompts of the data."""
+    reference = reference_of(config, model) if config.reference else None
+    kind = GrpoRollouts if isinstance(config.objective, GrpoObjective) else PpoRollouts
     return {
         "train": Prompts(prompts_of(data.train)),
         "evaluation": Prompts(prompts_of(data.evaluation)) if data.evaluation else None,
         "objective": make_objective(config, model, forward, (), collate, lambda done, count: None),
-        "rollouts": Rollouts(config, model, forward, reference, draw=draw, reward=reward, collate=collate),
+        "rollouts": kind(config, model, forward, reference, draw=draw, reward=reward, collate=collate),
     }
 
 
 def _drawing(config: RunConfig, model: Any, tokenizer: Any, dtype: torch.dtype) -> Draw:
     """How the model draws answers to learn from."""
     objective = config.objective
-    assert isinstance(objective, PpoObjective)
+    assert isinstance(objective, RewardedObjective)
     settings = SamplesConfig(
-        max_new_tokens=objective.response_length,
+        max_new_tokens=objective.longest_answer,
         temperature=objective.temperature,
         top_p=objective.top_p,
         top_k=objective.top_k,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llmtune_kernel.config import PpoObjective, RunConfig, UserError
+from llmtune_kernel.config import RewardedObjective, RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.objectives import Objective
@@ -196,7 +196,7 @@ def described(config: RunConfig, data: PreparedData) -> list[str]:
     again, near = len(same), len(alike.keys() - same.keys())
     used, format = data.train.rows, format_names(encoded)
     tokens, trained = sum(data.train.tokens), data.train.trained_tokens
-    answers = isinstance(config.objective, PpoObjective)  # of lengths that nobody knows yet
+    answers = isinstance(config.objective, RewardedObjective)  # of lengths that nobody knows yet
     if answers:
         rows = _n(
             "{count:,} prompt to answer ({format}).",
@@ -276,8 +276,10 @@ def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
 
 # What rows of some formats teach; others answers to learn.
 _FITTING = {"preference": "dpo", "kto": "kto", "reward": "reward", "prompt": "ppo"}
-# What else learns from rows of a format; ppo takes the prompts of conversations and leaves their answers.
-_FITTING_TOO = {("pretrain", "text"), ("reward", "preference"), *(("ppo", name) for name in CONVERSATIONS)}
+# What else learns from rows of a format.
+_FITTING_TOO = {("pretrain", "text"), ("reward", "preference"), ("grpo", "prompt")}
+# ppo and grpo take the prompts of conversations, too, and leave their answers.
+_FITTING_TOO |= {(type_, name) for type_ in ("ppo", "grpo") for name in CONVERSATIONS}
 
 
 def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
@@ -291,8 +293,12 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
             objective=objective.type,
         )
         return what, _("Set objective: reward, or format: preference and objective: dpo.")
-    if objective.type == "ppo":
-        what = _("The rows hold no prompts to answer (format {format}), as ppo needs.", format=format.name)
+    if isinstance(objective, RewardedObjective):
+        what = _(
+            "The rows hold no prompts to answer (format {format}), as {objective} needs.",
+            format=format.name,
+            objective=objective.type,
+        )
         fix = _("Give rows with a column prompt, or set objective: {objective}.", objective=fitting)
         return what, fix
     if format.name == "prompt":
@@ -300,7 +306,9 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
             "The rows are prompts without answers (format prompt), and {objective} needs answers.",
             objective=objective.type,
         )
-        fix = _("Name the column that holds the answers (data.columns: completion), or set objective: ppo.")
+        fix = _(
+            "Name the column that holds the answers (data.columns: completion), or set objective: ppo or grpo."
+        )
         return what, fix
     if objective.type == "pretrain":
         what = _("The rows are not plain text (format {format}), as pretrain needs.", format=format.name)
@@ -407,9 +415,12 @@ def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
 
 def steps_per_epoch(config: RunConfig, data: PreparedData) -> int:
     """Optimizer steps of one pass over the training data on one device."""
-    if isinstance(config.objective, PpoObjective):
-        return math.ceil(len(data.train.sequences) / config.rollout_size) * config.steps_of_rollout
-    batches = math.ceil(len(data.train.sequences) / config.training.per_device_train_batch_size)
+    objective, rows = config.objective, len(data.train.sequences)
+    if isinstance(objective, RewardedObjective):
+        rollouts = math.ceil(rows * objective.answers_per_prompt / config.rollout_size)
+        batches = rollouts * config.rollout_batches * objective.passes
+    else:
+        batches = math.ceil(rows / config.training.per_device_train_batch_size)
     return max(math.ceil(batches / config.training.gradient_accumulation_steps), 1)
 
 
@@ -435,9 +446,9 @@ def largest_batch(config: RunConfig, data: PreparedData) -> EncodedDataset:
 
 def with_answers(config: RunConfig, items: EncodedDataset) -> EncodedDataset:
     """Prompts with the longest answers that the model may draw; the same items where it draws none."""
-    if not isinstance(config.objective, PpoObjective):
+    if not isinstance(config.objective, RewardedObjective):
         return items
-    answer = np.zeros(config.objective.response_length, np.int32)
+    answer = np.zeros(config.objective.longest_answer, np.int32)
 
     def answered(prompt: TokenSequence) -> TokenSequence:
         ids = np.concatenate([prompt.ids, answer])

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import set_seed
 
-from llmtune_kernel.config import PpoObjective, RunConfig, UserError
+from llmtune_kernel.config import RewardedObjective, RunConfig, UserError
 from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
@@ -130,7 +130,7 @@ class Session:
     def _load_reward(self, tokenizer: Any) -> Reward | None:
         """What scores the answers of the model, where it learns from them."""
         config = self._config
-        if not isinstance(config.objective, PpoObjective):
+        if not isinstance(config.objective, RewardedObjective):
             return None
         self._loading(_("loading the reward"))
         size = config.training.per_device_train_batch_size

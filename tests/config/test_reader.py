@@ -218,7 +218,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data: x\nobjective: dop",
             2,
             "objective",
-            "must be one of sft, pretrain, dpo, kto, reward, ppo; got 'dop'; did you mean dpo?",
+            "must be one of sft, pretrain, dpo, kto, reward, ppo, grpo; got 'dop'; did you mean dpo?",
         ),
         (
             "data: x\nobjective: reward\nsamples: [Hello]",
@@ -250,6 +250,18 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             2,
             "objective.num_ppo_epochs",
             "did you mean ppo_epochs?",
+        ),
+        (
+            "data: x\nobjective: {type: grpo, reward: $score, num_generations: 1}",
+            2,
+            "objective.num_generations",
+            "must be a whole number of at least 2; got 1",
+        ),
+        (
+            "data: x\nobjective: {type: grpo, reward: $score, kl_coef: 0.1}",
+            2,
+            "objective.kl_coef",
+            "only type ppo has it",
         ),
         (
             "data: x\nobjective: {loss: dft, label_smoothing: 0.1}",

@@ -16,8 +16,7 @@ from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.objectives import collate_for, items_for, make_objective
-from llmtune_kernel.training.rollouts import no_experience
+from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
 
 _LENGTH, _BATCH = 200, 3
 
@@ -64,9 +63,7 @@ def measured(config: RunConfig, model: Any, dtype: torch.dtype, checkpointing: b
     objective = make_objective(
         config, model, Forward.of(model, dtype, True), (), collate, lambda done, count: None
     )
-    batch = collate([items[number] for number in range(len(items))])
-    if config.objective.type == "ppo":
-        batch["experience"] = no_experience(batch)
+    batch = with_no_experience(config, collate([items[number] for number in range(len(items))]))
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         objective.loss(model, batch).total.backward()
     assert profiler.profiler is not None
@@ -100,6 +97,8 @@ def test_it_counts_what_a_real_step_allocates(method: Any, dtype: torch.dtype, c
         {"type": "dpo", "loss": "orpo"},
         {"type": "sft", "loss": "asft"},
         {"type": "ppo", "reward": "$score"},
+        {"type": "grpo", "reward": "$score"},
+        {"type": "grpo", "reward": "$score", "beta": 0.1, "importance_sampling_level": "sequence"},
     ],
 )
 def test_every_objective_is_counted(objective: Any, method: str) -> None:

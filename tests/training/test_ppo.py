@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,9 @@ from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.training.collation import collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.ppo import ProximalPolicy, add_value_head
+from llmtune_kernel.training.ppo import PpoRollouts, ProximalPolicy, add_value_head
 from llmtune_kernel.training.reference import frozen_copy
-from llmtune_kernel.training.rollouts import Rollouts, Turn, Turns
+from llmtune_kernel.training.rollouts import Turn
 
 PROMPTS = [Conversation([{"role": "user", "content": text}]) for text in ("one", "two", "three")]
 ANSWERS = [
@@ -47,10 +45,10 @@ def model(tiny_model: str) -> Any:
     return model
 
 
-def rollouts(model: Any, packed: bool, before: Any = None, **settings: Any) -> Rollouts:
+def rollouts(model: Any, packed: bool, before: Any = None, **settings: Any) -> PpoRollouts:
     """Of answers that are given, against the model as it is or that of `before`."""
     values = {"data": "unused", "objective": {"type": "ppo", "reward": "$x", **SETTINGS, **settings}}
-    return Rollouts(
+    return PpoRollouts(
         config_from_dict(values),
         model,
         Forward.of(model, torch.float32, packed),
@@ -162,30 +160,6 @@ def test_what_was_just_drawn_has_ratio_1_and_no_divergence(model: Any) -> None:
     loss.total.backward()
     assert model.value_head.weight.grad.abs().sum() > 0
     assert model.lm_head.weight.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize(("count", "size", "passes"), [(6, 2, 3), (5, 2, 1), (3, 8, 2), (1, 4, 1)])
-def test_each_answer_is_learned_from_once_a_pass_and_all_prompts_are_asked(
-    count: int, size: int, passes: int
-) -> None:
-    sampler = Turns(count, size, passes, seed=1)
-    taken = list(sampler)
-    assert len(taken) == len(sampler) == -(-count // size) * size * passes
-    asked: Counter[int] = Counter()
-    rollouts = [list(found) for _, found in itertools.groupby(taken, lambda turn: turn.rollout)]
-    assert len(rollouts) == -(-count // size)
-    for each in rollouts:
-        assert [len(each), len({turn.prompts for turn in each})] == [size * passes, 1]
-        for start in range(0, size * passes, size):
-            assert sorted(turn.place for turn in each[start : start + size]) == list(range(size))
-        asked += Counter(each[0].prompts)
-    assert set(asked) == set(range(count))
-    assert max(asked.values()) - min(asked.values()) <= 1
-    sampler.set_epoch(1)
-    again = list(sampler)
-    assert {turn.rollout for turn in again}.isdisjoint({turn.rollout for turn in taken})
-    sampler.set_epoch(0)
-    assert list(sampler) == taken
 
 
 def test_a_rollout_is_drawn_once_and_goes_on_from_what_was_saved(model: Any, tmp_path: Path) -> None:

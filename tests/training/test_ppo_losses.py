@@ -13,9 +13,7 @@ from llmtune_kernel.training.ppo_losses import (
     RunningMoments,
     adapted,
     advantages_of,
-    entropies,
     explained_variance,
-    policy_losses,
     token_rewards,
     value_losses,
     whitened,
@@ -66,26 +64,6 @@ def test_a_single_token_is_whitened_to_0() -> None:
     assert whitened([torch.tensor([7.0])])[0].tolist() == [0.0]
 
 
-@pytest.mark.parametrize(
-    ("ratio", "advantage", "expected"),
-    [
-        (1.1, 2.0, -2.2),  # near: as it is
-        (1.5, 2.0, -2.4),  # likelier than is allowed to gain: no more than at 1.2
-        (0.5, 2.0, -1.0),  # a good token that became rarer: pulled back without limit
-        (0.5, -2.0, 1.6),  # a bad one that became rarer than is needed: no more than at 0.8
-        (1.5, -2.0, 3.0),  # a bad one that became likelier: pushed back without limit
-    ],
-)
-def test_the_policy_gains_nothing_beyond_the_range(ratio: float, advantage: float, expected: float) -> None:
-    moved = torch.tensor([ratio], requires_grad=True)
-    losses = policy_losses(moved, torch.tensor([advantage]), cliprange=0.2)
-    assert losses.tolist() == pytest.approx([expected])
-    losses.sum().backward()
-    assert moved.grad is not None
-    clipped = expected in (-2.4, 1.6)
-    assert moved.grad.tolist() == pytest.approx([0.0 if clipped else -advantage])
-
-
 def test_values_lose_by_the_worse_of_where_they_are_and_where_they_may_be() -> None:
     values, before, returns = torch.tensor([0.1, 1.0, -1.0]), torch.zeros(3), torch.tensor([1.0, 1.0, 1.0])
     losses = value_losses(values, before, returns, cliprange=0.2)
@@ -97,11 +75,6 @@ def test_explained_variance() -> None:
     assert float(explained_variance(returns + 5, returns)) == pytest.approx(1.0)
     assert float(explained_variance(torch.zeros(3), returns)) == pytest.approx(0.0, abs=1e-6)
     assert float(explained_variance(-returns, returns)) == pytest.approx(-3.0, abs=1e-5)
-
-
-def test_entropies_of_an_even_and_of_a_sure_prediction() -> None:
-    found = entropies(torch.tensor([[0.0, 0.0, 0.0, 0.0], [100.0, 0.0, 0.0, 0.0]]))
-    assert found.tolist() == pytest.approx([math.log(4), 0.0], abs=1e-6)
 
 
 @pytest.mark.parametrize(

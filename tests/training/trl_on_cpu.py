@@ -31,7 +31,7 @@ def trl_trainer(
     from peft import LoraConfig
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "add_fused_lm_head", _plain_head)
+        patch.setattr(module, "add_fused_lm_head", plain_head)
         made = trainer(
             model=AutoModelForCausalLM.from_pretrained(
                 tiny_model, dtype=torch.float32, attn_implementation="sdpa"
@@ -65,7 +65,7 @@ def sequences_of(batch: dict[str, Any], prefix: str = "", sides: Any = None) -> 
     ]
 
 
-def _plain_head(model: Any, **settings: Any) -> None:
+def plain_head(model: Any, temperature: float = 1.0, **settings: Any) -> None:
     """What TRL's head, which needs a GPU, computes of the targets, in plain torch."""
     forward = model.forward
 
@@ -73,12 +73,13 @@ def _plain_head(model: Any, **settings: Any) -> None:
         outputs = forward(**inputs)
         if labels is None or not fused_lm_head:
             return outputs
-        logits, targets = outputs.logits[:, :-1], labels[:, 1:]
+        logits, targets = outputs.logits[:, :-1] / temperature, labels[:, 1:]
         scored = targets != -100
-        chosen = logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+        logps = logits.log_softmax(-1)
+        chosen = logps.gather(-1, targets.clamp(min=0)[..., None])[..., 0]
         return SimpleNamespace(
             log_probs=chosen * scored,
-            entropy=torch.zeros_like(chosen),
+            entropy=-(logps.exp() * logps).sum(-1),
             mean_logits=logits.mean(-1),
             is_top1=(logits.argmax(-1) == targets),
             label_mask=scored,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import rewards
+from polite import write
 from watching import Start, until
 
 from llmtune_kernel.config import config_from_dict
@@ -36,6 +37,13 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("LLMTUNE_HOME", str(folder / "runs"))
         patch.chdir(folder)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def prompts(workplace: Path) -> str:
+    """A file of prompts without answers."""
+    write(workplace / "prompts.jsonl", [{"prompt": f"Say something about {n}."} for n in range(16)])
+    return "prompts.jsonl"
 
 
 @pytest.fixture(scope="module")

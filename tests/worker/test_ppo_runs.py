@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import shutil
@@ -12,63 +13,24 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import rewarded
 import rewards
 from polite import graded_rows, write
+from rewarded import settings
 from transformers import AutoModelForCausalLM
-from watching import Start, assert_goes_on_where_it_stood, in_process, measured
+from watching import Start, assert_goes_on_where_it_stood, measured
 
 from llmtune_kernel.config import UserError, config_from_dict
-from llmtune_kernel.notebook.rewards import reward_writer
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
+from llmtune_kernel.runs.events import Evaluation, Metrics
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run, RunFailed
 from llmtune_kernel.worker.inspect import inspect
 
-PROMPTS = [{"prompt": f"Say something about {n}."} for n in range(16)]
-SHORT = {"response_length": 6, "top_k": 20}
-
-
-@pytest.fixture(scope="module")
-def prompts(workplace: Path) -> str:
-    write(workplace / "prompts.jsonl", PROMPTS)
-    return "prompts.jsonl"
-
-
-def settings(folder: str, prompts: str, reward: str, **more: Any) -> dict[str, Any]:
-    """A quick run; sections are added to it, and keys of objective, training and data to its own."""
-    quick: dict[str, Any] = {
-        "model": {"name_or_path": folder, "dtype": "float32"},
-        "data": {"train": prompts, **more.pop("data", {})},
-        "method": "full",
-        "objective": {"type": "ppo", "reward": reward, **SHORT, **more.pop("objective", {})},
-        "training": {
-            "learning_rate": 1e-2,
-            "per_device_train_batch_size": 16,
-            "lr_scheduler_type": "constant",
-            **more.pop("training", {}),
-        },
-    }
-    return {**quick, **more}
-
 
 @pytest.fixture
-def train_here(tmp_path: Path, workplace: Path, tiny_model: str, prompts: str) -> Any:
-    """Train in this process; `reward` is a function of `rewards.py` or the name of what scores."""
-
-    def run(reward: Any, **more: Any) -> list[Payload]:
-        name = reward if isinstance(reward, str) else f"${reward.__name__}"
-        values = settings(tiny_model, prompts, name, **{"training": {"max_steps": 2}, **more})
-        directory = RunDirectory(tmp_path / "run")
-
-        def prepare() -> None:
-            writer = reward_writer(config_from_dict(values), vars(rewards))
-            if writer:
-                writer(directory)
-
-        return in_process(directory.path, prepare=prepare, **values)
-
-    return run
+def train_here(tmp_path: Path, tiny_model: str, prompts: str) -> Any:
+    return functools.partial(rewarded.train_here, tmp_path / "run", tiny_model, prompts)
 
 
 def test_a_run_learns_what_its_reward_likes(start: Start, tiny_model: str, prompts: str) -> None:

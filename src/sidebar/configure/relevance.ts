@@ -39,6 +39,9 @@ function isUsed(field: IField, get: Get): boolean {
 
 type Get = (key: string) => JSONValue | undefined;
 
+/** Objectives that learn from answers of the model itself. */
+const REWARDED = ['ppo', 'grpo'];
+
 /** Fields without a meaning for a choice made elsewhere. */
 const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   {
@@ -61,12 +64,14 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     // What is judged is the answer, and pairs stay together.
     keys: ['data.train_on_prompt', 'data.packing'],
     when: get =>
-      ['dpo', 'kto', 'reward', 'ppo'].includes(String(get('objective.type')))
+      ['dpo', 'kto', 'reward', ...REWARDED].includes(
+        String(get('objective.type'))
+      )
   },
   {
     // Answers of the data are not learned from.
     keys: ['data.mask_history', 'data.train_on_eos'],
-    when: get => get('objective.type') === 'ppo'
+    when: get => REWARDED.includes(String(get('objective.type')))
   },
   {
     keys: ['data.mix'],

@@ -41,7 +41,8 @@ describe('fieldsOf', () => {
       'dpo',
       'kto',
       'reward',
-      'ppo'
+      'ppo',
+      'grpo'
     ]);
     expect(field('objective.beta')).toBeUndefined();
     expect(field('resume').kind).toBe('text');
@@ -184,7 +185,9 @@ describe('applicable', () => {
     ['data.packing', { objective: { type: 'reward' } }, {}],
     ['data.packing', { objective: { type: 'ppo' } }, {}],
     ['data.mask_history', { objective: { type: 'ppo' } }, {}],
+    ['data.mask_history', { objective: { type: 'grpo' } }, {}],
     ['objective.reward', {}, { objective: { type: 'ppo' } }],
+    ['objective.num_generations', {}, { objective: { type: 'grpo' } }],
     ['objective.eaft_alpha', {}, { objective: { loss: 'eaft' } }]
   ];
 
