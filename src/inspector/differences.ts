@@ -12,26 +12,88 @@ export interface IPart {
  * The parts of a text, compared with another one word by word.
  */
 export function partsOf(text: string, other: string): IPart[] {
-  const all = words(text);
+  const all = segments(text, byWord);
   const parts: IPart[] = [];
-  differing(all, words(other)).forEach((isDifferent, place) => {
-    const last = parts[parts.length - 1];
-    if (last?.isDifferent === isDifferent) {
-      last.text += all[place];
-    } else {
-      parts.push({ text: all[place], isDifferent });
+  differing(piecesOf(all), piecesOf(segments(other, byWord))).forEach(
+    (isDifferent, place) => {
+      const last = parts[parts.length - 1];
+      if (last?.isDifferent === isDifferent) {
+        last.text += all[place];
+      } else {
+        parts.push({ text: all[place], isDifferent });
+      }
     }
-  });
+  );
   return parts;
 }
 
 /**
- * Of each item of a list whether another list lacks it there.
+ * The words or tokens of a text: what they are compared by, and what each writes.
  */
-export function differing<T>(
-  items: readonly T[],
-  others: readonly T[]
-): boolean[] {
+export interface IPieces {
+  ids: readonly (number | string)[];
+  texts: readonly string[];
+}
+
+/**
+ * Of each piece of a text whether it is to be marked as one that another text lacks there.
+ *
+ * Between texts that share little but everyday words nobody can read marks of words: there whole sentences are marked,
+ * or nothing where they share no sentence.
+ */
+export function differing(text: IPieces, other: IPieces): boolean[] {
+  const isLacking = lacking(text.ids, other.ids);
+  return likeness(text, other, isLacking) < LEAST
+    ? differingSentences(text, other)
+    : isLacking;
+}
+
+/** The share of the letters of two texts that stand in pieces of both, since everyday words are short. */
+function likeness(
+  { texts }: IPieces,
+  other: IPieces,
+  isLacking: readonly boolean[]
+): number {
+  const all = letters(texts) + letters(other.texts);
+  const shared = letters(texts.filter((_, place) => !isLacking[place]));
+  return all > 0 ? (2 * shared) / all : 1;
+}
+
+function letters(texts: readonly string[]): number {
+  return texts.reduce(
+    (sum, text) => sum + text.replace(NO_LETTERS, '').length,
+    0
+  );
+}
+
+function differingSentences({ texts }: IPieces, other: IPieces): boolean[] {
+  const sentences = segments(texts.join(''), bySentence);
+  const isLacking = lacking(
+    sentences.map(sentence => sentence.trim()),
+    segments(other.texts.join(''), bySentence).map(sentence => sentence.trim())
+  );
+  const isAll = sentences.every(
+    (sentence, place) => isLacking[place] || !letters([sentence])
+  );
+  if (isAll) {
+    return texts.map(() => false);
+  }
+  let end = 0;
+  let place = 0;
+  let stop = sentences[0].length;
+  return texts.map(text => {
+    end += text.length;
+    // A token may begin with the blank after the sentence before.
+    while (end > stop && place < sentences.length - 1) {
+      place++;
+      stop += sentences[place].length;
+    }
+    return isLacking[place];
+  });
+}
+
+/** Of each item of a list whether another list lacks it there. */
+function lacking<T>(items: readonly T[], others: readonly T[]): boolean[] {
   const changes = diffArrays([...others], [...items], { timeout: LONGEST });
   // Those for which that takes too long have little in common.
   return changes
@@ -41,11 +103,22 @@ export function differing<T>(
     : items.map(() => true);
 }
 
-function words(text: string): string[] {
+function piecesOf(texts: readonly string[]): IPieces {
+  return { ids: texts, texts };
+}
+
+function segments(text: string, segmenter: Intl.Segmenter): string[] {
   return [...segmenter.segment(text)].map(({ segment }) => segment);
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
+const byWord = new Intl.Segmenter(undefined, { granularity: 'word' });
+
+const bySentence = new Intl.Segmenter(undefined, { granularity: 'sentence' });
+
+const NO_LETTERS = /[^\p{L}\p{M}\p{N}]+/gu;
+
+/** The likeness from which words are marked. */
+const LEAST = 0.5;
 
 /** In milliseconds. */
 const LONGEST = 200;

@@ -45,13 +45,29 @@ export function compared(sides: readonly IRowSide[]): IToken[][] {
   if (sides.length !== 2) {
     return tokens;
   }
+  const start = startOfAnswers(tokens);
+  const answers = tokens.map(side => {
+    const answer = side.slice(start);
+    return {
+      ids: answer.map(({ id }) => id),
+      texts: answer.map(({ text }) => text)
+    };
+  });
   return tokens.map((side, index) => {
-    const different = differing(sides[index].ids, sides[1 - index].ids);
+    const different = differing(answers[index], answers[1 - index]);
     return side.map((token, place) => ({
       ...token,
-      isDifferent: different[place]
+      isDifferent: place >= start && different[place - start]
     }));
   });
+}
+
+/** Where what is compared begins: a prompt that both have says nothing of how like the answers are. */
+function startOfAnswers([one, other]: IToken[][]): number {
+  const start = one.findIndex(
+    ({ id, isLearned }, place) => isLearned || id !== other[place]?.id
+  );
+  return start < 0 ? one.length : start;
 }
 
 export function spansOf(tokens: readonly IToken[]): ISpan[] {

@@ -1,6 +1,6 @@
 import type { IRowSide } from '../../kernel/protocol';
 import { partsOf } from '../differences';
-import { countsOf, spansOf, tokensOf, visible } from '../tokens';
+import { compared, countsOf, spansOf, tokensOf, visible } from '../tokens';
 
 const side = (parts: Partial<IRowSide>): IRowSide => ({
   name: '',
@@ -88,6 +88,54 @@ describe('The differences of two answers', () => {
       'сидит'
     ]);
     expect(different('same', 'same')).toEqual([]);
+  });
+
+  it('are whole sentences between answers that share little but everyday words', () => {
+    const text =
+      'The sky is blue. It scatters the light of the sun, and blue is scattered most.';
+    const other =
+      'In the morning you see the colour of the sea. The sky is blue.';
+    expect(different(text, other)).toEqual([
+      'It scatters the light of the sun, and blue is scattered most.'
+    ]);
+    expect(different(other, text)).toEqual([
+      'In the morning you see the colour of the sea. '
+    ]);
+  });
+
+  it('are not marked where answers share no sentence either', () => {
+    const text = 'The mouse is afraid of the cat, and hides.';
+    const other = 'Most animals flee the sight of larger ones.';
+    expect(different(text, other)).toEqual([]);
+    expect(different('天气很好。', '我不知道答案。')).toEqual([]);
+  });
+
+  it('are of the same kind in tokens, whatever the prompt is', () => {
+    const of = (answer: string) => {
+      const prompt = 'Why is the sky blue, and what is the sea?'.split(/(?= )/);
+      const pieces = [...prompt, ...answer.split(/(?= )/)];
+      return side({
+        text: pieces.join(''),
+        pieces,
+        ids: pieces.map(piece =>
+          [...piece].reduce((id, sign) => id * 31 + sign.charCodeAt(0), 7)
+        ),
+        trained: [[prompt.length, pieces.length]]
+      });
+    };
+    const marked = (answer: string, other: string) =>
+      compared([of(answer), of(other)])[0]
+        .filter(({ isDifferent }) => isDifferent)
+        .map(({ text }) => text)
+        .join('');
+    expect(
+      marked(
+        ' Because of air. It is cold.',
+        ' It is cold. The end of days is near.'
+      )
+    ).toBe(' Because of air.');
+    expect(marked(' Because of air.', ' The end of days is near.')).toBe('');
+    expect(marked(' Because of air.', ' Because of dust.')).toBe(' air.');
   });
 
   it('leave out nothing of the text', () => {
