@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of the rows of a source once all were looked at: how many they are, of which columns and format."""
+    """What is known of the rows of a source once all were looked at: how many they are, of which columns and format.
+
+    `firsts`: the number of the first row of each file.
+    """
 
     rows: int
     columns: list[str]
     format: RowFormat
+    firsts: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

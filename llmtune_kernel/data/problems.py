@@ -34,11 +34,13 @@ class RowProblem(Exception):
         fix: What to do about it; by default to correct or remove the row.
         kind: Of the problem, so that problems can be counted.
 
-    `source` says where the row is from, where there are several sources; `turns` is the conversation that is wrong, as
-    far as it is one, and `turn` the number of the turn at fault.
+    `source` says where the row is from, where there are several sources, and `place` where it is, where these are
+    several files; `turns` is the conversation that is wrong, as far as it is one, and `turn` the number of the turn at
+    fault.
     """
 
     source = ""
+    place = ""
     turns: Sequence[Turn] = ()
     turn: int | None = None
 
@@ -69,9 +71,10 @@ class RowProblem(Exception):
 
     def __str__(self) -> str:
         said = f"{self.column} {self.reason}" if self.column else self.reason
+        row = f"{self.row} ({self.place})" if self.place else self.row
         if self.source:
-            return _("{source}, row {row}: {reason}", source=self.source, row=self.row, reason=said)
-        return _("row {row}: {reason}", row=self.row, reason=said)
+            return _("{source}, row {row}: {reason}", source=self.source, row=row, reason=said)
+        return _("row {row}: {reason}", row=row, reason=said)
 
 
 def check_text(value: Any, row: int, column: str, place: str = "") -> str:

@@ -12,8 +12,8 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +56,12 @@ class FileRows:
     def __init__(self, files: tuple[Path, ...], limit: int | None) -> None:
         self._files, self._limit = files, limit
         self._kept: list[Row] | None = None
-        # The number of the first row of each file that was read.
-        self._firsts: list[int] = []
+        self.firsts: list[int] = []  # the number of the first row of each file that was read
 
     def __iter__(self) -> Iterator[Row]:
         if self._kept is None and sum(file.stat().st_size for file in self._files) <= _KEPT_BYTES:
             self._kept = list(self._read())
         return self._read() if self._kept is None else iter(self._kept)
-
-    def name_of(self, number: int) -> str:
-        """What a row that was read is called in an error: of several files the file, and its number there."""
-        if len(self._files) == 1:
-            return row_name(number)
-        place = bisect.bisect_right(self._firsts, number) - 1
-        file = os.path.relpath(self._files[place], os.path.commonpath([path.parent for path in self._files]))
-        return _("row {row} of {file}", row=number - self._firsts[place], file=file)
 
     def _read(self) -> Iterator[Row]:
         return itertools.islice(self._all(), self._limit)
@@ -78,8 +69,8 @@ class FileRows:
     def _all(self) -> Iterator[Row]:
         count = 0
         for place, file in enumerate(self._files):
-            if place == len(self._firsts):
-                self._firsts.append(count)
+            if place == len(self.firsts):
+                self.firsts.append(count)
             for row in stream_rows(file):
                 count += 1
                 yield row
@@ -89,13 +80,30 @@ class FileRows:
 class SourceRows:
     """The rows of a source, which may be iterated over again, the files they are from, and a hash of their content.
 
-    `name_of`: what a row that was read is called in an error, by its number.
+    `firsts`: the number of the first row of each file, as far as they were read.
     """
 
     rows: Iterable[Row]
     files: tuple[Path, ...]
     fingerprint: str
-    name_of: Callable[[int], str] = row_name
+    firsts: list[int] = field(default_factory=list)
+
+    def name_of(self, number: int) -> str:
+        """What a row that was read is called in an error."""
+        return in_files(self.files, self.firsts, number) or row_name(number)
+
+
+def in_files(files: Sequence[Path], firsts: Sequence[int], number: int) -> str:
+    """Where a row is among several files: which file, and its number there; empty of one file.
+
+    Args:
+        firsts: The number of the first row of each file.
+    """
+    if len(files) < 2:
+        return ""
+    place = bisect.bisect_right(firsts, number) - 1
+    file = os.path.relpath(files[place], os.path.commonpath([path.parent for path in files]))
+    return _("row {row} of {file}", row=number - firsts[place], file=file)
 
 
 def is_variable(source: SourceConfig) -> bool:
@@ -219,7 +227,7 @@ def read_source(place: Place, limit: int | None) -> SourceRows:
     """
     if place.files:
         rows = FileRows(place.files, limit)
-        return SourceRows(rows, place.files, fingerprint_files(place.files), rows.name_of)
+        return SourceRows(rows, place.files, fingerprint_files(place.files), rows.firsts)
     from llmtune_kernel.data import remote
 
     return remote.read_remote(place.source, limit)

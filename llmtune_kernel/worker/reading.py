@@ -16,7 +16,7 @@ from llmtune_kernel.data.formats import JUDGED, RowFormat
 from llmtune_kernel.data.mixing import draw
 from llmtune_kernel.data.recognition import recognise, shapes_of
 from llmtune_kernel.data.sequences import Sequences
-from llmtune_kernel.data.sources import Place, SourceRows, read_source
+from llmtune_kernel.data.sources import Place, SourceRows, in_files, read_source
 from llmtune_kernel.data.turns import tags_from
 from llmtune_kernel.locale import _
 
@@ -167,7 +167,7 @@ def _read_source(
         shapes = shapes_of(found.rows)
         asked = (meant.format or "auto", meant.columns, tags_from(meant.tags or {}))
         format = recognise(shapes.rows, *asked, shapes.numbers, found.name_of)
-        return Survey(shapes.count, shapes.columns, format)
+        return Survey(shapes.count, shapes.columns, format, list(found.firsts))
 
     def encode(known: Survey) -> Iterator[Batch]:
         # A row that is drawn several times is encoded once.
@@ -180,9 +180,9 @@ def _read_source(
 
     kept = encoded_once(encoding_key(found.fingerprint, reading, tokenizer, data), survey, encode)
     encoded = cut(kept.sequences, kept.problems, kept.survey.format, data)
-    if len(data.sources(split)) > 1:
-        for problem in encoded.left_out():
-            problem.source = source.source
+    for problem in encoded.left_out():
+        problem.source = source.source if len(data.sources(split)) > 1 else ""
+        problem.place = in_files(found.files, kept.survey.firsts, problem.row)
     refuse_left_out(encoded, data)
     first = read.rows
     drawn = [first + number for number in draw(kept.survey.rows, meant.num_samples, seed)]

@@ -522,3 +522,24 @@ def test_of_several_files_the_file_is_named_and_the_row_in_it(
         read_split(data, "train", places, tokenizer, 0, lambda done, total: None)
     assert caught.value.what == what
     assert caught.value.where == f"data.train: {source}, row 1 of deep/b.jsonl"
+
+
+@pytest.mark.parametrize("again", ["tokenized", "kept from before"])
+def test_of_several_files_a_bad_row_is_told_with_its_file_and_its_number_there(
+    again: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLMTUNE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "rows/deep").mkdir(parents=True)
+    (tmp_path / "rows/a.jsonl").write_bytes(lines(GOOD, GOOD))
+    (tmp_path / "rows/deep/b.jsonl").write_bytes(lines(GOOD, {"prompt": "Q", "completion": ""}))
+    data = DataConfig(train=["rows", "rows/a.jsonl"], on_bad_row="skip")
+    places = find_sources(data, "train", lambda split, number: {})
+    for _time in range(2 if again == "kept from before" else 1):
+        read = read_split(data, "train", places, tokenizer, 0, lambda done, total: None)
+    (problem,) = read.encoded.left_out()
+    assert str(problem) == "rows, row 3 (row 1 of deep/b.jsonl): completion is empty"
+    data = data.model_copy(update={"train": "rows", "on_bad_row": "error"})
+    with pytest.raises(UserError) as caught:
+        read_split(data, "train", places[:1], tokenizer, 0, lambda done, total: None)
+    assert caught.value.where == "data.train: rows, row 3 (row 1 of deep/b.jsonl): completion is empty"
