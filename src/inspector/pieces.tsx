@@ -7,7 +7,7 @@ import type { IToken } from './tokens';
 import { placesOf } from './tokens';
 
 /**
- * Tokens piece by piece where there are many: a page with a million elements would stand still.
+ * Tokens piece by piece where there are many.
  */
 export function Pieces(props: {
   tokens: readonly IToken[];
@@ -16,24 +16,95 @@ export function Pieces(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { content, isJudged, tokens, trans } = props;
-  const [wanted, setWanted] = useState(0);
-  useEffect(() => setWanted(0), [tokens]);
-  const last = Math.max(tokens.length - PIECE, 0);
-  const start = Math.min(wanted, last);
-  const shown = useMemo(
-    () => tokens.slice(start, start + PIECE),
-    [tokens, start]
-  );
   const places = useMemo(() => placesOf(tokens), [tokens]);
+  return (
+    <Pieced
+      of={tokens}
+      status={ends => trans.__('Tokens %1 to %2 of %3', ...ends)}
+      places={[
+        {
+          label: isJudged
+            ? trans.__('First Judged')
+            : trans.__('First Learned'),
+          at: places.learned
+        },
+        { label: trans.__('Where It Is Cut'), at: places.cut }
+      ]}
+      content={content}
+      trans={trans}
+    />
+  );
+}
+
+/**
+ * A text piece by piece where it is long: first the piece with what is sought, or else with the place where it is cut.
+ */
+export function LongText(props: {
+  text: string;
+  /** What a user searches for, in upper or lower case; empty if nothing. */
+  sought: string;
+  /** Where it is cut; null if it is not. */
+  cut?: number | null;
+  /** What is shown of it from one character to another; by default that as it is. */
+  content?: (start: number, stop: number) => JSX.Element;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { cut = null, sought, text, trans } = props;
+  const hit = useMemo(() => placeIn(text, sought), [text, sought]);
+  return (
+    <Pieced
+      of={text}
+      first={hit ?? cut ?? 0}
+      status={ends => trans.__('Characters %1 to %2 of %3', ...ends)}
+      places={[
+        { label: trans.__('First Hit'), at: hit },
+        { label: trans.__('Where It Is Cut'), at: cut }
+      ]}
+      content={(shown, start) =>
+        props.content?.(start, start + shown.length) ?? <>{shown}</>
+      }
+      trans={trans}
+    />
+  );
+}
+
+function placeIn(text: string, sought: string): number | null {
+  const at = sought ? text.toLowerCase().indexOf(sought.toLowerCase()) : -1;
+  return at < 0 ? null : at;
+}
+
+/**
+ * Something long piece by piece: a page with a million elements, or a line of a million characters, would stand still.
+ */
+function Pieced<T extends string | readonly IToken[]>(props: {
+  of: T;
+  /** What is to be seen at first; by default the beginning. */
+  first?: number;
+  /** Says which piece it is, and of how much. */
+  status: (ends: string[]) => string;
+  /** Where a user may want to go; null for what it has not. */
+  places: { label: string; at: number | null }[];
+  content: (piece: T, start: number) => JSX.Element;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { content, first = 0, of, trans } = props;
+  const [wanted, setWanted] = useState(0);
+  useEffect(
+    () => setWanted(first < PIECE - BEFORE ? 0 : first - BEFORE),
+    [of, first]
+  );
+  const last = Math.max(of.length - PIECE, 0);
+  const start = Math.min(wanted, last);
+  const piece = useMemo(() => of.slice(start, start + PIECE) as T, [of, start]);
   if (last === 0) {
-    return content(tokens);
+    return content(of, 0);
   }
   const go = (at: number) => setWanted(Math.max(Math.min(at, last), 0));
-  const ends = [start + 1, start + PIECE, tokens.length].map(count);
+  const ends = [start + 1, start + PIECE, of.length].map(count);
   return (
     <>
       <p className="jp-llmtune-hint" role="status">
-        {trans.__('Tokens %1 to %2 of %3', ...ends)}
+        {props.status(ends)}
       </p>
       <div className="jp-llmtune-buttons">
         <Go
@@ -46,22 +117,14 @@ export function Pieces(props: {
           isDisabled={start === last}
           onClick={() => go(start + PIECE)}
         />
-        {places.learned !== null && (
-          <Go
-            label={
-              isJudged ? trans.__('First Judged') : trans.__('First Learned')
-            }
-            onClick={() => go(places.learned! - BEFORE)}
-          />
-        )}
-        {places.cut !== null && (
-          <Go
-            label={trans.__('Where It Is Cut')}
-            onClick={() => go(places.cut! - BEFORE)}
-          />
+        {props.places.map(
+          ({ label, at }) =>
+            at !== null && (
+              <Go key={label} label={label} onClick={() => go(at - BEFORE)} />
+            )
         )}
       </div>
-      {content(shown)}
+      {content(piece, start)}
     </>
   );
 }
@@ -85,8 +148,8 @@ function Go(props: {
   );
 }
 
-/** In tokens. */
+/** In tokens or characters. */
 const PIECE = 5_000;
 
-/** What is seen of that before a place that is gone to, in tokens. */
+/** What is seen of that before a place that is gone to. */
 const BEFORE = 50;

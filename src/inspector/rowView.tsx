@@ -12,10 +12,10 @@ import type { IRowSide, IRowView } from '../kernel/protocol';
 import { count } from '../numbers';
 import { Parts } from '../runs/parts';
 import { FaultMessage } from '../sidebar/fault';
-import { Pieces } from './pieces';
+import { LongText, Pieces } from './pieces';
 import type { ProblemSearch } from './problemSearch';
 import type { RowViewModel } from './rowViewModel';
-import { compared } from './tokens';
+import { compared, cutsOfTurns } from './tokens';
 import { Counts, Rendered, Tokens } from './tokenView';
 import { sharedTurns, Turns } from './turns';
 
@@ -103,10 +103,11 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
               view={view}
               first={shown}
               onShow={setShown}
+              sought={model.sought}
               trans={trans}
             />
           )}
-          <Values view={view} trans={trans} />
+          <Values view={view} sought={model.sought} trans={trans} />
           <p className="jp-llmtune-hint">
             {trans.__('With the tokenizer of %1', view.model)}
           </p>
@@ -139,13 +140,18 @@ function Sides(props: {
   view: IRowView;
   first: string;
   onShow: (id: string) => void;
+  sought: string;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { trans } = props;
+  const { sought, trans } = props;
   const { shared, sides } = props.view;
   const [isUnfolded, setUnfolded] = useState(false);
   const [showsIds, setShowsIds] = useState(false);
   const all = useMemo(() => compared(sides), [sides]);
+  const cuts = useMemo(
+    () => sides.map((side, index) => cutsOfTurns(side, all[index])),
+    [sides, all]
+  );
   const folded = isUnfolded ? 0 : shared;
   const left = useMemo(
     () => all.map(tokens => tokens.slice(folded)),
@@ -201,6 +207,8 @@ function Sides(props: {
           turns={side.turns}
           others={sides[1 - index]?.turns ?? null}
           folded={isUnfolded ? 0 : turns}
+          cuts={cuts[index]}
+          sought={sought}
           isJudged={isJudged}
           trans={trans}
         />
@@ -277,9 +285,10 @@ const NULL = 'null';
 /** The row as it is. */
 function Values(props: {
   view: IRowView;
+  sought: string;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { view, trans } = props;
+  const { sought, view, trans } = props;
   return (
     <details open={view.sides.length === 0 || undefined}>
       <summary>{trans.__('Values of the row')}</summary>
@@ -287,7 +296,13 @@ function Values(props: {
         {Object.entries(view.values).map(([column, value]) => (
           <React.Fragment key={column}>
             <dt>{column}</dt>
-            <dd>{value ?? <i>{NULL}</i>}</dd>
+            <dd>
+              {value === null ? (
+                <i>{NULL}</i>
+              ) : (
+                <LongText text={value} sought={sought} trans={trans} />
+              )}
+            </dd>
           </React.Fragment>
         ))}
       </dl>

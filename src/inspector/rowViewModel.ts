@@ -2,7 +2,7 @@ import type { ISignal } from '@lumino/signaling';
 
 import { Changing } from '../changing';
 import { KernelRequestError } from '../kernel/error';
-import type { IFault, IRowView } from '../kernel/protocol';
+import type { IFault, IRowView, ITableView } from '../kernel/protocol';
 
 /**
  * The chosen row through the eyes of the trainer: it is asked for again when another row is chosen, or when the
@@ -31,6 +31,11 @@ export class RowViewModel extends Changing {
     return this._seen?.number ?? this.number;
   }
 
+  /** What a user searches for in the rows; empty if nothing. */
+  get sought(): string {
+    return this._sought;
+  }
+
   /** Why the row cannot be shown. */
   get fault(): IFault | null {
     return this._fault;
@@ -53,6 +58,11 @@ export class RowViewModel extends Changing {
 
   private _onChanged(): void {
     const { configuration, rows } = this._options;
+    const { search = '' } = rows.view;
+    if (search !== this._sought) {
+      this._sought = search;
+      this.emit();
+    }
     const table = rows.pages?.table ?? null;
     const number = rows.chosenRow;
     if (!this._isShown) {
@@ -128,6 +138,7 @@ export class RowViewModel extends Changing {
   private _fault: IFault | null = null;
   private _isAsking = false;
   private _isShown = false;
+  private _sought = '';
   private _timer?: number;
 }
 
@@ -147,6 +158,7 @@ export namespace RowViewModel {
   export interface IRows {
     readonly chosenRow: number | null;
     readonly pages: { readonly table: string | null } | null;
+    readonly view: Readonly<ITableView>;
     readonly changed: ISignal<unknown, void>;
 
     /**

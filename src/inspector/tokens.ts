@@ -123,6 +123,30 @@ export function placesOf(tokens: readonly IToken[]): {
 }
 
 /**
+ * In which character each turn is cut, as far as the template writes it as it is; null for those that are not.
+ */
+export function cutsOfTurns(
+  { text, turns }: IRowSide,
+  tokens: readonly IToken[]
+): (number | null)[] {
+  const { cut } = placesOf(tokens);
+  const cutAt =
+    cut === null
+      ? null
+      : tokens.slice(0, cut).reduce((sum, { text }) => sum + text.length, 0);
+  let from = 0;
+  return turns.map(turn => {
+    const at = text.indexOf(turn.text.trim(), from);
+    if (cutAt === null || at < 0) {
+      return null;
+    }
+    const place = cutAt - at + turn.text.search(/\S|$/);
+    from = at + turn.text.trim().length;
+    return at < cutAt && cutAt < from ? place : null;
+  });
+}
+
+/**
  * Text with signs for what is not seen: blanks, and characters that show nothing or turn the direction of others.
  */
 export function visible(text: string): string {

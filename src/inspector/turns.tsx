@@ -3,7 +3,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React, { useMemo } from 'react';
 
 import type { IRowTurn } from '../kernel/protocol';
+import type { IPart } from './differences';
 import { partsOf } from './differences';
+import { LongText } from './pieces';
 
 /**
  * A conversation, or a text, as a person reads it.
@@ -14,6 +16,10 @@ export function Turns(props: {
   others: readonly IRowTurn[] | null;
   /** How many of the first turns are not shown. */
   folded: number;
+  /** Where each turn is cut; null for those that are not. */
+  cuts: readonly (number | null)[];
+  /** What a user searches for. */
+  sought: string;
   isJudged: boolean;
   trans: TranslationBundle;
 }): JSX.Element {
@@ -35,6 +41,9 @@ export function Turns(props: {
           <Said
             text={turn.text}
             other={otherText(turn, others?.[folded + index])}
+            cut={props.cuts[folded + index]}
+            sought={props.sought}
+            trans={trans}
           />
         </section>
       ))}
@@ -60,7 +69,13 @@ function otherText(turn: IRowTurn, other: IRowTurn | undefined): string | null {
 }
 
 /** A text, with marks where it differs from the other one. */
-function Said(props: { text: string; other: string | null }): JSX.Element {
+function Said(props: {
+  text: string;
+  other: string | null;
+  cut: number | null;
+  sought: string;
+  trans: TranslationBundle;
+}): JSX.Element {
   const { other, text } = props;
   const parts = useMemo(
     () =>
@@ -70,16 +85,43 @@ function Said(props: { text: string; other: string | null }): JSX.Element {
     [text, other]
   );
   return (
-    <div>
-      {parts.map((part, index) =>
-        part.isDifferent ? (
-          <em key={index}>{part.text}</em>
-        ) : (
-          <React.Fragment key={index}>{part.text}</React.Fragment>
-        )
+    <LongText
+      text={text}
+      sought={props.sought}
+      cut={props.cut}
+      content={(start, stop) => (
+        <div>
+          {partsWithin(parts, start, stop).map((part, index) =>
+            part.isDifferent ? (
+              <em key={index}>{part.text}</em>
+            ) : (
+              <React.Fragment key={index}>{part.text}</React.Fragment>
+            )
+          )}
+        </div>
       )}
-    </div>
+      trans={props.trans}
+    />
   );
+}
+
+/** The parts of a text from one character to another. */
+function partsWithin(
+  parts: readonly IPart[],
+  start: number,
+  stop: number
+): IPart[] {
+  let at = 0;
+  return parts
+    .map(({ text, isDifferent }) => {
+      const [from, to] = [start - at, stop - at];
+      at += text.length;
+      return {
+        text: text.slice(Math.max(from, 0), Math.max(to, 0)),
+        isDifferent
+      };
+    })
+    .filter(({ text }) => text !== '');
 }
 
 function roleName(role: string, trans: TranslationBundle): string {

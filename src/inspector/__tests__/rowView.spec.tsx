@@ -43,10 +43,11 @@ describe('The pane of a row', () => {
   let search: ProblemSearch;
   let excluded = 0;
 
-  async function show(view: IRowView): Promise<void> {
+  async function show(view: IRowView, sought = ''): Promise<void> {
     const rows = {
       chosenRow: 7,
       pages: { table: '1' },
+      view: { search: sought },
       changed: new Signal<object, void>({}),
       chosenRowChanged: new Signal<object, number>({}),
       viewRow: async () => view,
@@ -155,6 +156,37 @@ describe('The pane of a row', () => {
     expect(idsShown()).toEqual([5000, '89950']);
     press('Template');
     expect(textsOf('.jp-llmtune-rendered')[0]).toHaveLength(5000);
+  });
+
+  it('shows no more of a long text at once, first what is searched or the place where it is cut', async () => {
+    const filler = 'x '.repeat(50_000);
+    const answer = `${filler}Needle, y${filler}`;
+    const long: IRowSide = {
+      ...side(answer),
+      pieces: ['Q ', 'Greet me.', ' A ', filler, 'Needle, y', filler],
+      ids: [10, 11, 12, 13, 14, 15],
+      trained: [[3, 6]],
+      kept: [0, 4]
+    };
+    await show(row({ values: { text: answer }, sides: [long] }));
+    const shown = () => [
+      textsOf('.jp-llmtune-said div:last-child')[1],
+      textsOf('dd')[0]
+    ];
+    expect(shown()[0]).toHaveLength(5000);
+    expect(shown()[0]).toContain('Needle');
+    expect(shown()[1]).not.toContain('Needle');
+    press('Later');
+    expect(shown()[0]).not.toContain('Needle');
+    press('Where It Is Cut');
+    expect(shown()[0]).toContain('Needle');
+    await show(
+      row({ values: { text: answer }, sides: [side(answer)] }),
+      'needle'
+    );
+    expect(shown()[0]).toContain('Needle');
+    expect(shown()[1]).toContain('Needle');
+    expect(host.textContent!.length).toBeLessThan(12_000);
   });
 
   it('says first why a row is left out, and what to do', async () => {

@@ -18,6 +18,7 @@ const viewOf = (number: number): IRowView => ({
 /** Rows that answer when told to. */
 class Rows implements RowViewModel.IRows {
   chosenRow: number | null = null;
+  view = {};
   pages: { table: string | null } | null = { table: '1' };
   readonly changed = new Signal<this, void>(this);
   readonly asked: [number, string][] = [];
