@@ -179,7 +179,10 @@ class Dataset:
         with ExitStack() as resources:
             source = self._config.data.sources("train")[0]
             table = open_table(source, self._config.data.dataset_dir, self._names, resources)
-            return table.load(view)
+            rows = table.load(view)
+            if table.fault is not None:  # not all could be read
+                raise table.fault
+            return rows
 
     @property
     def _names(self) -> Mapping[str, Any]:

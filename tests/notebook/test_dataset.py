@@ -100,6 +100,9 @@ def test_what_changes_is_read_again(kernel: Kernel, tmp_path: Path, tiny_model: 
     succeed(kernel, "assert (len(f), len(f.rows), len(f.problems), len(f.lengths)) == (30, 30, 1, 29)")
     succeed(kernel, "assert (len(v), len(v.rows), len(v.problems), len(v.lengths)) == (30, 30, 0, 30)")
     succeed(kernel, "assert v.rows == mine and v.filter('length(completion) > 140').rows == mine[29:]")
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS[:30]) + "{")
+    for code in ("f.rows", "f.filter('length(completion) > 140')"):
+        assert "rows.jsonl, line 31" in fail(kernel, code)
 
 
 def test_of_rows_that_are_drawn_all_are_there_and_those_drawn_are_measured(
