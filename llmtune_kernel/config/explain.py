@@ -92,6 +92,7 @@ OTHER_WORDS = {
 
 
 _MANY = 12  # names that are too many to read where one of them is plainly meant
+_MOST = 30  # names that can be listed where any may be meant
 
 
 def explain(error: ValidationError, place: Callable[[Path], Place]) -> Iterator[Problem]:
@@ -142,7 +143,8 @@ def _words(path: Path, node: Schema, details: ErrorDetails) -> tuple[str, _Remed
     """What is wrong, and how to mend it."""
     value = details["input"]
     if not node:
-        return _("unknown key"), _about_unknown(path)
+        beside = properties(_section(_resolve(details["loc"][:-1])[1]))
+        return _("unknown key"), _about_unknown(path, list(beside))
     about_data = _about_data(path, value)
     if details["type"] == "missing":
         return _("is missing"), _Remedy(about_data or _about_reward(path))
@@ -269,9 +271,9 @@ def _did_you_mean(name: str) -> str:
     return _("did you mean {name}?", name=name)
 
 
-def _about_unknown(path: Path) -> _Remedy:
-    """Where the key belongs, or the closest one."""
-    hint, meant = _meant_key(path)
+def _about_unknown(path: Path, beside: Sequence[str]) -> _Remedy:
+    """Where the key belongs, or the closest one of those that its section has."""
+    hint, meant = _meant_key(path, beside)
     changes = [rename(path, key.split(".")) for key in meant]
     *parents, name = map(str, path)
     types = _types_with(parents, name)
@@ -280,7 +282,7 @@ def _about_unknown(path: Path) -> _Remedy:
     return _Remedy(hint, changes)
 
 
-def _meant_key(path: Path) -> tuple[str, Sequence[str]]:
+def _meant_key(path: Path, beside: Sequence[str]) -> tuple[str, Sequence[str]]:
     """What to do about an unknown key, and which ones may be meant."""
     *parents, name = (str(part) for part in path)
     here = ".".join(parents)
@@ -299,7 +301,6 @@ def _meant_key(path: Path) -> tuple[str, Sequence[str]]:
     types = _types_with(parents, name)
     if types:
         return _("only type {types} has it", types=either(types)), []
-    beside = list(properties(_node_at(parents)))
     close = difflib.get_close_matches(name, beside, n=1, cutoff=0.7)
     if close:
         return _did_you_mean(close[0]), [".".join((*parents, *close))]
@@ -307,7 +308,13 @@ def _meant_key(path: Path) -> tuple[str, Sequence[str]]:
     close = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
     if close:
         return _did_you_mean(by_name[close[0]]), [by_name[close[0]]]
-    return _("valid keys: {keys}", keys=", ".join(beside)), []
+    return _("valid keys: {keys}", keys=_listed(beside)), []
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) > _MOST:
+        names = [*names[:_MANY], _("and {count:,} more", count=len(names) - _MANY)]
+    return ", ".join(names)
 
 
 def _types_with(parents: list[str], name: str) -> list[str]:
@@ -320,5 +327,8 @@ def _types_with(parents: list[str], name: str) -> list[str]:
 
 
 def _node_at(parents: list[str]) -> Schema:
-    node = _resolve(tuple(int(part) if part.isdigit() else part for part in parents))[1]
+    return _section(_resolve(tuple(int(part) if part.isdigit() else part for part in parents))[1])
+
+
+def _section(node: Schema) -> Schema:
     return next((member for member in node.get("anyOf", ()) if properties(member)), node)

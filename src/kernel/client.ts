@@ -43,6 +43,7 @@ export class KernelClient implements IKernelClient, IDisposable {
     this._greeting = options.greeting ?? (async () => ({}));
     this._borrow = options.borrow ?? (() => null);
     this._statuses = new KernelStatuses(options.version, options.trans);
+    this._status = this._statuses.noKernel();
     this._context.kernelChanged.connect(this._onKernelChanged, this);
     this._context.statusChanged.connect(this._follow, this);
     this._onKernelChanged();
@@ -351,7 +352,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private _link: CommLink | null = null;
   private _refused = false;
   private _watching?: ReturnType<typeof setTimeout>;
-  private _status: KernelStatus = { kind: 'no-kernel', message: '' };
+  private _status: KernelStatus;
   private _isDisposed = false;
   private readonly _statusChanged = new Signal<this, KernelStatus>(this);
   private readonly _lentChanged = new Signal<this, void>(this);

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 
-import type { Data } from 'plotly.js-basic-dist-min';
+import type { Dash, Data } from 'plotly.js-basic-dist-min';
 
 import { ChartControls } from '../chart/controls';
 import type { ChartChoice } from '../chart/figure';
@@ -129,7 +129,7 @@ export function overlayTraces(
       // Plotly would take `<b>` in a name for markup.
       name: name.replace(/</g, '‹'),
       legendgroup: name,
-      line: { color: colors[index], width: 2 }
+      line: { color: colors[index], width: 2, dash: dashOf('train', index) }
     },
     {
       x: data.eval.column('step'),
@@ -139,10 +139,16 @@ export function overlayTraces(
       name: trans.__('%1, evaluation', name.replace(/</g, '‹')),
       legendgroup: name,
       showlegend: false,
-      line: { color: colors[index], width: 2, dash: 'dash' },
+      line: { color: colors[index], width: 2, dash: dashOf('eval', index) },
       marker: { color: colors[index], size: 6, symbol: 'diamond' }
     }
   ]);
+}
+
+/** Another where the colours begin anew. */
+function dashOf(curve: keyof typeof DASHES, index: number): Dash {
+  const dashes = DASHES[curve];
+  return dashes[Math.floor(index / COLORS) % dashes.length];
 }
 
 /** What the chart shows last, for those who do not see it. */
@@ -158,3 +164,8 @@ const HEIGHT = 360;
 
 /** How many colours there are in style/run.css. */
 const COLORS = 8;
+
+const DASHES = {
+  train: ['solid', 'dot', 'longdash'],
+  eval: ['dash', 'dashdot', 'longdashdot']
+} as const;

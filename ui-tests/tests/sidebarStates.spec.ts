@@ -63,6 +63,19 @@ test.describe('The sidebar', () => {
     await expect(sidebar.getByText('Draft, not in a cell yet')).toBeVisible();
   });
 
+  test('has a border around its main button where the system chooses the colours', async ({
+    page,
+    tmpPath
+  }) => {
+    await openNotebook(page, `${tmpPath}/states.ipynb`, ['1']);
+    const sidebar = await open(page);
+    await page.emulateMedia({ forcedColors: 'active' });
+    await expect(sidebar.getByRole('button', { name: 'Load it' })).toHaveCSS(
+      'border-top-width',
+      '1px'
+    );
+  });
+
   test('says that there is no kernel, and that it died', async ({
     page,
     tmpPath

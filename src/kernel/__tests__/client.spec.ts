@@ -126,7 +126,10 @@ describe('KernelClient', () => {
 
     it('is no-kernel until there is one', async () => {
       create(null);
-      expect(client.status.kind).toBe('no-kernel');
+      expect(client.status).toEqual({
+        kind: 'no-kernel',
+        message: 'This notebook has no kernel.'
+      });
       context.setKernel(kernel);
       await connect();
       expect(client.status.kind).toBe('ready');

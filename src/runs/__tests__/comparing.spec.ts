@@ -4,7 +4,7 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 
 import { ChartData } from '../../chart/series';
 import { differences } from '../differences';
-import { overlayTraces } from '../overlay';
+import { colorOf, overlayTraces } from '../overlay';
 import { promptText, sideBySide } from '../samples';
 import { fieldsByKey, titleOf, wordingOf } from '../settings';
 import { recorded } from '../../sidebar/configure/__tests__/recorded';
@@ -150,12 +150,24 @@ describe('overlaid curves', () => {
       'blue'
     ]);
     expect(traces.map(trace => trace.line.dash)).toEqual([
-      undefined,
+      'solid',
       'dash',
-      undefined,
+      'solid',
       'dash'
     ]);
     expect(traces.filter(trace => trace.showlegend !== false)).toHaveLength(2);
     expect(traces[2].name).not.toContain('<b>');
+  });
+
+  it('are told apart where there are more than colours', () => {
+    const curves = Array.from({ length: 24 }, (_, index) => ({
+      name: `run${index}`,
+      data: new ChartData()
+    }));
+    const colors = curves.map((_, index) => colorOf(index));
+    const trans = nullTranslator.load('');
+    const traces = overlayTraces(curves, colors, 0, trans) as any[];
+    const looks = traces.map(({ line }) => `${line.color} ${line.dash}`);
+    expect(new Set(looks).size).toBe(48);
   });
 });

@@ -326,7 +326,7 @@ export class RunsModel extends Changing {
         this._trans.__('%1: %2', name, this._wording.state(state))
       );
     if (news.length > 0) {
-      this._news = news.join(', ');
+      this._news = someOf(news, this._trans);
       this._isNewsOfCommand = false;
     }
   }

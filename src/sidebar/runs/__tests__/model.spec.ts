@@ -177,6 +177,17 @@ describe('RunsModel', () => {
     expect(model.news).toBe('poems: paused');
   });
 
+  it('names some of many runs that came to another state', () => {
+    kernel.comm.receive({
+      type: 'runs',
+      runs: Array.from({ length: 200 }, (_, index) =>
+        run(`copy${index}`, index + 5)
+      ),
+      removed: []
+    });
+    expect(model.news).toMatch(/^copy199: finished, .+ and 190 more$/);
+  });
+
   it('says why a command was not taken', async () => {
     const done = model.control('old', 'pause');
     await settle();
