@@ -171,6 +171,12 @@ def _sft(given: Mapping[str, Any], found: Translation, stage: str) -> None:
 def _model(given: Mapping[str, Any], found: Translation) -> None:
     if given.get("model_revision", "main") != "main":
         found.put("model.revision", given["model_revision"], "model_revision")
+    added = [name for name in ("add_tokens", "add_special_tokens") if given.get(name)]
+    for name in added[:1]:
+        found.put("model.add_tokens", _names(given[name]), name)
+    for name in added[1:]:
+        hint = _("write all of them there")
+        found.refuse(name, _("{name} names new tokens as well", name=added[0]), hint)
     attention = str(given.get("flash_attn", "auto"))
     if attention in _ATTENTION:
         if attention != "auto":

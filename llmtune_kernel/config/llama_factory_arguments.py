@@ -169,6 +169,8 @@ _ANSWERS = N_("how answers are drawn is said under samples")
 _TEXT_ONLY = N_("only text is trained")
 _EXACT = N_("it is always so here")
 _RATIO = N_("only badam_mode: ratio uses it, which is not supported")
+_ROOM = N_("a model makes room for the tokens that are added")
+_PIECES = N_("a new token begins as the mean of the tokens that it was before")
 _ONE_PROCESS = N_("a run has one process, so far: nothing is shared out")
 
 # Arguments that change nothing here, and why.
@@ -236,6 +238,8 @@ NO_EFFECT = {
         _ENOUGH,
     ),
     "trust_remote_code": _REMOTE,
+    "resize_vocab": _ROOM,
+    "init_special_tokens": _PIECES,
     **dict.fromkeys(
         (
             "low_cpu_mem_usage",
@@ -353,7 +357,6 @@ NO_EFFECT = {
 
 _NOT_YET = N_("this is not supported yet")
 _TOKENS = N_("tokens are taken from the environment or from the login of the hub")
-_VOCABULARY = N_("the vocabulary of the model stays as it is")
 _EXPORT = N_("this belongs to exporting, which is not supported yet")
 _OWN_TEMPLATE = N_("the chat template of the model writes tools")
 
@@ -458,16 +461,7 @@ REFUSED = {
         _NOT_YET,
     ),
     **dict.fromkeys(("hf_hub_token", "ms_hub_token", "om_hub_token", "hub_token"), _TOKENS),
-    **dict.fromkeys(
-        (
-            "resize_vocab",
-            "add_tokens",
-            "add_special_tokens",
-            "new_special_tokens_config",
-            "init_special_tokens",
-        ),
-        _VOCABULARY,
-    ),
+    "new_special_tokens_config": N_("write the tokens of that file as add_special_tokens"),
     **dict.fromkeys(
         (
             "export_dir",
@@ -507,6 +501,8 @@ TRANSLATED = frozenset(
         "packing",
         "neat_packing",
         "model_revision",
+        "add_tokens",
+        "add_special_tokens",
         "flash_attn",
         "quantization_bit",
         "quantization_type",

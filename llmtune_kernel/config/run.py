@@ -114,6 +114,18 @@ class RunConfig(Section):
             )
         return value
 
+    @field_validator("method")
+    @classmethod
+    def _trains_new_tokens(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is not None and model.add_tokens and isinstance(value, PeftMethod):
+            raise ValueError(
+                _("{name} does not train the new tokens of model.add_tokens", name=value.peft_type),
+                _("write method: lora"),
+                [change_to("method.type", "lora"), leave_out("model.add_tokens")],
+            )
+        return value
+
     @field_validator("training")
     @classmethod
     def _suits_the_optimizer(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:

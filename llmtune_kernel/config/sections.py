@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.methods import ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -41,6 +41,8 @@ OTHER_TRACKERS = frozenset(
         "wandb",
     }
 )
+
+TokenText = Annotated[str, Field(min_length=1, description=N_("the text of a token"))]
 
 
 class ModelConfig(Section):
@@ -88,6 +90,11 @@ class ModelConfig(Section):
         "By how much positions are stretched; auto makes room for the maximum length.",
         used_by={"rope_scaling": ["linear", "dynamic", "yarn", "llama3"]},
     )
+    add_tokens: list[TokenText] = setting(
+        [],
+        "New tokens",
+        "Texts that become one token each, read as such wherever they stand; their rows of the embeddings are trained.",
+    )
     backend: Literal["transformers"] = setting("transformers", "Backend", "Library that runs the model.")
     trust_remote_code: Literal[False] = setting(
         False, "Trust remote code", "Always false: code that comes with a model is never run."
@@ -98,6 +105,19 @@ class ModelConfig(Section):
     def _scales_something(cls, value: float | str, info: ValidationInfo) -> float | str:
         if value != "auto" and info.data.get("rope_scaling") == "none":
             raise ValueError(_("there is no rope_scaling"), _("write rope_scaling: yarn, or leave it out"))
+        return value
+
+    @field_validator("add_tokens")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        once = list(dict.fromkeys(value))
+        if len(once) < len(value):
+            twice = next(token for token in once if value.count(token) > 1)
+            raise ValueError(
+                _("{token!r} is there twice", token=twice),
+                _("leave one of the two out"),
+                [change_to("model.add_tokens", [*once])],
+            )
         return value
 
     @field_validator("trust_remote_code", mode="before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,13 +17,17 @@ from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.parts import layers_of
 from llmtune_kernel.models.scoring import has_score_head
+from llmtune_kernel.models.vocabulary import ends
 
 # Those for which PEFT refuses an adapter on `out_proj`.
 _STATE_SPACE = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
-def prepare_for_training(model: Any, method: Method) -> Any:
+def prepare_for_training(model: Any, method: Method, new_tokens: Sequence[int] = ()) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
+
+    Args:
+        new_tokens: Ids of tokens that are trained besides: with `lora` their rows alone, with `freeze` all rows.
 
     Returns:
         A `PeftModel`, or the model itself.
@@ -31,13 +36,16 @@ def prepare_for_training(model: Any, method: Method) -> Any:
         UserError: the method names a module that this model does not have, or that cannot get an adapter.
     """
     if isinstance(method, LoraMethod | PeftMethod):
-        return _with_adapters(model, method)
+        return _with_adapters(model, method, new_tokens)
     if isinstance(method, FreezeMethod):
-        return _partly_frozen(model, method)
+        _partly_frozen(model, method)
+        for layer in ends(model) if new_tokens else ():
+            _train(layer)
+        return model
     return model.float().requires_grad_(True)
 
 
-def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
+def _partly_frozen(model: Any, method: FreezeMethod) -> None:
     layers = layers_of(model)
     count, wanted = len(layers), method.trainable_layers
     if abs(wanted) > count:
@@ -72,7 +80,6 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> Any:
             path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
         ]
         _train_named(outside, name, "method.extra_modules", names, method.extra_modules)
-    return model
 
 
 def _train_named(
@@ -97,7 +104,7 @@ def _train(module: Any) -> None:
         parameter.requires_grad_(True)
 
 
-def _with_adapters(model: Any, method: LoraMethod | PeftMethod) -> Any:
+def _with_adapters(model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequence[int]) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers = dict(model.named_modules())
@@ -108,9 +115,10 @@ def _with_adapters(model: Any, method: LoraMethod | PeftMethod) -> Any:
             what = _("No layer of this model is named {target!r}.", target=target)
             names = getattr(method, key.rpartition(".")[2])
             raise UserError(what, key, fix, _other_names(key, names, target, kinds))
-    tuned = (
-        _lora(model, method, layers, fix) if isinstance(method, LoraMethod) else _other_kind(model, method)
-    )
+    if isinstance(method, LoraMethod):
+        tuned = _lora(model, method, layers, fix, _rows_of(model, method, new_tokens))
+    else:
+        tuned = _other_kind(model, method)
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -122,7 +130,35 @@ def _with_adapters(model: Any, method: LoraMethod | PeftMethod) -> Any:
     return tuned
 
 
-def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str) -> Any:
+def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> dict[str, list[int]] | None:
+    """The rows of tokens by the layers that hold them, but for those that are trained in full."""
+    if not tokens:
+        return None
+    names = {id(part): name for name, part in model.named_modules()}
+    whole = tuple(f".{name}" for name in method.modules_to_save)
+    held = [names[id(layer)] for layer in ends(model)]
+    left = [name for name in held if not f".{name}".endswith(whole)]
+    embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
+    both = [names[id(layer)] for layer in (embeddings, head) if layer is not None]
+    if len(both) > len(held) and sum(f".{name}".endswith(whole) for name in both) == 1:
+        raise UserError(
+            _(
+                "This model has one matrix for {names}, of which only one is trained in full.",
+                names=" = ".join(both),
+            ),
+            "method.modules_to_save",
+            _("With new tokens, name both of them, or none."),
+            [
+                change_to("method.modules_to_save", [*dict.fromkeys([*method.modules_to_save, *both])]),
+                leave_out("method.modules_to_save"),
+            ],
+        )
+    return {name: list(tokens) for name in left} or None
+
+
+def _lora(
+    model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: dict[str, list[int]] | None
+) -> Any:
     from peft import LoraConfig, get_peft_model
 
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
@@ -135,17 +171,21 @@ def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str) -> A
         target_modules=method.target_modules,
         exclude_modules=_past_adapters(model) if method.target_modules == "all-linear" else None,
         modules_to_save=method.modules_to_save or None,
+        trainable_token_indices=rows,
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
         init_lora_weights=True if start == "default" else start,  # type: ignore[arg-type]
     )
     try:
-        return get_peft_model(model, config)
+        tuned: Any = get_peft_model(model, config)
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
         key = "method.target_modules"
         raise UserError(_unsuitable(layers, method, error), key, fix, [leave_out(key)]) from error
+    if rows:  # all that is new of the embeddings: PEFT would save the whole of them, too
+        tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
+    return tuned
 
 
 def _other_kind(model: Any, method: PeftMethod) -> Any:

@@ -69,7 +69,9 @@ def _source_before(source: RunDirectory, split: str, number: int) -> dict[str, A
 
 
 def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:
-    before, now = source.read_resolved()["config"], config.model_dump(mode="json")
+    # Read again: settings that an older version did not know are as if they were left out.
+    before = RunConfig.model_validate(source.read_resolved()["config"]).model_dump(mode="json")
+    now = config.model_dump(mode="json")
     differing = [
         f"{section}.{key}: {before[section].get(key)!r} then, {now[section].get(key)!r} now"
         for section in ("model", "method", "objective")

@@ -284,6 +284,8 @@ class Run:
             **settings,
             **base.get("positions", {}),
         )
+        if self.config.model.add_tokens:
+            model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
         tuned: Any = PeftModel.from_pretrained(model, str(result))
         return tuned.eval(), tokenizer
 

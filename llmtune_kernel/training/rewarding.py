@@ -21,6 +21,7 @@ from llmtune_kernel.data.examples import Conversation
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device, load_configuration, load_model, load_tokenizer
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.vocabulary import grow
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.runs.directory import RunDirectory, runs_root
 from llmtune_kernel.runs.run import Run
@@ -190,6 +191,8 @@ def _load_adapter(path: Path) -> tuple[Any, Any]:
     local = ModelSource(str(path), None)
     tokenizer = load_tokenizer(local if (path / "tokenizer.json").is_file() else base)
     model = load_model(base, torch.float32, "auto", scores=True)
+    if getattr(adapter, "trainable_token_indices", None):
+        grow(model, len(tokenizer))
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return PeftModel.from_pretrained(model, str(path)).eval(), tokenizer
 

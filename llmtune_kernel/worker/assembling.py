@@ -27,6 +27,7 @@ from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_ch
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.grpo import GrpoRollouts
@@ -77,6 +78,7 @@ def load_trainable(
     positions = stretched(config.model, source, config.data.max_length)
     weights, attention = weight_dtype(config, dtype), config.model.attention
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
+    new_tokens = make_room(model, config.model, source)
     ordinary = model.config._attn_implementation
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
         return prepare_for_training(model, config.method), False
@@ -90,7 +92,7 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    return prepare_for_training(model, config.method), packed
+    return prepare_for_training(model, config.method, new_tokens), packed
 
 
 def make_trainer(

@@ -27,6 +27,7 @@ from llmtune_kernel.models.memory import (
 )
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.worker.assembling import weight_dtype
@@ -176,7 +177,8 @@ class Estimator:
             skeleton = load_skeleton(self._source, positions, scores=config.scores)
             with torch.device("meta"):  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
-                self._models[key] = prepare_for_training(typed, config.method)
+                new_tokens = make_room(typed, config.model, self._source)
+                self._models[key] = prepare_for_training(typed, config.method, new_tokens)
         return self._models[key]
 
     def _scaled(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:

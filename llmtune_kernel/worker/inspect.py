@@ -16,9 +16,10 @@ from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
-from llmtune_kernel.models.loading import check_attention, load_tokenizer
+from llmtune_kernel.models.loading import check_attention
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
@@ -78,7 +79,7 @@ def inspect(
         check_optimizer(config.training.optim)
         check_attention(config.model)
     source = find_model(config.model)
-    tokenizer = load_tokenizer(source)
+    tokenizer = tokenizer_of(config.model, source)
     set_template(tokenizer, config.data)
     reading = functools.partial(progress, "reading")
     data = prepare_data(config, tokenizer, find, reading, growing.add if growing else None)

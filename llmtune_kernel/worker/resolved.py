@@ -44,6 +44,7 @@ def write_resolved(
             "dtype": str(weights).removeprefix("torch."),
             "quantization": quantization.to_dict() if quantization else None,
             "positions": _positions(config, model),
+            "vocabulary": model.config.get_text_config().vocab_size,
         },
         "data": {name: _split(split) for name, split in data.splits().items()},
         "format": format_names(data.train.split.encoded),

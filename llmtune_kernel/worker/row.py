@@ -13,8 +13,8 @@ from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.row_view import first_left_out, view_row
 from llmtune_kernel.data.turns import tags_from
-from llmtune_kernel.models.loading import load_tokenizer
 from llmtune_kernel.models.sources import find_model
+from llmtune_kernel.models.vocabulary import tokenizer_of
 
 
 def row(
@@ -65,6 +65,7 @@ def _prepared(job: dict[str, Any], rows: list[Row]) -> tuple[Any, RowFormat, Dat
 @functools.lru_cache(maxsize=2)
 def _tokenizer(model: str, data: str) -> Any:
     """A tokenizer with its template, kept for the next row."""
-    tokenizer = load_tokenizer(find_model(ModelConfig.model_validate_json(model)))
+    config = ModelConfig.model_validate_json(model)
+    tokenizer = tokenizer_of(config, find_model(config))
     set_template(tokenizer, DataConfig.model_validate_json(data))
     return tokenizer

@@ -19,6 +19,7 @@ from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokeni
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.vocabulary import grow
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.control import sample_settings
@@ -26,17 +27,23 @@ from llmtune_kernel.worker.control import sample_settings
 
 @dataclass(frozen=True)
 class Base:
-    """A base model and how it is loaded; `quantization` and `positions` are what transformers takes, as JSON."""
+    """A base model and how it is loaded; `quantization` and `positions` are what transformers takes, as JSON.
+
+    `vocabulary` is for how many tokens it has room at least.
+    """
 
     source: ModelSource
     dtype: torch.dtype
     quantization: str | None = None
     positions: str = "{}"
+    vocabulary: int = 0
 
     def load(self) -> Any:
         """Load it; see `load_model`."""
         quantization = json.loads(self.quantization) if self.quantization else None
-        return load_model(self.source, self.dtype, "auto", quantization, json.loads(self.positions))
+        model = load_model(self.source, self.dtype, "auto", quantization, json.loads(self.positions))
+        grow(model, self.vocabulary)
+        return model
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ def _of_run(column: str, run: Run) -> _Column:
         return _Column(column, Base(ModelSource(str(result), None), dtype), own, None)
     source, quantization = ModelSource(base["name_or_path"], base["revision"]), base.get("quantization")
     positions = json.dumps(base.get("positions", {}))
-    return _Column(column, Base(source, dtype, json.dumps(quantization), positions), own, result)
+    loaded = Base(source, dtype, json.dumps(quantization), positions, base.get("vocabulary", 0))
+    return _Column(column, loaded, own, result)
 
 
 def _as_json(quantization: Any) -> str | None:

@@ -117,6 +117,6 @@ class Saver:
 def _add_whole_modules(model: Any, target: Path) -> None:
     """Add to an adapter the modules that were trained whole, which its conversion leaves out."""
     path = target / SAFETENSORS_WEIGHTS_NAME
-    weights = get_peft_model_state_dict(model)
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     whole = {name: weight.contiguous() for name, weight in weights.items() if ".lora_" not in name}
     save_file({**whole, **load_file(path)}, path, {"format": "pt"})

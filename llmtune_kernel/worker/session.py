@@ -16,9 +16,10 @@ from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.loading import check_attention, compute_dtype, load_tokenizer
+from llmtune_kernel.models.loading import check_attention, compute_dtype
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, State
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
@@ -71,7 +72,7 @@ class Session:
         check_attention(config.model)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
-        tokenizer = load_tokenizer(source)
+        tokenizer = tokenizer_of(config.model, source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)
         reward = self._load_reward(tokenizer)

@@ -105,6 +105,8 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"model": {"quantization": "nf4", "double_quantization": False}},
         ),
         ({"quantization_bit": 8}, {"model": {"quantization": "int8"}}),
+        ({"add_tokens": "<a>, <b>", "resize_vocab": True}, {"model": {"add_tokens": ["<a>", "<b>"]}}),
+        ({"add_special_tokens": "<c>"}, {"model": {"add_tokens": ["<c>"]}}),
         ({"flash_attn": "disabled"}, {"model": {"attention": "eager"}}),
         ({"bf16": True}, {"model": {"dtype": "bfloat16"}}),
         ({"stage": "pt"}, {"objective": {"type": "pretrain"}}),

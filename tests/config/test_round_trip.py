@@ -47,7 +47,8 @@ KEYS = [
     "report_to",
 ]
 CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
-words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+words = texts.filter(lambda text: not text.startswith("~")) | st.sampled_from(
     [
         "1e-4",
         "0x1f",
@@ -112,7 +113,10 @@ def values_of(field: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
         case "array" if key == "prompts":
             return st.lists(words | st.lists(turns, min_size=1, max_size=3), max_size=3)
         case "array":
-            return st.lists(values_of(field["items"], key), min_size=field.get("minItems", 0), max_size=3)
+            once = key == "add_tokens"
+            return st.lists(
+                values_of(field["items"], key), min_size=field.get("minItems", 0), max_size=3, unique=once
+            )
     raise AssertionError(field)
 
 
@@ -186,6 +190,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if method["type"] != "lora" or method.get("init_lora_weights") in CHANGES_BASE:
         objective.pop("reference", None)
         values.get("model", {}).pop("quantization", None)
+    if method["type"] == "peft":
+        values.get("model", {}).pop("add_tokens", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
         values.get("model", {}).pop("rope_factor", None)
     if values.get("model", {}).get("quantization") == "int8":

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
@@ -26,6 +27,7 @@ from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.reference import no_reference
 from llmtune_kernel.training.sft import SupervisedFineTuning
+from llmtune_kernel.worker.sample import Loader, sample
 
 QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
 PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
@@ -116,9 +118,9 @@ def last_loss(told: list[Payload]) -> float:
     return last
 
 
-def loss_of(model: Any, objective: str) -> float:
-    """The mean loss over the rows, computed plainly."""
-    tokenizer = AutoTokenizer.from_pretrained(model.config._name_or_path)
+def loss_of(model: Any, objective: str, tokenizer: Any = None) -> float:
+    """The mean loss over the rows, computed plainly; with the tokenizer of the base model, if none is given."""
+    tokenizer = tokenizer or AutoTokenizer.from_pretrained(model.config._name_or_path)
     encoded = encode_rows(ROWS[objective], tokenizer, config_from_dict({"data": "unused"}).data)
     batch = collate_padded([Item(encoded.example(number)) for number in range(len(encoded))])
     plain = SupervisedFineTuning(SftObjective(), Forward(torch.float32, only_targets=False), no_reference)
@@ -153,6 +155,82 @@ def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
         return
     changed = {name for name, weight in before.items() if not torch.equal(weight, after[name])}
     assert changed == {name for name in before if name.startswith(tuple(TRAINED[method]))}
+
+
+@pytest.fixture
+def tied_model(small_model: str, tmp_path: Path) -> str:
+    """The small model with one matrix for the embeddings and the output layer."""
+    model: Any = AutoModelForCausalLM.from_pretrained(small_model)
+    model.config.tie_word_embeddings = True
+    model.lm_head.weight = model.model.embed_tokens.weight
+    folder = tmp_path / "tied"
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(small_model).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize(
+    ("method", "quantization"),
+    [
+        ("lora", "none"),
+        ("dora", "none"),
+        ("pissa", "none"),
+        ("lora", "nf4"),
+        ("first-mlp", "none"),
+        ("full", "none"),
+    ],
+)
+def test_new_tokens_get_rows_that_are_trained_and_saved(
+    tune: Any, small_model: str, tied_model: str, method: str, quantization: str, tied: bool
+) -> None:
+    base = tied_model if tied else small_model
+    model = {"name_or_path": base, "add_tokens": [" plus ", "<sum>"], "quantization": quantization}
+    told, run = tune("sft", method=METHODS[method], model=model)
+    tuned, tokenizer = run.load()
+    keep_layout(tuned)
+    assert loss_of(tuned, "sft", tokenizer) == pytest.approx(last_loss(told), abs=1e-4)
+    plain = AutoTokenizer.from_pretrained(base)
+    before = base_weights(base)["model.embed_tokens.weight"]
+    assert tokenizer("1 plus <sum>").input_ids[1:] == [len(before), len(before) + 1]
+    rows = rows_of(tuned)
+    mean = before[plain(" plus ").input_ids].mean(0)
+    assert not torch.allclose(rows[len(before)], mean, atol=1e-3)
+    if METHODS[method]["type"] == "lora":
+        assert torch.equal(rows[: len(before)], before)
+        saved = load_file(run.paths.adapter / "adapter_model.safetensors")
+        assert sum(w.numel() for name, w in saved.items() if "embed_tokens" in name) == 2 * before.shape[1]
+
+
+def test_a_run_with_new_tokens_gives_samples(tune: Any) -> None:
+    _, run = tune("sft", method=LORA, model={"add_tokens": ["<sum>"]})
+    said: list[dict[str, Any]] = []
+    sources = [{"column": "run", "directory": str(run.paths.path)}]
+    job = {"sources": sources, "prompts": ["1 <sum> 2"], "settings": {"max_new_tokens": 2}, "stream": False}
+    sample(job, said.append, Loader(), lambda: None)
+    [answers] = said
+    assert 1 <= answers["answers"][0]["tokens"] <= 2
+
+
+def test_a_token_that_is_there_already_is_named(tune: Any) -> None:
+    with pytest.raises(UserError, match="has the token '<\\|im_end\\|>' already") as error:
+        tune("sft", model={"add_tokens": ["<|im_end|>", "<a>"]})
+    assert [change.value for change in error.value.changes] == [["<a>"]]
+
+
+@pytest.mark.parametrize("name", ["lm_head", "embed_tokens"])
+def test_new_tokens_of_one_matrix_are_trained_on_both_sides(tune: Any, tied_model: str, name: str) -> None:
+    model = {"name_or_path": tied_model, "add_tokens": ["<a>"]}
+    with pytest.raises(UserError, match=r"one matrix for model\.embed_tokens = lm_head"):
+        tune("sft", method={**LORA, "target_modules": ["q_proj"], "modules_to_save": [name]}, model=model)
+
+
+def rows_of(model: Any) -> torch.Tensor:
+    """What the model reads for each token."""
+    layer = model.get_input_embeddings()
+    with torch.no_grad():
+        every: torch.Tensor = layer(torch.arange(model.config.vocab_size))
+    return every
 
 
 @pytest.mark.parametrize("name", PEFT_TYPES)
@@ -309,6 +387,11 @@ def test_losses_of_sft_go_with_methods_and_quantization(
     ("values", "said"),
     [
         ({"model": {"rope_factor": 2.0}}, "there is no rope_scaling"),
+        ({"model": {"add_tokens": ["<a>", "<a>"]}}, "'<a>' is there twice"),
+        (
+            {"model": {"add_tokens": ["<a>"]}, "method": other_kind("LoHa")},
+            "LOHA does not train the new tokens",
+        ),
         ({"model": {"quantization": "nf4"}, "method": "full"}, "full would train quantized weights"),
         ({"model": {"quantization": "int8"}, "method": "freeze"}, "freeze would train quantized weights"),
         ({"model": {"quantization": "int8"}, "method": METHODS["dora"]}, "use_dora needs other weights than"),
