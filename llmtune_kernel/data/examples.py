@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Message = dict[str, Any]
@@ -31,6 +32,13 @@ def without_answer(conversation: Conversation) -> Conversation:
     """The conversation up to what its last answer answers, calls of tools before that among it."""
     messages = conversation.messages
     return replace(conversation, messages=messages[:-1] if messages[-1]["role"] == "assistant" else messages)
+
+
+@dataclass(frozen=True)
+class Question(Conversation):
+    """A conversation that waits for an answer, and the row that it is from, as it was read."""
+
+    row: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

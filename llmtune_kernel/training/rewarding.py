@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import pickle
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from llmtune_kernel.config import ModelConfig, RewardedObjective, UserError
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.data.control_tokens import prompt_ids
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Question
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import device, load_configuration, load_model, load_tokenizer
 from llmtune_kernel.models.sources import ModelSource, find_model
@@ -30,7 +31,7 @@ from llmtune_kernel.runs.run import Run
 _SECONDS = 600
 
 
-Reward = Callable[[Sequence[Conversation], Sequence[Drawn]], list[float]]
+Reward = Callable[[Sequence[Question], Sequence[Drawn]], list[float]]
 
 
 def load_reward(
@@ -56,7 +57,10 @@ def load_reward(
 
 
 class _Function:
-    """A function of the notebook: takes prompts and answers, two lists of text, and gives a list of numbers."""
+    """A function of the notebook: takes prompts and answers, two lists of text, and gives a list of numbers.
+
+    What else it takes are columns of the rows, by name.
+    """
 
     def __init__(self, name: str, directory: RunDirectory) -> None:
         self._name, self._source = name, directory.reward_source
@@ -67,16 +71,37 @@ class _Function:
             fix = _("Define what it needs inside of it, or in the notebook.")
             raise UserError(what, _where(name), fix) from error
 
-    def __call__(self, prompts: Sequence[Conversation], answers: Sequence[Drawn]) -> list[float]:
+    def __call__(self, prompts: Sequence[Question], answers: Sequence[Drawn]) -> list[float]:
         questions = [str(prompt.messages[-1]["content"]) for prompt in prompts]
+        columns = self._columns([prompt.row for prompt in prompts])
         try:
-            given = self._function(questions, [answer.text for answer in answers])
+            given = self._function(questions, [answer.text for answer in answers], **columns)
         except Exception as error:
             kind, reason = type(error).__name__, first_line(error)
             what = _("The reward function raised {kind}: {reason}", kind=kind, reason=reason)
             fix = _("Correct it, and start the run again.")
             raise UserError(what, _where(self._name) + self._line(error), fix) from error
         return _checked(given, len(answers), self._name)
+
+    def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        """Of the rows the columns that the function takes, by name; null where a row has none of that name.
+
+        Raises:
+            UserError: it needs one that no row has.
+        """
+        known = dict.fromkeys(name for row in rows for name in row)
+        parameters, wanted = _parameters(self._function), list[str]()
+        for parameter in _further(list(parameters.values())):
+            name = parameter.name
+            if parameter.kind is parameter.VAR_KEYWORD:
+                wanted += [other for other in known if other not in parameters]
+            elif name in known:
+                wanted.append(name)
+            elif parameter.default is parameter.empty:
+                what = _("The reward function takes {name}, and the rows have no column {name}.", name=name)
+                fix = _("The rows have: {columns}.", columns=", ".join(known))
+                raise UserError(what, _where(self._name), fix)
+        return {name: [row.get(name) for row in rows] for name in wanted}
 
     def _line(self, error: Exception) -> str:
         """The line of the function in which an error was raised, as part of a sentence; empty where it is not known."""
@@ -94,13 +119,29 @@ class _Function:
         return self._source.read_text(encoding="utf-8").splitlines() if self._source.exists() else []
 
 
+def _parameters(function: Any) -> dict[str, inspect.Parameter]:
+    """What a function takes, by name; nothing where it is not written in Python and does not tell."""
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def _further(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
+    """What is given by name, beside the two that prompts and answers are given to."""
+    in_order = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    others = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+    first = [one for one in parameters if one.kind in in_order][:2]
+    return [one for one in parameters if one not in first and one.kind not in others]
+
+
 class _Address:
     """Asked as LLaMA-Factory asks: whole texts, each a prompt with its answer, for their scores."""
 
     def __init__(self, address: str, tokenizer: Any) -> None:
         self._address, self._tokenizer = address, tokenizer
 
-    def __call__(self, prompts: Sequence[Conversation], answers: Sequence[Drawn]) -> list[float]:
+    def __call__(self, prompts: Sequence[Question], answers: Sequence[Drawn]) -> list[float]:
         texts = [self._tokenizer.decode([*answer.prompt, *answer.answer]) for answer in answers]
         body = json.dumps({"model": "model", "messages": texts}).encode()
         request = urllib.request.Request(self._address, body, {"Content-Type": "application/json"})
@@ -131,7 +172,7 @@ class _Model:
         self._ids = self._as_drawn if same else self._written_anew
 
     @torch.no_grad()
-    def __call__(self, prompts: Sequence[Conversation], answers: Sequence[Drawn]) -> list[float]:
+    def __call__(self, prompts: Sequence[Question], answers: Sequence[Drawn]) -> list[float]:
         scores: list[float] = []
         for start in range(0, len(answers), self._batch_size):
             some = slice(start, start + self._batch_size)
@@ -143,10 +184,10 @@ class _Model:
             scores += logits[:, 0].float().tolist()
         return scores
 
-    def _as_drawn(self, prompt: Conversation, answer: Drawn) -> list[int]:
+    def _as_drawn(self, prompt: Question, answer: Drawn) -> list[int]:
         return [*answer.prompt, *answer.answer]
 
-    def _written_anew(self, prompt: Conversation, answer: Drawn) -> list[int]:
+    def _written_anew(self, prompt: Question, answer: Drawn) -> list[int]:
         turns = [*prompt.messages, {"role": "assistant", "content": answer.text}]
         if self._own.chat_template is None:
             ids: list[int] = self._own("\n".join(turn["content"] for turn in turns))["input_ids"]

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset, Sampler
 
 from llmtune_kernel.config import RewardedObjective, RunConfig
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Question
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.runs.events import Evaluation
@@ -33,7 +33,7 @@ STATE = "rollout.safetensors"
 class Draw(Protocol):
     """Draws an answer to each prompt, the same for the same seed."""
 
-    def __call__(self, prompts: Sequence[Conversation], seed: int) -> list[Drawn]: ...
+    def __call__(self, prompts: Sequence[Question], seed: int) -> list[Drawn]: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Turn:
 class Prompts(Dataset[Turn]):
     """Prompts to answer; what is taken out of it are the turns of `Turns`, which know their prompts by number."""
 
-    def __init__(self, prompts: Sequence[Conversation]) -> None:
+    def __init__(self, prompts: Sequence[Question]) -> None:
         self.prompts = prompts
 
     def __len__(self) -> int:
@@ -210,7 +210,7 @@ class Rollouts(ABC):
     def _divergence(self, seen: Seen) -> float:
         """How far answers are from the model before training, as it is told of an evaluation."""
 
-    def batch(self, turns: Sequence[Turn], prompts: Sequence[Conversation]) -> dict[str, Any]:
+    def batch(self, turns: Sequence[Turn], prompts: Sequence[Question]) -> dict[str, Any]:
         """A batch of answers of one rollout, which is drawn now where it is new; `experience` is what is known."""
         first = turns[0]
         current = self._current
@@ -224,7 +224,7 @@ class Rollouts(ABC):
             "experience": current.experience.of(places),
         }
 
-    def measures(self, prompts: Sequence[Conversation]) -> dict[str, float]:
+    def measures(self, prompts: Sequence[Question]) -> dict[str, float]:
         """Means over answers to prompts of which nothing is learned, the same at each call for the same model."""
         seen = self._answered(prompts, self._seed)
         lengths = [float(len(logps)) for logps in seen.tokens["logps"]]
@@ -236,7 +236,7 @@ class Rollouts(ABC):
         }
 
     @torch.no_grad()
-    def _answered(self, asked: Sequence[Conversation], *seed: int) -> Seen:
+    def _answered(self, asked: Sequence[Question], *seed: int) -> Seen:
         """Answers drawn without dropout, their scores, and what the models make of their tokens."""
         training, size = self._model.training, self._batch_size
         self._model.eval()

@@ -18,7 +18,7 @@ from llmtune_kernel.config.objectives import Objective
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
-from llmtune_kernel.data.examples import Conversation, without_answer
+from llmtune_kernel.data.examples import Conversation, Question, without_answer
 from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, list_problems, read_as
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
@@ -170,7 +170,7 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
     return _mixed(config, training, groups), evaluation
 
 
-def prompts_of(chosen: Chosen) -> list[Conversation]:
+def prompts_of(chosen: Chosen) -> list[Question]:
     """What the rows of a split ask, without the last answer, in the order of its examples.
 
     Raises:
@@ -178,13 +178,13 @@ def prompts_of(chosen: Chosen) -> list[Conversation]:
     """
     encoded, wanted = chosen.split.encoded, list(itertools.chain(*chosen.sequences))
     used = set(encoded.numbers[wanted].tolist())
-    asked: dict[int, Conversation] = {}
+    asked: dict[int, Question] = {}
     for source, format in zip(chosen.split.sources, encoded.formats, strict=True):
         for number, row in enumerate(source.found.rows):
             if source.first + number in used:
                 example = to_example(row, number, format)
                 assert isinstance(example, Conversation)  # `refuse_unfit` has seen to it
-                asked[source.first + number] = without_answer(example)
+                asked[source.first + number] = Question(**vars(without_answer(example)), row=row)
     return [asked[number] for number in encoded.numbers[wanted].tolist()]
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl_on_cpu import plain_head
 
 from llmtune_kernel.config import config_from_dict
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Question
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.training.collation import collate_packed, collate_padded
 from llmtune_kernel.training.grpo import GroupRelativePolicy, GrpoRollouts
@@ -20,7 +20,7 @@ from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.reference import frozen_copy
 from llmtune_kernel.training.rollouts import Turn
 
-PROMPTS = [Conversation([{"role": "user", "content": text}]) for text in ("one", "two")]
+PROMPTS = [Question([{"role": "user", "content": text}]) for text in ("one", "two")]
 ASKED = [[11, 12, 13], [14, 15]]
 # Of each prompt three answers, of different lengths; the end is a token of its own.
 ANSWERS = [[21, 22], [23, 24, 25, 26], [27], [28, 29, 30], [31, 32, 33], [34, 35, 36, 37, 38]]

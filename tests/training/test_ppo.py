@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmtune_kernel.config import config_from_dict
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Question
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.training.collation import collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
@@ -19,7 +19,7 @@ from llmtune_kernel.training.ppo import PpoRollouts, ProximalPolicy, add_value_h
 from llmtune_kernel.training.reference import frozen_copy
 from llmtune_kernel.training.rollouts import Turn
 
-PROMPTS = [Conversation([{"role": "user", "content": text}]) for text in ("one", "two", "three")]
+PROMPTS = [Question([{"role": "user", "content": text}]) for text in ("one", "two", "three")]
 ANSWERS = [
     Drawn([11, 12, 13], [21, 22], "a", True),
     Drawn([14], [23, 24, 25, 26], "b", False),

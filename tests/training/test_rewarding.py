@@ -15,12 +15,12 @@ from transformers import (
 )
 
 from llmtune_kernel.config import PpoObjective, UserError
-from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.data.examples import Question
 from llmtune_kernel.runs.completion import Drawn
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.training.rewarding import load_reward
 
-PROMPTS = [Conversation([{"role": "user", "content": text}]) for text in ("One?", "Two and two?", "Three?")]
+PROMPTS = [Question([{"role": "user", "content": text}]) for text in ("One?", "Two and two?", "Three?")]
 TEXTS = ["Yes.", "It is four.", "No, it is not."]
 SIZES: dict[str, Any] = {
     "hidden_size": 16,

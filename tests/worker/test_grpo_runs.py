@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import rewarded
 import rewards
+from polite import write
 from rewarded import settings
 from watching import Start, assert_goes_on_where_it_stood, measured
 
@@ -120,6 +121,29 @@ def test_a_function_that_gives_no_scores_is_told(train_here: Any) -> None:
     with pytest.raises(UserError, match="The reward is 15 scores for 16 answers") as error:
         train_here(rewards.too_few, objective=grpo())
     assert error.value.where == "objective.reward: $too_few"
+
+
+def test_a_function_takes_columns_of_the_rows(train_here: Any, workplace: Path) -> None:
+    rows = [{"prompt": "Say it.", "wanted": "" if n % 2 else "never drawn"} for n in range(4)]
+    write(workplace / "wanted.jsonl", rows)
+    told = train_here(rewards.close, data={"train": "wanted.jsonl"}, objective=grpo())
+    first = next(payload for payload in told if isinstance(payload, Metrics))
+    # Every answer holds the empty text, to two of the four prompts.
+    assert first.measures["reward"] == pytest.approx(0.5 + 0.5)
+    assert first.measures["frac_reward_zero_std"] == 1
+
+
+def test_a_function_may_take_all_columns(train_here: Any, workplace: Path) -> None:
+    write(workplace / "one.jsonl", [{"prompt": "Say it.", "wanted": "It", "answers": 3}])
+    with pytest.raises(UserError, match=r"LookupError: \{'prompt': 'Say it.', 'wanted': 'It'\}"):
+        train_here(rewards.all_columns, data={"train": "one.jsonl"}, objective=grpo())
+
+
+def test_a_column_that_is_not_there_is_told(train_here: Any) -> None:
+    with pytest.raises(UserError, match="takes wanted, and the rows have no column wanted") as error:
+        train_here(rewards.close, objective=grpo())
+    assert error.value.where == "objective.reward: $close"
+    assert error.value.fix == "The rows have: prompt."
 
 
 def test_what_a_run_will_take_is_known_before(train_here: Any, tiny_model: str, prompts: str) -> None:

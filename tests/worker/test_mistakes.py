@@ -353,12 +353,14 @@ def test_prompts_without_answers_are_refused_by_what_learns_from_answers(
         ({"prompt": "a", "completion": "b", "label": True}, "kto", "kto"),
     ],
 )
+@pytest.mark.parametrize("objective", ["ppo", "grpo"])
 def test_rows_that_hold_no_prompts_are_not_answered(
-    train_here: TrainHere, tmp_path: Path, row: dict[str, Any], format: str, fitting: str
+    train_here: TrainHere, tmp_path: Path, objective: str, row: dict[str, Any], format: str, fitting: str
 ) -> None:
-    objective = {"type": "ppo", "reward": "$score"}
-    with pytest.raises(UserError, match=rf"hold no prompts .*\(format {format}\)") as mistake:
-        train_here(data=rows(tmp_path, row, row), objective=objective)
+    rewarded = {"type": objective, "reward": "$score"}
+    said = rf"hold no prompts .*\(format {format}\), as {objective} needs"
+    with pytest.raises(UserError, match=said) as mistake:
+        train_here(data=rows(tmp_path, row, row), objective=rewarded)
     assert mistake.value.fix.endswith(f"set objective: {fitting}.")
 
 
