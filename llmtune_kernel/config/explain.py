@@ -67,6 +67,7 @@ OTHER_NAMES = {
     "kto_rejected_weight": "objective.undesirable_weight",
     "reward_model": "objective.reward",
     "reward_model_path": "objective.reward",
+    "reward_funcs": "objective.reward",
     "num_ppo_epochs": "objective.ppo_epochs",
     "ppo_buffer_size": "objective.num_mini_batches",
     "init_kl_coef": "objective.kl_coef",

@@ -266,6 +266,12 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "must be a whole number of at least 2; got 1",
         ),
         (
+            "data: x\nobjective: {type: grpo, reward: $score, reward_funcs: $score}",
+            2,
+            "objective.reward_funcs",
+            "did you mean reward?",
+        ),
+        (
             "data: x\nobjective: {type: grpo, reward: $score, kl_coef: 0.1}",
             2,
             "objective.kl_coef",

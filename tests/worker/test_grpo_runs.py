@@ -40,8 +40,8 @@ def test_a_run_learns_what_its_reward_likes(start: Start, tiny_model: str, promp
     )
     run = start("learns", **config).wait()
     metrics, evaluations = measured(run)
-    assert metrics[-1].measures["reward"] > metrics[0].measures["reward"] + 0.1
-    assert evaluations[-1].measures["reward"] > metrics[0].measures["reward"] + 0.1
+    assert metrics[-1].measures["reward"] > metrics[0].measures["reward"] + 0.15
+    assert evaluations[-1].measures["reward"] > metrics[0].measures["reward"] + 0.15
     assert evaluations[-1].loss is None
     assert "kl" not in metrics[0].measures
     watched = {
