@@ -4,7 +4,7 @@ import React from 'react';
 
 import { count } from '../numbers';
 import type { ISpan, IToken } from './tokens';
-import { countsOf, spansOf, visible } from './tokens';
+import { byCharacters, countsOf, spansOf, visible } from './tokens';
 
 /**
  * How many tokens there are; the words look as such tokens do.
@@ -54,7 +54,8 @@ export function Rendered(props: { tokens: readonly IToken[] }): JSX.Element {
 }
 
 /**
- * Each token by itself. There can be thousands: each is one element, and its id is an attribute of it.
+ * Each token by itself; those that write a character together stand beside it, numbered. There can be thousands: each is
+ * one element, and its id is an attribute of it.
  */
 export const Tokens = React.memo(function Tokens(props: {
   tokens: readonly IToken[];
@@ -62,24 +63,42 @@ export const Tokens = React.memo(function Tokens(props: {
 }): JSX.Element {
   return (
     <div className="jp-llmtune-tokens" data-ids={props.showsIds || undefined}>
-      {props.tokens.map((token, index) => {
-        const Tag = tagOf(token);
+      {byCharacters(props.tokens).map((tokens, index) => {
+        const { text } = tokens[tokens.length - 1];
         return (
           <React.Fragment key={index}>
-            <Tag
-              className={classOf(token)}
-              title={String(token.id)}
-              data-id={token.id}
-            >
-              {visible(token.text) || '�'}
-            </Tag>
-            {token.text.endsWith('\n') && <br />}
+            {tokens[0].part === null ? (
+              <Token token={tokens[0]}>{visible(text)}</Token>
+            ) : (
+              <span className="jp-llmtune-character">
+                {visible(text) || '�'}
+                {tokens.map((token, place) => (
+                  <Token key={place} token={token}>
+                    {token.part}
+                  </Token>
+                ))}
+              </span>
+            )}
+            {text.endsWith('\n') && <br />}
           </React.Fragment>
         );
       })}
     </div>
   );
 });
+
+function Token(props: {
+  token: IToken;
+  children: React.ReactNode;
+}): JSX.Element {
+  const { token } = props;
+  const Tag = tagOf(token);
+  return (
+    <Tag className={classOf(token)} title={String(token.id)} data-id={token.id}>
+      {props.children}
+    </Tag>
+  );
+}
 
 function tagOf({ isCut, isLearned }: ISpan): 'mark' | 's' | 'span' {
   return isCut ? 's' : isLearned ? 'mark' : 'span';

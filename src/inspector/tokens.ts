@@ -8,6 +8,8 @@ export interface IToken {
   id: number;
   /** Of tokens that write a character together the last one has it; the others are empty. */
   text: string;
+  /** Of tokens that write a character together which one it is, from 1; null for a token that writes all of its text. */
+  part: number | null;
   isLearned: boolean;
   isCut: boolean;
   /** Whether the other side of a preference lacks it. */
@@ -17,7 +19,7 @@ export interface IToken {
 /**
  * Text whose tokens are alike.
  */
-export type ISpan = Omit<IToken, 'id'>;
+export type ISpan = Omit<IToken, 'id' | 'part'>;
 
 export function tokensOf(side: IRowSide): IToken[] {
   const [start, stop] = side.kept;
@@ -27,9 +29,10 @@ export function tokensOf(side: IRowSide): IToken[] {
       learned.add(index);
     }
   }
-  return inPlace(side.text, side.pieces).map((text, index) => ({
+  return inPlace(side.text, side.pieces).map(({ text, part }, index) => ({
     id: side.ids[index],
     text,
+    part,
     isLearned: learned.has(index),
     isCut: index < start || index >= stop,
     isDifferent: false
@@ -68,6 +71,21 @@ function startOfAnswers([one, other]: IToken[][]): number {
     ({ id, isLearned }, place) => isLearned || id !== other[place]?.id
   );
   return start < 0 ? one.length : start;
+}
+
+/**
+ * Tokens one by one, those together that write a character together.
+ */
+export function byCharacters(tokens: readonly IToken[]): IToken[][] {
+  const groups: IToken[][] = [];
+  for (const token of tokens) {
+    if (token.part !== null && token.part > 1 && groups.length) {
+      groups[groups.length - 1].push(token);
+    } else {
+      groups.push([token]);
+    }
+  }
+  return groups;
 }
 
 export function spansOf(tokens: readonly IToken[]): ISpan[] {
@@ -169,32 +187,35 @@ const UNSEEN =
 /**
  * What each token is in the whole text: decoded alone, some lose the blank before them, and some are part of a character.
  */
-function inPlace(text: string, pieces: readonly string[]): string[] {
-  const found: string[] = [];
+function inPlace(text: string, pieces: readonly string[]): IWritten[] {
+  const found: IWritten[] = [];
   let at = 0;
   let waiting = 0;
   for (const piece of pieces) {
     const place = piece.includes(PART) ? -1 : text.indexOf(piece, at);
     if (place < 0 || place - at > 1 + 2 * waiting) {
-      found.push('');
+      const before = waiting > 0 ? found[found.length - 1].part! : 0;
+      found.push({ text: '', part: before + 1 });
       waiting += piece.length;
       continue;
     }
     const before = text.slice(at, place);
     if (waiting > 0) {
-      found[found.length - 1] = before;
-      found.push(piece);
+      found[found.length - 1].text = before;
+      found.push({ text: piece, part: null });
     } else {
-      found.push(before + piece);
+      found.push({ text: before + piece, part: null });
     }
     at = place + piece.length;
     waiting = 0;
   }
   if (waiting > 0) {
-    found[found.length - 1] = text.slice(at);
+    found[found.length - 1].text = text.slice(at);
   }
   return found;
 }
+
+type IWritten = Pick<IToken, 'text' | 'part'>;
 
 /** What stands for a part of a character. */
 const PART = '\ufffd';

@@ -130,6 +130,30 @@ describe('The pane of a row', () => {
     ]);
   });
 
+  it('shows a character once, over the tokens that write it together', async () => {
+    const emoji = {
+      ...side('a'),
+      text: 'a🦜b',
+      pieces: ['a', '\ufffd', '\ufffd', 'b'],
+      trained: [[1, 2]] as [number, number][]
+    };
+    await show(row({ sides: [emoji] }));
+    press('Tokens');
+    expect(textsOf('.jp-llmtune-tokens > *')).toEqual(['a', '🦜12', 'b']);
+    expect(
+      [...host.querySelectorAll('.jp-llmtune-tokens [data-id]')].map(token => [
+        token.tagName,
+        token.textContent,
+        token.getAttribute('title')
+      ])
+    ).toEqual([
+      ['SPAN', 'a', '10'],
+      ['MARK', '1', '11'],
+      ['SPAN', '2', '12'],
+      ['SPAN', 'b', '13']
+    ]);
+  });
+
   it('shows no more of many tokens at once than a page can bear, and leads to the learned and to the cut', async () => {
     const all = 100_000;
     const long: IRowSide = {

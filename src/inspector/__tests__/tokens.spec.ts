@@ -1,6 +1,13 @@
 import type { IRowSide } from '../../kernel/protocol';
 import { partsOf } from '../differences';
-import { compared, countsOf, spansOf, tokensOf, visible } from '../tokens';
+import {
+  byCharacters,
+  compared,
+  countsOf,
+  spansOf,
+  tokensOf,
+  visible
+} from '../tokens';
 
 const side = (parts: Partial<IRowSide>): IRowSide => ({
   name: '',
@@ -62,6 +69,16 @@ describe('The tokens of a row', () => {
       '',
       '🎉'
     ]);
+  });
+
+  it('that write a character together are told from those that write none', () => {
+    const tokens = tokensOf(
+      side({ text: 'a😀b', pieces: ['a', '', '\ufffd', '\ufffd', 'b'] })
+    );
+    expect(tokens.map(({ part }) => part)).toEqual([null, null, 1, 2, null]);
+    expect(
+      byCharacters(tokens).map(group => group.map(({ text }) => text))
+    ).toEqual([['a'], [''], ['', '😀'], ['b']]);
   });
 
   it('make up the text in any case', () => {
