@@ -118,7 +118,7 @@ def _with_adapters(model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequ
     if isinstance(method, LoraMethod):
         tuned = _lora(model, method, layers, fix, _rows_of(model, method, new_tokens))
     else:
-        tuned = _other_kind(model, method)
+        tuned = _other_kind(model, method, layers)
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -170,7 +170,7 @@ def _lora(
         lora_dropout=method.lora_dropout,
         target_modules=method.target_modules,
         exclude_modules=_past_adapters(model) if method.target_modules == "all-linear" else None,
-        modules_to_save=method.modules_to_save or None,
+        modules_to_save=_whole_names(layers, method.modules_to_save) or None,
         trainable_token_indices=rows,
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
@@ -188,7 +188,7 @@ def _lora(
     return tuned
 
 
-def _other_kind(model: Any, method: PeftMethod) -> Any:
+def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
     """The model with adapters of another type; what PEFT finds wrong is the user's to mend."""
     from peft import PeftType, get_peft_model
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
@@ -200,7 +200,7 @@ def _other_kind(model: Any, method: PeftMethod) -> Any:
     if method.target_modules == "all-linear" and "exclude_modules" in made.__dataclass_fields__:
         values.setdefault("exclude_modules", _past_adapters(model))
     if method.modules_to_save:
-        values["modules_to_save"] = method.modules_to_save
+        values["modules_to_save"] = _whole_names(layers, method.modules_to_save)
     try:
         return get_peft_model(model, made(**values))
     except torch.OutOfMemoryError:
@@ -270,7 +270,12 @@ def _named(method: LoraMethod | PeftMethod) -> Iterator[tuple[str, str]]:
 
 def _parts(layers: dict[str, Any], target: str) -> list[Any]:
     """The layers that a name of `target_modules` means."""
-    return [part for name, part in layers.items() if f".{name}".endswith(f".{target}")]
+    return [layers[name] for name in _whole_names(layers, [target])]
+
+
+def _whole_names(layers: dict[str, Any], targets: Sequence[str]) -> list[str]:
+    """The whole names of what `targets` mean: PEFT takes norm for the end of input_layernorm, too."""
+    return [name for name in layers if any(f".{name}".endswith(f".{target}") for target in targets)]
 
 
 def _unsuitable(layers: dict[str, Any], method: LoraMethod, error: ValueError) -> str:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
+from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, other_kind
 
 from llmtune_kernel.config import ModelConfig, SftObjective, UserError, config_from_dict
 from llmtune_kernel.config.peft_types import ON_QUANTIZED, PEFT_TYPES
@@ -28,65 +29,6 @@ from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.reference import no_reference
 from llmtune_kernel.training.sft import SupervisedFineTuning
 from llmtune_kernel.worker.sample import Loader, sample
-
-QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
-PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
-JUDGED = [{**row, "label": n % 2 == 0} for n, row in enumerate(QUESTIONS)]
-TEXTS = [{"text": f"{n} plus {n} is {2 * n}, and that is all there is to say."} for n in range(8)]
-ROWS: dict[str, list[dict[str, Any]]] = {
-    "sft": QUESTIONS,
-    "pretrain": TEXTS,
-    "dpo": PAIRS,
-    "kto": JUDGED,
-    "reward": PAIRS,
-}
-
-LORA = {"type": "lora", "r": 4}
-METHODS: dict[str, dict[str, Any]] = {
-    "lora": LORA,
-    "rslora": {**LORA, "use_rslora": True},
-    "dora": {**LORA, "use_dora": True},
-    "gaussian": {**LORA, "init_lora_weights": "gaussian"},
-    "orthogonal": {**LORA, "init_lora_weights": "orthogonal"},
-    "pissa": {**LORA, "init_lora_weights": "pissa"},
-    "pissa-fast": {**LORA, "init_lora_weights": "pissa_niter_16"},
-    "pissa-rslora": {**LORA, "init_lora_weights": "pissa", "use_rslora": True},
-    "olora": {**LORA, "init_lora_weights": "olora"},
-    "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
-    "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
-    "pissa-and-head": {
-        **LORA,
-        "init_lora_weights": "pissa",
-        "target_modules": ["q_proj"],
-        "modules_to_save": ["lm_head"],
-    },
-    "last-layer": {"type": "freeze", "trainable_layers": 1},
-    "first-mlp": {"type": "freeze", "trainable_layers": -1, "trainable_modules": ["mlp"]},
-    "norm-and-embeddings": {
-        "type": "freeze",
-        "trainable_layers": 0,
-        "extra_modules": ["norm", "embed_tokens"],
-    },
-    "full": {"type": "full"},
-}
-TRAINED = {
-    "last-layer": ["model.layers.1."],
-    "first-mlp": ["model.layers.0.mlp."],
-    "norm-and-embeddings": ["model.norm.", "model.embed_tokens."],
-    "full": [""],
-}
-# What types need to fit a model of 64 hidden units.
-FITTING: dict[str, dict[str, Any]] = {
-    "C3A": {"block_size": 32},
-    "ROAD": {"group_size": 32},
-    "TRAINABLE_TOKENS": {"token_indices": [4, 5, 28, 29, 30, 198]},
-    "VBLORA": {"vector_length": 32},
-    "WAVEFT": {"n_frequency": 64},
-}
-
-
-def other_kind(name: str) -> dict[str, Any]:
-    return {"type": "peft", "peft_type": name, **FITTING.get(name, {})}
 
 
 @pytest.fixture
@@ -295,34 +237,6 @@ def test_positions_are_scaled_to_the_longest_text(small_model: str, max_length: 
     assert found["max_position_embeddings"] == 512 * factor
     with pytest.raises(UserError, match=r"made for 512 tokens and data\.max_length is 512: nothing is to be"):
         stretched(config, source, 512)
-
-
-@pytest.mark.parametrize(
-    ("objective", "method", "quantization"),
-    [
-        ("pretrain", "lora", "nf4"),
-        ("pretrain", "last-layer", "none"),
-        ("pretrain", "full", "none"),
-        ("dpo", "pissa", "none"),
-        ("dpo", "first-mlp", "none"),
-        ("dpo", "lora", "int8"),
-        ("kto", "olora", "none"),
-        ("kto", "last-layer", "none"),
-        ("kto", "dora", "nf4"),
-    ],
-)
-def test_objectives_go_with_methods_and_quantization(
-    tune: Any, objective: str, method: str, quantization: str
-) -> None:
-    told, run = tune(objective, method=METHODS[method], model={"quantization": quantization})
-    assert math.isfinite(last_loss(told))
-    if (
-        objective == "dpo"
-    ):  # the reference is the model before training, also where an adapter took over part of it
-        [first, *_] = [payload for payload in told if isinstance(payload, Metrics)]
-        assert first.loss == pytest.approx(math.log(2), abs=1e-3)
-        assert first.measures["rewards/margins"] == pytest.approx(0, abs=1e-3)
-    run.load()
 
 
 @pytest.mark.parametrize(

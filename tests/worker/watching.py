@@ -96,11 +96,18 @@ def worker_of(run: Run) -> psutil.Process:
     raise AssertionError("no process holds the lock")
 
 
-def in_process(folder: Path, *, prepare: Callable[[], None] = lambda: None, **values: Any) -> list[Payload]:
+def in_process(
+    folder: Path,
+    *,
+    prepare: Callable[[], None] = lambda: None,
+    checkpoint: Path | None = None,
+    **values: Any,
+) -> list[Payload]:
     """What a run in this process tells; `values` are its configuration, `folder` is to be its directory.
 
     Args:
         prepare: Called when the directory is there.
+        checkpoint: Where to continue from.
     """
     from llmtune_kernel.worker.control import ControlServer
     from llmtune_kernel.worker.session import Session
@@ -112,7 +119,7 @@ def in_process(folder: Path, *, prepare: Callable[[], None] = lambda: None, **va
     told: list[Payload] = []
     control = ControlServer(directory, told.append)
     try:
-        Session(config_from_dict(values), directory, control, told.append).run(None)
+        Session(config_from_dict(values), directory, control, told.append).run(checkpoint)
     finally:
         control.close()
     return told

@@ -1,0 +1,192 @@
+"""Objectives, methods and quantizations go together, or it is said why not: every pair of them is tried."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rewards
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, set_seed
+from watching import in_process
+from ways import METHODS, QUESTIONS, ROWS, TRAINED, other_kind
+
+from llmtune_kernel.config import RunConfig, UserError, config_from_dict
+from llmtune_kernel.models.sources import find_model
+from llmtune_kernel.notebook.rewards import reward_writer
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.events import Metrics
+from llmtune_kernel.runs.run import Run
+from llmtune_kernel.worker.assembling import load_trainable
+from llmtune_kernel.worker.telling import Teller
+
+Combination = tuple[str, str, str]
+
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    **{name: {"type": name} for name in ROWS},
+    "ppo": {"type": "ppo", "reward": "$vowels", "response_length": 16},
+}
+# Of each method what is in the names of all weights that it trains, and of no others.
+TUNED = {
+    "lora": r"\.lora_",
+    "dora": r"\.lora_",
+    "pissa": r"\.lora_",
+    "lora-and-norm": r"\.lora_|\.norm\.modules_to_save",
+    "IA3": r"\.ia3_",
+    "LOHA": r"\.hada_",
+    "PROMPT_TUNING": r"^prompt_encoder\.",
+    **{
+        name: "|".join(f"^{re.escape(part)}" for part in TRAINED[name])
+        for name in ("last-layer", "norm-and-embeddings", "full")
+    },
+}
+SETTINGS = {
+    **METHODS,
+    "lora-and-norm": {**METHODS["lora"], "modules_to_save": ["norm"]},
+    **{name: other_kind(name) for name in ("IA3", "LOHA", "PROMPT_TUNING")},
+}
+QUANTIZATIONS = ("none", "nf4", "fp4", "int8")
+QUANTIZED = QUANTIZATIONS[1:]
+NOT_TOGETHER = {
+    **{
+        (method, bits): "would train quantized weights, which stay as they are"
+        for method in ("last-layer", "norm-and-embeddings", "full")
+        for bits in QUANTIZED
+    },
+    **{("LOHA", bits): "LOHA needs weights that are not quantized" for bits in QUANTIZED},
+    **{("pissa", bits): "pissa needs weights that are not quantized" for bits in QUANTIZED},
+    ("dora", "int8"): "use_dora needs other weights than those of int8",
+    ("reward", "PROMPT_TUNING"): "PROMPT_TUNING does not train a reward model",
+}
+UNUSED = ".score.original_module.weight"
+ALL: list[Combination] = list(itertools.product(OBJECTIVES, TUNED, QUANTIZATIONS))
+
+
+def reasons(combination: Combination) -> list[str]:
+    return [said for pair, said in NOT_TOGETHER.items() if set(pair) <= set(combination)]
+
+
+def pairs(combination: Combination) -> set[tuple[str, ...]]:
+    return set(itertools.combinations(combination, 2))
+
+
+def covering(combinations: list[Combination]) -> Iterator[Combination]:
+    """Few of them, in which every two things that go together are together: greedily."""
+    left = set().union(*map(pairs, combinations))
+    while left:
+        best = max(combinations, key=lambda one: len(pairs(one) & left))
+        left -= pairs(best)
+        yield best
+
+
+def values(folder: str, combination: Combination) -> dict[str, Any]:
+    objective, method, quantization = combination
+    return {
+        "model": {"name_or_path": folder, "dtype": "float32", "quantization": quantization},
+        "data": "rows.jsonl",
+        "objective": OBJECTIVES[objective],
+        "method": SETTINGS[method],
+        "training": {
+            "max_steps": 2,
+            "save_steps": 1,
+            "learning_rate": 0.01,
+            "per_device_train_batch_size": 4,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def quick_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Folder of a random Llama that knows few words: what takes time is its tokenizer."""
+    folder = tmp_path_factory.mktemp("quick-llama")
+    texts = [text for row in QUESTIONS for text in row.values()]
+    tokenizer = smollm2_tokenizer.train_new_from_iterator(texts, 300)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **sizes)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    gc.collect()
+    gc.freeze()  # each trainer looks through all objects for garbage; not through those of before
+    yield str(folder)
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_what_does_not_go_together_is_refused_with_its_reason_and_nothing_else(objective: str) -> None:
+    for combination in ALL:
+        if combination[0] == objective:
+            said, settings = reasons(combination), values("unused", combination)
+            if said:
+                with pytest.raises(UserError, match="|".join(said)):
+                    config_from_dict(settings)
+            else:
+                config_from_dict(settings)
+
+
+@pytest.mark.parametrize(
+    "combination", covering([one for one in ALL if not reasons(one)]), ids=lambda one: "-".join(one)
+)
+def test_a_combination_changes_what_it_says_and_goes_on_from_its_checkpoint(
+    tmp_path: Path, quick_model: str, combination: Combination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    objective, method, _quantization = combination
+    rows = ROWS.get(objective, [{"prompt": row["prompt"]} for row in QUESTIONS])
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = values(quick_model, combination)
+    config = config_from_dict(settings)
+
+    losses = losses_of(tmp_path / "run", config, settings)
+    assert len(losses) == 2
+    assert all(loss is not None and math.isfinite(loss) for loss in losses)
+
+    tuned, _tokenizer = Run(RunDirectory(tmp_path / "run")).load()
+    # Under a trained head PEFT keeps one of no meaning.
+    after = {name: one for name, one in tuned.named_parameters() if not name.endswith(UNUSED)}
+    trained = {name for name in after if re.search(TUNED[method], name)}
+    if objective == "reward":
+        trained |= {name for name in after if re.search(r"\bscore\.", name)}
+    assert changed(config, after) == trained
+
+    first = tmp_path / "run" / "checkpoints" / "step-000001"
+    assert losses_of(tmp_path / "again", config, settings, first) == pytest.approx(losses[1:], abs=1e-6)
+
+
+def losses_of(
+    folder: Path, config: RunConfig, settings: dict[str, Any], checkpoint: Path | None = None
+) -> list[float | None]:
+    """The loss of each step of a run."""
+    write = reward_writer(config, vars(rewards))
+
+    def prepare() -> None:
+        if write:
+            write(RunDirectory(folder))
+
+    told = in_process(folder, prepare=prepare, checkpoint=checkpoint, **settings)
+    return [payload.loss for payload in told if isinstance(payload, Metrics)]
+
+
+def changed(config: RunConfig, after: dict[str, torch.Tensor]) -> set[str]:
+    """Names of the weights that are others than before training."""
+    set_seed(config.training.seed)
+    source = find_model(config.model)
+    model, _packed = load_trainable(config, source, torch.float32, Teller(lambda payload: None, None))
+    before = dict(model.named_parameters())
+    if getattr(config.method, "changes_base", False):  # what is saved is an adapter of the model as it was
+        plain: Any = AutoModelForCausalLM.from_pretrained(source.name_or_path, dtype=torch.float32)
+        weights = dict(plain.named_parameters())
+        inside = {name: re.sub(r"^base_model\.model\.|\.base_layer", "", name) for name in after}
+        before |= {name: weights[plain] for name, plain in inside.items() if plain in weights}
+    return {
+        name
+        for name, weight in after.items()
+        if name not in before or weight.shape != before[name].shape or not torch.equal(weight, before[name])
+    }

@@ -1,0 +1,64 @@
+"""Ways to tune, and rows to learn from, that several tests try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
+PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
+JUDGED = [{**row, "label": n % 2 == 0} for n, row in enumerate(QUESTIONS)]
+TEXTS = [{"text": f"{n} plus {n} is {2 * n}, and that is all there is to say."} for n in range(8)]
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "sft": QUESTIONS,
+    "pretrain": TEXTS,
+    "dpo": PAIRS,
+    "kto": JUDGED,
+    "reward": PAIRS,
+}
+
+LORA = {"type": "lora", "r": 4}
+METHODS: dict[str, dict[str, Any]] = {
+    "lora": LORA,
+    "rslora": {**LORA, "use_rslora": True},
+    "dora": {**LORA, "use_dora": True},
+    "gaussian": {**LORA, "init_lora_weights": "gaussian"},
+    "orthogonal": {**LORA, "init_lora_weights": "orthogonal"},
+    "pissa": {**LORA, "init_lora_weights": "pissa"},
+    "pissa-fast": {**LORA, "init_lora_weights": "pissa_niter_16"},
+    "pissa-rslora": {**LORA, "init_lora_weights": "pissa", "use_rslora": True},
+    "olora": {**LORA, "init_lora_weights": "olora"},
+    "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
+    "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+    "pissa-and-head": {
+        **LORA,
+        "init_lora_weights": "pissa",
+        "target_modules": ["q_proj"],
+        "modules_to_save": ["lm_head"],
+    },
+    "last-layer": {"type": "freeze", "trainable_layers": 1},
+    "first-mlp": {"type": "freeze", "trainable_layers": -1, "trainable_modules": ["mlp"]},
+    "norm-and-embeddings": {
+        "type": "freeze",
+        "trainable_layers": 0,
+        "extra_modules": ["norm", "embed_tokens"],
+    },
+    "full": {"type": "full"},
+}
+TRAINED = {
+    "last-layer": ["model.layers.1."],
+    "first-mlp": ["model.layers.0.mlp."],
+    "norm-and-embeddings": ["model.norm.", "model.embed_tokens."],
+    "full": [""],
+}
+# What types need to fit a model of 64 hidden units.
+FITTING: dict[str, dict[str, Any]] = {
+    "C3A": {"block_size": 32},
+    "ROAD": {"group_size": 32},
+    "TRAINABLE_TOKENS": {"token_indices": [4, 5, 28, 29, 30, 198]},
+    "VBLORA": {"vector_length": 32},
+    "WAVEFT": {"n_frequency": 64},
+}
+
+
+def other_kind(name: str) -> dict[str, Any]:
+    return {"type": "peft", "peft_type": name, **FITTING.get(name, {})}
