@@ -139,7 +139,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 eval=summary["eval_rows"],
             ),
         ),
-        (_("columns"), _first(summary["columns"])),
+        (_("columns"), _first([name or _("(without a name)") for name in summary["columns"]])),
         (_("format"), _("{format} (read from {columns})", format=summary["format"], columns=read)),
         (
             _("tokens"),

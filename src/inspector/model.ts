@@ -321,7 +321,7 @@ export class InspectorModel extends Changing {
     const { table } = pages ?? {};
     const isMeant = () =>
       column === this._column && pages === this._pages && view === this._view;
-    if (!column || !table || !this._isShown || this._isSummarizing) {
+    if (column === null || !table || !this._isShown || this._isSummarizing) {
       return;
     }
     this._isSummarizing = true;

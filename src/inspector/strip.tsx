@@ -34,7 +34,7 @@ export function ColumnStrip(props: {
         >
           {columns.map(({ name }) => (
             <option key={name} value={name}>
-              {name}
+              {name || trans.__('(without a name)')}
             </option>
           ))}
         </HTMLSelect>

@@ -404,6 +404,30 @@ test('In a narrow tab nothing is cut off', async ({ page, tmpPath }) => {
   await expectInside(tab);
 });
 
+test('A column without a name is counted and filtered', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/unnamed.ipynb`, [
+    `%load_ext llmtune_kernel
+with open("indexed.csv", "w") as file:
+    file.write(",prompt,completion\\n")
+    file.writelines(f"{n},Count to {n},one\\n" for n in range(20))`,
+    '%%finetune indexed\ndata: indexed.csv'
+  ]);
+  const tab = await openRows(page, section);
+  await expect(tab.getByRole('combobox', { name: 'Column' })).toHaveText(
+    /^\(without a name\)/
+  );
+  const different = tab.locator('dt:text("Different values") + dd');
+  await expect(different).toHaveText('20');
+  await tab.getByRole('textbox', { name: 'Filter' }).fill("unnamed = '7'");
+  await page.keyboard.press('Enter');
+  await expect(tab.getByText('1 of 20 rows')).toBeVisible();
+  await expect(different).toHaveText('1');
+});
+
 test('Where no row fits there is a way back to all', async ({
   page,
   tmpPath

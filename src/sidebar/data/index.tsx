@@ -126,26 +126,30 @@ function Data(props: {
       {plan?.inspection && (
         <Preview examples={plan.inspection.preview} trans={trans} />
       )}
-      {sources.map((source, index) => (
-        <button
-          key={index}
-          type="button"
-          className="jp-Button jp-mod-styled"
-          onClick={() => void openRows(source)}
-        >
-          {sources.length > 1
-            ? trans.__('Inspect %1…', nameOf(source))
-            : trans.__('Inspect…')}
-        </button>
-      ))}
-      {sources.length === 1 && typeof sources[0] === 'string' && (
-        <button
-          type="button"
-          className="jp-Button jp-mod-styled"
-          onClick={() => inspect(sources[0] as string)}
-        >
-          {trans.__('Inspect in the notebook')}
-        </button>
+      {sources.length > 0 && (
+        <div className="jp-llmtune-buttons">
+          {sources.map((source, index) => (
+            <button
+              key={index}
+              type="button"
+              className="jp-Button jp-mod-styled"
+              onClick={() => void openRows(source)}
+            >
+              {sources.length > 1
+                ? trans.__('Inspect %1…', nameOf(source))
+                : trans.__('Inspect…')}
+            </button>
+          ))}
+          {sources.length === 1 && typeof sources[0] === 'string' && (
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              onClick={() => inspect(sources[0] as string)}
+            >
+              {trans.__('Inspect in the notebook')}
+            </button>
+          )}
+        </div>
       )}
     </>
   );
@@ -159,7 +163,12 @@ function Summary(props: {
   const { lengths } = inspection;
   const facts: [string, string][] = [
     [trans.__('Rows'), count(inspection.rows)],
-    [trans.__('Columns'), inspection.columns.join(', ')],
+    [
+      trans.__('Columns'),
+      inspection.columns
+        .map(name => name || trans.__('(without a name)'))
+        .join(', ')
+    ],
     [
       trans.__('Format'),
       trans.__(
