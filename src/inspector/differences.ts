@@ -67,10 +67,10 @@ function letters(texts: readonly string[]): number {
 }
 
 function differingSentences({ texts }: IPieces, other: IPieces): boolean[] {
-  const sentences = segments(texts.join(''), bySentence);
+  const sentences = sentencesOf(texts.join(''));
   const isLacking = lacking(
     sentences.map(sentence => sentence.trim()),
-    segments(other.texts.join(''), bySentence).map(sentence => sentence.trim())
+    sentencesOf(other.texts.join('')).map(sentence => sentence.trim())
   );
   const isAll = sentences.every(
     (sentence, place) => isLacking[place] || !letters([sentence])
@@ -103,6 +103,13 @@ function lacking<T>(items: readonly T[], others: readonly T[]): boolean[] {
     : items.map(() => true);
 }
 
+/** What ends a turn is no part of the last sentence before it. */
+function sentencesOf(text: string): string[] {
+  return segments(text, bySentence).flatMap(sentence =>
+    sentence.split(/(?=<[^\s<>]+>)/)
+  );
+}
+
 function piecesOf(texts: readonly string[]): IPieces {
   return { ids: texts, texts };
 }
@@ -115,7 +122,8 @@ const byWord = new Intl.Segmenter(undefined, { granularity: 'word' });
 
 const bySentence = new Intl.Segmenter(undefined, { granularity: 'sentence' });
 
-const NO_LETTERS = /[^\p{L}\p{M}\p{N}]+/gu;
+/** Also what ends a turn, such as `<|im_end|>`. */
+const NO_LETTERS = /<[^\s<>]+>|[^\p{L}\p{M}\p{N}]+/gu;
 
 /** The likeness from which words are marked. */
 const LEAST = 0.5;

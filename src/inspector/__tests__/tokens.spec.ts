@@ -130,7 +130,7 @@ describe('The differences of two answers', () => {
   it('are of the same kind in tokens, whatever the prompt is', () => {
     const of = (answer: string) => {
       const prompt = 'Why is the sky blue, and what is the sea?'.split(/(?= )/);
-      const pieces = [...prompt, ...answer.split(/(?= )/)];
+      const pieces = [...prompt, ...answer.split(/(?= )/), '<|im_end|>', '\n'];
       return side({
         text: pieces.join(''),
         pieces,
@@ -148,7 +148,7 @@ describe('The differences of two answers', () => {
     expect(
       marked(
         ' Because of air. It is cold.',
-        ' It is cold. The end of days is near.'
+        ' The end of days is near. It is cold.'
       )
     ).toBe(' Because of air.');
     expect(marked(' Because of air.', ' The end of days is near.')).toBe('');
