@@ -106,8 +106,11 @@ test('Four models answer side by side, token by token, until they are stopped', 
     await box.press('Enter');
     const second = columns.first().locator('.jp-mod-assistant').nth(1);
     await expect(second).toHaveText(/\w{2}/, { timeout: MINUTE });
+    const log = columns.first().getByRole('log');
+    await expect(log).toHaveAttribute('aria-busy', 'true');
     await stop.click();
     await expect(send).toBeVisible();
+    await expect(log).toHaveAttribute('aria-busy', 'false');
     const said = await second.innerText();
     await box.fill('Are you still there?');
     await expect(second).toHaveText(said);

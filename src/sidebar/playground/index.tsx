@@ -267,10 +267,10 @@ function Column(props: {
   const { column, trans } = props;
   const name = nameOf(column.source, trans);
   const end = useRef<HTMLDivElement>(null);
-  const last = column.turns[column.turns.length - 1]?.content;
+  const last = column.turns[column.turns.length - 1];
   useEffect(() => {
     end.current?.scrollIntoView?.({ block: 'nearest' });
-  }, [last, column.isWaiting, column.fault]);
+  }, [last?.content, column.isWaiting, column.fault]);
   return (
     <section className="jp-llmtune-column" aria-label={name}>
       <header>
@@ -285,7 +285,13 @@ function Column(props: {
           <closeIcon.react tag="span" />
         </button>
       </header>
-      <div className="jp-llmtune-turns" role="log" tabIndex={0}>
+      <div
+        className="jp-llmtune-turns"
+        role="log"
+        tabIndex={0}
+        // Else a screen reader would read each piece on its own.
+        aria-busy={last?.isPartial ?? false}
+      >
         {column.turns.map((turn, index) => (
           <React.Fragment key={index}>
             <p className={`jp-llmtune-turn jp-mod-${turn.role}`}>
