@@ -32,6 +32,7 @@ Combination = tuple[str, str, str]
 OBJECTIVES: dict[str, dict[str, Any]] = {
     **{name: {"type": name} for name in ROWS},
     "ppo": {"type": "ppo", "reward": "$vowels", "response_length": 16},
+    "grpo": {"type": "grpo", "reward": "$vowels", "max_completion_length": 16, "beta": 0.1},
 }
 # Of each method what is in the names of all weights that it trains, and of no others.
 TUNED = {
