@@ -25,6 +25,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
     TEMPLATES,
     TRANSLATED,
     USED_WITH,
+    WITH_ADAPTER,
 )
 from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.locale import _, look_up
@@ -100,6 +101,8 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
         return found
     found.put("objective.type", _STAGES[stage], "stage")
     found.put("method.type", method, "finetuning_type")
+    if method == "lora":
+        _adapters(given, found)
     _same(given, found, stage, method)
     _sft(given, found, stage)
     _model(given, found)
@@ -138,7 +141,8 @@ def _same(given: Mapping[str, Any], found: Translation, stage: str, method: str)
     ours = {**SAME, **OF_METHOD[method], **OF_STAGE[stage]}
     for name, value in {**ITS_DEFAULTS, **given}.items():
         path = ours.get(name, "")
-        if path and name not in LISTS and not _lacks(name, given):
+        own = "adapter" in found.values["method"] and name in OF_METHOD["lora"].keys() - WITH_ADAPTER
+        if path and name not in LISTS and not own and not _lacks(name, given):
             found.put(path, value, name if name in given else "")
     if given.get("pref_loss") == "kto_pair":
         hint = _("take stage: kto, or another loss")
@@ -230,7 +234,22 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
             found.put("data.packing", given[name], name)
 
 
+def _adapters(given: Mapping[str, Any], found: Translation) -> None:
+    """Several are merged, but for the last one, which is trained on unless a new one is wanted."""
+    names = _names(given.get("adapter_name_or_path", ""))
+    if names and given.get("create_new_adapter") is not True:
+        found.put("method.adapter", names.pop(), "adapter_name_or_path")
+    if names:
+        found.put("model.adapters", names, "adapter_name_or_path")
+    if given.get("create_new_adapter") is True:
+        found.without_effect["create_new_adapter"] = _("what is merged is trained on by a new adapter")
+
+
 def _lora(given: Mapping[str, Any], found: Translation) -> None:
+    if "adapter" in found.values["method"]:
+        for name in OF_METHOD["lora"].keys() & given.keys() - WITH_ADAPTER:
+            found.without_effect[name] = _("the adapter that is trained on has its own")
+        return
     if "lora_alpha" not in given and isinstance(given.get("lora_rank"), int):
         found.put("method.lora_alpha", 2 * given["lora_rank"])  # its default
     targets = _names(given.get("lora_target", "all"))

@@ -47,6 +47,8 @@ OF_METHOD = {
         "additional_target": "",
         "pissa_init": "",
         "pissa_iter": "",
+        "adapter_name_or_path": "",
+        "create_new_adapter": "",
     },
     "freeze": {
         "freeze_trainable_layers": "method.trainable_layers",
@@ -55,6 +57,8 @@ OF_METHOD = {
     },
     "full": {},
 }
+# Those that count for an adapter that is trained on, too.
+WITH_ADAPTER = frozenset({"loraplus_lr_ratio", "adapter_name_or_path", "create_new_adapter"})
 OF_STAGE: dict[str, dict[str, str]] = {
     "pt": {},
     "sft": {
@@ -233,7 +237,6 @@ NO_EFFECT = {
             "save_safetensors",
             "enable_jit_checkpoint",
             "restore_callback_states_from_checkpoint",
-            "create_new_adapter",
         ),
         _ENOUGH,
     ),
@@ -370,7 +373,6 @@ REFUSED = {
             "ref_model_adapters",
             "ref_model_quantization_bit",
             "pref_bco_weight",
-            "adapter_name_or_path",
             "adapter_folder",
             "cache_dir",
             "shift_attn",

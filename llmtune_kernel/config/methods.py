@@ -15,10 +15,12 @@ from llmtune_kernel.config.peft_types import (
     check_field,
     with_fields,
 )
-from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import N_, _
 
 ModuleName = Annotated[str, Field(min_length=1, description=N_("the name of a module"))]
+
+AdapterName = Annotated[PathText, Field(min_length=1, description=N_("the name of a run, or a folder"))]
 
 # These take what the adapters start with out of the base weights.
 _CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
@@ -36,6 +38,18 @@ def _targets(**more: Any) -> Any:
         **more,
     )
 
+
+# What an adapter that is trained on brings with it.
+OF_ADAPTER = (
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "target_modules",
+    "modules_to_save",
+    "use_rslora",
+    "use_dora",
+    "init_lora_weights",
+)
 
 _SAVED: Any = setting(
     [],
@@ -81,11 +95,28 @@ class LoraMethod(Section):
         "How many times higher the learning rate of the B matrices is, such as 16 (LoRA+); left out, the same.",
         ge=1,
     )
+    adapter: AdapterName | None = setting(
+        None,
+        "Adapter to train on",
+        "Run, or folder of an adapter, that is trained on; rank, alpha and target modules are its own.",
+    )
 
     @property
     def changes_base(self) -> bool:
         """Whether the base weights differ from those of before while the adapters are off."""
         return self.init_lora_weights in _CHANGES_BASE
+
+    @field_validator("adapter")
+    @classmethod
+    def _has_settings_of_its_own(cls, value: str | None, info: ValidationInfo) -> str | None:
+        own = [key for key in OF_ADAPTER if info.data.get(key) != cls.model_fields[key].default]
+        if value is not None and own:
+            raise ValueError(
+                _("{key} is that of the adapter which is trained on", key=own[0]),
+                _("leave {names} out", names=", ".join(own)),
+                [leave_out(f"method.{key}") for key in own],
+            )
+        return value
 
     @field_validator("init_lora_weights")
     @classmethod

@@ -253,7 +253,8 @@ class RunConfig(Section):
 
 def _keeps_base(method: Method) -> bool:
     """Whether the model with its adapters off is the model before training."""
-    return isinstance(method, LoraMethod | PeftMethod) and not method.changes_base
+    trained_on = isinstance(method, LoraMethod) and method.adapter is not None
+    return isinstance(method, LoraMethod | PeftMethod) and not method.changes_base and not trained_on
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

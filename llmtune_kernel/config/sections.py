@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.methods import ModuleName
+from llmtune_kernel.config.methods import AdapterName, ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
     LOW_RANK,
@@ -90,6 +90,11 @@ class ModelConfig(Section):
         "By how much positions are stretched; auto makes room for the maximum length.",
         used_by={"rope_scaling": ["linear", "dynamic", "yarn", "llama3"]},
     )
+    adapters: list[AdapterName] = setting(
+        [],
+        "Adapters to merge",
+        "Runs, or folders of adapters, that are merged into the model one after the other before training.",
+    )
     add_tokens: list[TokenText] = setting(
         [],
         "New tokens",
@@ -105,6 +110,17 @@ class ModelConfig(Section):
     def _scales_something(cls, value: float | str, info: ValidationInfo) -> float | str:
         if value != "auto" and info.data.get("rope_scaling") == "none":
             raise ValueError(_("there is no rope_scaling"), _("write rope_scaling: yarn, or leave it out"))
+        return value
+
+    @field_validator("adapters")
+    @classmethod
+    def _merged_into_whole_weights(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if value and info.data.get("quantization", "none") != "none":
+            raise ValueError(
+                _("adapters are merged into weights that are not quantized"),
+                _("leave quantization out, or train one of them on: method.adapter"),
+                [leave_out("model.quantization"), leave_out("model.adapters")],
+            )
         return value
 
     @field_validator("add_tokens")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from pydantic import JsonValue
+from safetensors.torch import load_file
 
 from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, PeftMethod, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
@@ -19,24 +22,31 @@ from llmtune_kernel.models.parts import layers_of
 from llmtune_kernel.models.scoring import has_score_head
 from llmtune_kernel.models.vocabulary import ends
 
+# Ids of tokens by the layer that has a row for each.
+Rows = dict[str, list[int]]
+
 # Those for which PEFT refuses an adapter on `out_proj`.
 _STATE_SPACE = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
-def prepare_for_training(model: Any, method: Method, new_tokens: Sequence[int] = ()) -> Any:
+def prepare_for_training(
+    model: Any, method: Method, new_tokens: Sequence[int] = (), start: Path | None = None
+) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
     Args:
         new_tokens: Ids of tokens that are trained besides: with `lora` their rows alone, with `freeze` all rows.
+        start: The folder of the adapter that is trained on, where `method` names one.
 
     Returns:
         A `PeftModel`, or the model itself.
 
     Raises:
-        UserError: the method names a module that this model does not have, or that cannot get an adapter.
+        UserError: the method names a module that this model does not have, or that cannot get an adapter, or an adapter
+            that does not fit.
     """
     if isinstance(method, LoraMethod | PeftMethod):
-        return _with_adapters(model, method, new_tokens)
+        return _with_adapters(model, method, new_tokens, start)
     if isinstance(method, FreezeMethod):
         _partly_frozen(model, method)
         for layer in ends(model) if new_tokens else ():
@@ -104,7 +114,9 @@ def _train(module: Any) -> None:
         parameter.requires_grad_(True)
 
 
-def _with_adapters(model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequence[int]) -> Any:
+def _with_adapters(
+    model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequence[int], start: Path | None
+) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers = dict(model.named_modules())
@@ -115,7 +127,9 @@ def _with_adapters(model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequ
             what = _("No layer of this model is named {target!r}.", target=target)
             names = getattr(method, key.rpartition(".")[2])
             raise UserError(what, key, fix, _other_names(key, names, target, kinds))
-    if isinstance(method, LoraMethod):
+    if start is not None:
+        tuned = _trained_on(model, start, _rows_of(model, LoraMethod(), new_tokens))
+    elif isinstance(method, LoraMethod):
         tuned = _lora(model, method, layers, fix, _rows_of(model, method, new_tokens))
     else:
         tuned = _other_kind(model, method, layers)
@@ -130,7 +144,7 @@ def _with_adapters(model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequ
     return tuned
 
 
-def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> dict[str, list[int]] | None:
+def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> Rows | None:
     """The rows of tokens by the layers that hold them, but for those that are trained in full."""
     if not tokens:
         return None
@@ -156,9 +170,7 @@ def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> dict[str,
     return {name: list(tokens) for name in left} or None
 
 
-def _lora(
-    model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: dict[str, list[int]] | None
-) -> Any:
+def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: Rows | None) -> Any:
     from peft import LoraConfig, get_peft_model
 
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
@@ -183,9 +195,91 @@ def _lora(
             raise
         key = "method.target_modules"
         raise UserError(_unsuitable(layers, method, error), key, fix, [leave_out(key)]) from error
-    if rows:  # all that is new of the embeddings: PEFT would save the whole of them, too
+    return _saving_only(rows, tuned)
+
+
+def _saving_only(rows: Rows | None, tuned: Any) -> Any:
+    """A model that saves no more of the embeddings than these rows, if there are any: PEFT would save them all."""
+    if rows:
         tuned.save_pretrained = functools.partial(tuned.save_pretrained, save_embedding_layers=False)
     return tuned
+
+
+def _trained_on(model: Any, start: Path, rows: Rows | None) -> Any:
+    """The model with the adapter of a folder, to train it on.
+
+    Raises:
+        UserError: it is of another kind, of another model, or has other new tokens.
+    """
+    from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
+
+    config: Any = PeftConfig.from_pretrained(str(start))
+    if config.peft_type != "LORA":
+        what = _(
+            "This adapter is of the kind {name}; only those of LoRA are trained on.",
+            name=config.peft_type.value,
+        )
+        raise _unfit(start, what)
+    if not _same_rows(config.trainable_token_indices, rows):
+        raise UserError(
+            _("This adapter was trained with other new tokens."),
+            f"method.adapter: {start}",
+            _("Write model.add_tokens as it was in its run."),
+        )
+    config.inference_mode, config.init_lora_weights, config.task_type = False, True, _task(model)
+    config.trainable_token_indices = rows
+    try:
+        tuned = get_peft_model(model, config)
+        if not next(model.parameters()).is_meta:
+            set_peft_model_state_dict(tuned, load_file(start / SAFETENSORS_WEIGHTS_NAME))
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        raise _unfit(
+            start, _("This adapter does not fit the model: {reason}", reason=first_line(error))
+        ) from error
+    return _saving_only(rows, tuned)
+
+
+def _same_rows(before: Any, rows: Rows | None) -> bool:
+    """Whether an adapter trained no rows of tokens, or the same."""
+    if before is None:
+        return True
+    listed = before.values() if isinstance(before, dict) else [before]
+    return rows is not None and all(ids in rows.values() for ids in listed)
+
+
+def _unfit(start: Path, what: str) -> UserError:
+    fix = _("Name an adapter of LoRA that was trained on this model.")
+    return UserError(what, f"method.adapter: {start}", fix, [leave_out("method.adapter")])
+
+
+def merged(model: Any, folders: Iterable[Path]) -> Any:
+    """The model with adapters merged into its weights, one after the other.
+
+    Raises:
+        UserError: one cannot be merged, or does not fit.
+    """
+    from peft import PeftConfig, PeftModel
+
+    for folder in folders:
+        config: Any = PeftConfig.from_pretrained(str(folder))
+        try:
+            if getattr(config, "trainable_token_indices", None):
+                raise ValueError(_("it has new tokens"))
+            if config.is_prompt_learning:
+                raise ValueError(_("it puts tokens in front"))
+            model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            raise UserError(
+                _("This adapter cannot be merged: {reason}", reason=first_line(error)),
+                f"model.adapters: {folder}",
+                _("Name adapters that were trained on this model, in the order in which they were."),
+                [leave_out("model.adapters")],
+            ) from error
+    return model
 
 
 def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:

@@ -22,7 +22,7 @@ def ask(
         UserError: a run without a result, a wrong setting.
     """
     live = [run for run in chosen if run.paths.alive]
-    bases = _bases(chosen) if base else {}
+    bases = bases_of(chosen) if base else {}
     over = {run.name: run for run in chosen if run not in live}
     others: dict[str, Run | ModelConfig] = {**bases, **over}
     answers = sample(others, prompts, settings) if others else {}
@@ -36,10 +36,10 @@ def base_column(model: ModelConfig) -> str:
     quantization = model.quantization if model.quantization != "none" else None
     scaling = model.rope_scaling if model.rope_scaling != "none" else None
     parts = (model.revision, model.dtype if model.dtype != "auto" else None, quantization, scaling)
-    return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts)])})"
+    return f"{model.name_or_path} ({', '.join([_('base'), *filter(None, parts), *model.adapters])})"
 
 
-def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
+def bases_of(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
     """The base models of runs, each once, as the runs resolved them; the default one without runs."""
     if not chosen:
         return {base_column(ModelConfig()): ModelConfig()}
@@ -50,5 +50,7 @@ def _bases(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
         exact = {key: resolved["base"][key] for key in keys} if resolved else {}
         if resolved and (positions := resolved["base"].get("positions")):
             exact["rope_factor"] = positions["rope_parameters"]["factor"]
+        merged = map(run.paths.merged, range(len(configured.adapters)))
+        exact["adapters"] = [str(folder) for folder in merged]
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found

@@ -99,6 +99,10 @@ class RunDirectory:
         """The Arrow file of a notebook variable, which is source `number` of a split: train.arrow, train-2.arrow, …"""
         return self.data / (f"{split}.arrow" if number == 0 else f"{split}-{number + 1}.arrow")
 
+    def merged(self, number: int) -> Path:
+        """The copy of the adapter that was merged into the base model as the one of this number, from 0."""
+        return self.path / "merged" / str(number + 1)
+
     @classmethod
     def refuse_used(cls, name: str, root: Path | None = None) -> None:
         """Raise a UserError if a run of that name exists."""

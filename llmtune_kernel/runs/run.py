@@ -284,6 +284,8 @@ class Run:
             **settings,
             **base.get("positions", {}),
         )
+        for number in range(len(self.config.model.adapters)):
+            model = PeftModel.from_pretrained(model, str(self.paths.merged(number))).merge_and_unload()
         if self.config.model.add_tokens:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
         tuned: Any = PeftModel.from_pretrained(model, str(result))

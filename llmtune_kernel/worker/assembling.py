@@ -20,7 +20,7 @@ from llmtune_kernel.config import (
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.adapters import merged, prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import device, load_model
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
@@ -43,6 +43,7 @@ from llmtune_kernel.training.ppo import PpoRollouts
 from llmtune_kernel.training.rewarding import Reward
 from llmtune_kernel.training.rollouts import Draw, Prompts, RewardedTrainer
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
+from llmtune_kernel.worker.earlier import NO_EARLIER, Earlier
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch, prompts_of
 from llmtune_kernel.worker.telling import Teller, trained_parameters
 
@@ -71,13 +72,14 @@ def weight_dtype(config: RunConfig, dtype: torch.dtype) -> torch.dtype:
 
 
 def load_trainable(
-    config: RunConfig, source: ModelSource, dtype: torch.dtype, tell: Teller
+    config: RunConfig, source: ModelSource, dtype: torch.dtype, tell: Teller, earlier: Earlier = NO_EARLIER
 ) -> tuple[Any, bool]:
     """The model, prepared for its method, and whether it can be packed."""
     quantization = quantization_config(config.model, dtype)
     positions = stretched(config.model, source, config.data.max_length)
     weights, attention = weight_dtype(config, dtype), config.model.attention
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
+    model = merged(model, earlier.merged)
     new_tokens = make_room(model, config.model, source)
     ordinary = model.config._attn_implementation
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
@@ -92,7 +94,7 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    return prepare_for_training(model, config.method, new_tokens), packed
+    return prepare_for_training(model, config.method, new_tokens, earlier.start), packed
 
 
 def make_trainer(

@@ -31,6 +31,7 @@ from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.worker.assembling import weight_dtype
+from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.prepare import batch_size, with_answers
 
 _LOWER = 0.25  # between this share of a batch and all of it, memory grows with the tokens
@@ -178,7 +179,8 @@ class Estimator:
             with torch.device("meta"):  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self._source)
-                self._models[key] = prepare_for_training(typed, config.method, new_tokens)
+                start = earlier_adapters(config).start
+                self._models[key] = prepare_for_training(typed, config.method, new_tokens, start)
         return self._models[key]
 
     def _scaled(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:

@@ -21,6 +21,7 @@ from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.training.optimizers import check_optimizer
+from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import (
@@ -78,6 +79,7 @@ def inspect(
     if job["for_run"]:
         check_optimizer(config.training.optim)
         check_attention(config.model)
+        earlier_adapters(config)  # says which is not there
     source = find_model(config.model)
     tokenizer = tokenizer_of(config.model, source)
     set_template(tokenizer, config.data)

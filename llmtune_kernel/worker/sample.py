@@ -15,6 +15,7 @@ import torch
 
 from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
+from llmtune_kernel.models.adapters import merged
 from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokenizer
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
@@ -23,13 +24,14 @@ from llmtune_kernel.models.vocabulary import grow
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.control import sample_settings
+from llmtune_kernel.worker.earlier import find_adapter
 
 
 @dataclass(frozen=True)
 class Base:
     """A base model and how it is loaded; `quantization` and `positions` are what transformers takes, as JSON.
 
-    `vocabulary` is for how many tokens it has room at least.
+    `vocabulary` is for how many tokens it has room at least; `adapters` are the folders of those merged into it.
     """
 
     source: ModelSource
@@ -37,11 +39,13 @@ class Base:
     quantization: str | None = None
     positions: str = "{}"
     vocabulary: int = 0
+    adapters: tuple[Path, ...] = ()
 
     def load(self) -> Any:
         """Load it; see `load_model`."""
         quantization = json.loads(self.quantization) if self.quantization else None
         model = load_model(self.source, self.dtype, "auto", quantization, json.loads(self.positions))
+        model = merged(model, self.adapters)
         grow(model, self.vocabulary)
         return model
 
@@ -105,7 +109,8 @@ def _column(source: dict[str, Any]) -> _Column:
     dtype = compute_dtype(config)
     found = find_model(config)
     positions = json.dumps(stretched(config, found, max_length=0))
-    base = Base(found, dtype, _as_json(quantization_config(config, dtype)), positions)
+    adapters = tuple(find_adapter(name, "model.adapters") for name in config.adapters)
+    base = Base(found, dtype, _as_json(quantization_config(config, dtype)), positions, adapters=adapters)
     return _Column(source["column"], base, SamplesConfig(), None)
 
 
@@ -116,8 +121,12 @@ def _of_run(column: str, run: Run) -> _Column:
         return _Column(column, Base(ModelSource(str(result), None), dtype), own, None)
     source, quantization = ModelSource(base["name_or_path"], base["revision"]), base.get("quantization")
     positions = json.dumps(base.get("positions", {}))
-    loaded = Base(source, dtype, json.dumps(quantization), positions, base.get("vocabulary", 0))
+    loaded = Base(source, dtype, json.dumps(quantization), positions, base.get("vocabulary", 0), _merged(run))
     return _Column(column, loaded, own, result)
+
+
+def _merged(run: Run) -> tuple[Path, ...]:
+    return tuple(map(run.paths.merged, range(len(run.config.model.adapters))))
 
 
 def _as_json(quantization: Any) -> str | None:

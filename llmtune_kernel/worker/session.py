@@ -32,6 +32,7 @@ from llmtune_kernel.worker.assembling import Training, load_trainable, make_trai
 from llmtune_kernel.worker.boundary import Boundary
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
+from llmtune_kernel.worker.earlier import Earlier, keep_adapters
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     described,
@@ -70,13 +71,14 @@ class Session:
         config = self._config
         check_optimizer(config.training.optim)
         check_attention(config.model)
+        earlier = keep_adapters(config, self._directory, checkpoint)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
         tokenizer = tokenizer_of(config.model, source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)
         reward = self._load_reward(tokenizer)
-        training = self._load(source, tokenizer, data, reward, checkpoint)
+        training = self._load(source, tokenizer, data, reward, checkpoint, earlier)
         answerer = Answerer(training, config.samples, self._directory, control=self._control, tell=self._tell)
         saver = Saver(
             training, config, self._directory, control=self._control, answerer=answerer, tell=self._tell
@@ -144,13 +146,14 @@ class Session:
         data: PreparedData,
         reward: Reward | None,
         checkpoint: Path | None,
+        earlier: Earlier,
     ) -> Training:
         """The model and its trainer; there is room for what they will save."""
         config, directory = self._config, self._directory
         self._loading(_("loading the model"))
         set_seed(config.training.seed)
         dtype = compute_dtype(config.model)
-        model, packed = load_trainable(config, source, dtype, self._tell)
+        model, packed = load_trainable(config, source, dtype, self._tell, earlier)
         if config.scores:  # by it transformers finds where a sequence ends
             model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
         if not packed or reward is not None:

@@ -105,6 +105,14 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"model": {"quantization": "nf4", "double_quantization": False}},
         ),
         ({"quantization_bit": 8}, {"model": {"quantization": "int8"}}),
+        (
+            {"adapter_name_or_path": "a,b", "lora_rank": 16, "loraplus_lr_ratio": 8.0},
+            {"model": {"adapters": ["a"]}, "method": {"adapter": "b", "r": 8, "loraplus_lr_ratio": 8.0}},
+        ),
+        (
+            {"adapter_name_or_path": "a", "create_new_adapter": True, "lora_rank": 16},
+            {"model": {"adapters": ["a"]}, "method": {"adapter": None, "r": 16}},
+        ),
         ({"add_tokens": "<a>, <b>", "resize_vocab": True}, {"model": {"add_tokens": ["<a>", "<b>"]}}),
         ({"add_special_tokens": "<c>"}, {"model": {"add_tokens": ["<c>"]}}),
         ({"flash_attn": "disabled"}, {"model": {"attention": "eager"}}),

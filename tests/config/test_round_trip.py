@@ -19,6 +19,7 @@ from llmtune_kernel.config import (
     json_schema,
     read_config,
 )
+from llmtune_kernel.config.methods import OF_ADAPTER
 from llmtune_kernel.config.objectives import DpoObjective, SftObjective
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -147,6 +148,8 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
         unfit.add("use_dora")
     if method.get("init_lora_weights") == "orthogonal":
         unfit.add("r")
+    if method.get("adapter"):
+        unfit.update(OF_ADAPTER)
     if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
         unfit.add("trainable_layers")
     return {key: value for key, value in method.items() if key not in unfit}
@@ -192,6 +195,10 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.get("model", {}).pop("quantization", None)
     if method["type"] == "peft":
         values.get("model", {}).pop("add_tokens", None)
+    if method.get("adapter"):
+        objective.pop("reference", None)
+    if values.get("model", {}).get("quantization", "none") != "none":
+        values["model"].pop("adapters", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
         values.get("model", {}).pop("rope_factor", None)
     if values.get("model", {}).get("quantization") == "int8":

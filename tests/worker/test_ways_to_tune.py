@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
@@ -21,6 +22,7 @@ from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.rope import most_positions, stretched
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.runs.comparing import bases_of
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
 from llmtune_kernel.runs.run import Run
@@ -33,13 +35,14 @@ from llmtune_kernel.worker.sample import Loader, sample
 
 @pytest.fixture
 def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Two steps in this process; gives what was told and the run."""
+    """Two steps in this process; gives what was told and the run, in place of the one before."""
     monkeypatch.chdir(tmp_path)
 
     def run(objective: str, /, **sections: Any) -> tuple[list[Payload], Run]:
         import json
 
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
         model = {"name_or_path": small_model, "dtype": "float32", **sections.pop("model", {})}
         told = in_process(
             tmp_path / "run",
@@ -175,6 +178,96 @@ def rows_of(model: Any) -> torch.Tensor:
     return every
 
 
+@pytest.fixture
+def earlier(tune: Any, tmp_path: Path) -> Any:
+    """Trains an adapter and gives its folder, moved to a place of its own, and its last loss."""
+
+    def train(name: str, **sections: Any) -> tuple[str, float]:
+        told, run = tune("sft", **sections)
+        shutil.move(run.paths.adapter, tmp_path / name)
+        return name, last_loss(told)
+
+    return train
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "last-layer", "full"])
+def test_adapters_are_merged_before_training_and_wherever_the_result_is_loaded(
+    tune: Any, earlier: Any, small_model: str, tmp_path: Path, method: str
+) -> None:
+    first, _ = earlier("first", method=LORA)
+    second, _ = earlier("second", method=other_kind("LOHA"), model={"adapters": [first]})
+    told, run = tune("sft", method=METHODS[method], model={"adapters": [first, second]})
+    shutil.rmtree(tmp_path / first)  # the run has what it needs
+    tuned, _ = run.load()
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
+    if METHODS[method]["type"] == "lora":
+        before = base_weights(small_model)["model.layers.0.mlp.up_proj.weight"]
+        merged = dict(tuned.named_parameters())[
+            "base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"
+        ]
+        assert not torch.equal(merged, before)
+    said: list[dict[str, Any]] = []
+    sources = [{"column": "run", "directory": str(run.paths.path)}]
+    job = {"sources": sources, "prompts": ["1"], "settings": {"max_new_tokens": 2}, "stream": False}
+    sample(job, said.append, Loader(), lambda: None)
+    assert len(said) == 1
+    # The base model that a run is compared with is the one that it was trained on.
+    [base] = bases_of([run]).values()
+    assert base.adapters == [str(run.paths.merged(0)), str(run.paths.merged(1))]
+    job["sources"] = [{"column": "base", "model": base.model_dump(mode="json")}]
+    sample(job, said.append, Loader(), lambda: None)
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+@pytest.mark.parametrize("method", ["lora", "dora", "pissa", "lora-and-head"])
+def test_an_adapter_is_trained_on_from_where_it_stood(
+    tune: Any, earlier: Any, method: str, quantization: str
+) -> None:
+    model = {"quantization": quantization if method != "pissa" else "none"}
+    first, before = earlier("first", method=METHODS[method], model=model)
+    told, run = tune("dpo", method={"type": "lora", "adapter": first}, model=model)
+    # What is compared with is the adapter as it was.
+    [start, *_] = [payload for payload in told if isinstance(payload, Metrics)]
+    assert start.loss == pytest.approx(math.log(2), abs=1e-3)
+    told, run = tune("sft", method={"type": "lora", "adapter": first}, model=model)
+    [start, *_] = [payload for payload in told if isinstance(payload, Metrics)]
+    assert start.loss is not None
+    assert start.loss < before + 0.5
+    tuned, _ = run.load()
+    keep_layout(tuned)
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
+
+
+def test_an_adapter_keeps_its_new_tokens_while_it_is_trained_on(tune: Any, earlier: Any) -> None:
+    model = {"add_tokens": ["<a>"]}
+    first, _ = earlier("first", method=LORA, model=model)
+    told, run = tune("sft", method={"type": "lora", "adapter": first}, model=model)
+    tuned, tokenizer = run.load()
+    assert loss_of(tuned, "sft", tokenizer) == pytest.approx(last_loss(told), abs=1e-4)
+    with pytest.raises(UserError, match="was trained with other new tokens"):
+        tune("sft", method={"type": "lora", "adapter": first}, model={"add_tokens": ["<b>", "<c>"]})
+    with pytest.raises(UserError, match="cannot be merged: it has new tokens"):
+        tune("sft", method=LORA, model={"adapters": [first]})
+
+
+def test_an_adapter_that_does_not_fit_is_told(tune: Any, earlier: Any, tmp_path: Path) -> None:
+    first, _ = earlier("first", method=LORA)
+    other, _ = earlier("other", method=other_kind("LOHA"))
+    weights = tmp_path / first / "adapter_model.safetensors"
+    save_file({name: weight[:, :2].contiguous() for name, weight in load_file(weights).items()}, weights)
+    for method, said in [
+        ({"type": "lora", "adapter": first}, "This adapter does not fit the model: "),
+        ({"type": "lora", "adapter": other}, "This adapter is of the kind LOHA"),
+        ({"type": "lora", "adapter": "nowhere"}, "There is no run and no folder named 'nowhere'"),
+        ({"type": "lora", "adapter": "."}, "This folder holds no adapter: it has no adapter_config.json"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            tune("sft", method=method)
+    with pytest.raises(UserError, match="This adapter cannot be merged: "):
+        tune("sft", method=LORA, model={"adapters": [first]})
+
+
 @pytest.mark.parametrize("name", PEFT_TYPES)
 def test_another_kind_of_adapter_trains_and_loads_as_it_was_trained(
     tune: Any, small_model: str, name: str
@@ -301,6 +394,21 @@ def test_losses_of_sft_go_with_methods_and_quantization(
     ("values", "said"),
     [
         ({"model": {"rope_factor": 2.0}}, "there is no rope_scaling"),
+        (
+            {"model": {"adapters": ["a"], "quantization": "nf4"}},
+            "adapters are merged into weights that are not quantized",
+        ),
+        (
+            {"method": {**LORA, "adapter": "a", "use_dora": True}},
+            "r is that of the adapter which is trained on; leave r, use_dora out",
+        ),
+        (
+            {
+                "method": {"type": "lora", "adapter": "a"},
+                "objective": {"type": "dpo", "reference": "adapter"},
+            },
+            "reference: adapter needs adapters without which",
+        ),
         ({"model": {"add_tokens": ["<a>", "<a>"]}}, "'<a>' is there twice"),
         (
             {"model": {"add_tokens": ["<a>"]}, "method": other_kind("LoHa")},

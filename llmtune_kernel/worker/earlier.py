@@ -1,0 +1,86 @@
+"""Adapters that a run begins with: where they are, and the copies that it keeps of those that it merges."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+
+from llmtune_kernel.config import LoraMethod, RunConfig, UserError
+from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.locale import _
+from llmtune_kernel.runs.directory import RunDirectory, runs_root
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Folders of adapters: those that are merged into the base model, in order, and the one that is trained on."""
+
+    merged: tuple[Path, ...] = ()
+    start: Path | None = None
+
+
+NO_EARLIER = Earlier()
+
+
+def earlier_adapters(config: RunConfig) -> Earlier:
+    """Those that a configuration names.
+
+    Raises:
+        UserError: one is not there.
+    """
+    merged = [find_adapter(name, "model.adapters") for name in config.model.adapters]
+    start = config.method.adapter if isinstance(config.method, LoraMethod) else None
+    return Earlier(tuple(merged), find_adapter(start, "method.adapter") if start else None)
+
+
+def keep_adapters(config: RunConfig, directory: RunDirectory, checkpoint: Path | None) -> Earlier:
+    """Those that a run begins with; it keeps copies of those that it merges: its result is loaded with them.
+
+    Args:
+        checkpoint: Where it continues from: what its run began with is there, whatever became of the folders since.
+
+    Raises:
+        UserError: one is not there.
+    """
+    if checkpoint is None:
+        found = earlier_adapters(config)
+    else:
+        before = RunDirectory(checkpoint.parents[1])
+        kept = map(before.merged, range(len(config.model.adapters)))
+        trains_on = isinstance(config.method, LoraMethod) and config.method.adapter is not None
+        found = Earlier(tuple(kept), checkpoint if trains_on else None)
+    for number, folder in enumerate(found.merged):
+        copy = directory.merged(number)
+        if folder != copy:
+            copy.mkdir(parents=True, exist_ok=True)
+            for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
+                shutil.copyfile(folder / name, copy / name)
+    return found
+
+
+def find_adapter(name: str, key: str) -> Path:
+    """The folder of an adapter: that of a run, or the one of this path.
+
+    Args:
+        key: The setting that names it.
+
+    Raises:
+        UserError: it is not there.
+    """
+    run, path = RunDirectory(runs_root() / name), Path(name).expanduser().absolute()
+    folder = run.adapter if run.events.exists() else path
+    if (folder / CONFIG_NAME).is_file() and (folder / SAFETENSORS_WEIGHTS_NAME).is_file():
+        return folder
+    if run.events.exists():
+        what = _("The run {name!r} has no adapter.", name=name)
+    elif (folder / CONFIG_NAME).is_file():
+        what = _("The adapter in this folder has no {file}.", file=SAFETENSORS_WEIGHTS_NAME)
+    elif folder.is_dir():
+        what = _("This folder holds no adapter: it has no {file}.", file=CONFIG_NAME)
+    else:
+        what = _("There is no run and no folder named {name!r}.", name=name)
+    fix = _("Name a run that trained an adapter, or the folder that one was saved to.")
+    raise UserError(what, f"{key}: {name}", fix, [leave_out(key)])
