@@ -307,6 +307,8 @@ export class InspectorTab extends Panel {
     grid.selectionModel!.changed.connect(this._onSelected, this);
     this._grid = grid;
     this._split.insertWidget(0, grid);
+    // Lumino appends its node, and the keyboard would come to the column first.
+    this._strip.node.before(grid.node);
     SplitPanel.setStretch(grid, 1);
     this._part();
     if (hadFocus) {

@@ -44,7 +44,17 @@ pairs = [
         "chosen": "It is Paris, of course.",
         "rejected": "It is Lyon, of course.",
     }
-] * 8`;
+] * 8
+pairs[1] = {
+    "prompt": "Tell of a parrot 🦜.",
+    "chosen": "The parrot 🦜 flies over the sea. It is green. In the end it sleeps in the tree.",
+    "rejected": "All of the birds are the same to me, and the parrot 🦜 is one of the birds. It is green.",
+}
+pairs[2] = {
+    "prompt": "Go on.",
+    "chosen": "Word " * 200_000 + "needle " + "more " * 2_000,
+    "rejected": "No.",
+}`;
 
 const MINUTE = 60_000;
 
@@ -482,6 +492,42 @@ test('The two answers of a preference stand side by side', async ({
   await expect(chosen.locator('.jp-mod-different')).toHaveText(['·Paris']);
   await page.setViewportSize({ width: 760, height: 700 });
   await page.screenshot({ path: 'artefacts/pairs-narrow.png' });
+
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await pane.getByRole('button', { name: 'Next row' }).click();
+  await expect(chosen.locator('.jp-llmtune-character').first()).toHaveText(
+    /🦜123$/,
+    { timeout: MINUTE }
+  );
+  await expect(chosen.locator('.jp-mod-different').first()).toHaveText('The');
+  await pane.getByText('Show the ids').click();
+  await page.screenshot({ path: 'artefacts/pairs-characters.png' });
+  await pane.getByRole('tab', { name: 'Conversation' }).click();
+  // Whole sentences, since few words are shared.
+  await expect(chosen.locator('em')).toHaveText([
+    /^The parrot.* sea\. $/,
+    /^In the end.*tree\.$/
+  ]);
+  await expect(rejected.locator('em')).toHaveText([/^All of.*birds\. $/]);
+  await page.screenshot({ path: 'artefacts/pairs-sentences.png' });
+
+  await tab.getByRole('searchbox', { name: 'Search' }).fill('NEEDLE');
+  await expect(tab.getByText('1 of 8 rows')).toBeVisible();
+  await clickRow(page, 0);
+  await expect(pane.getByRole('heading', { name: 'Row 2' })).toBeVisible();
+  await expect(chosen).toContainText('needle', { timeout: MINUTE });
+  await expect(chosen).toContainText(/Characters .* of 1,010,00/);
+  await page.screenshot({ path: 'artefacts/pairs-long.png' });
+  await pane.getByText('Values of the row').click();
+  await expect(pane.locator('dd').nth(1)).toContainText('needle');
+  const { length } = await pane.innerText();
+  expect(length).toBeLessThan(20_000);
+
+  // The rows come before the column in numbers.
+  await pane.getByRole('button', { name: 'Close the row' }).click();
+  await tab.getByRole('combobox', { name: 'Column' }).focus();
+  await page.keyboard.press('Shift+Tab');
+  await expect(tab.locator('.jp-llmtune-grid :focus')).toHaveCount(1);
 });
 
 /** No control reaches beyond the right edge. */
