@@ -1,6 +1,22 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import { DataModel } from '@lumino/datagrid';
 
 import type { TablePages } from './pages';
+
+/**
+ * A row of a view that is known, for those who do not see what the grid draws.
+ */
+export function inWords(
+  pages: TablePages,
+  row: number,
+  trans: TranslationBundle
+): string {
+  const cells = pages.state!.columns.map(
+    ({ name }, column) => `${name}: ${pages.cell(row, column) ?? ''}`
+  );
+  return [trans.__('Row %1', pages.number(row)), ...cells].join('; ');
+}
 
 /**
  * What the grid draws of a table: looking at a cell asks for its page.

@@ -1,4 +1,5 @@
-import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
+import { ReactWidget } from '@jupyterlab/apputils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -12,9 +13,7 @@ import { Signal } from '@lumino/signaling';
 import React from 'react';
 
 import type { ChartChoice } from '../chart/figure';
-import { keepFocus } from '../focus';
-import { fineTuneIcon } from '../icons';
-import { keepPlainKeys } from '../keys';
+import { createTab } from '../mainArea';
 import { localizedSchema } from '../sidebar/configure/localized';
 import type { IKernelClient, IKernelClients } from '../tokens';
 import { NotebookClient } from './clientSource';
@@ -40,9 +39,7 @@ export interface IRunTabArgs {
 export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
   const { trans } = options;
   const content = new RunTab(options);
-  const tab = new MainAreaWidget({ content });
-  tab.id = `jp-llmtune-run-${UUID.uuid4()}`;
-  tab.title.icon = fineTuneIcon;
+  const tab = createTab(content, 'run');
   const name = () => {
     const { runs } = content.args;
     const names = runs.join(', ');
@@ -55,8 +52,6 @@ export function createRunTab(options: RunTab.IOptions): MainAreaWidget<RunTab> {
   };
   name();
   content.argsChanged.connect(name);
-  tab.title.closable = true;
-  tab.toolbar.hide();
   return tab;
 }
 
@@ -87,10 +82,6 @@ export class RunTab extends ReactWidget {
     }
     this._source.changed.connect(() => this._argsChanged.emit());
     this.addClass('jp-llmtune-run');
-    this.node.addEventListener('keydown', keepPlainKeys);
-    this.node.tabIndex = -1;
-    const focus = keepFocus(this.node);
-    this.disposed.connect(() => focus.dispose());
   }
 
   get args(): IRunTabArgs {

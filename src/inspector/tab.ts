@@ -1,36 +1,34 @@
-import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { UseSignal } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { UUID } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
 import { MessageLoop } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { Panel, SplitPanel, Widget } from '@lumino/widgets';
 
-import React from 'react';
-
-import { keepFocus } from '../focus';
-import { fineTuneIcon } from '../icons';
-import { keepPlainKeys } from '../keys';
 import type { ITableSource, ITableView } from '../kernel/protocol';
+import { createTab } from '../mainArea';
 import { NotebookClient } from '../runs/clientSource';
 import type { IStateStore } from '../sidebar/store';
-import { Statistics, StatisticsModel } from '../statistics';
+import type { StatisticsModel } from '../statistics';
 import type { IKernelClients, IShownConfiguration } from '../tokens';
-import { Bar } from './bar';
+import {
+  countStatistics,
+  createBar,
+  createStatistics,
+  createStrip
+} from './around';
 import { Beside } from './beside';
 import { ConfiguredText } from './configured';
 import { keepFresh } from './freshness';
 import { RowGrid } from './grid';
 import { InspectorModel } from './model';
-import type { TablePages } from './pages';
+import { inWords } from './rowModel';
 import { RowPane } from './rowPane';
 import { saveRows, useInCell } from './saving';
 import { nameOf } from './source';
-import { ColumnStrip } from './strip';
 
 /**
  * What a tab shows; enough to open it again.
@@ -47,16 +45,12 @@ export function createInspectorTab(
   options: InspectorTab.IOptions
 ): MainAreaWidget<InspectorTab> {
   const content = new InspectorTab(options);
-  const tab = new MainAreaWidget({ content });
+  const tab = createTab(content, 'data');
   const name = nameOf(options.source);
   // JupyterLab would call it the content of the main area.
   content.node.setAttribute('aria-label', name);
-  tab.id = `jp-llmtune-data-${UUID.uuid4()}`;
-  tab.title.icon = fineTuneIcon;
   tab.title.label = options.trans.__('Data: %1', name.split('/').pop()!);
   tab.title.caption = name;
-  tab.title.closable = true;
-  tab.toolbar.hide();
   return tab;
 }
 
@@ -82,24 +76,35 @@ export class InspectorTab extends Panel {
     });
     this.addClass('jp-llmtune-inspector');
     this.node.setAttribute('role', 'region');
-    this.node.addEventListener('keydown', keepPlainKeys);
-    this.node.tabIndex = -1;
-    const focus = keepFocus(this.node);
-    this.disposed.connect(() => focus.dispose());
     this._split.addClass('jp-llmtune-inspector-split');
     this._row.className = 'jp-llmtune-inspector-row';
     this._row.setAttribute('aria-live', 'polite');
     this.node.append(this._row);
-    this.addWidget(this._createBar());
-    this._strip = this._createStrip();
+    const bar = createBar({
+      model: this.model,
+      trans,
+      exclude: () => this._exclude(),
+      saveVariable: () => this._save('variable'),
+      saveFile: () => this._save('file')
+    });
+    this.addWidget(bar);
+    this._strip = createStrip(this.model, trans);
     this._split.addWidget(this._strip);
     this._configuration = new ConfiguredText(
       source,
       () => this._client.path,
       options.configuration
     );
-    this._statistics = this._countStatistics();
-    this.addWidget(this._createStatistics());
+    this._statistics = countStatistics(
+      this._client,
+      this._configuration,
+      this.model,
+      () => this._timesRead
+    );
+    const statistics = createStatistics(this._statistics, this.model, trans);
+    this.addWidget(statistics);
+    this._resized.observe(bar.node);
+    this._resized.observe(statistics.node);
     this._pane = this._createPane();
     this._body = new Beside(this._split, this._pane, options.store);
     this._body.addClass('jp-llmtune-inspector-body');
@@ -192,77 +197,6 @@ export class InspectorTab extends Panel {
     const { chosenRow, view } = this.model;
     const isAtTop = !this._grid?.scrollY;
     return chosenRow === null && !view.excluded?.length && isAtTop;
-  }
-
-  private _createBar(): Widget {
-    const { model } = this;
-    const { trans } = this._options;
-    const bar = ReactWidget.create(
-      <UseSignal signal={model.changed}>
-        {() => (
-          <Bar
-            model={model}
-            trans={trans}
-            exclude={() => this._exclude()}
-            saveVariable={() => this._save('variable')}
-            saveFile={() => this._save('file')}
-          />
-        )}
-      </UseSignal>
-    );
-    this._resized.observe(bar.node);
-    return bar;
-  }
-
-  /** Of the source alone, so that rows have the numbers that they have here. */
-  private _countStatistics(): StatisticsModel {
-    const { _client: source, _configuration: configuration } = this;
-    return new StatisticsModel({
-      target: () => {
-        const { client } = source;
-        return client?.status.kind === 'ready'
-          ? {
-              client,
-              place: source.path,
-              text: configuration.textOfSource,
-              data: String(this._timesRead)
-            }
-          : null;
-      },
-      changes: [configuration.changed, this.model.pagesChanged],
-      isEditable: () => configuration.isEditable,
-      write: value =>
-        configuration.change([{ path: ['data', 'max_length'], value }])
-    });
-  }
-
-  private _createStatistics(): Widget {
-    const statistics = ReactWidget.create(
-      <UseSignal signal={this._statistics.changed}>
-        {() => (
-          <Statistics
-            model={this._statistics}
-            trans={this._options.trans}
-            onRows={numbers => this.model.lookOnlyAt(numbers)}
-          />
-        )}
-      </UseSignal>
-    );
-    statistics.addClass('jp-llmtune-inspector-statistics');
-    this._resized.observe(statistics.node);
-    return statistics;
-  }
-
-  private _createStrip(): Widget {
-    const { model } = this;
-    const strip = ReactWidget.create(
-      <UseSignal signal={model.changed}>
-        {() => <ColumnStrip model={model} trans={this._options.trans} />}
-      </UseSignal>
-    );
-    strip.addClass('jp-llmtune-inspector-strip');
-    SplitPanel.setStretch(strip, 0);
-    return strip;
   }
 
   private _createPane(): RowPane {
@@ -383,7 +317,7 @@ export class InspectorTab extends Panel {
     this._isFollowing = false;
     const number = isChosen ? pages.number(row) : undefined;
     this._row.textContent =
-      number === undefined ? '' : this._inWords(pages, row, number);
+      number === undefined ? '' : inWords(pages, row, this._options.trans);
     // While the page of a row is on its way, the one before it stays.
     if (!isChosen || number !== undefined) {
       this.model.chosenRow = number ?? null;
@@ -398,13 +332,6 @@ export class InspectorTab extends Panel {
       // The grid has another height now.
       requestAnimationFrame(() => this._grid?.scrollToCursor());
     }
-  }
-
-  private _inWords(pages: TablePages, row: number, number: number): string {
-    const cells = pages.state!.columns.map(
-      ({ name }, column) => `${name}: ${pages.cell(row, column) ?? ''}`
-    );
-    return [this._options.trans.__('Row %1', number), ...cells].join('; ');
   }
 
   private _exclude(): void {
