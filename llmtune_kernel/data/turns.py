@@ -227,7 +227,9 @@ def _turn_list(value: Any, row: int, column: str) -> list[dict[str, Any]]:
     value = unpacked(value)
     if not isinstance(value, list):
         reason = _("is of type {kind}, not a list of turns", kind=type(value).__name__)
-        raise RowProblem(row, column, reason)
+        written = isinstance(value, str) and value.lstrip().startswith("[")  # as Python writes it, or cut off
+        fix = _('Write it as JSON, in pandas: df["{column}"] = df["{column}"].map(json.dumps)', column=column)
+        raise RowProblem(row, column, reason, fix if written else "")
     for number, turn in enumerate(value):
         if not isinstance(turn, dict):
             reason = _(

@@ -421,6 +421,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.csv", b"prompt,completion\nQ,\n", "row 0", "completion is empty"),
     ("a.csv", b"prompt,completion\nQ,a\0b\n", "row 0", "completion holds a NUL character at 1"),
     ("a.csv", b'messages\n"[{"\n', "row 0", "messages is of type str, not a list of turns"),
+    ("a.csv", b"messages\n\"[{'role': 'user'}]\"\n", "row 0", 'Write it as JSON, in pandas: df["messages"]'),
     # Parquet, Arrow and packed files.
     ("a.parquet", b"PAR1", "", "not a Parquet file"),
     ("a.parquet", b"", "", "not a Parquet file"),
