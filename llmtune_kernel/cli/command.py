@@ -18,6 +18,7 @@ from llmtune_kernel.cli.sampling import sample
 from llmtune_kernel.cli.terminal import say
 from llmtune_kernel.cli.training import attach, convert, train
 from llmtune_kernel.config import UserError
+from llmtune_kernel.data.options import add_data_options
 from llmtune_kernel.locale import _, look_up, sentence, unknown_language
 from llmtune_kernel.locale.options import Parser
 from llmtune_kernel.runs.workers import WorkerFault
@@ -173,17 +174,5 @@ def _add_looking(commands: _Commands) -> None:
         metavar="WORD",
         help=_("list well-known public data sets by task, or those that fit all words"),
     )
-    parser.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
-    parser.add_argument(
-        "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
-    )
-    parser.add_argument(
-        "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
-    )
-    parser.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
-    parser.add_argument(
-        "--dataset-dir",
-        metavar="FOLDER",
-        help=_("the folder with the file dataset_info.json, where SOURCE is a name in it"),
-    )
+    add_data_options(parser)
     parser.add_argument("--json", action="store_true", help=_("print one JSON text"))

@@ -14,7 +14,8 @@ from rich.text import Text
 from llmtune_kernel.cli.listing import catalogue
 from llmtune_kernel.cli.terminal import clean, console
 from llmtune_kernel.cli.training import read_file
-from llmtune_kernel.config import RunConfig, UserError, config_from_dict
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.data.options import config_of, parts_of, section_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.wording import example_title, facts, progress_text
 from llmtune_kernel.runs.workers import pool
@@ -53,26 +54,23 @@ def inspect(options: argparse.Namespace) -> int:
 
 def _configuration(options: argparse.Namespace) -> RunConfig:
     if options.source.endswith((".yaml", ".yml")):
-        given = {"model.name_or_path": options.model}
-        given |= {f"data.{name}": value for name, value in _data(options).items()}
+        for part in parts_of(options):
+            raise UserError(
+                _("--{option} is of a data set, and this is a configuration.", option=part),
+                options.source,
+                _("Write it there: train: {{source: …, {option}: …}}", option=part),
+            )
+        given: dict[str, Any] = {"model.name_or_path": options.model}
+        given |= {f"data.{name}": value for name, value in section_of(options).items()}
         overrides = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
         config = read_file(options.source, overrides)[0]
     else:
-        # Who looks wants to see all that is wrong.
-        values = {"data": {"train": options.source, "on_bad_row": "skip", **_data(options)}}
-        values |= {"model": options.model} if options.model else {}
-        config = config_from_dict(values, "llmtune inspect")
+        config = config_of(options.source, options, "llmtune inspect")
     for variable in config.data.variables():
         name = f"${variable.name}"
         what = _("{name} is a variable of a notebook, and there is no notebook here.", name=name)
         raise UserError(what, f"data.{variable.split}", _("Save it to a file, and name the file."))
     return config
-
-
-def _data(options: argparse.Namespace) -> dict[str, Any]:
-    """What was said of how the rows are read."""
-    names = ("format", "template", "max_length", "dataset_dir")
-    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
 def _inspect(config: RunConfig, for_run: bool) -> Summary:

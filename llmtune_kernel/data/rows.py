@@ -10,7 +10,7 @@ from llmtune_kernel.data.examples import Conversation, Example, Feedback, Messag
 from llmtune_kernel.data.formats import Row, RowFormat
 from llmtune_kernel.data.problems import RowProblem, check_text
 from llmtune_kernel.data.tool_calls import read_tools
-from llmtune_kernel.data.turns import Part, alternating, read_turns, turns_or_text, unpacked
+from llmtune_kernel.data.turns import OPENAI, Part, alternating, as_found, read_turns, turns_or_text, unpacked
 from llmtune_kernel.locale import _
 
 _TRUE = (True, 1, "true", "1")
@@ -61,7 +61,8 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
     sides = [_side(row, number, format, field, asked) for field in ("chosen", "rejected")]
     shared = _shared(*sides)
     if all(len(side) == shared for side in sides):
-        raise _same_sides(number, format)
+        turns = [as_found(turn, OPENAI) for turn in sides[1]]
+        raise _same_sides(number, format).at(turns, len(turns) - 1)
     if shared == 0:
         raise RowProblem(
             number,
@@ -134,7 +135,9 @@ def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Mess
     """One of the two conversations of a preference, from its first turn."""
     column = format.column(field)
     answer = _answer(format.value(row, field), number, column)
-    if answer and answer[0]["role"] not in ("assistant", "tool"):
+    if not answer:
+        raise RowProblem(number, column, _("has no turns"), kind="empty")
+    if answer[0]["role"] not in ("assistant", "tool"):
         # It brings its own question.
         if asked and asked[-1]["role"] == "user" and asked[-1] not in answer:
             raise RowProblem(number, column, _("does not answer {prompt}", prompt=_prompt_column(format)))

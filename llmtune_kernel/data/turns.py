@@ -22,6 +22,10 @@ ROLES = {
     "developer": "system",
     "human": "user",
     "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "model": "assistant",
     "function_call": "function_call",
     "observation": "tool",
     "function": "tool",
@@ -183,18 +187,25 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
             role=speaker,
             known=", ".join(tags.roles),
         )
-        raise RowProblem(row, column, reason)
+        fix = _(
+            "Say who that is, such as data.tags: {{assistant: {role}}}, or remove these rows.", role=speaker
+        )
+        raise RowProblem(
+            row, column, reason, fix if isinstance(speaker, str) and speaker.isidentifier() else ""
+        )
+    # Further keys are what chat templates know of OpenAI's form: name, tool_call_id, reasoning_content, …
+    known = turn if tags.role == "role" else {key: turn[key] for key in turn.keys() & {"weight"}}
+    message = {key: item for key, item in known.items() if item is not None}
     if role == "function_call":
         place = _("turn {number} (function_call)", number=number)
         calls = parse_json(check_text(turn.get(tags.content), row, column, place), row, column, place)
         calls = calls if isinstance(calls, list) else [calls]
         return {
+            **{key: message[key] for key in message.keys() & {"weight"}},
             "role": "assistant",
             "content": "",
             "tool_calls": [read_call(call, row, column, number) for call in calls],
         }
-    # Further keys are what chat templates know of OpenAI's form: name, tool_call_id, reasoning_content, …
-    message = {key: item for key, item in turn.items() if item is not None} if tags.role == "role" else {}
     message["role"] = role
     content = turn.get(tags.content)
     if turn.get("tool_calls"):

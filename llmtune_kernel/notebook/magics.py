@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from llmtune_kernel.config import UserError, config_from_dict, converted, read_config
+from llmtune_kernel.config import ModelConfig, UserError, converted, read_config
+from llmtune_kernel.data.options import add_data_options, config_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
@@ -61,9 +62,16 @@ def _sample_options() -> Options:
         "runs",
         nargs="*",
         metavar="RUN",
-        help=_("names of runs; without any and without --base the newest"),
+        help=_("names of runs; without any, --base or --model the newest"),
     )
     options.add_argument("--base", action="store_true", help=_("the base model as well"))
+    options.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="M",
+        help=_("another model to ask, as often as wanted: a built-in name, a folder, an id of the Hub"),
+    )
     options.add_argument("--max-new-tokens", type=int, metavar="N", help=_("longest answer in tokens"))
     options.add_argument(
         "--temperature", type=float, metavar="T", help=_("0 takes the likeliest token each time")
@@ -106,19 +114,7 @@ def _dataset_options() -> Options:
         metavar="WORD",
         help=_("list well-known public data sets by task, or those that fit all words"),
     )
-    options.add_argument("--model", metavar="M", help=_("whose tokenizer and chat template to use"))
-    options.add_argument(
-        "--template", metavar="T", help=_("another chat template: a name such as chatml, or a Jinja file")
-    )
-    options.add_argument(
-        "--format", metavar="F", help=_("the format of the rows, where it cannot be recognised")
-    )
-    options.add_argument("--max-length", type=int, metavar="N", help=_("longest row in tokens"))
-    options.add_argument(
-        "--dataset-dir",
-        metavar="FOLDER",
-        help=_("the folder with the file dataset_info.json, where SOURCE is a name in it"),
-    )
+    add_data_options(options)
     return options
 
 
@@ -220,11 +216,12 @@ class FinetuneMagics(Magics):
         options = _sample_options().read(line)
         prompts = read_prompts(cell)
         chosen = find_runs(options.runs, self._namespace)
-        if not chosen and not options.base:
+        models = [ModelConfig(name_or_path=name) for name in options.model]
+        if not chosen and not options.base and not models:
             chosen = [latest_run()]
         settings = {name: getattr(options, name) for name in _SAMPLING}
         given = {name: value for name, value in settings.items() if value is not None}
-        publish(answers_bundle(prompts, ask(chosen, prompts, given, base=options.base)))
+        publish(answers_bundle(prompts, ask(chosen, prompts, given, base=options.base, models=models)))
 
     @no_var_expand
     @line_magic
@@ -235,21 +232,8 @@ class FinetuneMagics(Magics):
         if options.catalog is not None:
             publish(catalogue_bundle(options.catalog))
             return None
-        data = {
-            "train": options.source,
-            "format": options.format,
-            "template": options.template,
-            "max_length": options.max_length,
-            "dataset_dir": options.dataset_dir,
-        }
-        values: dict[str, Any] = {"data": {key: value for key, value in data.items() if value is not None}}
-        # Who looks wants to see all that is wrong.
-        values["data"]["on_bad_row"] = "skip"
-        if options.source in self._namespace:
-            values["data"]["train"] = f"${options.source}"
-        if options.model:
-            values["model"] = options.model
-        config = config_from_dict(values, "%dataset")
+        source = f"${options.source}" if options.source in self._namespace else options.source
+        config = config_of(source, options, "%dataset")
         from llmtune_kernel.notebook.dataset import Dataset
 
         seen = show_inspection(config, self._namespace, first=3, for_run=False, bundles=dataset_bundles)

@@ -12,9 +12,14 @@ from llmtune_kernel.runs.run import Prompt, Run, sample
 
 
 def ask(
-    chosen: Sequence[Run], prompts: list[Prompt], settings: dict[str, Any], *, base: bool
+    chosen: Sequence[Run],
+    prompts: list[Prompt],
+    settings: dict[str, Any],
+    *,
+    base: bool,
+    models: Sequence[ModelConfig] = (),
 ) -> dict[str, list[Completion]]:
-    """Answers by column: with `base` the base models first, then the runs.
+    """Answers by column: with `base` the base models of the runs first, then further `models`, then the runs.
 
     A live run answers with its weights of now, the rest is one job of a worker.
 
@@ -22,7 +27,7 @@ def ask(
         UserError: a run without a result, a wrong setting.
     """
     live = [run for run in chosen if run.paths.alive]
-    bases = bases_of(chosen) if base else {}
+    bases = (bases_of(chosen) if base else {}) | {base_column(model): model for model in models}
     over = {run.name: run for run in chosen if run not in live}
     others: dict[str, Run | ModelConfig] = {**bases, **over}
     answers = sample(others, prompts, settings) if others else {}

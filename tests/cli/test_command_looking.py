@@ -113,6 +113,17 @@ def test_inspect_takes_a_data_file_and_prints_json(workplace: Workplace, tiny_mo
     assert (summary["rows"], summary["format"], summary["model"]) == (12, "messages", tiny_model)
 
 
+def test_inspect_reads_columns_by_other_names_and_refuses_parts_of_a_configuration(
+    workplace: Workplace, tiny_model: str
+) -> None:
+    (workplace.folder / "qa.csv").write_text("q,a\nWho?,Me.\n")
+    columns = ("--columns", "prompt=q", "completion=a")
+    done = workplace.llmtune("inspect", "qa.csv", *columns, "--model", tiny_model, "--json")
+    assert json.loads(done.stdout)["format_columns"] == ["q", "a"], done.stderr
+    refused = workplace.llmtune("inspect", "run.yaml", "--split", "test")
+    assert "--split is of a data set" in refused.stderr
+
+
 def test_inspect_reads_a_registered_name_and_draws_how_long_its_rows_are(
     workplace: Workplace, tiny_model: str
 ) -> None:

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.data.examples import Conversation, Feedback, PlainText, Preference, without_answer
+from llmtune_kernel.data.examples import (
+    Conversation,
+    Feedback,
+    PlainText,
+    Preference,
+    is_learned,
+    without_answer,
+)
 from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, unread_media
 from llmtune_kernel.data.problems import RowProblem
@@ -539,3 +546,15 @@ def test_only_what_is_read_of_a_preference_is_named() -> None:
     assert recognise([row]).columns == ["chosen", "rejected", "prompt"]
     assert "messages" in recognise([row, {**row, "prompt": None}]).columns
     assert "messages" in recognise([row], columns={"messages": "messages"}).columns
+
+
+def test_an_answer_of_weight_0_is_not_learned_in_sharegpt_form_either() -> None:
+    talk = [{"from": "human", "value": "Q"}, {"from": "chatgpt", "value": "A", "weight": 0}]
+    rows = [{"conversations": [*talk, {"from": "human", "value": "R"}, {"from": "gpt", "value": "B"}]}]
+    conversation = to_example(rows[0], 0, recognise(rows))
+    assert isinstance(conversation, Conversation)
+    assert [turn["role"] for turn in conversation.messages] == ["user", "assistant", "user", "assistant"]
+    assert [is_learned(turn) for turn in conversation.messages if turn["role"] == "assistant"] == [
+        False,
+        True,
+    ]

@@ -287,6 +287,18 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl", turns({"role": 3, "content": "Q"}, ANSWER), "row 1", "turn 0 has the role 3"),
     (
         "a.jsonl",
+        talk(ASKED, {"from": "ai", "value": "A"}),
+        "data.tags: {assistant: ai}",
+        "turn 1 has the role 'ai'",
+    ),
+    (
+        "a.jsonl",
+        lines({"prompt": [USER], "chosen": [], "rejected": [ANSWER]}),
+        "row 0",
+        "chosen has no turns",
+    ),
+    (
+        "a.jsonl",
         turns({"role": "user", "content": 3}, ANSWER),
         "row 1",
         "turn 0 content is of type int, not text",

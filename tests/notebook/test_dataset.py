@@ -88,6 +88,19 @@ def test_parts_of_registered_rows_are_read_as_all_are(
         succeed(kernel, "os.chdir(before)")
 
 
+def test_options_say_which_split_and_which_columns_are_meant(kernel: Kernel, tiny_model: str) -> None:
+    succeed(
+        kernel,
+        "from datasets import Dataset, DatasetDict\n"
+        "parts = DatasetDict({part: Dataset.from_list([{'q': part, 'a': 'yes'}]) for part in ('dev', 'test')})",
+    )
+    assert "Name one of its splits: dev, test" in fail(kernel, f"%dataset $parts --model {tiny_model}")
+    columns = "--columns prompt=q completion=a"
+    succeed(kernel, f"s = %dataset $parts --split test {columns} --model {tiny_model}")
+    succeed(kernel, "assert s.rows == [{'q': 'test', 'a': 'yes'}] and len(s.lengths) == 1")
+    assert "'q' does not say which column is what" in fail(kernel, "%dataset $parts --columns q")
+
+
 def test_what_changes_is_read_again(kernel: Kernel, tmp_path: Path, tiny_model: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))

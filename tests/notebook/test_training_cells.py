@@ -195,6 +195,9 @@ def test_sample_shows_answers_of_base_and_run_side_by_side(
     for narrow in ("--top-k 1", "--top-p 0.0001 --repetition-penalty 1"):
         assert kernel.text(kernel.run(f"{wild} {narrow}\nHi")) == kernel.text(likeliest)
     assert "top_p" in kernel.text(kernel.run(f"{wild} --top-p 2\nHi"))
+    other = kernel.text(kernel.run(f"%%sample --model '{tiny_model}' --max-new-tokens 3\nHi"))
+    assert f"{tiny_model} (base): " in other
+    assert "asked: " not in other
 
 
 def test_sample_asks_a_live_run_with_its_weights_of_now(kernel: Kernel, tiny_model: str, rows: str) -> None:

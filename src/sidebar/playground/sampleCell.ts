@@ -11,12 +11,17 @@ export function asCell(
   settings: ISamplingSettings
 ): string {
   const runs = columns.filter(column => isRun(column.source));
-  const head = ['%%sample', ...runs.map(column => column.source.name)];
-  if (runs.length < columns.length || runs.length === 0) {
-    head.push('--base');
-  }
-  head.push(...optionsOf(settings));
-  const turns = columns[0]?.turns ?? [];
+  const models = columns.filter(column => !isRun(column.source));
+  const head = [
+    '%%sample',
+    ...runs.map(column => column.source.name),
+    ...models.map(column => `--model ${quoted(column.source.name)}`),
+    ...optionsOf(settings)
+  ];
+  // A column that could not answer has lost its question.
+  const [turns = []] = columns
+    .map(column => column.turns)
+    .sort((one, other) => other.length - one.length);
   const questions = turns.filter(turn => turn.role === 'user');
   const isPlain =
     !settings.system.trim() &&
@@ -35,6 +40,11 @@ export function asCell(
       `- {role: ${role}, content: ${JSON.stringify(content)}}`
   );
   return [head.join(' '), ...lines].join('\n');
+}
+
+/** A word of the line of a magic. */
+function quoted(name: string): string {
+  return /^[\w./:@+-]+$/.test(name) ? name : `'${name.replace(/'/g, "'\\''")}'`;
 }
 
 /** The options of `%%sample` that draw answers in the same way; those that change nothing are left out. */

@@ -368,8 +368,16 @@ describe('The cell that asks the same', () => {
 
   it('has one prompt a line', () => {
     expect(asCell(columns, DEFAULT_SAMPLING)).toBe(
-      '%%sample captain --base --max-new-tokens 128 --temperature 0.7\nWho are you?'
+      '%%sample captain --model smollm2-135m --max-new-tokens 128 --temperature 0.7\nWho are you?'
     );
+    const failed = { ...columns[0], turns: [] };
+    expect(asCell([failed, columns[1]], DEFAULT_SAMPLING)).toContain(
+      '\nWho are you?'
+    );
+    const named = { ...BASE, name: "my model's" };
+    expect(
+      asCell([{ id: 0, source: named, turns }], DEFAULT_SAMPLING)
+    ).toContain(`%%sample --model 'my model'\\''s' --max-new-tokens`);
   });
 
   it('is a chat where there is more than a question', () => {
