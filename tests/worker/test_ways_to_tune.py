@@ -239,6 +239,28 @@ def test_an_adapter_is_trained_on_from_where_it_stood(
     assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
 
 
+def test_a_run_goes_on_without_the_adapters_that_it_began_with(
+    tune: Any, earlier: Any, small_model: str, tmp_path: Path
+) -> None:
+    first, _ = earlier("first", method=LORA)
+    second, _ = earlier("second", method=LORA, model={"adapters": [first]})
+    model, method = {"adapters": [first]}, {"type": "lora", "adapter": second}
+    _, run = tune("sft", method=method, model=model)
+    shutil.rmtree(tmp_path / first)
+    shutil.rmtree(tmp_path / second)
+    told = in_process(
+        tmp_path / "further",
+        checkpoint=run.paths.last_checkpoint(),
+        model={"name_or_path": small_model, "dtype": "float32", **model},
+        data={"train": "rows.jsonl", "eval": "rows.jsonl"},
+        method=method,
+        training={"max_steps": 3, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
+    )
+    assert [payload.step for payload in told if isinstance(payload, Metrics)] == [3]
+    tuned, _ = Run(RunDirectory(tmp_path / "further")).load()
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
+
+
 def test_an_adapter_keeps_its_new_tokens_while_it_is_trained_on(tune: Any, earlier: Any) -> None:
     model = {"add_tokens": ["<a>"]}
     first, _ = earlier("first", method=LORA, model=model)
