@@ -257,6 +257,11 @@ class TrainingConfig(Section):
         "Gradient checkpointing",
         "Recompute activations to save memory; auto does so only where memory is short.",
     )
+    auto_batch_size: bool = setting(
+        False,
+        "Smaller batches where memory runs out",
+        "Where memory runs out, halve the batch, double the accumulation and go on from the last step.",
+    )
 
     @field_validator("optim")
     @classmethod
@@ -280,6 +285,18 @@ class TrainingConfig(Section):
     def _known_to_the_optimizer(cls, value: dict[str, Value], info: ValidationInfo) -> dict[str, Value]:
         if optim := info.data.get("optim"):
             check_settings(optim, value)
+        return value
+
+    @field_validator("auto_batch_size")
+    @classmethod
+    def _of_batches_that_add_up(cls, value: bool, info: ValidationInfo) -> bool:
+        optim = info.data.get("optim")
+        if value and optim in AT_ONCE:
+            raise ValueError(
+                _("{optimizer} updates each weight at once and accumulates no gradients", optimizer=optim),
+                _("leave auto_batch_size out"),
+                [leave_out("training.auto_batch_size")],
+            )
         return value
 
     @field_validator("optim_target_modules", "adam_beta1", "adam_beta2", "adam_epsilon")

@@ -10,7 +10,7 @@ from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.data.formats import unread_media
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Notice
-from llmtune_kernel.runs.wording import number, size, written
+from llmtune_kernel.runs.wording import number, size, ways_to_fit
 
 _FEW_ROWS = 10
 _ROWS_TO_EVALUATE = 100
@@ -46,11 +46,6 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
         return None
     message = _("The run may need {needed} of memory; {free} are free.", needed=size(needed), free=size(free))
     ways = summary["memory_changes"]
-    if not ways:
-        said = _("No change makes it fit: take a smaller model.")
-        return Notice(message=f"{message} {said}")
-    said = _("It would fit with any of these:")
-    listed = "; ".join(f"{written(way['settings'])} ({size(way['memory'])})" for way in ways)
     chosen: dict[str, Any] = {}
     for way in ways:
         for key, value in way["settings"].items():
@@ -58,7 +53,7 @@ def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     changes = [
         change_to(key, value, _label(key, value)) for key, value in chosen.items() if key not in _WITH_ANOTHER
     ]
-    return Notice(message=f"{message} {said} {listed}", changes=changes)
+    return Notice(message=f"{message} {ways_to_fit(ways)}", changes=changes)
 
 
 def _label(key: str, value: Any) -> str:

@@ -51,6 +51,18 @@ def written(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}: {json.dumps(value).strip(chr(34))}" for key, value in settings.items())
 
 
+def ways_to_fit(ways: Sequence[Mapping[str, Any]]) -> str:
+    """What makes a run fit into memory.
+
+    Args:
+        ways: Of each the `settings` by dotted key, and the `memory` that it takes then.
+    """
+    if not ways:
+        return _("No change makes it fit: take a smaller model.")
+    said = _("It would fit with any of these:")
+    return f"{said} " + "; ".join(f"{written(way['settings'])} ({size(way['memory'])})" for way in ways)
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A measure with `digits` significant digits, as `0.0002`, `2e-5` or `12500`; a dash where there is none."""
     if value is None:

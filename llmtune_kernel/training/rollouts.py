@@ -306,9 +306,8 @@ class RewardedTrainer(LLMTrainer):
         group = objective.answers_per_prompt
         return Turns(len(self._prompts), config.rollout_size, objective.passes, seed, group)
 
-    def _batches(self, epoch_iterator: Any, num_batches: int, device: Any) -> list[dict[str, Any]]:
-        batches: list[Any] = super()._batches(epoch_iterator, num_batches, device)
-        return [self._rollouts.batch(turns, self._prompts) for turns in batches]
+    def _batch(self, items: list[Any]) -> dict[str, Any]:
+        return self._rollouts.batch(items, self._prompts)
 
     @torch.no_grad()
     def evaluate_loss(self) -> None:

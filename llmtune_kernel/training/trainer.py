@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import math
 import shutil
 import time
@@ -18,10 +20,11 @@ from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
-from llmtune_kernel.runs.wording import number
+from llmtune_kernel.runs.wording import number, written
 from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Means, Objective
 from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
+from llmtune_kernel.training.out_of_memory import out_of_memory
 
 _STEPS_FOR_ETA = 20
 # Reports without a finite loss, one after the other, before a run is given up.
@@ -91,7 +94,10 @@ class LLMTrainer(Trainer):
         at_boundary: AtBoundary,
         checkpoints: Path,
     ) -> None:
-        super().__init__(model=model, args=args, train_dataset=train, data_collator=collate)
+        # Items stay apart until they are learned from: fewer of them may go together then.
+        apart: Any = list
+        super().__init__(model=model, args=args, train_dataset=train, data_collator=apart)
+        self._collate = collate
         # Otherwise Trainer divides a loss that is exact already by the number of accumulated batches.
         self.model_accepts_loss_kwargs = True
         self._tuned = model
@@ -101,6 +107,7 @@ class LLMTrainer(Trainer):
         self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
         self._means = Means()
         self._new_tokens = self.tokens = 0
+        self._parts = 1  # of a batch, each of which goes through the model by itself
         self._busy = 0.0
         self._step_seconds: list[float] = []
         self._boundary_step = -1
@@ -146,14 +153,82 @@ class LLMTrainer(Trainer):
         return result
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
-        """The batches of one optimizer step and what the objective counts in them, over all processes."""
-        batches = self._batches(epoch_iterator, num_batches, device)
-        count = torch.tensor(sum(map(self._objective.count, batches)), device=device)
-        return batches, self.accelerator.gather(count).sum().clamp(min=1)  # all answers may be left out
+        """The items of each batch of one optimizer step, and what the objective counts in them, over all processes."""
+        self._step_items: list[list[Any]] = super().get_batch_samples(epoch_iterator, num_batches, device)[0]
+        self._begun = 0
+        self._before = copy.deepcopy(self._means), self._new_tokens
+        self._counted = self._count()
+        return self._step_items, self._counted
 
-    def _batches(self, epoch_iterator: Any, num_batches: int, device: Any) -> list[dict[str, Any]]:
-        batches: list[dict[str, Any]] = super().get_batch_samples(epoch_iterator, num_batches, device)[0]
-        return batches
+    def _count(self) -> torch.Tensor:
+        parts = [part for items in self._step_items for part in self._batches(items)]
+        count = torch.tensor(sum(map(self._objective.count, parts)), device=self.args.device)
+        found: torch.Tensor = self.accelerator.gather(count).sum()
+        return found.clamp(min=1)  # all answers may be left out
+
+    def _batches(self, items: list[Any]) -> list[dict[str, Any]]:
+        """The batch of these items, in parts where the whole was too much."""
+        size = math.ceil(len(items) / self._parts)
+        return [self._batch(items[start : start + size]) for start in range(0, len(items), size)]
+
+    def _batch(self, items: list[Any]) -> dict[str, Any]:
+        return self._collate(items)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Learn from the items of a batch; where memory runs out, the step is begun again with smaller batches.
+
+        Args:
+            inputs: The items.
+
+        Raises:
+            RuntimeError: memory ran out, and batches cannot be, or are not to be, smaller.
+        """
+        self._begun += 1
+        batches = [inputs]
+        while True:
+            try:
+                return self._learn(model, batches)
+            except (RuntimeError, MemoryError, OSError) as error:
+                if not (out_of_memory(error) and self._can_be_smaller):
+                    raise
+            # Here, where the error is gone and with it all that its frames held.
+            self._halve(model)
+            batches = self._step_items[: self._begun]
+
+    def _learn(self, model: Any, batches: list[list[Any]]) -> torch.Tensor:
+        losses = torch.zeros((), device=self.args.device)
+        for items in batches:
+            for part in self._batches(items):
+                losses += super().training_step(model, part, self._counted)
+        return losses
+
+    @property
+    def _can_be_smaller(self) -> bool:
+        training = self._config.training
+        return training.auto_batch_size and self._parts < training.per_device_train_batch_size
+
+    def _halve(self, model: Any) -> None:
+        """Forget what was learned in this step, and make the parts of batches half as large."""
+        training, step = self._config.training, self.state.global_step
+        self._parts *= 2
+        model.zero_grad()
+        gc.collect()
+        torch.cuda.empty_cache()
+        means, self._new_tokens = self._before
+        self._means = copy.deepcopy(means)
+        self._counted = self._count()
+        settings = {
+            "training.per_device_train_batch_size": math.ceil(
+                training.per_device_train_batch_size / self._parts
+            ),
+            "training.gradient_accumulation_steps": training.gradient_accumulation_steps * self._parts,
+        }
+        message = _(
+            "Memory ran out after step {step}; it goes on from there with {settings}.",
+            step=step,
+            settings=written(settings),
+        )
+        self._emit(Log(level="warning", message=message))
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: nothing shows it."""
@@ -250,7 +325,8 @@ class LLMTrainer(Trainer):
             collate_fn=self.data_collator,
         )
         self._tuned.eval()
-        for batch in loader:
+        for items in loader:
+            batch = self._batch(items)
             loss = self._objective.loss(self._tuned, self._prepare_inputs(batch))
             means.add(loss, self._objective.count(batch))
             targets += batch["targets"].numel()

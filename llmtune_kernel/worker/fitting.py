@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pydantic import JsonValue
 from llmtune_kernel.config import LoraMethod, PeftMethod, RunConfig, UserError, config_from_dict
 from llmtune_kernel.config.optimizers import AT_ONCE, OPTIMIZERS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
-from llmtune_kernel.worker.estimating import Estimator, Hardware
+from llmtune_kernel.locale import _
+from llmtune_kernel.runs.wording import size, ways_to_fit
+from llmtune_kernel.worker.estimating import Estimator, Hardware, this_machine
 
 _SHORTEST = 64  # tokens; no shorter maximum length is offered
 _ENOUGH = 3
@@ -69,6 +72,21 @@ def solutions(
             if solution is not None:
                 found.append((set(chosen), solution))
     return [solution for _chosen, solution in found]
+
+
+def too_little_memory(config: RunConfig, estimator: Estimator) -> UserError:
+    """What is to be said where memory ran out on this machine: how much the run needs, and what needs less."""
+    here = this_machine(config)
+    needed = estimator.estimate(config, here).total
+    # What it needs was not there, whatever is said to be free.
+    less = dataclasses.replace(here, free=min(here.free, needed - 1))
+    ways = solutions(config, estimator, less, lambda: None)
+    what = _(
+        "Memory ran out: the run needs about {needed}, and {free} are free.",
+        needed=size(needed),
+        free=size(here.free),
+    )
+    return UserError(what, here.name, ways_to_fit(told(ways)))
 
 
 def told(ways: Sequence[Solution]) -> list[dict[str, Any]]:

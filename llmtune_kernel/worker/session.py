@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, 
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
 from llmtune_kernel.runs.wording import progress_text
 from llmtune_kernel.training.optimizers import check_optimizer
+from llmtune_kernel.training.out_of_memory import out_of_memory
 from llmtune_kernel.training.rewarding import Reward, load_reward
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
@@ -33,9 +35,12 @@ from llmtune_kernel.worker.boundary import Boundary
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
 from llmtune_kernel.worker.earlier import Earlier, keep_adapters
+from llmtune_kernel.worker.estimating import Estimator
+from llmtune_kernel.worker.fitting import too_little_memory
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     described,
+    largest_batch,
     prepare_data,
     refuse_unfit,
     total_steps,
@@ -58,6 +63,7 @@ class Session:
         emit: Callable[[Payload], None],
     ) -> None:
         self._config, self._directory, self._control = config, directory, control
+        self._estimator: Estimator | None = None  # once there are data
         tracked = "tensorboard" in config.tracking.report_to
         self._tell = Teller(emit, TensorBoard(directory.tensorboard) if tracked else None)
 
@@ -65,9 +71,19 @@ class Session:
         """Train to the end (True) or until stopped (False), and save the result.
 
         Raises:
-            UserError: any mistake in the configuration or the data.
+            UserError: any mistake in the configuration or the data; too little memory.
             Stopped: stopped before training began.
         """
+        try:
+            return self._run(checkpoint)
+        except (RuntimeError, MemoryError, OSError) as error:
+            if self._estimator is None or not out_of_memory(error):
+                raise
+            traceback.print_exc()
+        # Here, where the error is gone and with it all that its frames held.
+        raise too_little_memory(self._config, self._estimator)
+
+    def _run(self, checkpoint: Path | None) -> bool:
         config = self._config
         check_optimizer(config.training.optim)
         check_attention(config.model)
@@ -77,6 +93,7 @@ class Session:
         tokenizer = tokenizer_of(config.model, source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)
+        self._estimator = Estimator(source, largest_batch(config, data))
         reward = self._load_reward(tokenizer)
         training = self._load(source, tokenizer, data, reward, checkpoint, earlier)
         answerer = Answerer(training, config.samples, self._directory, control=self._control, tell=self._tell)

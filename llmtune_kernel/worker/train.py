@@ -18,6 +18,7 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.runs.control import Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, EventWriter, Payload, State
+from llmtune_kernel.training.out_of_memory import out_of_memory
 from llmtune_kernel.worker.control import ControlServer, Stopped
 from llmtune_kernel.worker.disk import no_space
 
@@ -82,7 +83,7 @@ def train(
 def _fault(error: BaseException, directory: RunDirectory) -> Error:
     what = _("The worker failed: {kind}: {error}", kind=type(error).__name__, error=error).splitlines()[0]
     fix = ""
-    if type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error):
+    if out_of_memory(error):
         what = _("The memory is not enough for this run.")
         fix = _(
             "Lower training.per_device_train_batch_size or data.max_length, or set "

@@ -87,6 +87,7 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"neat_packing": True}, {"data": {"packing": True}}),
         ({"lora_target": "q_proj,v_proj"}, {"method": {"target_modules": ["q_proj", "v_proj"]}}),
         ({"additional_target": "lm_head"}, {"method": {"modules_to_save": ["lm_head"]}}),
+        ({"auto_find_batch_size": True}, {"training": {"auto_batch_size": True}}),
         ({"pissa_init": True, "pissa_iter": -1}, {"method": {"init_lora_weights": "pissa"}}),
         ({"pissa_init": True}, {"method": {"init_lora_weights": "pissa_niter_16"}}),
         ({"loraplus_lr_ratio": 16.0}, {"method": {"loraplus_lr_ratio": 16.0}}),
