@@ -5,7 +5,6 @@ The kernel imports this file, so pyarrow is imported only where it is used.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import glob
 import hashlib
@@ -13,18 +12,16 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.arrow_files import open_arrow, read_arrow, read_parquet
+from llmtune_kernel.data.csv_files import read_csv
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.json_files import read_json, read_jsonl
 from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.data.packed import PACKED, open_text
 from llmtune_kernel.locale import _, either
-
-if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped]
 
 # Files beside the rows that say something of them.
 _DESCRIPTIONS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
@@ -191,7 +188,7 @@ def fingerprint_file(path: Path | str) -> str:
     if _kind(path) == ".arrow":
         from llmtune_kernel.data import arrow
 
-        schema, _ = _open_arrow(path)
+        schema, _ = open_arrow(path)
         stored = (schema.metadata or {}).get(arrow.FINGERPRINT_KEY)
         if stored is not None:
             return str(stored.decode())
@@ -299,76 +296,6 @@ def _about_missing(path: Path, close: list[str]) -> str:
     )
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
-    # The default limit of 128 KiB a field would refuse long documents.
-    csv.field_size_limit(2**31 - 1)
-    with open_text(path, newline="") as file:
-        reader = csv.reader(file, strict=True)
-        line = 1  # where the row begins
-        try:
-            header = next(filter(None, reader), [])
-            _check_header(path, header, reader.line_num)
-            while True:
-                line = reader.line_num + 1
-                fields = next(reader, None)
-                if fields is None:
-                    break
-                if not fields:
-                    continue
-                if len(fields) != len(header):
-                    raise UserError(
-                        _(
-                            "A row of {name} has {fields} fields, the header has {header}.",
-                            name=path.name,
-                            fields=len(fields),
-                            header=len(header),
-                        ),
-                        _("{path}, line {line}", path=path, line=line),
-                        _("Put text that holds commas or line breaks in double quotes."),
-                    )
-                yield dict(zip(header, fields, strict=True))
-        except csv.Error as error:
-            where = _("{path}, line {line}", path=path, line=line)
-            raise UserError(
-                _("{name} is not valid CSV: {error}.", name=path.name, error=error),
-                where,
-                _("Check the quotes there."),
-            ) from error
-
-
-def _check_header(path: Path, header: list[str], line: int) -> None:
-    def mistake(what: str, fix: str) -> UserError:
-        return UserError(what, _("{path}, line {line}", path=path, line=line), fix)
-
-    if header[:1] == ["sep="]:
-        raise mistake(
-            _("{name} begins with a line for Excel, not with the names of columns.", name=path.name),
-            _("Remove that line."),
-        )
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        raise mistake(
-            _("{name} is not separated by commas.", name=path.name),
-            _("Save it as CSV with commas between fields."),
-        )
-    for name in header:
-        if name != name.strip():
-            raise mistake(
-                _("{name} has a column named {column!r}, with blanks.", name=path.name, column=name),
-                _("Remove the blanks beside the commas."),
-            )
-    _check_names(path, header)
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(
-            _("{name} has two columns named {column!r}.", name=path.name, column=twice[0]),
-            str(path),
-            _("Rename one of them."),
-        )
-
-
 def _read_text(path: Path) -> Iterator[Row]:
     """Each line that is not blank is a text."""
     with open_text(path) as file:
@@ -377,91 +304,12 @@ def _read_text(path: Path) -> Iterator[Row]:
                 yield {"text": line.rstrip("\r\n")}
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
-    from llmtune_kernel.data import arrow
-
-    try:
-        file = pq.ParquetFile(path)
-        _check_names(path, file.schema_arrow.names)
-        yield from _rows_of(path, file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
-    except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not a Parquet file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
-        ) from error
-
-
-def _read_arrow(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-
-    schema, batches = _open_arrow(path)
-    _check_names(path, schema.names)
-    try:
-        yield from _rows_of(path, map(_checked, batches), schema)
-    except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not a complete Arrow file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
-        ) from error
-
-
-def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The batch, if no damage makes it point outside of itself: reading that would end the process."""
-    import pyarrow as pa
-
-    try:
-        batch.validate(full=True)
-    except pa.ArrowInvalid as error:
-        if "UTF8" not in str(error):  # whose text is wrong is told with its row
-            raise
-    return batch
-
-
-def _rows_of(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[Row]:
-    from llmtune_kernel.data import arrow
-
-    try:
-        yield from arrow.rows_of(batches, schema)
-    except arrow.Unreadable as error:
-        raise UserError(
-            _("A value of {name} cannot be read: {reason}.", name=path.name, reason=str(error)),
-            _("{name}, row {row}, column {column!r}", name=path, row=error.row, column=error.column),
-            _("Mend the value, or write the file without that column."),
-        ) from error
-
-
-def _open_arrow(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    import pyarrow as pa
-
-    source = pa.memory_map(str(path))
-    try:
-        file = pa.ipc.open_file(source)
-    except pa.ArrowException:
-        source.seek(0)
-    else:
-        return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
-    try:
-        stream = pa.ipc.open_stream(source)
-    except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not an Arrow file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
-        ) from error
-    return stream.schema, iter(stream)
-
-
 READERS = {
     ".json": read_json,
     ".jsonl": read_jsonl,
-    ".csv": _read_csv,
+    ".csv": read_csv,
     ".txt": _read_text,
-    ".parquet": _read_parquet,
-    ".arrow": _read_arrow,
+    ".parquet": read_parquet,
+    ".arrow": read_arrow,
 }
 _TEXTS = READERS.keys() - {".parquet", ".arrow"}

@@ -15,24 +15,18 @@ from llmtune_kernel.config import RewardedObjective, RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.objectives import Objective
-from llmtune_kernel.data.cutting import EncodedRows
-from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.encoding import split_rows
 from llmtune_kernel.data.examples import Conversation, Question, without_answer
-from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, list_problems, read_as
+from llmtune_kernel.data.formats import CONVERSATIONS, RowFormat, read_as
 from llmtune_kernel.data.mixing import mix
 from llmtune_kernel.data.packing import best_fit
 from llmtune_kernel.data.recognition import formats_of_columns
 from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.data.sources import Place
-from llmtune_kernel.data.summary import format_names
-from llmtune_kernel.locale import _, _n
+from llmtune_kernel.locale import _
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.worker.reading import OnProgress, OnRows, SplitRows, read_split
-
-# Rows that are looked at for near duplicates before a run: a second's work.
-_ROWS_COMPARED = 10_000
 
 
 @dataclass(frozen=True)
@@ -188,74 +182,6 @@ def prompts_of(chosen: Chosen) -> list[Question]:
     return [asked[number] for number in encoded.numbers[wanted].tolist()]
 
 
-def described(config: RunConfig, data: PreparedData) -> list[str]:
-    """What the training rows are, one sentence for each kind of figure."""
-    encoded = data.train.split.encoded
-    lengths = encoded.lengths
-    same, alike = duplicates(encoded), near_duplicates(encoded, _ROWS_COMPARED)
-    again, near = len(same), len(alike.keys() - same.keys())
-    used, format = data.train.rows, format_names(encoded)
-    tokens, trained = sum(data.train.tokens), data.train.trained_tokens
-    answers = isinstance(config.objective, RewardedObjective)  # of lengths that nobody knows yet
-    if answers:
-        rows = _n(
-            "{count:,} prompt to answer ({format}).",
-            "{count:,} prompts to answer ({format}).",
-            used,
-            format=format,
-        )
-    else:
-        rows = _n(
-            "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
-            used,
-            format=format,
-            tokens=tokens,
-            trained=trained,
-            share=trained / tokens,
-        )
-    said = [
-        rows,
-        *_by_source(data.train),
-        *([] if answers else [_planned(config, data)]),
-        _(
-            "Tokens a row: {low:,} to {high:,}, median {median:g}.",
-            low=int(lengths.min()),
-            high=int(lengths.max()),
-            median=float(np.median(lengths)),
-        ),
-    ]
-    if again or near:
-        said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
-    return said
-
-
-def _by_source(chosen: Chosen) -> list[str]:
-    """What is taken of each source, where there are several."""
-    sources = chosen.split.sources
-    if len(sources) == 1:
-        return []
-    return [
-        _(
-            "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
-            source=source.source.source,
-            rows=source.rows,
-            taken=share.rows,
-            tokens=share.tokens,
-        )
-        for source, share in zip(sources, chosen.shares(), strict=True)
-    ]
-
-
-def _planned(config: RunConfig, data: PreparedData) -> str:
-    return _n(
-        "{count:,} step, with {tokens:,} tokens in all.",
-        "{count:,} steps, with {tokens:,} tokens in all.",
-        total_steps(config, data),
-        tokens=run_tokens(config, data),
-    )
-
-
 def refuse_unfit(config: RunConfig, data: PreparedData) -> None:
     """Raise UserError if what rows teach is not what the objective learns from."""
     objective = config.objective
@@ -349,68 +275,6 @@ def _unfit(objective: Objective, format: RowFormat) -> tuple[str, str] | None:
             label=format.column("label"),
         )
     return what, fix
-
-
-def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
-    """What became of rows that are not trained on as they are: one sentence for each kind, with the rows skipped."""
-    said = []
-    if encoded.shielded:
-        said.append(
-            _n(
-                "{where}: in {count:,} row the contents hold special tokens, which are encoded as plain text.",
-                "{where}: in {count:,} rows the contents hold special tokens, which are encoded as plain text.",
-                encoded.shielded,
-                where=where,
-            )
-        )
-    if encoded.skipped:
-        sentence = _n(
-            "{where}: {count:,} row cannot be trained on and is skipped (rows are counted from 0):",
-            "{where}: {count:,} rows cannot be trained on and are skipped (rows are counted from 0):",
-            len(encoded.skipped),
-            where=where,
-        )
-        said.append("\n".join([sentence, *list_problems(encoded.skipped)]))
-    if encoded.dropped:
-        said.append(
-            _n(
-                "{where}: {count:,} row is longer than {limit:,} tokens and is left out.",
-                "{where}: {count:,} rows are longer than {limit:,} tokens and are left out.",
-                len(encoded.dropped),
-                where=where,
-                limit=limit,
-            )
-        )
-    if encoded.parted:
-        said.append(
-            _n(
-                "{where}: {count:,} text is longer than {limit:,} tokens and is trained on in pieces.",
-                "{where}: {count:,} texts are longer than {limit:,} tokens and are trained on in pieces.",
-                encoded.parted,
-                where=where,
-                limit=limit,
-            )
-        )
-    if encoded.truncated:
-        said.append(
-            _n(
-                "{where}: {count:,} row is longer than {limit:,} tokens and is cut.",
-                "{where}: {count:,} rows are longer than {limit:,} tokens and are cut.",
-                encoded.truncated,
-                where=where,
-                limit=limit,
-            )
-        )
-    if encoded.answers_cut:
-        said.append(
-            _n(
-                "{where}: in {count:,} row an answer is cut away whole, and another is trained.",
-                "{where}: in {count:,} rows an answer is cut away whole, and another is trained.",
-                encoded.answers_cut,
-                where=where,
-            )
-        )
-    return said
 
 
 def steps_per_epoch(config: RunConfig, data: PreparedData) -> int:

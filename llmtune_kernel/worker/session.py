@@ -39,7 +39,6 @@ from llmtune_kernel.worker.estimating import Estimator
 from llmtune_kernel.worker.fitting import too_little_memory
 from llmtune_kernel.worker.prepare import (
     PreparedData,
-    described,
     largest_batch,
     prepare_data,
     refuse_unfit,
@@ -47,7 +46,7 @@ from llmtune_kernel.worker.prepare import (
 )
 from llmtune_kernel.worker.resolved import write_resolved
 from llmtune_kernel.worker.saving import Saver
-from llmtune_kernel.worker.telling import Teller, data_warnings, position_warnings
+from llmtune_kernel.worker.telling import Teller, data_warnings, described, position_warnings
 
 _PAUSE = 2.0  # seconds between two words on how far the reading has come
 

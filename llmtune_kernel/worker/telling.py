@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
-from llmtune_kernel.config import RunConfig
-from llmtune_kernel.data.formats import unread_media
+from llmtune_kernel.config import RewardedObjective, RunConfig
+from llmtune_kernel.data.cutting import EncodedRows
+from llmtune_kernel.data.duplicates import duplicates, near_duplicates
+from llmtune_kernel.data.formats import list_problems, unread_media
 from llmtune_kernel.data.named_templates import about_endless, unknown_control_tokens
-from llmtune_kernel.locale import _
+from llmtune_kernel.data.summary import format_names
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.runs.events import Log, Payload, State
 from llmtune_kernel.training.tracking import TensorBoard
-from llmtune_kernel.worker.prepare import PreparedData, changed
+from llmtune_kernel.worker.prepare import Chosen, PreparedData, run_tokens, total_steps
+
+# Rows that are looked at for near duplicates before a run: a second's work.
+_ROWS_COMPARED = 10_000
 
 
 class Teller:
@@ -87,3 +94,133 @@ def trained_parameters(model: Any, dtype: torch.dtype) -> str:
         dtype=str(dtype).removeprefix("torch."),
         device=device().type,
     )
+
+
+def described(config: RunConfig, data: PreparedData) -> list[str]:
+    """What the training rows are, one sentence for each kind of figure."""
+    encoded = data.train.split.encoded
+    lengths = encoded.lengths
+    same, alike = duplicates(encoded), near_duplicates(encoded, _ROWS_COMPARED)
+    again, near = len(same), len(alike.keys() - same.keys())
+    used, format = data.train.rows, format_names(encoded)
+    tokens, trained = sum(data.train.tokens), data.train.trained_tokens
+    answers = isinstance(config.objective, RewardedObjective)  # of lengths that nobody knows yet
+    if answers:
+        rows = _n(
+            "{count:,} prompt to answer ({format}).",
+            "{count:,} prompts to answer ({format}).",
+            used,
+            format=format,
+        )
+    else:
+        rows = _n(
+            "{count:,} row to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
+            "{count:,} rows to train on ({format}), {tokens:,} tokens, {trained:,} ({share:.0%}) of them trained.",
+            used,
+            format=format,
+            tokens=tokens,
+            trained=trained,
+            share=trained / tokens,
+        )
+    said = [
+        rows,
+        *_by_source(data.train),
+        *([] if answers else [_planned(config, data)]),
+        _(
+            "Tokens a row: {low:,} to {high:,}, median {median:g}.",
+            low=int(lengths.min()),
+            high=int(lengths.max()),
+            median=float(np.median(lengths)),
+        ),
+    ]
+    if again or near:
+        said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
+    return said
+
+
+def _by_source(chosen: Chosen) -> list[str]:
+    """What is taken of each source, where there are several."""
+    sources = chosen.split.sources
+    if len(sources) == 1:
+        return []
+    return [
+        _(
+            "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
+            source=source.source.source,
+            rows=source.rows,
+            taken=share.rows,
+            tokens=share.tokens,
+        )
+        for source, share in zip(sources, chosen.shares(), strict=True)
+    ]
+
+
+def _planned(config: RunConfig, data: PreparedData) -> str:
+    return _n(
+        "{count:,} step, with {tokens:,} tokens in all.",
+        "{count:,} steps, with {tokens:,} tokens in all.",
+        total_steps(config, data),
+        tokens=run_tokens(config, data),
+    )
+
+
+def changed(encoded: EncodedRows, where: str, limit: int) -> list[str]:
+    """What became of rows that are not trained on as they are: one sentence for each kind, with the rows skipped."""
+    said = []
+    if encoded.shielded:
+        said.append(
+            _n(
+                "{where}: in {count:,} row the contents hold special tokens, which are encoded as plain text.",
+                "{where}: in {count:,} rows the contents hold special tokens, which are encoded as plain text.",
+                encoded.shielded,
+                where=where,
+            )
+        )
+    if encoded.skipped:
+        sentence = _n(
+            "{where}: {count:,} row cannot be trained on and is skipped (rows are counted from 0):",
+            "{where}: {count:,} rows cannot be trained on and are skipped (rows are counted from 0):",
+            len(encoded.skipped),
+            where=where,
+        )
+        said.append("\n".join([sentence, *list_problems(encoded.skipped)]))
+    if encoded.dropped:
+        said.append(
+            _n(
+                "{where}: {count:,} row is longer than {limit:,} tokens and is left out.",
+                "{where}: {count:,} rows are longer than {limit:,} tokens and are left out.",
+                len(encoded.dropped),
+                where=where,
+                limit=limit,
+            )
+        )
+    if encoded.parted:
+        said.append(
+            _n(
+                "{where}: {count:,} text is longer than {limit:,} tokens and is trained on in pieces.",
+                "{where}: {count:,} texts are longer than {limit:,} tokens and are trained on in pieces.",
+                encoded.parted,
+                where=where,
+                limit=limit,
+            )
+        )
+    if encoded.truncated:
+        said.append(
+            _n(
+                "{where}: {count:,} row is longer than {limit:,} tokens and is cut.",
+                "{where}: {count:,} rows are longer than {limit:,} tokens and are cut.",
+                encoded.truncated,
+                where=where,
+                limit=limit,
+            )
+        )
+    if encoded.answers_cut:
+        said.append(
+            _n(
+                "{where}: in {count:,} row an answer is cut away whole, and another is trained.",
+                "{where}: in {count:,} rows an answer is cut away whole, and another is trained.",
+                encoded.answers_cut,
+                where=where,
+            )
+        )
+    return said

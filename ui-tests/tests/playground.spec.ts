@@ -93,7 +93,9 @@ test('Four models answer side by side, token by token, until they are stopped', 
   await test.step('the question becomes a cell', async () => {
     await playground.getByRole('button', { name: 'Copy as cell' }).click();
     const cell = page.locator('.jp-CodeCell', { hasText: '%%sample' });
-    await expect(cell).toContainText(/%%sample one two three --model smollm2-135m/);
+    await expect(cell).toContainText(
+      /%%sample one two three --model smollm2-135m/
+    );
     await expect(cell).toContainText('a ship and its captain');
   });
 
