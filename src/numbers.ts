@@ -30,6 +30,15 @@ export function fixed(value: number, decimals: number): string {
   });
 }
 
+/** What stands before decimals, and between thousands. */
+export function separators(): { decimal: string; thousands: string } {
+  const parts = new Intl.NumberFormat(language).formatToParts(12345.5);
+  const [decimal = '.', thousands = ''] = (['decimal', 'group'] as const).map(
+    wanted => parts.find(({ type }) => type === wanted)?.value
+  );
+  return { decimal, thousands };
+}
+
 /** A part of a whole as `12.3%`; of nothing it is 0%. */
 export function percent(part: number, whole: number): string {
   return (whole ? part / whole : 0).toLocaleString(language, {

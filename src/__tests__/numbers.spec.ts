@@ -5,6 +5,7 @@ import {
   decimal,
   fixed,
   percent,
+  separators,
   size,
   writeNumbersIn
 } from '../numbers';
@@ -36,8 +37,11 @@ describe('numbers', () => {
   it('are written as the language of the page writes them', () => {
     writeNumbersIn('ru_RU');
     const written = [count(11280), decimal(1599.4), fixed(1.5, 2)];
+    const marks = separators();
     writeNumbersIn('en');
     expect(written).toEqual(['11\u00a0280', '1\u00a0599,4', '1,50']);
+    expect(marks).toEqual({ decimal: ',', thousands: '\u00a0' });
+    expect(separators()).toEqual({ decimal: '.', thousands: ',' });
     expect(count(11280)).toBe('11,280');
   });
 });

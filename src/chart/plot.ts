@@ -4,6 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 
 import type { Config, Data, Layout } from 'plotly.js-basic-dist-min';
 
+import { separators } from '../numbers';
 import { observeTheme } from './theme';
 
 /**
@@ -131,7 +132,7 @@ function configOf(trans: TranslationBundle): Partial<Config> {
     displaylogo: false,
     modeBarButtons: [['toImage'], ['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d']],
     locale: LOCALE,
-    locales: { [LOCALE]: { dictionary, format: {} } }
+    locales: { [LOCALE]: { dictionary, format: separators() } }
   };
 }
 

@@ -1,3 +1,4 @@
+import { writeNumbersIn } from '../../numbers';
 import { learningRate, measure } from '../wording';
 
 describe('The wording of numbers', () => {
@@ -22,5 +23,12 @@ describe('The wording of numbers', () => {
     [0, '0']
   ])('writes the learning rate %p as a scientist does', (value, text) => {
     expect(learningRate(value)).toBe(text);
+  });
+
+  it('writes decimals as the language of the page does', () => {
+    writeNumbersIn('ru_RU');
+    const written = [measure(2.34567), measure(2.9e-6), learningRate(1.13e-4)];
+    writeNumbersIn('en');
+    expect(written).toEqual(['2,346', '2,9e-6', '1,13e-4']);
   });
 });
