@@ -12,6 +12,7 @@ import type {
   IProgress,
   IQuestion,
   IRequests,
+  IRunEdit,
   IRunSummary,
   ISnapshot,
   IStatistics,
@@ -83,6 +84,11 @@ export type KernelStatus =
   | { kind: 'elsewhere'; message: string }
   | { kind: 'dead'; message: string };
 
+export interface IEditedRun {
+  was: string;
+  run: IRunSummary;
+}
+
 /**
  * Talks to the kernel half in the kernel of one notebook.
  */
@@ -105,6 +111,16 @@ export interface IKernelClient {
    * @param offset - in bytes, of the first event wanted in the run's event file.
    */
   subscribe(run: string, offset?: number): IRunSubscription;
+
+  /**
+   * Change name, tags or note of a run.
+   *
+   * @throws KernelRequestError (a rejection), as `request`.
+   */
+  edit(edit: IRunEdit): Promise<IRunSummary>;
+
+  /** Emitted when that was done: the name that the run had, and what it is now. */
+  readonly edited: ISignal<IKernelClient, IEditedRun>;
 
   /**
    * The list of runs, kept up to date across reconnections until it is disposed.

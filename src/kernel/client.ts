@@ -8,6 +8,7 @@ import { Signal } from '@lumino/signaling';
 
 import type {
   IAnswering,
+  IEditedRun,
   IKernelClient,
   IRunList,
   IRunSubscription,
@@ -22,7 +23,9 @@ import type {
   IProgress,
   IQuestion,
   IRequests,
+  IRunEdit,
   IRunsMessage,
+  IRunSummary,
   IStatistics,
   IVersion,
   RequestType
@@ -99,6 +102,16 @@ export class KernelClient implements IKernelClient, IDisposable {
       void this._resume(subscription);
     }
     return subscription;
+  }
+
+  async edit(edit: IRunEdit): Promise<IRunSummary> {
+    const run = await this.request('edit', edit);
+    this._edited.emit({ was: edit.run, run });
+    return run;
+  }
+
+  get edited(): ISignal<this, IEditedRun> {
+    return this._edited;
   }
 
   watchRuns(): IRunList {
@@ -356,6 +369,7 @@ export class KernelClient implements IKernelClient, IDisposable {
   private _isDisposed = false;
   private readonly _statusChanged = new Signal<this, KernelStatus>(this);
   private readonly _lentChanged = new Signal<this, void>(this);
+  private readonly _edited = new Signal<this, IEditedRun>(this);
 }
 
 export namespace KernelClient {

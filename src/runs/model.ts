@@ -14,7 +14,12 @@ import type {
   IRunView,
   RunEvent
 } from '../kernel/protocol';
-import type { IKernelClient, IRunList, IRunSubscription } from '../tokens';
+import type {
+  IEditedRun,
+  IKernelClient,
+  IRunList,
+  IRunSubscription
+} from '../tokens';
 import { RunChartModel } from './chartModel';
 import type { IClientSource } from './clientSource';
 import { Coalescer } from './coalescer';
@@ -205,6 +210,7 @@ export class RunModel extends Changing {
       this._leave();
       this._client = client;
       client?.statusChanged.connect(this._onStatus, this);
+      client?.edited.connect(this._onEdited, this);
       this.isWatched = this._isWatched;
     }
     this._onStatus();
@@ -219,6 +225,7 @@ export class RunModel extends Changing {
 
   private _leave(): void {
     this._client?.statusChanged.disconnect(this._onStatus, this);
+    this._client?.edited.disconnect(this._onEdited, this);
     this._unsubscribe();
     this._list?.dispose();
     this._list = null;
@@ -325,6 +332,13 @@ export class RunModel extends Changing {
       };
     }
     this._redraw.touch();
+  }
+
+  /** Also where nobody looks: the name is that of a tab. */
+  private _onEdited(_: IKernelClient, { was, run }: IEditedRun): void {
+    if (was === this.run && run.name !== was) {
+      this._follow(run);
+    }
   }
 
   /** Show the run that this one has become. */

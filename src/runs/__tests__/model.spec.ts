@@ -331,6 +331,18 @@ describe('RunModel', () => {
       others.dispose();
     });
 
+    it('follows its run to a name that is given while nobody looks', async () => {
+      const renamed = jest.fn();
+      model.renamed.connect(renamed);
+      model.isWatched = false;
+      const edited = client.edit({ run: 'a', name: 'b' });
+      await settle();
+      kernel.comm.reply('edit', { ...summary('finished'), name: 'b' });
+      await edited;
+      expect(model.run).toBe('b');
+      expect(renamed).toHaveBeenCalledTimes(1);
+    });
+
     it('follows its run to another name', async () => {
       const renamed = jest.fn();
       model.renamed.connect(renamed);

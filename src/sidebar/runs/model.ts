@@ -237,7 +237,7 @@ export class RunsModel extends Changing {
     if (!this._client) {
       return;
     }
-    const edited = await this._client.request('edit', edit);
+    const edited = await this._client.edit(edit);
     if (this._choice.selected.has(edit.run)) {
       this._deselect([edit.run]);
       this._select([edited.name]);
