@@ -1,11 +1,13 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { IFormRendererRegistry } from '@jupyterlab/ui-components';
 
 import type { JSONObject } from '@lumino/coreutils';
 
 import { writeNumbersIn } from './numbers';
 import { localizedSchema } from './sidebar/configure/localized';
+import { savedField } from './sidebar/configure/savedField';
 import { IUserSettings, TRANSLATION_DOMAIN } from './tokens';
 
 /** In `schema/settings/plugin.json`. */
@@ -21,16 +23,18 @@ export const settingsPlugin: JupyterFrontEndPlugin<IUserSettings> = {
   description: 'The settings of jupyterlab-llmtune.',
   autoStart: true,
   requires: [ISettingRegistry],
-  optional: [ITranslator],
+  optional: [ITranslator, IFormRendererRegistry],
   provides: IUserSettings,
   activate: (
     _,
     registry: ISettingRegistry,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    renderers: IFormRendererRegistry | null
   ): IUserSettings => {
     const { languageCode } = translator ?? nullTranslator;
     writeNumbersIn(languageCode);
     const trans = (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
+    renderers?.addRenderer(`${SETTINGS_ID}.configurations`, savedField(trans));
     registry.transform(SETTINGS_ID, {
       fetch: plugin => ({
         ...plugin,

@@ -21,9 +21,27 @@ test.use({
       onKernelExit: 'stop',
       runsFolder: 'kept/here',
       confirmStop: false,
-      confirmDelete: false
+      confirmDelete: false,
+      configurations: { 'my poems': 'data: poems.jsonl\nmodel: smollm2-135m' }
     }
   }
+});
+
+test('The Settings Editor names saved configurations, and has no field for their YAML', async ({
+  page
+}) => {
+  await page.evaluate(() =>
+    (window as any).jupyterapp.commands.execute('settingeditor:open', {
+      query: 'Fine-tuning'
+    })
+  );
+  const editor = page.locator('.jp-SettingsPanel');
+  await expect(editor.getByRole('listitem')).toHaveText('my poems');
+  await expect(editor.getByText('under Presets')).toBeVisible();
+  await expect(
+    editor.locator('[id*="configurations"] input, input[id*="configurations"]')
+  ).toHaveCount(0);
+  await page.screenshot({ path: 'artefacts/settings-saved.png' });
 });
 
 test('Each setting has its effect', async ({ page, tmpPath }) => {
