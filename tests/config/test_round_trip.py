@@ -180,6 +180,7 @@ def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
         "adam_beta2": optim not in WITH_BETAS,
         "adam_epsilon": optim not in WITH_EPSILON,
         "gradient_accumulation_steps": optim in AT_ONCE,
+        "auto_batch_size": optim in AT_ONCE,
         "weight_decay": not OPTIMIZERS[optim].decays,
     }
     kept = {key: value for key, value in training.items() if not unfit.get(key)}
