@@ -34,10 +34,8 @@ def read_parquet(path: Path) -> Iterator[Row]:
         check_names(path, file.schema_arrow.names)
         yield from _rows_of(path, file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
     except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not a Parquet file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
+        raise _broken(
+            path, _("{name} is not a Parquet file: {error}", name=path.name, error=error)
         ) from error
 
 
@@ -54,10 +52,8 @@ def read_arrow(path: Path) -> Iterator[Row]:
     try:
         yield from _rows_of(path, map(_checked, batches), schema)
     except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not a complete Arrow file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
+        raise _broken(
+            path, _("{name} is not a complete Arrow file: {error}", name=path.name, error=error)
         ) from error
 
 
@@ -104,9 +100,9 @@ def open_arrow(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     try:
         stream = pa.ipc.open_stream(source)
     except pa.ArrowException as error:
-        raise UserError(
-            _("{name} is not an Arrow file: {error}", name=path.name, error=error),
-            str(path),
-            _("Write it anew."),
-        ) from error
+        raise _broken(path, _("{name} is not an Arrow file: {error}", name=path.name, error=error)) from error
     return stream.schema, iter(stream)
+
+
+def _broken(path: Path, what: str) -> UserError:
+    return UserError(what, str(path), _("Write it anew."))

@@ -18,6 +18,7 @@ from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.parts import layers_of
 from llmtune_kernel.models.scoring import has_score_head
 from llmtune_kernel.models.vocabulary import ends
@@ -232,9 +233,9 @@ def _trained_on(model: Any, start: Path, rows: Rows | None) -> Any:
         tuned = get_peft_model(model, config)
         if not next(model.parameters()).is_meta:
             set_peft_model_state_dict(tuned, load_file(start / SAFETENSORS_WEIGHTS_NAME))
-    except torch.OutOfMemoryError:
-        raise
     except (RuntimeError, ValueError) as error:
+        if out_of_memory(error):
+            raise
         raise _unfit(
             start, _("This adapter does not fit the model: {reason}", reason=first_line(error))
         ) from error
@@ -264,22 +265,27 @@ def merged(model: Any, folders: Iterable[Path]) -> Any:
 
     for folder in folders:
         config: Any = PeftConfig.from_pretrained(str(folder))
+        if getattr(config, "trainable_token_indices", None):
+            raise _unmergeable(folder, _("it has new tokens"))
+        if config.is_prompt_learning:
+            raise _unmergeable(folder, _("it puts tokens in front"))
         try:
-            if getattr(config, "trainable_token_indices", None):
-                raise ValueError(_("it has new tokens"))
-            if config.is_prompt_learning:
-                raise ValueError(_("it puts tokens in front"))
             model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, NotImplementedError) as error:
-            raise UserError(
-                _("This adapter cannot be merged: {reason}", reason=first_line(error)),
-                f"model.adapters: {folder}",
-                _("Name adapters that were trained on this model, in the order in which they were."),
-                [leave_out("model.adapters")],
-            ) from error
+            # By these PEFT says that sizes or layers are others, or that a kind cannot be merged.
+            if out_of_memory(error):
+                raise
+            raise _unmergeable(folder, first_line(error)) from error
     return model
+
+
+def _unmergeable(folder: Path, reason: str) -> UserError:
+    return UserError(
+        _("This adapter cannot be merged: {reason}", reason=reason),
+        f"model.adapters: {folder}",
+        _("Name adapters that were trained on this model, in the order in which they were."),
+        [leave_out("model.adapters")],
+    )
 
 
 def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
@@ -297,10 +303,10 @@ def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
         values["modules_to_save"] = _whole_names(layers, method.modules_to_save)
     try:
         return get_peft_model(model, made(**values))
-    except torch.OutOfMemoryError:
-        raise
     except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         # Its types refuse values, layers and sizes by any of these.
+        if out_of_memory(error):
+            raise
         raise UserError(
             _("{name} cannot be made: {reason}", name=method.peft_type, reason=first_line(error)),
             f"method.peft_type: {method.peft_type}",

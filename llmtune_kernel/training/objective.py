@@ -147,6 +147,13 @@ class Means:
         self._sums: dict[str, torch.Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
+    def copy(self) -> Means:
+        """The same means, to which other batches can be added."""
+        other = Means()
+        other.count, other._total = self.count, self._total
+        other._sums, other._counts = dict(self._sums), dict(self._counts)
+        return other
+
     def add(self, loss: Loss, count: int) -> None:
         """Add a batch; `count` is over how much its loss is summed."""
         self.count += count

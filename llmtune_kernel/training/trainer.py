@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import gc
+import itertools
 import math
 import shutil
 import time
@@ -19,12 +19,12 @@ from transformers import Trainer, TrainingArguments
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number, written
 from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Means, Objective
 from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
-from llmtune_kernel.training.out_of_memory import out_of_memory
 
 _STEPS_FOR_ETA = 20
 # Reports without a finite loss, one after the other, before a run is given up.
@@ -156,18 +156,18 @@ class LLMTrainer(Trainer):
         """The items of each batch of one optimizer step, and what the objective counts in them, over all processes."""
         self._step_items: list[list[Any]] = super().get_batch_samples(epoch_iterator, num_batches, device)[0]
         self._begun = 0
-        self._before = copy.deepcopy(self._means), self._new_tokens
-        self._counted = self._count()
+        self._before = self._means.copy(), self._new_tokens
+        self._make_batches()
         return self._step_items, self._counted
 
-    def _count(self) -> torch.Tensor:
-        parts = [part for items in self._step_items for part in self._batches(items)]
-        count = torch.tensor(sum(map(self._objective.count, parts)), device=self.args.device)
-        found: torch.Tensor = self.accelerator.gather(count).sum()
-        return found.clamp(min=1)  # all answers may be left out
+    def _make_batches(self) -> None:
+        """Make of the items of the step its batches, each in parts where the whole was too much, and count in them."""
+        self._step_batches = [self._parted(items) for items in self._step_items]
+        counted = sum(self._objective.count(part) for parts in self._step_batches for part in parts)
+        count: torch.Tensor = self.accelerator.gather(torch.tensor(counted, device=self.args.device)).sum()
+        self._counted = count.clamp(min=1)  # all answers may be left out
 
-    def _batches(self, items: list[Any]) -> list[dict[str, Any]]:
-        """The batch of these items, in parts where the whole was too much."""
+    def _parted(self, items: list[Any]) -> list[dict[str, Any]]:
         size = math.ceil(len(items) / self._parts)
         return [self._batch(items[start : start + size]) for start in range(0, len(items), size)]
 
@@ -175,31 +175,29 @@ class LLMTrainer(Trainer):
         return self._collate(items)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Learn from the items of a batch; where memory runs out, the step is begun again with smaller batches.
+        """Learn from the next batch of the step; where memory runs out, the step is begun again with smaller batches.
 
         Args:
-            inputs: The items.
+            inputs: Its items, which are a batch already.
 
         Raises:
             RuntimeError: memory ran out, and batches cannot be, or are not to be, smaller.
         """
-        self._begun += 1
-        batches = [inputs]
+        first, self._begun = self._begun, self._begun + 1
         while True:
             try:
-                return self._learn(model, batches)
+                return self._learn(model, self._step_batches[first : self._begun])
             except (RuntimeError, MemoryError, OSError) as error:
                 if not (out_of_memory(error) and self._can_be_smaller):
                     raise
             # Here, where the error is gone and with it all that its frames held.
             self._halve(model)
-            batches = self._step_items[: self._begun]
+            first = 0
 
-    def _learn(self, model: Any, batches: list[list[Any]]) -> torch.Tensor:
+    def _learn(self, model: Any, batches: list[list[dict[str, Any]]]) -> torch.Tensor:
         losses = torch.zeros((), device=self.args.device)
-        for items in batches:
-            for part in self._batches(items):
-                losses += super().training_step(model, part, self._counted)
+        for part in itertools.chain(*batches):
+            losses += super().training_step(model, part, self._counted)
         return losses
 
     @property
@@ -215,8 +213,8 @@ class LLMTrainer(Trainer):
         gc.collect()
         torch.cuda.empty_cache()
         means, self._new_tokens = self._before
-        self._means = copy.deepcopy(means)
-        self._counted = self._count()
+        self._means = means.copy()
+        self._make_batches()
         settings = {
             "training.per_device_train_batch_size": math.ceil(
                 training.per_device_train_batch_size / self._parts

@@ -111,7 +111,7 @@ def _sources(train: Chosen) -> list[dict[str, Any]]:
             "epoch_tokens": share.tokens,
             "epoch_trained_tokens": share.trained_tokens,
         }
-        for source, share in zip(train.split.sources, train.shares(), strict=True)
+        for source, share in zip(train.split.sources, train.shares, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import math
@@ -52,7 +53,7 @@ class Chosen:
     @property
     def rows(self) -> int:
         """How many rows they are from: a text in pieces is one."""
-        return sum(share.rows for share in self.shares())
+        return sum(share.rows for share in self.shares)
 
     @property
     def tokens(self) -> list[int]:
@@ -63,8 +64,9 @@ class Chosen:
     @property
     def trained_tokens(self) -> int:
         """How many of the tokens are learned."""
-        return sum(share.trained_tokens for share in self.shares())
+        return sum(share.trained_tokens for share in self.shares)
 
+    @functools.cached_property
     def shares(self) -> list[Share]:
         """What is taken of each source."""
         encoded, examples = self.split.encoded, list(itertools.chain(*self.sequences))

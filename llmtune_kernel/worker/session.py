@@ -19,6 +19,7 @@ from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.loading import check_attention, compute_dtype
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
+from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.runs.directory import RunDirectory
@@ -26,7 +27,6 @@ from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, 
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
 from llmtune_kernel.runs.wording import progress_text
 from llmtune_kernel.training.optimizers import check_optimizer
-from llmtune_kernel.training.out_of_memory import out_of_memory
 from llmtune_kernel.training.rewarding import Reward, load_reward
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer

@@ -151,7 +151,7 @@ def _by_source(chosen: Chosen) -> list[str]:
             taken=share.rows,
             tokens=share.tokens,
         )
-        for source, share in zip(sources, chosen.shares(), strict=True)
+        for source, share in zip(sources, chosen.shares, strict=True)
     ]
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.control import Stop
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Error, EventWriter, Payload, State
-from llmtune_kernel.training.out_of_memory import out_of_memory
 from llmtune_kernel.worker.control import ControlServer, Stopped
 from llmtune_kernel.worker.disk import no_space
 

@@ -11,13 +11,12 @@ import rewarded
 import rewards
 from polite import write
 from rewarded import settings
-from watching import Start, assert_goes_on_where_it_stood, measured
+from watching import Start, assert_goes_on_where_it_stood, inspected, measured
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Evaluation, Metrics
 from llmtune_kernel.runs.run import Run
-from llmtune_kernel.worker.inspect import inspect
 
 
 def grpo(**more: Any) -> dict[str, Any]:
@@ -156,18 +155,8 @@ def test_what_a_run_will_take_is_known_before(train_here: Any, tiny_model: str, 
         },
     }
     config = config_from_dict(settings(tiny_model, prompts, "$vowels", **chosen))
-    told: list[dict[str, Any]] = []
-    job = {
-        "config": config.model_dump(mode="json"),
-        "variables": {},
-        "first": 1,
-        "for_run": True,
-        "statistics": False,
-        "details": False,
-    }
-    inspect(job, told.append, lambda: None)
     # Rollouts of twelve answers to four of the sixteen prompts, each learned from twice, four at a time.
-    assert told[-1]["summary"]["steps"] == 4 * 2 * 3
+    assert inspected(config)["steps"] == 4 * 2 * 3
     [first, *_] = [
         payload for payload in train_here(rewards.vowels, **chosen) if isinstance(payload, Metrics)
     ]

@@ -18,14 +18,13 @@ import rewards
 from polite import graded_rows, write
 from rewarded import settings
 from transformers import AutoModelForCausalLM
-from watching import Start, assert_goes_on_where_it_stood, measured
+from watching import Start, assert_goes_on_where_it_stood, inspected, measured
 
 from llmtune_kernel.config import UserError, config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Evaluation, Metrics
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run, RunFailed
-from llmtune_kernel.worker.inspect import inspect
 
 
 @pytest.fixture
@@ -267,17 +266,7 @@ def test_what_a_run_will_take_is_known_before(
         },
     }
     config = config_from_dict(settings(tiny_model, prompts, "$vowels", **chosen))
-    told: list[dict[str, Any]] = []
-    job = {
-        "config": config.model_dump(mode="json"),
-        "variables": {},
-        "first": 1,
-        "for_run": True,
-        "statistics": True,
-        "details": True,
-    }
-    inspect(job, told.append, lambda: None)
-    summary = told[-1]["summary"]
+    summary = inspected(config, statistics=True, details=True)
     assert (summary["format"], summary["trained_tokens"]) == ("prompt", 0)
     assert summary["steps"] == 2 * 2 * 3  # two rollouts of 12 answers, of which 16 prompts fill more than one
     [first, *_] = [

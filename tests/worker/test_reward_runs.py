@@ -9,10 +9,9 @@ import pytest
 import torch
 from polite import graded_rows, write
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from watching import Start, assert_goes_on_where_it_stood, in_process, measured, until
+from watching import Start, assert_goes_on_where_it_stood, in_process, inspected, measured, until
 
 from llmtune_kernel.config import UserError, config_from_dict
-from llmtune_kernel.worker.inspect import inspect
 
 HELD_OUT = graded_rows(40, seed=2)
 
@@ -109,17 +108,7 @@ def test_what_a_reward_model_will_take_is_known_before(pairs: dict[str, Any], ti
     plans: dict[str, dict[str, Any]] = {}
     for objective in ("dpo", "reward"):
         config = config_from_dict({**settings, "objective": objective})
-        job = {
-            "config": config.model_dump(mode="json"),
-            "variables": {},
-            "first": 1,
-            "for_run": True,
-            "statistics": False,
-            "details": False,
-        }
-        told: list[dict[str, Any]] = []
-        inspect(job, told.append, lambda: None)
-        plans[objective] = told[-1]["summary"]
+        plans[objective] = inspected(config)
     assert plans["reward"]["steps"] == plans["dpo"]["steps"]
     # Neither a head of the size of the vocabulary, nor logits.
     assert plans["reward"]["memory"] < plans["dpo"]["memory"]

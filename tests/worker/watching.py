@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from llmtune_kernel.config import config_from_dict
+from llmtune_kernel.config import RunConfig, config_from_dict
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import (
     CheckpointEvent,
@@ -21,6 +21,7 @@ from llmtune_kernel.runs.events import (
     StateEvent,
 )
 from llmtune_kernel.runs.run import Run
+from llmtune_kernel.worker.inspect import inspect
 
 
 class Start(Protocol):
@@ -123,3 +124,19 @@ def in_process(
     finally:
         control.close()
     return told
+
+
+def inspected(config: RunConfig, *, statistics: bool = False, details: bool = False) -> dict[str, Any]:
+    """What the job `inspect` says before a run, in this process."""
+    told: list[dict[str, Any]] = []
+    job = {
+        "config": config.model_dump(mode="json"),
+        "variables": {},
+        "first": 1,
+        "for_run": True,
+        "statistics": statistics,
+        "details": details,
+    }
+    inspect(job, told.append, lambda: None)
+    summary: dict[str, Any] = told[-1]["summary"]
+    return summary

@@ -7,7 +7,7 @@ import errno
 import pytest
 import torch
 
-from llmtune_kernel.training.out_of_memory import out_of_memory
+from llmtune_kernel.models.out_of_memory import out_of_memory
 
 
 def test_what_torch_and_python_raise_is_known() -> None:
