@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.data.formats import unread_media
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.protocol import Notice
+from llmtune_kernel.runs.directory import check_runs_folder
 from llmtune_kernel.runs.wording import number, size, ways_to_fit
 
 _FEW_ROWS = 10
@@ -27,6 +28,7 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
         summary: Of the job `inspect`, see `worker/inspect.py`.
     """
     found = (
+        _runs_folder(),
         _memory(config, summary),
         _media(summary),
         _endless(summary),
@@ -38,6 +40,14 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
         _no_evaluation(config, summary),
     )
     return [notice for notice in found if notice is not None]
+
+
+def _runs_folder() -> Notice | None:
+    try:
+        check_runs_folder()
+    except UserError as error:
+        return Notice(message=f"{error.where}: {error.what} {error.fix}")
+    return None
 
 
 def _memory(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:

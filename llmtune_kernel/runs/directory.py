@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import fcntl
 import json
 import os
@@ -72,27 +73,12 @@ class RunDirectory:
         directory = cls(root / name)
         try:
             root.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(root).free
-            if free < _LEAST_FREE_BYTES:
-                raise UserError(
-                    _(
-                        "Not enough disk: {free} MB free, a run needs at least {needed} MB.",
-                        free=free >> 20,
-                        needed=_LEAST_FREE_BYTES >> 20,
-                    ),
-                    str(root),
-                    _("Free some space, or set LLMTUNE_HOME to a folder on another disk."),
-                )
+            _check_space(root)
             directory.path.mkdir(mode=0o700)
             directory.data.mkdir()
             directory.checkpoints.mkdir()
         except OSError as error:
-            fix = _no_folder(error) or _(
-                "Work in a folder you can write to, or choose another runs folder, in the settings of JupyterLab or "
-                "with LLMTUNE_HOME."
-            )
-            what = _("The run directory cannot be written: {reason}.", reason=error.strerror)
-            raise UserError(what, str(directory.path), fix) from error
+            raise _unwritable(directory.path, error) from error
         return directory
 
     def snapshot(self, split: str, number: int) -> Path:
@@ -306,6 +292,50 @@ def unreadable(path: Path, error: OSError, run: str = "") -> UserError:
         )
         fix = _no_folder(error) or other
     return UserError(what, str(path), fix)
+
+
+def check_runs_folder(root: Path | None = None) -> None:
+    """Look whether a run can be made, without making anything.
+
+    Raises:
+        UserError: the disk is full, or the folder of all runs is no folder, or not writable.
+    """
+    root = root or runs_root()
+    try:
+        there = next(folder for folder in (root, *root.parents) if folder.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _check_space(there)
+    except OSError as error:
+        raise _unwritable(root, error) from error
+
+
+def _check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        raise UserError(
+            _(
+                "Not enough disk: {free} MB free, a run needs at least {needed} MB.",
+                free=free >> 20,
+                needed=_LEAST_FREE_BYTES >> 20,
+            ),
+            str(folder),
+            _("Free some space, or set LLMTUNE_HOME to a folder on another disk."),
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        _("The run directory cannot be written: {reason}.", reason=error.strerror),
+        str(path),
+        _no_folder(error)
+        or _(
+            "Work in a folder you can write to, or choose another runs folder, in the settings of JupyterLab or "
+            "with LLMTUNE_HOME."
+        ),
+    )
 
 
 def _no_folder(error: OSError) -> str:

@@ -354,6 +354,14 @@ def test_an_unusual_learning_rate(method: str, fine: float, high: float, low: fl
         assert changes(notice) == [("training.learning_rate", "auto")]
 
 
+def test_a_runs_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").write_text("a file")
+    monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path / "runs"))
+    [notice] = told({})
+    assert notice.message.startswith(f"{tmp_path / 'runs'}: ")
+    assert "A file stands where the folder should be" in notice.message
+
+
 def test_no_rows_to_evaluate_on() -> None:
     [notice] = told({}, eval_rows=0)
     assert changes(notice) == [("data.eval_fraction", 0.1)]

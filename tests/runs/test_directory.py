@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from llmtune_kernel.config import UserError
-from llmtune_kernel.runs.directory import RunDirectory, free_name, list_runs, runs_root
+from llmtune_kernel.runs.directory import RunDirectory, check_runs_folder, free_name, list_runs, runs_root
 
 
 def create(name: str) -> RunDirectory:
@@ -172,3 +172,21 @@ def test_a_file_in_the_place_of_the_runs_folder_is_told_as_such(
     assert "settings of JupyterLab" in mistake.value.fix
     with pytest.raises(UserError, match="A file stands where the folder should be"):
         RunDirectory.create("first")
+
+
+@pytest.mark.parametrize("inner", ["", "deeper/still"])
+def test_that_no_run_can_be_made_is_known_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
+) -> None:
+    root = tmp_path / "runs" / inner
+    monkeypatch.setenv("LLMTUNE_HOME", str(root))
+    check_runs_folder()
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(UserError, match="cannot be written: Not a directory") as known:
+        check_runs_folder()
+    assert known.value.where == str(root)
+    assert "A file stands where the folder should be" in known.value.fix
+    with pytest.raises(UserError) as told:
+        RunDirectory.create("lesson")
+    assert told.value.fix == known.value.fix
