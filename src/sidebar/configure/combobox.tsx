@@ -28,7 +28,8 @@ export interface IOption {
 export function Combobox(props: {
   id: string;
   typed: ITyped;
-  options: IOption[];
+  /** Asked for only when they are shown: a form may have hundreds of such lists. */
+  options: () => IOption[];
   /** Said where nothing fits what is typed. */
   noneText: string;
   placeholder: string;
@@ -46,11 +47,13 @@ export function Combobox(props: {
   const [pointed, setPointed] = useState<IOption | null>(null);
   const { anchor, list } = usePopup(isOpen);
   const words = isFiltering ? typed.value.toLowerCase().split(/\s+/) : [];
-  const options = props.options.filter(option => {
-    const { value, label, detail, group, keywords } = option;
-    const text = [value, label, detail, group, keywords].join('\n');
-    return words.every(word => holds(text.toLowerCase(), word));
-  });
+  const fitting = () =>
+    props.options().filter(option => {
+      const { value, label, detail, group, keywords } = option;
+      const text = [value, label, detail, group, keywords].join('\n');
+      return words.every(word => holds(text.toLowerCase(), word));
+    });
+  const options = isOpen ? fitting() : [];
   const open = () => {
     if (!isOpen && !isReadOnly) {
       setOpen(true);
@@ -68,7 +71,7 @@ export function Combobox(props: {
     props.onPick(option.value);
   };
   const move = (step: number) => {
-    const count = options.length;
+    const count = (isOpen ? options : fitting()).length;
     const next = active < 0 && step < 0 ? count - 1 : active + step;
     const index = count ? (next + count) % count : -1;
     setActive(index);

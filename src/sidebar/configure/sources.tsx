@@ -215,11 +215,13 @@ function Others(
           ? writeNames(Object.fromEntries(written))
           : trans.__('More about this source')}
       </summary>
-      <div>
-        {others.map(inner => (
-          <Setting key={inner.key} {...props} inner={inner} onSet={onSet} />
-        ))}
-      </div>
+      {isOpen && (
+        <div>
+          {others.map(inner => (
+            <Setting key={inner.key} {...props} inner={inner} onSet={onSet} />
+          ))}
+        </div>
+      )}
     </details>
   );
 }
