@@ -197,6 +197,7 @@ class Link:
         | protocol.ValidateRequest
         | protocol.VariablesRequest
         | protocol.RegisteredRequest
+        | protocol.FolderRequest
         | protocol.CatalogueRequest
         | protocol.RunsRequest
         | protocol.ModelsRequest
@@ -222,6 +223,8 @@ class Link:
                 return protocol.VariablesReply(id=id, payload=list_variables(self._namespace()))
             case protocol.RegisteredRequest(id=id, payload=registry):
                 return protocol.RegisteredReply(id=id, payload=registered_names(Path(registry.dataset_dir)))
+            case protocol.FolderRequest(id=id, payload=server):
+                return protocol.FolderReply(id=id, payload=_folder(server.root))
             case protocol.CatalogueRequest(id=id):
                 return protocol.CatalogueReply(id=id, payload=_catalogue())
             case protocol.RunsRequest(id=id):
@@ -334,6 +337,13 @@ class Link:
     def _send(self, message: BaseModel) -> None:
         if not self._closed.is_set():
             self._comm.send(message.model_dump(mode="json"))
+
+
+def _folder(root: str) -> protocol.Folder:
+    """Where this process is, in the folder of Jupyter's files."""
+    here, whole = Path.cwd().resolve(), Path(root).expanduser().resolve()
+    path = here.relative_to(whole).as_posix() if here.is_relative_to(whole) else None
+    return protocol.Folder(path="" if path == "." else path)
 
 
 def _mistake(error: UserError) -> protocol.Mistake:

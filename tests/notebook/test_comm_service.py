@@ -99,6 +99,26 @@ def test_registered_names_are_those_of_dataset_info(kernel: Kernel, page: str, t
     assert "not valid JSON" in check(kernel.ask(page, "registered", asked), "ErrorReply")["what"]
 
 
+def test_the_folder_of_the_kernel_is_told_from_that_of_jupyters_files(
+    kernel: Kernel, page: str, tmp_path: Path
+) -> None:
+    inner = tmp_path / "work" / "data"
+    inner.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "work")
+    kernel.run(f"import os\nbefore = os.getcwd()\nos.chdir({str(inner)!r})")
+
+    def folder(root: Path) -> str | None:
+        reply = check(kernel.ask(page, "folder", {"root": str(root)}), "FolderReply")
+        return reply["path"]  # type: ignore[no-any-return]
+
+    try:
+        assert folder(tmp_path / "work") == folder(tmp_path / "link") == "data"
+        assert folder(inner) == ""
+        assert folder(tmp_path / "elsewhere") is None
+    finally:
+        kernel.run("os.chdir(before)")
+
+
 def test_the_catalogue_is_told_by_task_in_the_language_of_the_page(kernel: Kernel, page: str) -> None:
     found = check(kernel.ask(page, "catalogue", {}), "CatalogueReply")
     assert len(found) >= 50

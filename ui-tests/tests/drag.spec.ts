@@ -70,6 +70,29 @@ test('Files and folders are dragged from the file browser into the form', async 
   await expect(field('Training data')).toHaveValue('theirs.jsonl');
 });
 
+test('A notebook that was moved is offered the files that its kernel finds', async ({
+  page,
+  tmpPath
+}) => {
+  const row = JSON.stringify({ prompt: 'a', completion: 'b' });
+  await page.contents.uploadContent(row, 'text', `${tmpPath}/stayed.jsonl`);
+  await page.contents.createDirectory(`${tmpPath}/new`);
+  await openNotebook(page, `${tmpPath}/moved.ipynb`, [LOAD]);
+  await page.notebook.runCell(0);
+  await page.evaluate(
+    ([before, after]) =>
+      window.jupyterapp.serviceManager.contents.rename(before, after),
+    [`${tmpPath}/moved.ipynb`, `${tmpPath}/new/moved.ipynb`]
+  );
+  await page.getByRole('tab', { name: 'Fine-tuning' }).click();
+  const data = page
+    .locator('#jp-llmtune-sidebar')
+    .getByRole('combobox', { name: 'Training data', exact: true });
+  await data.click();
+  await page.getByRole('option', { name: /^stayed/ }).click();
+  await expect(data).toHaveValue('stayed.jsonl');
+});
+
 /** Take hold of something, and carry it without letting go. */
 async function drag(
   page: IJupyterLabPageFixture,

@@ -235,6 +235,16 @@ class RegisteredReply(Reply):
     payload: list[str]
 
 
+class Folder(Message):
+    """Of the kernel, from that of Jupyter's files; null if it is not in there."""
+
+    path: str | None
+
+
+class FolderReply(Reply):
+    payload: Folder
+
+
 class CatalogueReply(Reply):
     payload: list[DatasetChoice]
 

@@ -167,6 +167,19 @@ class RegisteredRequest(_Request):
     payload: Registry
 
 
+class ServerRoot(Message):
+    """The folder of Jupyter's files, `~` for home."""
+
+    root: str = Field(min_length=1)
+
+
+class FolderRequest(_Request):
+    """Where relative paths begin."""
+
+    type: Literal["folder"]
+    payload: ServerRoot
+
+
 class CatalogueRequest(_Request):
     """The well-known public data sets, those of a task together."""
 
@@ -336,6 +349,7 @@ Request = Annotated[
     | ValidateRequest
     | VariablesRequest
     | RegisteredRequest
+    | FolderRequest
     | CatalogueRequest
     | RunsRequest
     | ControlRequest

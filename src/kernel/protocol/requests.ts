@@ -45,6 +45,8 @@ export interface IRequests {
   variables: { payload: INothing; reply: IVariable[] };
   /** The names that dataset_info.json in a folder gives to data sets. */
   registered: { payload: { dataset_dir: string }; reply: string[] };
+  /** Where the kernel is, from the folder of Jupyter's files; null if it is not in there. */
+  folder: { payload: { root: string }; reply: { path: string | null } };
   /** The well-known public data sets, those of a task together. */
   catalogue: { payload: INothing; reply: IDatasetChoice[] };
   runs: { payload: INothing; reply: IRunSummary[] };

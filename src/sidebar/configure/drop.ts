@@ -55,7 +55,7 @@ export function takeFile(
 export function useFileDrop(
   isReadOnly: boolean,
   accepts: (path: string) => boolean,
-  onDrop: (path: string) => void
+  onDrop: (path: string) => Promise<void>
 ): React.RefObject<HTMLDivElement> {
   const node = useRef<HTMLDivElement>(null);
   const latest = useRef(onDrop);
@@ -63,7 +63,7 @@ export function useFileDrop(
   useEffect(
     () =>
       node.current && !isReadOnly
-        ? takePath(node.current, accepts, path => latest.current(path))
+        ? takePath(node.current, accepts, path => void latest.current(path))
         : undefined,
     [isReadOnly]
   );

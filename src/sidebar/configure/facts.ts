@@ -151,6 +151,25 @@ export class KernelFacts extends Changing {
       : [];
   }
 
+  /**
+   * The folder of the kernel, from that of Jupyter's files.
+   *
+   * @param root - the folder of Jupyter's files; empty if the server does not tell it.
+   * @returns null where it is not known.
+   */
+  async folder(root: string): Promise<string | null> {
+    const client = this._client;
+    if (!root || client?.status.kind !== 'ready') {
+      return null;
+    }
+    try {
+      return (await client.request('folder', { root })).path;
+    } catch {
+      // The header of the sidebar says how the kernel stands.
+      return null;
+    }
+  }
+
   private async _loadDatasets(client: IKernelClient): Promise<void> {
     try {
       this._datasets = await client.request('catalogue', {});

@@ -1,6 +1,4 @@
 import { PathExt } from '@jupyterlab/coreutils';
-import { FileDialog } from '@jupyterlab/filebrowser';
-import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import React, { useEffect, useState } from 'react';
@@ -17,6 +15,7 @@ import { Combobox } from './combobox';
 import { gateText, ModelAdvice } from './advice';
 import { useFileDrop } from './drop';
 import { isConfigurationFile, isYamlFile } from './imported';
+import { choosePath, dataFiles, isDataFile, pathFor } from './places';
 import type { IControl } from './typed';
 import { placeholder, readText, useTyped, writeText } from './typed';
 
@@ -30,7 +29,7 @@ export function ModelPicker(props: IControl): JSX.Element {
   // What has no slash may be a name on the Hub.
   const asPath = (path: string) => (path.includes('/') ? path : `./${path}`);
   const browse = async () => {
-    const path = await choosePath(props, {
+    const path = await choosePath(props.state, {
       title,
       isFile: path => PathExt.extname(path) === '.gguf',
       takesFolders: true
@@ -40,13 +39,13 @@ export function ModelPicker(props: IControl): JSX.Element {
   const drop = useFileDrop(
     props.isReadOnly,
     path => !isConfigurationFile(path),
-    path => take(props, asPath(pathFor(props, path)))
+    async path => take(props, asPath(await pathFor(props.state, path)))
   );
   return (
     <>
       <Picker
         control={props}
-        options={modelOptions(model.facts.models, trans)}
+        options={() => modelOptions(model.facts.models, trans)}
         noneText={trans.__('A name on the Hub, or a path')}
         placeholder={placeholder(props.field, props.state)}
         browse={browse}
@@ -80,7 +79,7 @@ export function DataPicker(props: IControl): JSX.Element {
   };
   const open = () => {
     void model.facts.loadVariables();
-    void dataFiles(props).then(setFiles);
+    void dataFiles(props.state).then(setFiles);
     readNames();
   };
   // A name of dataset_info.json means that data set, whatever the catalogue calls so.
@@ -94,10 +93,10 @@ export function DataPicker(props: IControl): JSX.Element {
   const drop = useFileDrop(
     props.isReadOnly,
     path => !isYamlFile(path),
-    path => take(props, pathFor(props, path))
+    async path => take(props, await pathFor(props.state, path))
   );
   const browse = () =>
-    choosePath(props, {
+    choosePath(props.state, {
       title: trans.__('Choose data'),
       isFile: isDataFile,
       takesFolders: true
@@ -105,9 +104,9 @@ export function DataPicker(props: IControl): JSX.Element {
   return (
     <Picker
       control={props}
-      options={[
+      options={() => [
         ...variableOptions(model.facts.variables ?? [], trans),
-        ...nameOptions(files, trans.__('Files beside the notebook')),
+        ...nameOptions(files, trans.__('Files in the folder of the kernel')),
         ...nameOptions(names, trans.__('Names of dataset_info.json')),
         ...datasetOptions(datasets, trans)
       ]}
@@ -129,7 +128,7 @@ export function DataPicker(props: IControl): JSX.Element {
 /** A box to type in or pick from, and a button that opens JupyterLab's dialog. */
 function Picker(props: {
   control: IControl;
-  options: IOption[];
+  options: () => IOption[];
   noneText: string;
   placeholder: string;
   /** What is to know of what is chosen, and what keeps options from being offered. */
@@ -193,71 +192,6 @@ function Picker(props: {
 function take(control: IControl, value: string): void {
   control.onChange(value);
   control.onDone();
-}
-
-/**
- * Let the user choose in JupyterLab's dialog.
- *
- * @returns what is chosen as the kernel sees it; null if nothing is.
- */
-async function choosePath(
-  control: IControl,
-  options: {
-    title: string;
-    isFile: (path: string) => boolean;
-    takesFolders: boolean;
-  }
-): Promise<string | null> {
-  const { fileBrowser, translator } = control.state.context;
-  if (!fileBrowser) {
-    return null;
-  }
-  const { value } = await FileDialog.getOpenFiles({
-    manager: fileBrowser.model.manager,
-    title: options.title,
-    defaultPath: notebookFolder(control),
-    translator,
-    filter: ({ type, path }) =>
-      type === 'directory' || options.isFile(path) ? {} : null
-  });
-  const chosen = value?.find(
-    ({ type }) => type !== 'directory' || options.takesFolders
-  );
-  return chosen ? pathFor(control, chosen.path) : null;
-}
-
-/** As the kernel sees it: from the notebook's folder. */
-function pathFor(control: IControl, path: string): string {
-  const { state } = control;
-  const folder = notebookFolder(control);
-  const { contents } = state.context.app.serviceManager;
-  return PathExt.relative(contents.localPath(folder), contents.localPath(path));
-}
-
-function notebookFolder({ state }: IControl): string {
-  return PathExt.dirname(state.model.edited.panel?.context.path ?? '');
-}
-
-/**
- * The names of the data files in the notebook's folder.
- */
-async function dataFiles(control: IControl): Promise<string[]> {
-  const { contents } = control.state.context.app.serviceManager;
-  const folder = notebookFolder(control);
-  try {
-    const { content } = await contents.get(folder, { content: true });
-    return (content as Contents.IModel[])
-      .filter(({ type, name }) => type !== 'directory' && isDataFile(name))
-      .map(({ name }) => name)
-      .sort((one, other) => one.localeCompare(other));
-  } catch {
-    // The dialog, which the user can open, says what is wrong with the folder.
-    return [];
-  }
-}
-
-function isDataFile(path: string): boolean {
-  return DATA_FILE.test(path);
 }
 
 function modelOptions(
@@ -374,5 +308,3 @@ function parametersText(
     ? trans.__('%1 M', count(billions * 1000))
     : trans.__('%1 B', decimal(Number(billions.toPrecision(3))));
 }
-
-const DATA_FILE = /\.(json|jsonl|csv|txt|parquet|arrow)(\.(gz|zst|bz2))?$/i;
