@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.examples import Conversation, is_learned
+from llmtune_kernel.data.generation_prompt import generation_prompts
 from llmtune_kernel.data.tokens import Span
 from llmtune_kernel.locale import _
 
@@ -24,6 +25,8 @@ CONTROL = re.compile(
 
 # The keys of a turn that is a text alone.
 _PLAIN = {"role", "content", "weight"}
+# What ends the reasoning in the content of an answer.
+_THOUGHT = "</think>"
 
 
 class TemplateProblem(Exception):
@@ -50,10 +53,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Skeleton:
-    """What a template writes around the contents of a conversation of some roles.
+    """What a template writes around what is said in a conversation.
 
     `between`: the text before each content and after the last. `starts`: for each message the number of characters
-    of the text before it that belong to the answer: what a model writes first, after the generation prompt.
+    of the text before it that belong to the answer: what a model writes first, after the generation prompt. Where it
+    says nothing, of the text before what is said next.
     """
 
     between: list[str]
@@ -80,6 +84,7 @@ class ChatTemplate:
             )
         self._tokenizer = tokenizer
         self._skeletons: dict[tuple[str, ...], _Skeleton | None] = {}
+        self._prompts = generation_prompts(tokenizer.chat_template)
         self._writes_reasoning: bool | None = None
         self.ends = self._end_marks()
         self._end = re.compile("|".join(map(re.escape, self.ends)) or r"(?!)")
@@ -154,7 +159,9 @@ class ChatTemplate:
         known = [*map(re.escape, sorted(added, key=len, reverse=True)), CONTROL.pattern]
         mark = re.compile("|".join(known))
         for roles in (["user", "assistant"], ["system", "user", "assistant"]):
-            skeleton = self._skeleton(tuple(roles))
+            said = ["a" for _role in roles]
+            turns = [{"role": role, "content": "a"} for role in roles]
+            skeleton = self._skeleton_of(Conversation(turns), said)
             found = mark.search(skeleton.between[-1]) if skeleton else None
             if found:
                 # Where an answer has an end of its own, the tokenizer's eos may mean something else.
@@ -162,32 +169,55 @@ class ChatTemplate:
                 break
         return ends
 
-    # Most conversations: every content is written as it is, or stripped, between texts that only the roles decide.
+    # Most conversations: every text is written as it is, or stripped, between others that do not depend on it.
 
     def _by_skeleton(self, text: str, conversation: Conversation) -> list[Answer] | None:
-        messages = conversation.messages
-        if conversation.tools or any(m.keys() - _PLAIN or not m["content"] for m in messages):
+        said = [_said(message) for message in conversation.messages]
+        skeleton = self._skeleton_of(conversation, said)
+        found = _find(text, skeleton.between, [one for one in said if one]) if skeleton else None
+        if skeleton is None or found is None:
             return None
-        roles = tuple(message["role"] for message in messages)
-        if roles not in self._skeletons:
-            self._skeletons[roles] = self._skeleton(roles)
-        skeleton = self._skeletons[roles]
-        contents = _contents(text, skeleton.between, messages) if skeleton else None
-        if skeleton is None or contents is None:
-            return None
-        answers = []
-        for number, (start, stop) in enumerate(contents):
-            if roles[number] == "assistant" and number >= conversation.context:
-                end = self._end.search(skeleton.between[number + 1])
-                first, last = end.span() if end else (0, 0)
-                begin, learned = start - skeleton.starts[number], is_learned(messages[number])
-                answers.append(Answer(begin, stop + first, stop + last, learned))
+        answers: list[Answer] = []
+        spans = iter([*found, (len(text), len(text))])
+        following = next(spans)
+        for number, message in enumerate(conversation.messages):
+            span = following
+            following = next(spans) if said[number] else span
+            if message["role"] != "assistant" or number < conversation.context:
+                continue
+            begin = span[0] - skeleton.starts[number]
+            stop = span[1] if said[number] else begin
+            end = self._end.search(text, stop, following[0])
+            if end is None and message.get("tool_calls"):
+                return None
+            answers.append(Answer(begin, *(end.span() if end else (stop, stop)), is_learned(message)))
         return answers
 
-    def _skeleton(self, roles: tuple[str, ...]) -> _Skeleton | None:
-        marks = [_mark(number) for number in range(len(roles))]
-        marked = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        conversation = Conversation(marked)
+    def _skeleton_of(self, conversation: Conversation, said: list[str]) -> _Skeleton | None:
+        messages = conversation.messages
+        if conversation.tools or any(
+            message.keys() - _PLAIN or not one or one != message["content"]
+            for message, one in zip(messages, said, strict=True)
+        ):
+            return self._skeleton(conversation, said)
+        # Of texts alone only the roles matter.
+        roles = tuple(message["role"] for message in messages)
+        if roles not in self._skeletons:
+            self._skeletons[roles] = self._skeleton(Conversation(messages), said)
+        return self._skeletons[roles]
+
+    def _skeleton(self, conversation: Conversation, said: list[str]) -> _Skeleton | None:
+        """What is written around what is `said` in each message of a conversation; None if it cannot be told."""
+        marked, marks = [], []
+        for number, (message, one) in enumerate(zip(conversation.messages, said, strict=True)):
+            content = message["content"]
+            if one:
+                marks.append(_mark(number))
+                content = content.removesuffix(one) + marks[-1]
+            elif content or (number and not said[number - 1]):
+                return None  # of two that say nothing the places are one
+            marked.append({**message, "content": content})
+        conversation = replace(conversation, messages=marked)
         try:
             text = self._apply(conversation, marked)
         except TemplateProblem:
@@ -196,13 +226,43 @@ class ChatTemplate:
         if re.findall(pattern, text) != marks:
             return None
         between = re.split(pattern, text)
-        starts, position = [], 0
-        for number, role in enumerate(roles):
-            position += len(between[number])
-            begin = self._begin(text, conversation, number) if role == "assistant" else None
-            starts.append(position - begin if begin is not None and begin <= position else 0)
-            position += len(marks[number])
+        starts, position, gap = [], len(between[0]), 0
+        for number, one in enumerate(said):
+            start = 0
+            if marked[number]["role"] == "assistant" and number >= conversation.context:
+                kept = marked[number]["content"].removesuffix(marks[gap]) if one else None
+                found = self._start(
+                    text, conversation, number, (position - len(between[gap]), position), kept
+                )
+                if found is None:
+                    return None
+                start = found
+            starts.append(start)
+            if one:
+                gap += 1
+                position += len(marks[gap - 1]) + len(between[gap])
         return _Skeleton(between, starts)
+
+    def _start(
+        self, text: str, conversation: Conversation, number: int, gap: Span, kept: str | None
+    ) -> int | None:
+        """How many characters before the end of its `gap` in `text` answer `number` starts; None if unknown.
+
+        Args:
+            kept: What its content has before what it says; None if it says nothing.
+        """
+        before = text[slice(*gap)]
+        if kept is not None and self._prompts is not None:
+            # Where the prompt can end is seen: an answer that starts with what it says needs no more.
+            places = {
+                found.end() for prompt in self._prompts for found in re.finditer(re.escape(prompt), before)
+            }
+            if places <= {len(before)} if not kept else places == {len(before)} and not _holds(before, kept):
+                return 0
+        begin = self._begin(text, conversation, number)
+        if begin is not None and gap[0] <= begin <= gap[1]:
+            return gap[1] - begin
+        return 0 if kept == "" else None
 
     def _begin(self, text: str, conversation: Conversation, number: int) -> int | None:
         """Where a model starts to write message `number` of `text`; None if the template has no generation prompt."""
@@ -288,13 +348,24 @@ def _mark(number: int) -> str:
     return f"qzmark{number}zq"
 
 
-def _contents(text: str, between: list[str], messages: list[Message]) -> list[Span] | None:
+def _said(message: Message) -> str:
+    """What a message says, after what it reasons."""
+    content: str = message["content"]
+    after = content.rpartition(_THOUGHT)[2] if message["role"] == "assistant" else content
+    return after if after.strip() or not content.strip() else ""
+
+
+def _holds(text: str, kept: str) -> bool:
+    """Whether a line of `kept` stands in `text`."""
+    return any(line.strip() in text for line in kept.splitlines() if line.strip())
+
+
+def _find(text: str, between: list[str], contents: list[str]) -> list[Span] | None:
     """The spans of the contents if `text` is `between` with the contents, as they are or stripped, in its gaps."""
     if not text.startswith(between[0]):
         return None
     spans, position = [], len(between[0])
-    for message, after in zip(messages, between[1:], strict=True):
-        content: str = message["content"]
+    for content, after in zip(contents, between[1:], strict=True):
         for written in (content, content.strip(), content.rstrip(), content.lstrip()):
             if text.startswith(written + after, position):
                 break

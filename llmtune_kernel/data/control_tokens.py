@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -74,19 +75,21 @@ class ControlTokens:
         """From a text with marks, and the answers in it, to the text without, what `encode` takes, the answers."""
         written: list[str] = []
         named: list[str] = []
-        places: list[tuple[int, int]] = []
+        ends: list[int] = []
+        shifts = [0]  # by how much what follows each end moves
         position = 0
         for found in _MARK.finditer(text):
             token = self._tokens[int(found[1])] if found[1] else _START
             for pieces, between in ((written, str), (named, self._name)):
                 pieces += [between(text[position : found.start()]), token]
             position = found.end()
-            places.append((position, len(token) - len(found.group())))
+            ends.append(position)
+            shifts.append(shifts[-1] + len(token) - len(found.group()))
         written.append(text[position:])
         named.append(self._name(text[position:]))
 
         def moved(place: int) -> int:
-            return place + sum(shift for end, shift in places if end <= place)
+            return place + shifts[bisect_right(ends, place)]
 
         kept = [
             replace(each, start=moved(each.start), stop=moved(each.stop), end=moved(each.end))

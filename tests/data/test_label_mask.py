@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llmtune_kernel.config import DataConfig, UserError
-from llmtune_kernel.data.answers import TemplateProblem
+from llmtune_kernel.data.answers import ChatTemplate, TemplateProblem
 from llmtune_kernel.data.examples import Conversation, PlainText
 from llmtune_kernel.data.template import Encoder
 
@@ -335,3 +335,63 @@ def test_offsets_without_white_space_give_the_same_mask(tokenizer: Any) -> None:
     assert encode_conversation(trimming, Conversation(messages)) == encode_conversation(
         tokenizer, Conversation(messages)
     )
+
+
+def renders(tokenizer: Any, conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often a conversation is rendered to find its answers."""
+    template, count = ChatTemplate(tokenizer), 0
+    write = tokenizer.apply_chat_template
+
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        return write(*args, **options)
+
+    monkeypatch.setattr(tokenizer, "apply_chat_template", counted)
+    template.render(conversation)
+    monkeypatch.undo()
+    return count
+
+
+@pytest.mark.parametrize(
+    ("name", "thought"),
+    [
+        *((name, "") for name in ("CHATML", "LLAMA3", "MISTRAL", "GEMMA", "QWEN3", "DEEPSEEK")),
+        ("QWEN3", "<think>\nHm.\n</think>\n\n"),
+    ],
+)
+def test_a_dialogue_of_many_turns_is_rendered_as_often_as_one_of_few(
+    name: str, thought: str, with_template: WithTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = with_template(getattr(templates, name))
+
+    def dialogue(turns: int) -> Conversation:
+        answer = {"role": "assistant", "content": f"{thought}It is so."}
+        return Conversation([{"role": "user", "content": "Is it?"}, answer] * turns)
+
+    few, many = (renders(tokenizer, dialogue(turns), monkeypatch) for turns in (2, 60))
+    assert many == few
+
+
+def test_of_calls_of_tools_each_costs_two_prompts(
+    with_template: WithTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = with_template(templates.QWEN3)
+    asked, called, found = TOOL_USE[0], TOOL_USE[1], TOOL_USE[2:5]
+
+    def dialogue(turns: int) -> Conversation:
+        return Conversation([asked, called, *found] * turns, TOOLS)
+
+    few, many = (renders(tokenizer, dialogue(turns), monkeypatch) for turns in (2, 12))
+    assert many - few == 2 * 10
+
+
+def test_an_answer_starts_after_the_thought_that_the_prompt_opens(with_template: WithTemplate) -> None:
+    opens = templates.DEEPSEEK.replace("message['content'].split('</think>')[-1]", "message['content']")
+    messages = [
+        {"role": "user", "content": "2 + 2?"},
+        {"role": "assistant", "content": "<think>\nEasy.\n</think>\n\nFour."},
+    ]
+    assert trained_texts(with_template(opens), Conversation(messages)) == [
+        "Easy.\n</think>\n\nFour.<|im_end|>"
+    ]
