@@ -24,6 +24,8 @@ AdapterName = Annotated[PathText, Field(min_length=1, description=N_("the name o
 
 # These take what the adapters start with out of the base weights.
 _CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
+# With these the model that is trained is another at once than it is without the adapters.
+_CHANGES_MODEL = (*_CHANGES_BASE, "loftq")
 
 
 # Of every kind of adapter.
@@ -81,13 +83,23 @@ class LoraMethod(Section):
     modules_to_save: list[ModuleName] = _SAVED
     use_rslora: bool = setting(False, "Rank-stabilized", "Scale the adapters by alpha / √rank.")
     use_dora: bool = setting(False, "DoRA", "Learn direction and magnitude of the weights apart; slower.")
-    init_lora_weights: Literal["default", "gaussian", "orthogonal", "pissa", "pissa_niter_16", "olora"] = (
-        setting(
-            "default",
-            "Initialization",
-            "What adapters start with: nothing (default, gaussian, orthogonal), or the largest part of the weights "
-            "(pissa, olora), which may learn faster; pissa_niter_16 finds it approximately and sooner.",
-        )
+    init_lora_weights: Literal[
+        "default", "gaussian", "orthogonal", "pissa", "pissa_niter_16", "olora", "loftq", "eva"
+    ] = setting(
+        "default",
+        "Initialization",
+        "What adapters start with: nothing (default, gaussian, orthogonal); the largest part of the weights (pissa, "
+        "olora), which may learn faster, and which pissa_niter_16 finds approximately and sooner; what quantization "
+        "took from them (loftq); nothing, but in the directions in which the data vary most (eva).",
+    )
+    eva_rho: float = setting(
+        2.0,
+        "EVA rank growth",
+        "How many times its rank a layer may get where the data vary in more directions; others get less. 1 leaves "
+        "all ranks as they are.",
+        ge=1,
+        le=100,
+        used_by={"init_lora_weights": ("eva",)},
     )
     loraplus_lr_ratio: float | None = setting(
         None,
@@ -106,6 +118,16 @@ class LoraMethod(Section):
         """Whether the base weights differ from those of before while the adapters are off."""
         return self.init_lora_weights in _CHANGES_BASE
 
+    @property
+    def keeps_base(self) -> bool:
+        """Whether the model with its adapters off is the model before training."""
+        return self.init_lora_weights not in _CHANGES_MODEL and self.adapter is None
+
+    @property
+    def keeps_initial(self) -> bool:
+        """Whether the run keeps the adapter that it starts with, which is not easily made again."""
+        return self.init_lora_weights in ("loftq", "eva") or self.adapter is not None
+
     @field_validator("adapter")
     @classmethod
     def _has_settings_of_its_own(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -115,6 +137,20 @@ class LoraMethod(Section):
                 _("{key} is that of the adapter which is trained on", key=own[0]),
                 _("leave {names} out", names=", ".join(own)),
                 [leave_out(f"method.{key}") for key in own],
+            )
+        return value
+
+    @field_validator("eva_rho")
+    @classmethod
+    def _used_by_eva(cls, value: float, info: ValidationInfo) -> float:
+        if (
+            info.data.get("init_lora_weights", "eva") != "eva"
+            and value != cls.model_fields["eva_rho"].default
+        ):
+            raise ValueError(
+                _("only init_lora_weights: eva uses it"),
+                _("leave it out, or write init_lora_weights: eva"),
+                [leave_out("method.eva_rho"), change_to("method.init_lora_weights", "eva")],
             )
         return value
 
@@ -128,7 +164,7 @@ class LoraMethod(Section):
                 _("set r to an even number"),
                 [change_to("method.r", rank + 1), leave_out("method.init_lora_weights")],
             )
-        if value in _CHANGES_BASE and info.data.get("use_dora"):
+        if value in _CHANGES_MODEL and info.data.get("use_dora"):
             raise ValueError(
                 _("{name} does not go together with use_dora", name=value),
                 _("leave one of the two out"),
@@ -141,6 +177,8 @@ class FreezeMethod(Section):
     """Train some of the layers and freeze the rest."""
 
     has_adapter: ClassVar = False
+    keeps_base: ClassVar = False
+    keeps_initial: ClassVar = False
 
     type: Literal["freeze"] = setting("freeze", "Method", "Some layers.")
     trainable_layers: int = setting(
@@ -174,6 +212,8 @@ class FullMethod(Section):
     """Train all weights."""
 
     has_adapter: ClassVar = False
+    keeps_base: ClassVar = False
+    keeps_initial: ClassVar = False
 
     type: Literal["full"] = setting("full", "Method", "All weights.")
 
@@ -183,6 +223,8 @@ class PeftMethod(Section):
 
     has_adapter: ClassVar = True
     changes_base: ClassVar = False
+    keeps_base: ClassVar = True
+    keeps_initial: ClassVar = False
     use_dora: ClassVar = False
 
     type: Literal["peft"] = setting("peft", "Method", "Another kind of adapter.")

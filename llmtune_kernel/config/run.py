@@ -103,14 +103,35 @@ class RunConfig(Section):
                 _("write model.quantization: nf4"),
                 [change_to("model.quantization", "nf4"), leave_out("method.use_dora")],
             )
+        starts_with = getattr(value, "init_lora_weights", None)
+        if model.quantization == "int8" and starts_with == "loftq":
+            raise ValueError(
+                _("init_lora_weights: loftq needs other weights than those of int8"),
+                _("write model.quantization: nf4"),
+                [change_to("model.quantization", "nf4"), leave_out("method.init_lora_weights")],
+            )
         if value.changes_base:
             raise ValueError(
                 _(
                     "init_lora_weights: {name} needs weights that are not quantized",
-                    name=value.init_lora_weights,
+                    name=starts_with,
                 ),
                 _("leave one of the two out"),
                 [leave_out("method.init_lora_weights"), leave_out("model.quantization")],
+            )
+        return value
+
+    @field_validator("method")
+    @classmethod
+    def _has_what_it_makes_up_for(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is None or model.quantization != "none":
+            return value
+        if isinstance(value, LoraMethod) and value.init_lora_weights == "loftq":
+            raise ValueError(
+                _("init_lora_weights: loftq makes up for quantization, and the weights are not quantized"),
+                _("write model.quantization: nf4, or leave it out"),
+                [change_to("model.quantization", "nf4"), leave_out("method.init_lora_weights")],
             )
         return value
 
@@ -180,13 +201,13 @@ class RunConfig(Section):
             return None
         if isinstance(objective, RewardedObjective) or getattr(objective, "loss", None) == "asft":
             # Of whole distributions, which are too much to be precomputed, or of answers that are not there yet.
-            return "adapter" if _keeps_base(self.method) else "copy"
+            return "adapter" if self.method.keeps_base else "copy"
         if not isinstance(objective, DpoObjective | KtoObjective):
             return None
         if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:
             return None
         if objective.reference == "auto":
-            return "adapter" if _keeps_base(self.method) else "precomputed"
+            return "adapter" if self.method.keeps_base else "precomputed"
         return objective.reference
 
     @property
@@ -231,7 +252,7 @@ class RunConfig(Section):
                 [change_to("method.type", "lora")],
             )
         by_adapter = isinstance(value, DpoObjective | KtoObjective) and value.reference == "adapter"
-        if by_adapter and method is not None and not _keeps_base(method):
+        if by_adapter and method is not None and not method.keeps_base:
             raise ValueError(
                 _("reference: adapter needs adapters without which the model is that of before training"),
                 _("write reference: precomputed"),
@@ -249,12 +270,6 @@ class RunConfig(Section):
                 [leave_out("samples.prompts")],
             )
         return value
-
-
-def _keeps_base(method: Method) -> bool:
-    """Whether the model with its adapters off is the model before training."""
-    trained_on = isinstance(method, LoraMethod) and method.adapter is not None
-    return isinstance(method, LoraMethod | PeftMethod) and not method.changes_base and not trained_on
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

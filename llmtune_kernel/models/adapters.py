@@ -129,9 +129,9 @@ def _with_adapters(
             names = getattr(method, key.rpartition(".")[2])
             raise UserError(what, key, fix, _other_names(key, names, target, kinds))
     if start is not None:
-        tuned = _trained_on(model, start, _rows_of(model, LoraMethod(), new_tokens))
+        tuned = _trained_on(model, start, new_tokens)
     elif isinstance(method, LoraMethod):
-        tuned = _lora(model, method, layers, fix, _rows_of(model, method, new_tokens))
+        tuned = _lora(model, method, layers, fix, _rows_of(model, method.modules_to_save, new_tokens))
     else:
         tuned = _other_kind(model, method, layers)
     for parameter in tuned.parameters():
@@ -145,12 +145,12 @@ def _with_adapters(
     return tuned
 
 
-def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> Rows | None:
+def _rows_of(model: Any, modules_to_save: Sequence[str], tokens: Sequence[int]) -> Rows | None:
     """The rows of tokens by the layers that hold them, but for those that are trained in full."""
     if not tokens:
         return None
     names = {id(part): name for name, part in model.named_modules()}
-    whole = tuple(f".{name}" for name in method.modules_to_save)
+    whole = tuple(f".{name}" for name in modules_to_save)
     held = [names[id(layer)] for layer in ends(model)]
     left = [name for name in held if not f".{name}".endswith(whole)]
     embeddings, head = model.get_input_embeddings(), model.get_output_embeddings()
@@ -164,7 +164,7 @@ def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> Rows | No
             "method.modules_to_save",
             _("With new tokens, name both of them, or none."),
             [
-                change_to("method.modules_to_save", [*dict.fromkeys([*method.modules_to_save, *both])]),
+                change_to("method.modules_to_save", [*dict.fromkeys([*modules_to_save, *both])]),
                 leave_out("method.modules_to_save"),
             ],
         )
@@ -172,10 +172,10 @@ def _rows_of(model: Any, method: LoraMethod, tokens: Sequence[int]) -> Rows | No
 
 
 def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: Rows | None) -> Any:
-    from peft import LoraConfig, get_peft_model
+    from peft import EvaConfig, LoraConfig, get_peft_model
 
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
-    start = "default" if on_meta else method.init_lora_weights
+    start = "default" if on_meta or method.init_lora_weights == "loftq" else method.init_lora_weights
     config = LoraConfig(
         task_type=_task(model),
         r=method.r,
@@ -188,6 +188,7 @@ def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows
         use_rslora=method.use_rslora,
         use_dora=method.use_dora,
         init_lora_weights=True if start == "default" else start,  # type: ignore[arg-type]
+        eva_config=EvaConfig(rho=method.eva_rho) if start == "eva" else None,
     )
     try:
         tuned: Any = get_peft_model(model, config)
@@ -206,7 +207,7 @@ def _saving_only(rows: Rows | None, tuned: Any) -> Any:
     return tuned
 
 
-def _trained_on(model: Any, start: Path, rows: Rows | None) -> Any:
+def _trained_on(model: Any, start: Path, new_tokens: Sequence[int]) -> Any:
     """The model with the adapter of a folder, to train it on.
 
     Raises:
@@ -221,13 +222,15 @@ def _trained_on(model: Any, start: Path, rows: Rows | None) -> Any:
             name=config.peft_type.value,
         )
         raise _unfit(start, what)
+    rows = _rows_of(model, config.modules_to_save or (), new_tokens)
     if not _same_rows(config.trainable_token_indices, rows):
         raise UserError(
             _("This adapter was trained with other new tokens."),
             f"method.adapter: {start}",
             _("Write model.add_tokens as it was in its run."),
         )
-    config.inference_mode, config.init_lora_weights, config.task_type = False, True, _task(model)
+    config.inference_mode, config.task_type = False, _task(model)
+    config.init_lora_weights, config.eva_config = True, None
     config.trainable_token_indices = rows
     try:
         tuned = get_peft_model(model, config)

@@ -106,6 +106,7 @@ def load_model(
     positions: Mapping[str, Any] | None = None,
     *,
     scores: bool = False,
+    where: torch.device | None = None,
 ) -> Any:
     """Load the model onto the device, in evaluation mode, its weights in `dtype`.
 
@@ -114,6 +115,7 @@ def load_model(
         quantization: From `quantization_config`, or the same as a dictionary.
         positions: From `stretched`.
         scores: With a head that scores, new where the model has none, in place of that for the next token.
+        where: On which device weights stay that are not quantized; left out, on that of `device`.
 
     Raises:
         UserError: it cannot be loaded; says why.
@@ -135,7 +137,7 @@ def load_model(
     except Exception as error:
         raise _cannot_load("model", source, error) from error
     if quantization is None:
-        return model.to(device()).eval()
+        return model.to(where or device()).eval()
     keep_layout(model)
     return model.eval()
 

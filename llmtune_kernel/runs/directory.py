@@ -56,6 +56,7 @@ class RunDirectory:
         self.control = path / "control.json"
         self.checkpoints = path / "checkpoints"
         self.start = path / "adapter-start"
+        self.initial = path / "adapter-initial"
         self.adapter = path / "adapter"
         self.model = path / "model"
         self.tensorboard = path / "tensorboard"

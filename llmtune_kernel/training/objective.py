@@ -99,12 +99,18 @@ class Forward:
         """Log-probability of each target, (targets,) in float32."""
         return -cross_entropy(self.logits(model, batch), batch["targets"], reduction="none")
 
+    def read(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
+        """The last states, (sequences, tokens, hidden), before any head."""
+        where = batch["input_ids"].device.type
+        with torch.autocast(where, self.dtype, enabled=self.dtype != torch.float32):
+            inside = _without_adapters(model).base_model
+            states: torch.Tensor = inside(**_inputs(batch), use_cache=False).last_hidden_state
+        return states
+
     def scores(self, model: Any, batch: dict[str, Any]) -> torch.Tensor:
         """Score of each sequence, (sequences,) in float32, of a model that scores."""
         scorer = _without_adapters(model)
-        where = batch["input_ids"].device.type
-        with torch.autocast(where, self.dtype, enabled=self.dtype != torch.float32):
-            states = scorer.base_model(**_inputs(batch), use_cache=False).last_hidden_state.flatten(0, 1)
+        states = self.read(model, batch).flatten(0, 1)
         last = states[ends(batch, scorer.config.get_text_config().pad_token_id)]
         result: torch.Tensor = scorer.score(last.float())[:, 0]
         return result

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from llmtune_kernel.config import (
     FullMethod,
     GrpoObjective,
+    LoraMethod,
     PeftMethod,
     RewardedObjective,
     RunConfig,
@@ -22,7 +24,9 @@ from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import merged, prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
+from llmtune_kernel.models.eva import start_with_inputs
 from llmtune_kernel.models.loading import device, load_model
+from llmtune_kernel.models.loftq import make_up_for_quantization
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
@@ -40,12 +44,15 @@ from llmtune_kernel.training.objectives import (
     reference_of,
 )
 from llmtune_kernel.training.ppo import PpoRollouts
+from llmtune_kernel.training.reference import moved
 from llmtune_kernel.training.rewarding import Reward
 from llmtune_kernel.training.rollouts import Draw, Prompts, RewardedTrainer
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
 from llmtune_kernel.worker.earlier import NO_EARLIER, Earlier
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch, prompts_of
 from llmtune_kernel.worker.telling import Teller, trained_parameters
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,36 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    return prepare_for_training(model, config.method, new_tokens, earlier.start), packed
+    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start)
+    if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
+        whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
+        make_up_for_quantization(tuned, whole)
+    return tuned, packed
+
+
+def start_from_data(
+    model: Any,
+    data: PreparedData,
+    *,
+    config: RunConfig,
+    dtype: torch.dtype,
+    packed: bool,
+    loading: Callable[[str], None],
+) -> None:
+    """Give adapters the initial weights that come from the data, if any do; arguments as `make_trainer`."""
+    if not isinstance(config.method, LoraMethod) or config.method.init_lora_weights != "eva":
+        return
+    loading(_("finding where the data vary"))
+    size, items = config.training.per_device_train_batch_size, _dataset(data.train)
+    order = np.random.default_rng(config.training.seed).permutation(len(items))
+    collate = collate_packed if packed else collate_padded
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for start in range(0, len(items), size):
+            loading(_("finding where the data vary"))
+            yield moved(collate([items[int(number)] for number in order[start : start + size]]), device())
+
+    start_with_inputs(model, batches(), Forward.of(model, dtype, packed).read, config.method.eva_rho)
 
 
 def make_trainer(

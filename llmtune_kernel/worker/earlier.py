@@ -1,4 +1,4 @@
-"""Adapters that a run begins with: where they are, and the copies that it keeps of those that it merges."""
+"""Adapters that a run begins with: where they are, and the copies of them that it keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from llmtune_kernel.runs.directory import RunDirectory, runs_root
 
 @dataclass(frozen=True)
 class Earlier:
-    """Folders of adapters: those that are merged into the base model, in order, and the one that is trained on."""
+    """Folders of adapters: those that are merged into the base model, in order, and the one that training starts with,
+    where it is there already.
+    """
 
     merged: tuple[Path, ...] = ()
     start: Path | None = None
@@ -37,7 +39,8 @@ def earlier_adapters(config: RunConfig) -> Earlier:
 
 
 def keep_adapters(config: RunConfig, directory: RunDirectory, checkpoint: Path | None) -> Earlier:
-    """Those that a run begins with; it keeps copies of those that it merges: its result is loaded with them.
+    """Those that a run begins with; it keeps copies: its result is loaded with those that it merges, and where it is
+    continued it compares with the model as it was at the start.
 
     Args:
         checkpoint: Where it continues from: what its run began with is there, whatever became of the folders since.
@@ -50,15 +53,20 @@ def keep_adapters(config: RunConfig, directory: RunDirectory, checkpoint: Path |
     else:
         before = RunDirectory(checkpoint.parents[1])
         kept = map(before.merged, range(len(config.model.adapters)))
-        trains_on = isinstance(config.method, LoraMethod) and config.method.adapter is not None
-        found = Earlier(tuple(kept), checkpoint if trains_on else None)
+        initial = before.initial if before.initial.is_dir() else checkpoint  # of a run before they were kept
+        found = Earlier(tuple(kept), initial if config.method.keeps_initial else None)
     for number, folder in enumerate(found.merged):
-        copy = directory.merged(number)
-        if folder != copy:
-            copy.mkdir(parents=True, exist_ok=True)
-            for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
-                shutil.copyfile(folder / name, copy / name)
+        _keep(folder, directory.merged(number))
+    if found.start:
+        _keep(found.start, directory.initial)
     return found
+
+
+def _keep(folder: Path, copy: Path) -> None:
+    if folder != copy:
+        copy.mkdir(parents=True, exist_ok=True)
+        for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
+            shutil.copyfile(folder / name, copy / name)
 
 
 def find_adapter(name: str, key: str) -> Path:

@@ -30,7 +30,13 @@ from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.training.rewarding import Reward, load_reward
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
-from llmtune_kernel.worker.assembling import Training, load_trainable, make_trainer, weight_dtype
+from llmtune_kernel.worker.assembling import (
+    Training,
+    load_trainable,
+    make_trainer,
+    start_from_data,
+    weight_dtype,
+)
 from llmtune_kernel.worker.boundary import Boundary
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
@@ -178,6 +184,9 @@ class Session:
             self._tell.warn(warning)
         write_resolved(directory, config, source, model, weight_dtype(config, dtype), data)
         check_space(directory, result_bytes(model) + checkpoint_bytes(config, model))
+        if config.method.keeps_initial and earlier.start is None:
+            start_from_data(model, data, config=config, dtype=dtype, packed=packed, loading=self._loading)
+            model.save_pretrained(directory.initial)
         trainer = make_trainer(
             model,
             data,

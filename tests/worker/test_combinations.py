@@ -39,6 +39,8 @@ TUNED = {
     "lora": r"\.lora_",
     "dora": r"\.lora_",
     "pissa": r"\.lora_",
+    "loftq": r"\.lora_",
+    "eva": r"\.lora_",
     "lora-and-norm": r"\.lora_|\.norm\.modules_to_save",
     "IA3": r"\.ia3_",
     "LOHA": r"\.hada_",
@@ -63,6 +65,8 @@ NOT_TOGETHER = {
     },
     **{("LOHA", bits): "LOHA needs weights that are not quantized" for bits in QUANTIZED},
     **{("pissa", bits): "pissa needs weights that are not quantized" for bits in QUANTIZED},
+    ("loftq", "none"): "loftq makes up for quantization, and the weights are not quantized",
+    ("loftq", "int8"): "loftq needs other weights than those of int8",
     ("dora", "int8"): "use_dora needs other weights than those of int8",
     ("reward", "PROMPT_TUNING"): "PROMPT_TUNING does not train a reward model",
 }

@@ -27,6 +27,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "pissa-fast": {**LORA, "init_lora_weights": "pissa_niter_16"},
     "pissa-rslora": {**LORA, "init_lora_weights": "pissa", "use_rslora": True},
     "olora": {**LORA, "init_lora_weights": "olora"},
+    "eva": {**LORA, "init_lora_weights": "eva"},
+    "eva-dora": {**LORA, "init_lora_weights": "eva", "use_dora": True},
+    "loftq": {**LORA, "init_lora_weights": "loftq"},
     "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
     "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
     "pissa-and-head": {
