@@ -95,8 +95,8 @@ class LoraMethod(Section):
     eva_rho: float = setting(
         2.0,
         "EVA rank growth",
-        "How many times its rank a layer may get where the data vary in more directions; others get less. 1 leaves "
-        "all ranks as they are.",
+        "How many times its rank a layer may get where the data vary in more directions; 1 leaves all ranks as they "
+        "are.",
         ge=1,
         le=100,
         used_by={"init_lora_weights": ("eva",)},

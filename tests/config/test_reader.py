@@ -92,7 +92,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: x\ncutoff_len: 4", 2, "cutoff_len", "did you mean data.max_length?"),
         ("data: x\ntraining.seed: 4", 2, "training.seed", "write seed on a line of its own under training"),
         ("data: x\nlaunch: {zzz: 1}", 2, "launch.zzz", "valid keys: on_kernel_exit"),
-        ("data: x\nmethod: {zzz: 1}", 2, "method.zzz", "use_dora, init_lora_weights, loraplus_lr_ratio"),
+        ("data: x\nmethod: {zzz: 1}", 2, "method.zzz", "use_dora, init_lora_weights, eva_rho"),
         ("data: x\nmethod: {type: freeze, zzz: 1}", 2, "method.zzz", "valid keys: type, trainable_layers"),
         (
             "data: x\nmethod: {type: peft, peft_type: VERA, zzz: 1}",
