@@ -144,10 +144,12 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     unfit = set()
     if method["type"] == "peft":
         return fitting_peft(method)
-    if method.get("init_lora_weights") in CHANGES_BASE:
+    if method.get("init_lora_weights") in (*CHANGES_BASE, "loftq"):
         unfit.add("use_dora")
     if method.get("init_lora_weights") == "orthogonal":
         unfit.add("r")
+    if method.get("init_lora_weights") != "eva":
+        unfit.add("eva_rho")
     if method.get("adapter"):
         unfit.update(OF_ADAPTER)
     if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
@@ -194,6 +196,9 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if method["type"] != "lora" or method.get("init_lora_weights") in CHANGES_BASE:
         objective.pop("reference", None)
         values.get("model", {}).pop("quantization", None)
+    if method.get("init_lora_weights") == "loftq":
+        objective.pop("reference", None)
+        values.setdefault("model", {})["quantization"] = "nf4"
     if method["type"] == "peft":
         values.get("model", {}).pop("add_tokens", None)
     if method.get("adapter"):
