@@ -151,7 +151,7 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     if method.get("init_lora_weights") != "eva":
         unfit.add("eva_rho")
     if method.get("adapter"):
-        unfit.update(OF_ADAPTER)
+        unfit.update([*OF_ADAPTER, "eva_rho"])
     if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
         unfit.add("trainable_layers")
     return {key: value for key, value in method.items() if key not in unfit}
