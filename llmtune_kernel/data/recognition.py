@@ -231,7 +231,7 @@ class _Columns:
             names.remove("text")
         if "messages" in has:
             keys = keys_of_turns(self.value(row, "messages"))
-            if "from" in keys or (self.tags is not None and self.tags.role != "role"):
+            if "from" in keys or (self.tags is not None and self.tags.role not in ("", "role")):
                 names.append("sharegpt")
             elif "role" in keys or self.of["messages"] == "messages":
                 names.append("messages")

@@ -30,7 +30,7 @@ def to_example(row: Row, number: int, format: RowFormat) -> Example:
 
 def _read_alpaca(row: Row, number: int, format: RowFormat) -> Conversation:
     asked = _asked(row, number, format)
-    answered = _answer(format.value(row, "output"), number, format.column("output"), turns=False)
+    answered = _answer_text(format.value(row, "output"), number, format.column("output"))
     parts = [*_parts(asked, row, format), Part(format.column("output"), len(answered))]
     return Conversation(alternating([*asked, *answered], number, parts), _tools(row, number, format))
 
@@ -42,9 +42,9 @@ def _read_messages(row: Row, number: int, format: RowFormat) -> Conversation:
 
 
 def _read_prompt_completion(row: Row, number: int, format: RowFormat) -> Conversation:
-    prompt, completion = (turns_or_text(format.value(row, field)) for field in ("prompt", "completion"))
+    prompt, completion = (_turns_or_text(row, format, field) for field in ("prompt", "completion"))
     asked = _prompt(row, number, format)
-    answered = _answer(completion, number, format.column("completion"))
+    answered = _answer(row, number, format, "completion")
     plain = isinstance(prompt, str) and isinstance(completion, str) and len(asked) == 1
     parts = [*_parts(asked, row, format), Part(format.column("completion"), len(answered))]
     messages = alternating([*asked, *answered], number, parts)
@@ -69,7 +69,7 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
             format.column("chosen"),
             _("shares no question with {rejected}", rejected=format.column("rejected")),
         )
-    values = [turns_or_text(format.value(row, field)) for field in ("prompt", "chosen", "rejected")]
+    values = [_turns_or_text(row, format, field) for field in ("prompt", "chosen", "rejected")]
     texts = all(isinstance(value, str) for value in values)
     plain = texts and len(asked) == 1
     chosen, rejected = (Conversation(side, tools, context=shared, plain=plain) for side in sides)
@@ -77,7 +77,7 @@ def _read_preference(row: Row, number: int, format: RowFormat) -> Preference:
 
 
 def _read_reward(row: Row, number: int, format: RowFormat) -> Preference:
-    texts = [turns_or_text(format.value(row, field)) for field in ("chosen", "rejected")]
+    texts = [_turns_or_text(row, format, field) for field in ("chosen", "rejected")]
     if any(format.value(row, field) is not None for field in QUESTIONS) or not all(
         isinstance(text, str) for text in texts
     ):
@@ -134,7 +134,7 @@ def _same_sides(number: int, format: RowFormat) -> RowProblem:
 def _side(row: Row, number: int, format: RowFormat, field: str, asked: list[Message]) -> list[Message]:
     """One of the two conversations of a preference, from its first turn."""
     column = format.column(field)
-    answer = _answer(format.value(row, field), number, column)
+    answer = _answer(row, number, format, field)
     if not answer:
         raise RowProblem(number, column, _("has no turns"), kind="empty")
     if answer[0]["role"] not in ("assistant", "tool"):
@@ -206,7 +206,7 @@ def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:
 
 
 def _prompt(row: Row, number: int, format: RowFormat) -> list[Message]:
-    prompt, column = turns_or_text(format.value(row, "prompt")), format.column("prompt")
+    prompt, column = _turns_or_text(row, format, "prompt"), format.column("prompt")
     if isinstance(prompt, list):
         asked = read_turns(prompt, number, column, format.tags)
     else:
@@ -221,11 +221,19 @@ def _turns(row: Row, number: int, format: RowFormat) -> list[Message]:
     return _with_system(messages, row, number, format)
 
 
-def _answer(value: Any, number: int, column: str, *, turns: bool = True) -> list[Message]:
-    """The turns of an answer: a text, or with `turns` also a turn or a list of turns."""
-    value = turns_or_text(value) if turns else value
-    if turns and isinstance(value, list | dict):
-        return read_turns(value if isinstance(value, list) else [value], number, column)
+def _turns_or_text(row: Row, format: RowFormat, field: str) -> Any:
+    return turns_or_text(format.value(row, field), format.tags)
+
+
+def _answer(row: Row, number: int, format: RowFormat, field: str) -> list[Message]:
+    """The turns of an answer: a text, a turn, or a list of turns."""
+    value, column = _turns_or_text(row, format, field), format.column(field)
+    if isinstance(value, list | dict):
+        return read_turns(value if isinstance(value, list) else [value], number, column, format.tags)
+    return _answer_text(value, number, column)
+
+
+def _answer_text(value: Any, number: int, column: str) -> list[Message]:
     answer = check_text(value, number, column)
     if not answer.strip():
         raise RowProblem(number, column, _("is empty"), kind="empty")

@@ -11,7 +11,7 @@ from llmtune_kernel.data.examples import Message
 from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.data.problems import ProblemKind, RowProblem, Turn, at, check_text, check_values
 from llmtune_kernel.data.tool_calls import parse_json, read_call
-from llmtune_kernel.locale import _
+from llmtune_kernel.locale import _, either
 
 # Who speaks, as data sets name them; a function_call is an answer that is the JSON of its calls.
 ROLES = {
@@ -41,7 +41,10 @@ BEFORE: dict[str, tuple[str | None, ...]] = {
 
 @dataclass(frozen=True)
 class Tags:
-    """How turns are written: the keys of speaker and content, and what the speakers are called."""
+    """How turns are written: the keys of speaker and content, and what the speakers are called.
+
+    An empty key is the one that turns have, of OpenAI's form or ShareGPT's.
+    """
 
     role: str
     content: str
@@ -54,7 +57,7 @@ def tags_from(names: Mapping[Any, str]) -> Tags | None:
         return None
     speakers = {tag: role for role, tag in names.items() if role not in ("role", "content")}
     roles = {tag: "tool" if role == "observation" else role for tag, role in speakers.items()}
-    return Tags(names.get("role", "from"), names.get("content", "value"), {**ROLES, **roles})
+    return Tags(names.get("role", ""), names.get("content", ""), {**ROLES, **roles})
 
 
 OPENAI = Tags("role", "content")
@@ -131,13 +134,13 @@ def read_turns(value: Any, row: int, column: str, tags: Tags | None = None) -> l
     tool calls.
 
     Args:
-        tags: How turns are written; None tells OpenAI's form from ShareGPT's by the keys of the first turn.
+        tags: How turns are written; the keys of the first turn tell what it leaves open.
 
     Raises:
         RowProblem: it is no such list.
     """
     turns = _turn_list(value, row, column)
-    tags = tags or tags_of(turns)
+    tags = tags_of(turns, tags)
     read = []
     for number, turn in enumerate(turns):
         try:
@@ -147,9 +150,14 @@ def read_turns(value: Any, row: int, column: str, tags: Tags | None = None) -> l
     return read
 
 
-def tags_of(turns: Any) -> Tags:
-    """The form in which `turns` are written, as far as their first one shows it."""
-    return SHAREGPT if SHAREGPT.role in keys_of_turns(turns) else OPENAI
+def tags_of(turns: Any, given: Tags | None = None) -> Tags:
+    """The form in which `turns` are written: as `given`, and else as far as their first one shows it."""
+    keys = keys_of_turns(turns)
+    usual = SHAREGPT if SHAREGPT.role in keys else OPENAI
+    if given is None:
+        return usual
+    contents = (key for key in (usual.content, OPENAI.content, SHAREGPT.content) if key in keys)
+    return Tags(given.role or usual.role, given.content or next(contents, usual.content), given.roles)
 
 
 def keys_of_turns(value: Any) -> set[str]:
@@ -158,9 +166,9 @@ def keys_of_turns(value: Any) -> set[str]:
     return set(value[0]) if isinstance(value, list) and value and isinstance(value[0], dict) else set()
 
 
-def turns_or_text(value: Any) -> Any:
+def turns_or_text(value: Any, tags: Tags | None = None) -> Any:
     """The list of turns that a JSON text writes; any other value as it is."""
-    return unpacked(value) if keys_of_turns(value) & {"role", "from"} else value
+    return unpacked(value) if tags_of(value, tags).role in keys_of_turns(value) else value
 
 
 def unpacked(value: Any) -> Any:
@@ -187,12 +195,8 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
             role=speaker,
             known=", ".join(tags.roles),
         )
-        fix = _(
-            "Say who that is, such as data.tags: {{assistant: {role}}}, or remove these rows.", role=speaker
-        )
-        raise RowProblem(
-            row, column, reason, fix if isinstance(speaker, str) and speaker.isidentifier() else ""
-        )
+        named = isinstance(speaker, str) and speaker.isidentifier()
+        raise RowProblem(row, column, reason, _about_speaker(speaker) if named else "")
     # Further keys are what chat templates know of OpenAI's form: name, tool_call_id, reasoning_content, …
     known = turn if tags.role == "role" else {key: turn[key] for key in turn.keys() & {"weight"}}
     message = {key: item for key, item in known.items() if item is not None}
@@ -230,6 +234,13 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         place = _("turn {number} (reasoning_content)", number=number)
         message["reasoning_content"] = check_text(message["reasoning_content"], row, column, place)
     return message
+
+
+def _about_speaker(name: str) -> str:
+    known = ROLES.get(name.lower())
+    roles = ["observation" if known == "tool" else known] if known else ["user", "assistant"]
+    tags = either(f"{{{role}: {name}}}" for role in roles)
+    return _("Say who that is with data.tags, {tags}, or remove these rows.", tags=tags)
 
 
 def _turn_list(value: Any, row: int, column: str) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from llmtune_kernel.data.formats import Row, RowFormat, raise_problems, unread_m
 from llmtune_kernel.data.problems import RowProblem
 from llmtune_kernel.data.recognition import recognise, shapes_of
 from llmtune_kernel.data.rows import to_example
-from llmtune_kernel.data.turns import ROLES, Tags
+from llmtune_kernel.data.turns import ROLES, Tags, tags_from
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -305,6 +305,45 @@ def test_turns_may_have_keys_and_speakers_of_their_own() -> None:
     found = recognise([row], columns={"messages": "chat"}, tags=tags)
     assert found.name == "sharegpt"
     assert to_example(row, 0, found) == Conversation([USER, ANSWER])
+
+
+@pytest.mark.parametrize(("role", "content"), [("role", "content"), ("from", "value"), ("speaker", "text")])
+def test_speakers_of_other_names_are_read_in_any_form_and_in_every_column(role: str, content: str) -> None:
+    keys = {} if role != "speaker" else {"role": role, "content": content}
+    tags = tags_from({**keys, "user": "Customer", "assistant": "Agent"})
+
+    def turn(speaker: str, said: str) -> dict[str, Any]:
+        return {role: speaker, content: said}
+
+    asked, answer, worse = turn("Customer", "Q"), turn("Agent", "A"), turn("Agent", "B")
+    judged = Preference(
+        Conversation([USER, ANSWER], context=1),
+        Conversation([USER, {"role": "assistant", "content": "B"}], context=1),
+    )
+    for row, expected in (
+        ({"messages": [asked, answer]}, Conversation([USER, ANSWER])),
+        ({"conversations": [asked], "chosen": answer, "rejected": worse}, judged),
+        (
+            {"prompt": json.dumps([asked]), "completion": json.dumps([answer])},
+            Conversation([USER, ANSWER], context=1),
+        ),
+    ):
+        assert to_example(row, 0, recognise([row], tags=tags)) == expected
+
+
+@pytest.mark.parametrize(
+    ("speaker", "fix"),
+    [
+        ("Customer", "data.tags, {user: Customer} or {assistant: Customer}, or"),
+        ("User", "data.tags, {user: User}, or"),
+        ("Observation", "data.tags, {observation: Observation}, or"),
+    ],
+)
+def test_a_speaker_who_is_not_known_can_be_named(speaker: str, fix: str) -> None:
+    row = {"messages": [{"role": speaker, "content": "Q"}, ANSWER]}
+    with pytest.raises(RowProblem) as caught:
+        example(row)
+    assert fix in caught.value.fix
 
 
 def test_turns_and_history_in_a_csv_file_are_json_text() -> None:
