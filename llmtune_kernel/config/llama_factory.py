@@ -28,6 +28,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
     WITH_ADAPTER,
 )
 from llmtune_kernel.config.problems import Path, Problem
+from llmtune_kernel.config.quantizations import QuantizationName
 from llmtune_kernel.locale import _, look_up
 
 _STAGES = {"pt": "pretrain", "sft": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward", "ppo": "ppo"}
@@ -195,21 +196,34 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
         _quantization(given, found)
 
 
+# The quantizations of each `quantization_method` by the bits that it can take.
+_BITS_AND_BYTES: dict[int, QuantizationName] = {4: "nf4", 8: "int8"}
+_QUANTIZATIONS: dict[str, dict[int, QuantizationName]] = {
+    "bnb": _BITS_AND_BYTES,
+    "bitsandbytes": _BITS_AND_BYTES,
+    "hqq": {1: "hqq1", 2: "hqq2", 3: "hqq3", 4: "hqq4", 5: "hqq5", 6: "hqq6", 8: "hqq8"},
+    "eetq": {8: "eetq8"},
+}
+
+
 def _quantization(given: Mapping[str, Any], found: Translation) -> None:
     library, bits = given.get("quantization_method", "bnb"), given["quantization_bit"]
-    if library not in ("bnb", "bitsandbytes"):
-        found.refuse(
-            "quantization_method",
-            _("{name} is not supported yet", name=library),
-            _("take bnb, with 4 or 8 bits"),
-        )
-    elif bits not in (4, 8):
-        found.refuse("quantization_bit", _("{name} is not supported yet", name=bits), _("take 4 or 8"))
+    if library not in _QUANTIZATIONS:
+        hint = _("take one of {names}", names=", ".join(_QUANTIZATIONS))
+        found.refuse("quantization_method", _("{name} is not supported yet", name=library), hint)
+    elif bits not in _QUANTIZATIONS[library]:
+        hint = _("take one of {names}", names=", ".join(map(str, _QUANTIZATIONS[library])))
+        found.refuse("quantization_bit", _("{name} is not supported yet", name=bits), hint)
     else:
-        kind = given.get("quantization_type", "nf4") if bits == 4 else "int8"
+        kind = _QUANTIZATIONS[library][bits]
+        if kind == "nf4":
+            kind = given.get("quantization_type", kind)
+            if given.get("double_quantization") is False:
+                found.put("model.double_quantization", False, "double_quantization")
+        else:
+            for name in {"quantization_type", "double_quantization"} & given.keys():
+                found.without_effect[name] = _("only 4 bits of bitsandbytes have it")
         found.put("model.quantization", kind, "quantization_bit")
-        if given.get("double_quantization") is False:
-            found.put("model.double_quantization", False, "double_quantization")
 
 
 def _data(given: Mapping[str, Any], found: Translation) -> None:

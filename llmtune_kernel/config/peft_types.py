@@ -60,8 +60,8 @@ _KEYS_AND_VALUES = ("CARTRIDGE", "PREFIX_TUNING")
 IN_FRONT = (*_KEYS_AND_VALUES, "P_TUNING", "PROMPT_TUNING")
 # Those whose layers are chosen by the type itself.
 WITHOUT_TARGETS = (*IN_FRONT, "LN_TUNING", "TRAINABLE_TOKENS")
-# Those that quantized weights can stay quantized beside.
-ON_QUANTIZED = (*IN_FRONT, "HIRA", "IA3", "LN_TUNING", "RANDLORA", "ROAD")
+# Those that leave linear layers alone.
+BESIDE_LAYERS = (*IN_FRONT, "LN_TUNING")
 # Those that train no head of a reward model.
 WITHOUT_HEAD = (*IN_FRONT, "TRAINABLE_TOKENS")
 # The keys and values in front would be lost where activations are computed anew.

@@ -23,7 +23,8 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
-from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, ON_QUANTIZED, WITHOUT_HEAD
+from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, WITHOUT_HEAD
+from llmtune_kernel.config.quantizations import QUANTIZATIONS
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import LaunchConfig, ModelConfig, TrackingConfig, TrainingConfig
@@ -91,25 +92,32 @@ class RunConfig(Section):
                 _("write method: lora, or leave model.quantization out"),
                 [change_to("method.type", "lora"), leave_out("model.quantization")],
             )
-        if isinstance(value, PeftMethod) and value.peft_type not in ON_QUANTIZED:
+        way = QUANTIZATIONS[model.quantization]
+        if isinstance(value, PeftMethod) and value.peft_type not in way.peft_types:
             raise ValueError(
-                _("{name} needs weights that are not quantized", name=value.peft_type),
+                _(
+                    "{name} does not go with weights of {quantization}",
+                    name=value.peft_type,
+                    quantization=model.quantization,
+                ),
                 _("write method: lora, or leave model.quantization out"),
                 [change_to("method.type", "lora"), leave_out("model.quantization")],
             )
-        if model.quantization == "int8" and value.use_dora:
-            raise ValueError(
-                _("use_dora needs other weights than those of int8"),
-                _("write model.quantization: nf4"),
-                [change_to("model.quantization", "nf4"), leave_out("method.use_dora")],
-            )
         starts_with = getattr(value, "init_lora_weights", None)
-        if model.quantization == "int8" and starts_with == "loftq":
-            raise ValueError(
-                _("init_lora_weights: loftq needs other weights than those of int8"),
-                _("write model.quantization: nf4"),
-                [change_to("model.quantization", "nf4"), leave_out("method.init_lora_weights")],
-            )
+        for name, key, needed in (
+            ("use_dora", "use_dora", value.use_dora),
+            ("loftq", "init_lora_weights", starts_with == "loftq"),
+        ):
+            if needed and not way.expands:
+                raise ValueError(
+                    _(
+                        "{name} does not go with weights of {quantization}",
+                        name=name,
+                        quantization=model.quantization,
+                    ),
+                    _("write model.quantization: nf4"),
+                    [change_to("model.quantization", "nf4"), leave_out(f"method.{key}")],
+                )
         if value.changes_base:
             raise ValueError(
                 _(

@@ -23,6 +23,7 @@ from llmtune_kernel.config.optimizers import (
     Value,
     check_settings,
 )
+from llmtune_kernel.config.quantizations import QuantizationName
 from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import N_, _
 
@@ -62,10 +63,11 @@ class ModelConfig(Section):
         "Precision",
         "Precision of the matrix products; auto takes bfloat16 where the hardware is fast at it.",
     )
-    quantization: Literal["none", "nf4", "fp4", "int8"] = setting(
+    quantization: QuantizationName = setting(
         "none",
         "Quantization",
-        "Keep the frozen weights in 4 bits (nf4, fp4) or 8 (int8): a fraction of the memory, and somewhat less exact.",
+        "Keep the frozen weights in few bits, a fraction of the memory and somewhat less exact: "
+        "nf4 and fp4 in 4 bits, int8 in 8, the others in as many as their names say.",
     )
     double_quantization: bool = setting(
         True,

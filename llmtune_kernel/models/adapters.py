@@ -19,8 +19,8 @@ from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.out_of_memory import out_of_memory
-from llmtune_kernel.models.parts import layers_of
-from llmtune_kernel.models.scoring import has_score_head
+from llmtune_kernel.models.parts import layers_of, linear_layers
+from llmtune_kernel.models.scoring import has_score_head, head_of
 from llmtune_kernel.models.vocabulary import ends
 
 # Ids of tokens by the layer that has a row for each.
@@ -121,7 +121,7 @@ def _with_adapters(
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers = dict(model.named_modules())
-    kinds = {name.rsplit(".", 1)[-1] for name, part in layers.items() if isinstance(part, torch.nn.Linear)}
+    kinds = {name.rsplit(".", 1)[-1] for name in linear_layers(model)}
     fix = _("Take some of: {layers}.", layers=", ".join(sorted(kinds)))
     for key, target in _named(method):
         if not _parts(layers, target):
@@ -181,7 +181,7 @@ def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows
         r=method.r,
         lora_alpha=method.lora_alpha,
         lora_dropout=method.lora_dropout,
-        target_modules=method.target_modules,
+        target_modules=_targets(model, method),
         exclude_modules=_past_adapters(model) if method.target_modules == "all-linear" else None,
         modules_to_save=_whole_names(layers, method.modules_to_save) or None,
         trainable_token_indices=rows,
@@ -196,7 +196,7 @@ def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows
         if "target" not in str(error).lower():
             raise
         key = "method.target_modules"
-        raise UserError(_unsuitable(layers, method, error), key, fix, [leave_out(key)]) from error
+        raise UserError(_unsuitable(model, layers, method, error), key, fix, [leave_out(key)]) from error
     return _saving_only(rows, tuned)
 
 
@@ -299,7 +299,7 @@ def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
     made = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(method.peft_type)]
     values: dict[str, Any] = {"task_type": _task(model), **_usual(method), **method.settings}
     if method.peft_type not in WITHOUT_TARGETS:
-        values["target_modules"] = method.target_modules
+        values["target_modules"] = _targets(model, method)
     if method.target_modules == "all-linear" and "exclude_modules" in made.__dataclass_fields__:
         values.setdefault("exclude_modules", _past_adapters(model))
     if method.modules_to_save:
@@ -329,6 +329,16 @@ def _usual(method: PeftMethod) -> dict[str, Any]:
 
 def _task(model: Any) -> str:
     return "SEQ_CLS" if has_score_head(model) else "CAUSAL_LM"  # trains the head that scores, too
+
+
+def _targets(model: Any, method: LoraMethod | PeftMethod) -> str | list[str]:
+    """What PEFT takes as `target_modules`: for it all-linear leaves out quantized layers of classes of their own."""
+    linear = linear_layers(model)
+    if method.target_modules != "all-linear" or all(
+        isinstance(part, torch.nn.Linear) for part in linear.values()
+    ):
+        return method.target_modules
+    return [name for name, part in linear.items() if part is not head_of(model)]
 
 
 def _past_adapters(model: Any) -> list[str] | None:
@@ -381,13 +391,14 @@ def _whole_names(layers: dict[str, Any], targets: Sequence[str]) -> list[str]:
     return [name for name in layers if any(f".{name}".endswith(f".{target}") for target in targets)]
 
 
-def _unsuitable(layers: dict[str, Any], method: LoraMethod, error: ValueError) -> str:
+def _unsuitable(model: Any, layers: dict[str, Any], method: LoraMethod, error: ValueError) -> str:
     """Which layer cannot get an adapter."""
     from transformers.pytorch_utils import Conv1D
 
+    linear = linear_layers(model).values()
     for target in () if method.target_modules == "all-linear" else method.target_modules:
         for part in _parts(layers, target):
-            if not isinstance(part, torch.nn.Linear | torch.nn.Embedding | Conv1D):
+            if not isinstance(part, torch.nn.Embedding | Conv1D) and part not in linear:
                 kind = type(part).__name__
                 return _(
                     "The layer {name!r} is of type {kind} and cannot get an adapter.", name=target, kind=kind

@@ -112,7 +112,7 @@ def load_model(
 
     Args:
         attention: `auto` takes packed attention where the architecture allows it, else sdpa.
-        quantization: From `quantization_config`, or the same as a dictionary.
+        quantization: From `quantization_config`.
         positions: From `stretched`.
         scores: With a head that scores, new where the model has none, in place of that for the next token.
         where: On which device weights stay that are not quantized; left out, on that of `device`.

@@ -32,6 +32,19 @@ def layers_of(model: Any) -> torch.nn.ModuleList:
     return lists[0]
 
 
+# The classes of quantized layers that are no linear layers of torch.
+_QUANTIZED = ("EetqLinear", "HQQLinear")
+
+
+def linear_layers(model: Any) -> dict[str, nn.Module]:
+    """The linear layers by name, quantized ones among them."""
+    return {
+        name: part
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Linear) or type(part).__name__ in _QUANTIZED
+    }
+
+
 def projected(config: TrainingConfig, model: Any) -> Iterator[str]:
     """The names of the matrices whose gradients a low-rank optimizer projects.
 

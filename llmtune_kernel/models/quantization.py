@@ -8,13 +8,17 @@ from typing import Any
 import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.scoring import head_of
+from llmtune_kernel.quantizers.hqq import GROUP, HalfQuadraticConfig
 
 # How many values of a 4-bit tensor share a scale, and how many scales share one when they are quantized themselves:
 # the defaults of bitsandbytes.
 _BLOCK, _BLOCK_OF_SCALES = 64, 256
+# How many bits hqq really stores for a weight of so many: of three, ten in 32 bits, the last of a group in fewer.
+_STORED_BY_HQQ = {1: 1, 2: 2, 3: 32 * 7 / GROUP, 4: 4, 5: 8, 6: 8, 8: 8}
 
 
 def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
@@ -24,28 +28,54 @@ def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
         dtype: Precision of matrix products, for which weights are expanded.
 
     Raises:
-        UserError: a package is missing.
+        UserError: a package is missing, or a GPU.
     """
-    if config.quantization == "none":
+    name = config.quantization
+    if name == "none":
         return None
-    where = f"model.quantization: {config.quantization}"
-    if not importlib.util.find_spec("bitsandbytes"):
-        raise UserError(
-            _("The package {package} is not installed.", package="bitsandbytes"),
-            where,
-            _("Install it: {command}", command="%pip install 'jupyterlab-llmtune[quantization]'"),
-            [leave_out("model.quantization")],
-        )
-    from transformers import BitsAndBytesConfig
+    _check_possible(name)
+    if name.startswith("hqq"):
+        return HalfQuadraticConfig(int(name.removeprefix("hqq")))
+    import transformers
 
-    if config.quantization == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
-    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+    if name == "torchao_int8":
+        from torchao.quantization import Int8WeightOnlyConfig
+
+        return transformers.TorchAoConfig(Int8WeightOnlyConfig())
+    if name == "torchao_float8":
+        from torchao.quantization import Float8WeightOnlyConfig
+
+        return transformers.TorchAoConfig(Float8WeightOnlyConfig())
+    if name == "eetq8":
+        return transformers.EetqConfig()
+    if name == "int8":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
+    return transformers.BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
-        bnb_4bit_quant_type=config.quantization,
+        bnb_4bit_quant_type=name,
         bnb_4bit_use_double_quant=config.double_quantization,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+def _check_possible(name: QuantizationName) -> None:
+    """Raise UserError if weights cannot be quantized so here."""
+    way, where = QUANTIZATIONS[name], f"model.quantization: {name}"
+    if way.needs_gpu and not torch.cuda.is_available():
+        raise UserError(
+            _("{name} needs an NVIDIA GPU.", name=name),
+            where,
+            _("Take another, such as {name}.", name="int8"),
+            [change_to("model.quantization", "int8"), leave_out("model.quantization")],
+        )
+    missing = [package for package in way.packages if not importlib.util.find_spec(package)]
+    if missing:
+        raise UserError(
+            _("The package {package} is not installed.", package=missing[0]),
+            where,
+            _("Install it: {command}", command=f"%pip install {way.install}"),
+            [leave_out("model.quantization")],
+        )
 
 
 def keep_layout(model: Any) -> None:
@@ -71,11 +101,15 @@ def quantized_bytes(config: ModelConfig, model: Any, dtype: torch.dtype) -> int:
         for part in model.modules()
         if isinstance(part, torch.nn.Linear) and part is not head and not part.weight.requires_grad
     )
-    return int((frozen - quantized) * dtype.itemsize + quantized * _bytes_per_weight(config))
+    return int((frozen - quantized) * dtype.itemsize + quantized * _bytes_per_weight(config, dtype))
 
 
-def _bytes_per_weight(config: ModelConfig) -> float:
-    if config.quantization == "int8":
-        return 1.0
-    scale = (1 + 4 / _BLOCK_OF_SCALES) / _BLOCK if config.double_quantization else 4 / _BLOCK
-    return 0.5 + scale
+def _bytes_per_weight(config: ModelConfig, dtype: torch.dtype) -> float:
+    name = config.quantization
+    if name.startswith("hqq"):
+        # With a scale and a zero in `dtype` of each group.
+        return _STORED_BY_HQQ[int(name.removeprefix("hqq"))] / 8 + 2 * dtype.itemsize / GROUP
+    if name in ("nf4", "fp4"):
+        scale = (1 + 4 / _BLOCK_OF_SCALES) / _BLOCK if config.double_quantization else 4 / _BLOCK
+        return 0.5 + scale
+    return 1.0

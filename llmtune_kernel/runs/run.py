@@ -267,6 +267,8 @@ class Run:
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
         from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+        from llmtune_kernel.quantizers import written
+
         tokenizer = AutoTokenizer.from_pretrained(result)
         kind: Any = AutoModelForCausalLM
         settings: dict[str, Any] = {"dtype": base["dtype"]}
@@ -280,7 +282,7 @@ class Run:
         model = kind.from_pretrained(
             base["name_or_path"],
             revision=base["revision"],
-            quantization_config=base.get("quantization"),
+            quantization_config=written.read(base.get("quantization")),
             **settings,
             **base.get("positions", {}),
         )

@@ -21,6 +21,7 @@ from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import grow
+from llmtune_kernel.quantizers import written
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.control import sample_settings
@@ -43,7 +44,7 @@ class Base:
 
     def load(self) -> Any:
         """Load it; see `load_model`."""
-        quantization = json.loads(self.quantization) if self.quantization else None
+        quantization = written.read(json.loads(self.quantization)) if self.quantization else None
         model = load_model(self.source, self.dtype, "auto", quantization, json.loads(self.positions))
         model = merged(model, self.adapters)
         grow(model, self.vocabulary)

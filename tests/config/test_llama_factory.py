@@ -106,6 +106,12 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"model": {"quantization": "nf4", "double_quantization": False}},
         ),
         ({"quantization_bit": 8}, {"model": {"quantization": "int8"}}),
+        ({"quantization_bit": 2, "quantization_method": "hqq"}, {"model": {"quantization": "hqq2"}}),
+        (
+            {"quantization_bit": 4, "quantization_method": "hqq", "double_quantization": False},
+            {"model": {"quantization": "hqq4"}},
+        ),
+        ({"quantization_bit": 8, "quantization_method": "eetq"}, {"model": {"quantization": "eetq8"}}),
         (
             {"adapter_name_or_path": "a,b", "lora_rank": 16, "loraplus_lr_ratio": 8.0},
             {"model": {"adapters": ["a"]}, "method": {"adapter": "b", "r": 8, "loraplus_lr_ratio": 8.0}},
@@ -241,7 +247,9 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"stage": "dpo", "neftune_noise_alpha": 5}, ["neftune_noise_alpha"]),
         ({"val_size": 100}, ["val_size"]),
         ({"quantization_bit": 3}, ["quantization_bit"]),
-        ({"quantization_bit": 4, "quantization_method": "hqq"}, ["quantization_method"]),
+        ({"quantization_bit": 7, "quantization_method": "hqq"}, ["quantization_bit"]),
+        ({"quantization_bit": 4, "quantization_method": "eetq"}, ["quantization_bit"]),
+        ({"quantization_bit": 4, "quantization_method": "gptq"}, ["quantization_method"]),
         ({"flash_attn": "fa4"}, ["flash_attn"]),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),

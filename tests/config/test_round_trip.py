@@ -207,7 +207,7 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values["model"].pop("adapters", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
         values.get("model", {}).pop("rope_factor", None)
-    if values.get("model", {}).get("quantization") == "int8":
+    if values.get("model", {}).get("quantization") in ("int8", "eetq8"):
         method.pop("use_dora", None)
     if "training" in values:
         adapters = method["type"] in ("lora", "peft")

@@ -69,6 +69,11 @@ def test_the_weights_of_llama_2_7b(llama_2_7b: str) -> None:
         ({"quantization": "nf4", "double_quantization": False}, 0.5 + 4 / 64),
         ({"quantization": "nf4"}, 0.5 + (1 + 4 / 256) / 64),
         ({"quantization": "fp4"}, 0.5 + (1 + 4 / 256) / 64),
+        # For 64 weights seven integers, and a scale and a zero of two bytes each.
+        ({"quantization": "hqq3"}, (7 * 4 + 2 * 2) / 64),
+        ({"quantization": "hqq4"}, 0.5 + 2 * 2 / 64),
+        ({"quantization": "hqq5"}, 1.0 + 2 * 2 / 64),
+        ({"quantization": "torchao_float8"}, 1.0),
     ],
 )
 def test_quantized_layers_take_few_bits_and_the_ends_two_bytes(

@@ -55,19 +55,20 @@ SETTINGS = {
     "lora-and-norm": {**METHODS["lora"], "modules_to_save": ["norm"]},
     **{name: other_kind(name) for name in ("IA3", "LOHA", "PROMPT_TUNING")},
 }
-QUANTIZATIONS = ("none", "nf4", "fp4", "int8")
-QUANTIZED = QUANTIZATIONS[1:]
+QUANTIZED = ("nf4", "fp4", "int8", "hqq4", "torchao_int8")
+QUANTIZATIONS = ("none", *QUANTIZED)
 NOT_TOGETHER = {
     **{
         (method, bits): "would train quantized weights, which stay as they are"
         for method in ("last-layer", "norm-and-embeddings", "full")
         for bits in QUANTIZED
     },
-    **{("LOHA", bits): "LOHA needs weights that are not quantized" for bits in QUANTIZED},
+    **{("LOHA", bits): f"LOHA does not go with weights of {bits}" for bits in QUANTIZED},
+    ("IA3", "hqq4"): "IA3 does not go with weights of hqq4",
     **{("pissa", bits): "pissa needs weights that are not quantized" for bits in QUANTIZED},
     ("loftq", "none"): "loftq makes up for quantization, and the weights are not quantized",
-    ("loftq", "int8"): "loftq needs other weights than those of int8",
-    ("dora", "int8"): "use_dora needs other weights than those of int8",
+    ("loftq", "int8"): "loftq does not go with weights of int8",
+    ("dora", "int8"): "use_dora does not go with weights of int8",
     ("reward", "PROMPT_TUNING"): "PROMPT_TUNING does not train a reward model",
 }
 UNUSED = ".score.original_module.weight"
@@ -193,5 +194,12 @@ def changed(config: RunConfig, after: dict[str, torch.Tensor]) -> set[str]:
     return {
         name
         for name, weight in after.items()
-        if name not in before or weight.shape != before[name].shape or not torch.equal(weight, before[name])
+        if name not in before or weight.shape != before[name].shape or not same(weight, before[name])
     }
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two weights are equal; torchao compares none of its own."""
+    return torch.equal(
+        *(weight.dequantize() if hasattr(weight, "qdata") else weight for weight in (one, other))
+    )

@@ -14,10 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
-from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, other_kind
+from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, other_kind, quantized
 
 from llmtune_kernel.config import ModelConfig, SftObjective, UserError, config_from_dict
-from llmtune_kernel.config.peft_types import ON_QUANTIZED, PEFT_TYPES
+from llmtune_kernel.config.peft_types import PEFT_TYPES
+from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
@@ -331,18 +332,37 @@ def test_another_kind_of_adapter_trains_and_loads_as_it_was_trained(
         assert loss_of(tuned, "sft") == pytest.approx(before, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ON_QUANTIZED)
-def test_some_other_kinds_of_adapters_learn_on_quantized_weights(tune: Any, name: str) -> None:
-    told, run = tune("sft", method=other_kind(name), model={"quantization": "nf4"})
+ON_QUANTIZED: tuple[QuantizationName, ...] = ("nf4", "hqq4", "torchao_int8")
+
+
+@pytest.mark.parametrize(
+    ("name", "quantization"),
+    [quantized(way, name) for way in ON_QUANTIZED for name in QUANTIZATIONS[way].peft_types],
+)
+def test_some_other_kinds_of_adapters_learn_on_quantized_weights(
+    tune: Any, name: str, quantization: str
+) -> None:
+    told, run = tune("sft", method=other_kind(name), model={"quantization": quantization})
     tuned, _ = run.load()
     keep_layout(tuned)
     assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
 
 
+# What layers and weights become.
+LAYERS = {"nf4": "Linear4bit", "fp4": "Linear4bit", "int8": "Linear8bitLt"}
+LAYERS |= {"torchao_int8": "Int8Tensor", "torchao_float8": "Float8Tensor"}
+TRIED = [name for name, way in QUANTIZATIONS.items() if not way.needs_gpu]
+
+
 @pytest.mark.parametrize(
     ("method", "quantization"),
-    [("lora", "nf4"), ("lora", "fp4"), ("lora", "int8"), ("dora", "nf4"), ("lora-and-head", "nf4")]
-    + [("loftq", bits) for bits in ("nf4", "fp4")],
+    [
+        *(quantized(way, "lora") for way in TRIED),
+        *(quantized(way, name) for name in ("dora", "loftq") for way in TRIED if QUANTIZATIONS[way].expands),
+        quantized("nf4", "lora-and-head"),
+        quantized("hqq2", "lora-and-head"),
+        quantized("torchao_int8", "lora-and-head"),
+    ],
 )
 def test_quantized_weights_stay_and_adapters_on_them_learn(tune: Any, quantization: str, method: str) -> None:
     told, run = tune("sft", method=METHODS[method], model={"quantization": quantization})
@@ -351,9 +371,23 @@ def test_quantized_weights_stay_and_adapters_on_them_learn(tune: Any, quantizati
     tuned, _ = run.load()
     keep_layout(tuned)
     assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-    kinds = {type(part).__name__ for part in tuned.modules()}
-    assert kinds & {"Linear4bit", "Linear8bitLt"}
-    assert run.resolved()["base"]["quantization"]["quant_method"] == "bitsandbytes"
+    layers = [part.base_layer for part in tuned.modules() if hasattr(part, "base_layer")]
+    kinds = {type(one).__name__ for layer in layers for one in (layer, layer.weight)}
+    assert LAYERS.get(quantization, "HQQLinear") in kinds
+    assert len(layers) == (2 if method == "lora-and-head" else 2 * 7)
+
+
+@pytest.mark.parametrize("quantization", [quantized("hqq4"), quantized("torchao_int8")])
+def test_a_run_on_quantized_weights_answers_as_its_base_model_does(tune: Any, quantization: str) -> None:
+    _told, run = tune("sft", method=LORA, model={"quantization": quantization})
+    said: list[Any] = []
+    sources = [{"column": "run", "directory": str(run.paths.path)}]
+    sources += [
+        {"column": "base", "model": base.model_dump(mode="json")} for base in bases_of([run]).values()
+    ]
+    job = {"sources": sources, "prompts": ["What is 1 plus 1?"], "settings": {}, "stream": False}
+    sample(job, said.append, Loader(), lambda: None)
+    assert {answer["column"] for answer in said} == {"run", "base"}
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -462,7 +496,10 @@ def test_losses_of_sft_go_with_methods_and_quantization(
         ),
         ({"model": {"quantization": "nf4"}, "method": "full"}, "full would train quantized weights"),
         ({"model": {"quantization": "int8"}, "method": "freeze"}, "freeze would train quantized weights"),
-        ({"model": {"quantization": "int8"}, "method": METHODS["dora"]}, "use_dora needs other weights than"),
+        (
+            {"model": {"quantization": "int8"}, "method": METHODS["dora"]},
+            "use_dora does not go with weights of int8",
+        ),
         (
             {"model": {"quantization": "nf4"}, "method": METHODS["pissa"]},
             "init_lora_weights: pissa needs weights that are not quantized",
@@ -497,7 +534,7 @@ def test_losses_of_sft_go_with_methods_and_quantization(
         ),
         (
             {"method": other_kind("LoHa"), "model": {"quantization": "nf4"}},
-            "LOHA needs weights that are not quantized",
+            "LOHA does not go with weights of nf4",
         ),
         (
             {"method": other_kind("P-Tuning"), "objective": "reward"},

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
+
+import pytest
+
+from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
 
 QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
 PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
@@ -65,3 +70,10 @@ FITTING: dict[str, dict[str, Any]] = {
 
 def other_kind(name: str) -> dict[str, Any]:
     return {"type": "peft", "peft_type": name, **FITTING.get(name, {})}
+
+
+def quantized(quantization: QuantizationName, *values: Any) -> Any:
+    """Parameters of a test that needs the packages of a quantization; that itself is the last of them."""
+    missing = [name for name in QUANTIZATIONS[quantization].packages if not importlib.util.find_spec(name)]
+    mark = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
+    return pytest.param(*values, quantization, marks=mark)

@@ -1,0 +1,78 @@
+"""Ways to keep frozen weights in few bits: what each needs, and what goes on such weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from llmtune_kernel.config.peft_types import BESIDE_LAYERS
+
+QuantizationName = Literal[
+    "none",
+    "nf4",
+    "fp4",
+    "int8",
+    "hqq1",
+    "hqq2",
+    "hqq3",
+    "hqq4",
+    "hqq5",
+    "hqq6",
+    "hqq8",
+    "torchao_int8",
+    "torchao_float8",
+    "eetq8",
+]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A way to quantize.
+
+    `packages` are imported by these names, and come with `install`, for pip. `peft_types` are the kinds of adapters
+    other than LoRA that such weights stay quantized beside. Those that expand show their values, which DoRA and LoftQ
+    need.
+    """
+
+    packages: tuple[str, ...]
+    install: str
+    peft_types: tuple[str, ...]
+    expands: bool = True
+    needs_gpu: bool = False
+
+
+_IN_4_BITS = Quantization(
+    ("bitsandbytes",),
+    "'jupyterlab-llmtune[quantization]'",
+    (*BESIDE_LAYERS, "HIRA", "IA3", "RANDLORA", "ROAD"),
+)
+_IN_8_BITS = replace(_IN_4_BITS, expands=False)
+_HQQ = Quantization(("hqq",), "'jupyterlab-llmtune[hqq]'", (*BESIDE_LAYERS, "MISS", "OFT", "VERA"))
+_TORCHAO = Quantization(
+    ("torchao",),
+    "'jupyterlab-llmtune[torchao]'",
+    (*BESIDE_LAYERS, "IA3", "MISS", "OFT", "RANDLORA", "ROAD", "VERA"),
+)
+_EETQ = Quantization(
+    ("eetq", "kernels"),
+    "kernels 'git+https://github.com/NetEase-FuXi/EETQ'",
+    BESIDE_LAYERS,
+    expands=False,
+    needs_gpu=True,
+)
+
+QUANTIZATIONS: dict[QuantizationName, Quantization] = {
+    "nf4": _IN_4_BITS,
+    "fp4": _IN_4_BITS,
+    "int8": _IN_8_BITS,
+    "hqq1": _HQQ,
+    "hqq2": _HQQ,
+    "hqq3": _HQQ,
+    "hqq4": _HQQ,
+    "hqq5": _HQQ,
+    "hqq6": _HQQ,
+    "hqq8": _HQQ,
+    "torchao_int8": _TORCHAO,
+    "torchao_float8": _TORCHAO,
+    "eetq8": _EETQ,
+}

@@ -1,0 +1,1 @@
+"""Quantization that transformers itself does not do, as quantizers of its own kind."""
