@@ -5,10 +5,12 @@ The kernel imports this file, so pyarrow is imported only where it is used.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import glob
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ from llmtune_kernel.data.csv_files import read_csv
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.json_files import read_json, read_jsonl
 from llmtune_kernel.data.json_text import load_json
-from llmtune_kernel.data.packed import PACKED, open_text
+from llmtune_kernel.data.packed import PACKED, open_bytes, open_text
 from llmtune_kernel.locale import _, either
 
 # Files beside the rows that say something of them.
@@ -85,9 +87,13 @@ _NO_TEXT = {
     b"ARROW1": ("Arrow", ".arrow"),
     b"PK\x03\x04": ("zip", ""),
     b"\xfd7zXZ": ("xz", ""),
+    b"\xff\xfe\0\0": ("UTF-32", ""),
+    b"\0\0\xfe\xff": ("UTF-32", ""),
     b"\xff\xfe": ("UTF-16", ""),
     b"\xfe\xff": ("UTF-16", ""),
 }
+# Without a mark of the byte order: two letters in a row have a NUL beside each.
+_WIDE = re.compile(rb"[^\0]\0[^\0]\0|\0[^\0]\0[^\0]")
 
 
 def find_files(place: str) -> list[Path]:
@@ -103,7 +109,10 @@ def find_files(place: str) -> list[Path]:
         files = _saved_data_set(path) or _readable(_not_hidden(path))
     elif not path.exists() and glob.has_magic(place):
         # It finds what is hidden only where the pattern names it.
-        files = _readable(map(Path, glob.glob(str(path), recursive=True)))
+        fitting = glob.glob(str(path), recursive=True)
+        if not fitting:
+            raise UserError(_("No file fits {path}.", path=path), str(path.absolute()), _check_the_path(path))
+        files = _readable(map(Path, fitting))
     else:
         return [find_file(path)]
     if not files:
@@ -131,9 +140,9 @@ def find_files(place: str) -> list[Path]:
 
 def _not_hidden(folder: Path) -> Iterator[Path]:
     """All that is in a folder and below it, without what is hidden."""
-    for path in folder.rglob("*"):
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _readable(paths: Iterable[Path]) -> list[Path]:
@@ -234,15 +243,28 @@ def find_file(path: Path | str) -> Path:
 
 
 def _check_content(path: Path) -> None:
-    """Raise UserError if what is there is no file, stands for one that was not fetched, or is no text."""
+    """Raise UserError if what is there is no file, or is not what its suffix says."""
     if not path.is_file():
         raise UserError(
             _("{path} is no regular file.", path=path),
             str(path.absolute()),
             _("Write the rows to a file first: they are read more than once."),
         )
+    is_packed = path.suffix.lower() in PACKED
+    if is_packed and _kind(path) not in _TEXTS:
+        raise UserError(
+            _("{name} is packed, which only files of text may be.", name=path.name),
+            str(path.absolute()),
+            _("Unpack it."),
+        )
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        _check_head(path, file.read(_HEAD_BYTES), is_text=path.suffix.lower() in _TEXTS)
+    if is_packed:
+        with contextlib.suppress(OSError), open_bytes(path) as inside:  # what is damaged is told with its row
+            _check_head(path, inside.read(_HEAD_BYTES), is_text=True)
+
+
+def _check_head(path: Path, head: bytes, is_text: bool) -> None:
     if head.startswith(_POINTER):
         raise UserError(
             _("{name} is a pointer of Git LFS, not the data.", name=path.name),
@@ -255,17 +277,19 @@ def _check_content(path: Path) -> None:
             str(path.absolute()),
             _("Download the file itself; where it asks for a login, log in first."),
         )
-    if path.suffix.lower() in _TEXTS:
+    if is_text:
         for begin, (kind, suffix) in _NO_TEXT.items():
             if head.startswith(begin):
                 raise _no_text(path, kind, suffix)
+        if _WIDE.match(head):
+            raise _no_text(path, "UTF-16", "")
 
 
 def _no_text(path: Path, kind: str, suffix: str) -> UserError:
     what = _("{name} is {kind}, not UTF-8 text.", name=path.name, kind=kind)
-    if kind == "UTF-16":
+    if kind.startswith("UTF"):
         fix = _("Save it as UTF-8.")
-    elif not suffix:
+    elif not suffix or path.suffix.lower() in PACKED:
         fix = _("Unpack it.")
     else:
         name = f"{path.name}{suffix}" if suffix in PACKED else path.with_suffix(suffix).name
@@ -289,11 +313,13 @@ def _about_missing(path: Path, close: list[str]) -> str:
         return _("The folder {parent} does not exist either; check the path.", parent=path.parent)
     if close:
         return _("Did you mean {names}?", names=either(close))
-    return (
-        _("Check the path.")
-        if path.is_absolute()
-        else _("Check the path; it starts at the working directory.")
-    )
+    return _check_the_path(path)
+
+
+def _check_the_path(path: Path) -> str:
+    if path.is_absolute():
+        return _("Check the path.")
+    return _("Check the path; it starts at the working directory.")
 
 
 def _read_text(path: Path) -> Iterator[Row]:

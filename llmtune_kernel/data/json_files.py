@@ -40,21 +40,18 @@ def read_json(path: Path) -> Iterator[Row]:
                 value = load_json(file.read())
             except json.JSONDecodeError as error:
                 raise _broken_json(path, error.lineno, error.msg) from error
-        if not isinstance(value, dict):
-            raise _not_an_object(path, _("row {row}", row=0), value)
-        if not COLUMNS & value.keys():
-            raise _no_rows(path, value)
-        yield value
+        row = _row(path, _("row {row}", row=0), value)
+        if not COLUMNS & row.keys():
+            raise _no_rows(path, row)
+        yield row
 
 
 def _read_array(path: Path) -> Iterator[Row]:
     with open_text(path) as file:
         reader = _ArrayReader(file)
         try:
-            for number, row in enumerate(reader):
-                if not isinstance(row, dict):
-                    raise _not_an_object(path, _("row {row}", row=number), row)
-                yield row
+            for number, value in enumerate(reader):
+                yield _row(path, _("row {row}", row=number), value)
         except json.JSONDecodeError as error:
             raise _broken_json(path, reader.line, error.msg) from error
 
@@ -90,12 +87,10 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = load_json(line)
+                value = load_json(line)
             except json.JSONDecodeError as error:
                 raise _broken_json(path, number, error.msg) from error
-            if not isinstance(row, dict):
-                raise _not_an_object(path, _("line {line}", line=number), row)
-            yield row
+            yield _row(path, _("line {line}", line=number), value)
 
 
 def _no_rows(path: Path, value: Row) -> UserError:
@@ -122,6 +117,31 @@ def _broken_json(path: Path, line: int, reason: str) -> UserError:
         _("{path}, line {line}", path=path, line=line),
         fix,
     )
+
+
+def _row(path: Path, where: str, value: object) -> Row:
+    if not isinstance(value, dict):
+        raise _not_an_object(path, where, value)
+    for name in value:
+        if not (name.isascii() or _can_be_written(name)):
+            raise UserError(
+                _(
+                    "A column of {name} has a name that is not valid Unicode: {column}.",
+                    name=path.name,
+                    column=ascii(name),
+                ),
+                f"{path}, {where}",
+                _("Rename it."),
+            )
+    return value
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _not_an_object(path: Path, where: str, value: object) -> UserError:

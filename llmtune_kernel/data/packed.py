@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
@@ -25,18 +25,22 @@ def open_text(path: Path, newline: str | None = None, errors: str = "strict") ->
     Raises:
         UserError: while reading, that it unpacks to far more than is read.
     """
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline=newline, errors=errors)
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """Open what a file holds, unpacked if it is packed.
+
+    Raises:
+        UserError: while reading, that it unpacks to far more than is read.
+    """
     suffix = path.suffix.lower()
     if suffix not in PACKED:
-        return path.open(encoding="utf-8-sig", newline=newline, errors=errors)
+        return path.open("rb")
     import pyarrow as pa  # type: ignore[import-untyped]
 
     stream = pa.input_stream(str(path), compression=PACKED[suffix])
-    return io.TextIOWrapper(
-        io.BufferedReader(_Unpacked(stream, path), _CHUNK),
-        encoding="utf-8-sig",
-        newline=newline,
-        errors=errors,
-    )
+    return io.BufferedReader(_Unpacked(stream, path), _CHUNK)
 
 
 class _Unpacked(io.RawIOBase):

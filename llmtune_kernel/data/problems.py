@@ -88,7 +88,8 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
     if not isinstance(value, str):
         reason = _("is of type {kind}, not text", kind=type(value).__name__)
         whole = not place and not isinstance(value, list | dict)
-        fix = _('Make it text, in pandas: df["{column}"] = df["{column}"].astype(str)', column=column)
+        how = '.str.decode("utf-8")' if isinstance(value, bytes) else ".astype(str)"
+        fix = _('Make it text, in pandas: df["{column}"] = df["{column}"]{how}', column=column, how=how)
         raise RowProblem(row, column, at(place, reason), fix if whole else "")
     try:
         value.encode()

@@ -192,8 +192,9 @@ def _asked(row: Row, number: int, format: RowFormat) -> list[Message]:
     for pair in history if isinstance(history, list) else [history]:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise RowProblem(number, column, _("is not a list of [question, answer] pairs"))
-        messages.append({"role": "user", "content": check_text(pair[0], number, column)})
-        messages.append({"role": "assistant", "content": check_text(pair[1], number, column)})
+        for role, text in zip(("user", "assistant"), pair, strict=True):
+            place = _("turn {number} content", number=len(messages))
+            messages.append({"role": role, "content": check_text(text, number, column, place)})
     column = format.column("instruction")
     question = check_text(format.value(row, "instruction"), number, column)
     more = format.value(row, "input")

@@ -218,7 +218,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
         "a.jsonl",
         lines({"instruction": "Q", "output": "A", "history": [["a", None]]}),
         "row 0",
-        "history is missing",
+        "history turn 1 content is missing",
     ),
     (
         "a.jsonl",
@@ -415,13 +415,13 @@ CASES: list[tuple[str, bytes, str, str]] = [
         "mixed formats",
     ),
     # CSV.
-    ("a.csv", b"prompt,completion\nQ,A\nQ\n", "line 3", "has 1 fields, the header has 2"),
+    ("a.csv", b"prompt,completion\nQ,A\nQ\n", "line 3", "has 1 field, the header has 2"),
     ("a.csv", b"prompt,completion\nQ,A,B\n", "line 2", "has 3 fields, the header has 2"),
     ("a.csv", b'prompt,completion\nQ,"A\n', "line 2", "not valid CSV"),
     ("a.csv", b'prompt,completion\n"Q"x,A\n', "line 2", "not valid CSV"),
     ("a.csv", b'prompt,completion\nQ,"A\n' + b"Q,A\n" * 1000, "line 2", "not valid CSV"),
     ("a.csv", b'prompt,completion\n"Q\nQ",A,B\n', "line 2", "has 3 fields, the header has 2"),
-    ("a.csv", b"\nprompt,completion\nQ\n", "line 3", "has 1 fields, the header has 2"),
+    ("a.csv", b"\nprompt,completion\nQ\n", "line 3", "has 1 field, the header has 2"),
     ("a.csv", b"sep=,\nprompt,completion\nQ,A\n", "line 1", "begins with a line for Excel"),
     ("a.csv", b"prompt, completion\nQ, A\n", "line 1", "a column named ' completion', with blanks"),
     ("a.csv", b"prompt|completion\nQ|A\n", "line 1", "not separated by commas"),
@@ -434,6 +434,15 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.csv", b"prompt,completion\nQ,a\0b\n", "row 0", "completion holds a NUL character at 1"),
     ("a.csv", b'messages\n"[{"\n', "row 0", "messages is of type str, not a list of turns"),
     ("a.csv", b"messages\n\"[{'role': 'user'}]\"\n", "row 0", 'Write it as JSON, in pandas: df["messages"]'),
+    ("a.csv", b'"prompt";"completion"\n"Q";"A"\n', "line 1", "not separated by commas"),
+    ("a.csv", b'"prompt","completion\nQ,A\n', "line 1", "not valid CSV"),
+    ("a.csv", b"# of mine\nprompt,completion\nQ,A\n", "line 1", "begins with a comment"),
+    (
+        "a.csv",
+        b"prompt,completion\nQ\n\n",
+        "Give it a field for each column",
+        "has 1 field, the header has 2",
+    ),
     # Parquet, Arrow and packed files.
     ("a.parquet", b"PAR1", "", "not a Parquet file"),
     ("a.parquet", b"", "", "not a Parquet file"),
@@ -454,6 +463,27 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.jsonl.gz", gzip.compress(b"a" * (1 << 29), 9), "", "unpacks to more than 500 times"),
     ("a.jsonl.gz", gzip.compress(lines(GOOD, b"{")), "line 2", "not valid JSON"),
     ("a.jsonl.zst", b"not packed", "", "cannot be read"),
+    ("a.jsonl.gz", gzip.compress(gzip.compress(lines(GOOD))), "Unpack it", "is gzip, not UTF-8 text"),
+    ("a.jsonl.gz", gzip.compress(b"<html>"), "a.jsonl.gz", "is a web page"),
+    ("a.csv.gz", gzip.compress("prompt,completion".encode("utf-16")), "a.csv.gz", "is UTF-16, not"),
+    (
+        "a.parquet.gz",
+        gzip.compress(parquet(pa.table({"text": ["a"]}))),
+        "Unpack it",
+        "is packed, which only files of text may be",
+    ),
+    ("a.jsonl", json.dumps(GOOD).encode("utf-16-le"), "Save it as UTF-8", "is UTF-16, not UTF-8 text"),
+    ("a.csv", "prompt,completion".encode("utf-16-be"), "Save it as UTF-8", "is UTF-16, not UTF-8 text"),
+    ("a.jsonl", json.dumps(GOOD).encode("utf-32"), "Save it as UTF-8", "is UTF-32, not UTF-8 text"),
+    (
+        "a.parquet",
+        parquet(pa.table({"text": [b"a"]})),
+        'str.decode("utf-8")',
+        "text is of type bytes, not text",
+    ),
+    # Names of columns.
+    ("a.jsonl", lines(GOOD, {**GOOD, "\ud800": 1}), "line 2", r"a name that is not valid Unicode: '\ud800'"),
+    ("a.json", array(GOOD, {**GOOD, "\ud800": 1}), "row 1", "a name that is not valid Unicode"),
     ("a.doc", b"rows", "", "no suffix that is read"),
     ("a", b"rows", "", "no suffix that is read"),
     # Large cells.
@@ -471,6 +501,15 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jsonl")
     with pytest.raises(UserError, match="is no regular file"):
         find_sources(DataConfig(train=str(tmp_path / "a.jsonl")), "train", lambda split, number: {})
+
+
+@pytest.mark.parametrize("pattern", ["*.jsonl", "b[1].jsonl", "**/b.jsonl"])
+def test_a_pattern_that_no_file_fits_is_told(pattern: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text\nA\n")
+    with pytest.raises(UserError, match="No file fits") as caught:
+        find_sources(DataConfig(train=str(tmp_path / pattern)), "train", lambda split, number: {})
+    assert pattern in caught.value.where
+    assert caught.value.fix == "Check the path."
 
 
 def test_there_are_a_hundred_cases_and_all_differ() -> None:

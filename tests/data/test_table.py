@@ -19,6 +19,7 @@ from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.files import read_rows
 from llmtune_kernel.data.sources import Place, find_source, read_source
 from llmtune_kernel.data.table import RowTable, Sort, View
+from llmtune_kernel.data.table.conversion import Conversion
 
 Open = Callable[[Path | str], RowTable]
 
@@ -189,6 +190,28 @@ def test_a_mistake_in_the_source_is_told_after_the_rows_before_it(tmp_path: Path
     assert "line 3001" in str(table.fault)
     assert table.page(2999, 10).rows == numbered(3000)[2999:]
     assert found(table, View(search="row 2999")) == [2999]
+
+
+def test_values_that_parquet_has_no_type_for_are_kept(tmp_path: Path, open_table: Open) -> None:
+    spans = pa.array([(1, 2, 3), None], pa.month_day_nano_interval())
+    columns = pa.table({"text": ["a", "b"], "span": spans})
+    with pa.ipc.new_file(str(tmp_path / "rows.arrow"), columns.schema) as writer:
+        writer.write_table(columns)
+    table = whole(open_table(tmp_path / "rows.arrow"))
+    assert table.fault is None
+    assert table.load() == [{"text": "a", "span": [1, 2, 3]}, {"text": "b", "span": None}]
+
+
+def test_rows_that_cannot_be_kept_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_lines(tmp_path / "rows.jsonl", numbered(3))
+    place = find_source(SourceConfig(source=str(path)), "data")
+    monkeypatch.setenv("LLMTUNE_CACHE", str(tmp_path / "cache"))
+    no_rows: list[Any] = [None]
+    conversion = Conversion(place, no_rows)
+    conversion.store.wait(0, 60)
+    assert conversion.store.is_done
+    assert "cannot be shown" in str(conversion.store.fault)
+    conversion.close()
 
 
 def test_a_source_without_a_first_row_is_refused(tmp_path: Path, open_table: Open) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,6 +24,8 @@ from llmtune_kernel.data.identity import file_stamps
 from llmtune_kernel.data.sources import Place, is_variable
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.locale import _
+
+_log = logging.getLogger(__name__)
 
 _FORMAT = 2  # of the parts; another one is not read
 _KEPT_BYTES = 8 << 30
@@ -79,6 +82,9 @@ class Conversion:
                 self.store.add(part)
         except OSError as error:
             fault = _cannot_write(error)
+        except Exception as error:  # a thread that ends would be waited for without end
+            _log.exception("The rows of a table cannot be kept.")
+            fault = UserError(_("The rows cannot be shown: {reason}", reason=error))
         self.store.finish(fault)
 
     def _follow(self, process: subprocess.Popen[str]) -> None:

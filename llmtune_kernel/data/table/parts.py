@@ -141,7 +141,8 @@ def _write(batch: list[Row], start: int, names: dict[str, int], folder: Path) ->
 
 def _array(values: list[Any]) -> tuple[pa.Array, dict[bytes, bytes] | None]:
     array = arrow.flat(values)
-    if array is not None:
+    # Parquet has no intervals of months, days and nanoseconds.
+    if array is not None and not pa.types.is_interval(array.type):
         return array, None
     return pa.array(
         [None if value is None else as_json(value) for value in values], pa.string()
