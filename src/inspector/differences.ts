@@ -9,21 +9,22 @@ export interface IPart {
 }
 
 /**
- * The parts of a text, compared with another one word by word.
+ * The parts of a text, compared with another one word by word, or line by line where they are long.
  */
 export function partsOf(text: string, other: string): IPart[] {
-  const all = segments(text, byWord);
-  const parts: IPart[] = [];
-  differing(piecesOf(all), piecesOf(segments(other, byWord))).forEach(
-    (isDifferent, place) => {
-      const last = parts[parts.length - 1];
-      if (last?.isDifferent === isDifferent) {
-        last.text += all[place];
-      } else {
-        parts.push({ text: all[place], isDifferent });
-      }
-    }
+  const isLong = text.length + other.length > MOST;
+  const [all, others] = [text, other].map(each =>
+    isLong ? each.split(/(?<=\n)/) : segments(each, byWord)
   );
+  const parts: IPart[] = [];
+  differing(piecesOf(all), piecesOf(others)).forEach((isDifferent, place) => {
+    const last = parts[parts.length - 1];
+    if (last?.isDifferent === isDifferent) {
+      last.text += all[place];
+    } else {
+      parts.push({ text: all[place], isDifferent });
+    }
+  });
   return parts;
 }
 
@@ -39,7 +40,7 @@ export interface IPieces {
  * Of each piece of a text whether it is to be marked as one that another text lacks there.
  *
  * Between texts that share little but everyday words nobody can read marks of words: there whole sentences are marked,
- * or nothing where they share no sentence.
+ * or nothing where they share no sentence or are long.
  */
 export function differing(text: IPieces, other: IPieces): boolean[] {
   const isLacking = lacking(text.ids, other.ids);
@@ -67,10 +68,14 @@ function letters(texts: readonly string[]): number {
 }
 
 function differingSentences({ texts }: IPieces, other: IPieces): boolean[] {
-  const sentences = sentencesOf(texts.join(''));
+  const [text, otherText] = [texts.join(''), other.texts.join('')];
+  if (text.length + otherText.length > MOST) {
+    return texts.map(() => false);
+  }
+  const sentences = sentencesOf(text);
   const isLacking = lacking(
     sentences.map(sentence => sentence.trim()),
-    sentencesOf(other.texts.join('')).map(sentence => sentence.trim())
+    sentencesOf(otherText).map(sentence => sentence.trim())
   );
   const isAll = sentences.every(
     (sentence, place) => isLacking[place] || !letters([sentence])
@@ -127,6 +132,9 @@ const NO_LETTERS = /<[^\s<>]+>|[^\p{L}\p{M}\p{N}]+/gu;
 
 /** The likeness from which words are marked. */
 const LEAST = 0.5;
+
+/** Characters of two texts that are parted into words or sentences: a second's work. */
+const MOST = 200_000;
 
 /** In milliseconds. */
 const LONGEST = 200;

@@ -13,6 +13,7 @@ import { observeTheme } from '../chart/theme';
 import type { ColumnKind } from '../kernel/protocol';
 import type { TablePages } from './pages';
 import { RowModel } from './rowModel';
+import { inOneLine } from './unseen';
 
 /**
  * The rows of a table to look at; the header of a row is its number in the source.
@@ -176,6 +177,7 @@ export class RowGrid extends DataGrid {
     const header = new TextRenderer({
       font,
       textColor: color('--jp-ui-font-color1'),
+      format: ({ value }) => shown(value),
       elideDirection: 'right'
     });
     this.cellRenderers.update({
@@ -265,7 +267,7 @@ function shown(value: unknown): string {
     ? '…'
     : value === null
       ? 'null'
-      : String(value).replace(/\s*\n\s*/g, ' ⏎ ');
+      : inOneLine(String(value));
 }
 
 function isNumeric(kind: ColumnKind): boolean {

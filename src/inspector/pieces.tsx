@@ -20,6 +20,7 @@ export function Pieces(props: {
   return (
     <Pieced
       of={tokens}
+      cutAt={startOfCharacter}
       status={ends => trans.__('Tokens %1 to %2 of %3', ...ends)}
       places={[
         {
@@ -55,6 +56,7 @@ export function LongText(props: {
     <Pieced
       of={text}
       first={hit ?? cut ?? 0}
+      cutAt={startOfGrapheme}
       status={ends => trans.__('Characters %1 to %2 of %3', ...ends)}
       places={[
         { label: trans.__('First Hit'), at: hit },
@@ -68,6 +70,27 @@ export function LongText(props: {
   );
 }
 
+/** The last place up to `at` where no character is parted that several tokens write. */
+function startOfCharacter(tokens: readonly IToken[], at: number): number {
+  let start = at;
+  while (start > 0 && (tokens[start]?.part ?? 1) > 1) {
+    start--;
+  }
+  return near(start, at);
+}
+
+/** The last place up to `at` where nothing is parted that is read as one character. */
+function startOfGrapheme(text: string, at: number): number {
+  return near(byGrapheme.segment(text).containing(at)?.index ?? at, at);
+}
+
+/** A place to cut at; what takes too much is parted. */
+function near(place: number, at: number): number {
+  return at - place > BEFORE ? at : place;
+}
+
+const byGrapheme = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
 function placeIn(text: string, sought: string): number | null {
   const at = sought ? text.toLowerCase().indexOf(sought.toLowerCase()) : -1;
   return at < 0 ? null : at;
@@ -80,6 +103,8 @@ function Pieced<T extends string | readonly IToken[]>(props: {
   of: T;
   /** What is to be seen at first; by default the beginning. */
   first?: number;
+  /** The last place up to another one where it may be cut. */
+  cutAt: (of: T, at: number) => number;
   /** Says which piece it is, and of how much. */
   status: (ends: string[]) => string;
   /** Where a user may want to go; null for what it has not. */
@@ -87,20 +112,23 @@ function Pieced<T extends string | readonly IToken[]>(props: {
   content: (piece: T, start: number) => JSX.Element;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { content, first = 0, of, trans } = props;
+  const { content, cutAt, first = 0, of, trans } = props;
   const [wanted, setWanted] = useState(0);
   useEffect(
     () => setWanted(first < PIECE - BEFORE ? 0 : first - BEFORE),
     [of, first]
   );
   const last = Math.max(of.length - PIECE, 0);
-  const start = Math.min(wanted, last);
-  const piece = useMemo(() => of.slice(start, start + PIECE) as T, [of, start]);
+  const at = Math.min(wanted, last);
+  const [start, stop, piece] = useMemo(() => {
+    const [from, to] = [cutAt(of, at), cutAt(of, at + PIECE)];
+    return [from, to, of.slice(from, to) as T];
+  }, [of, at]);
   if (last === 0) {
     return content(of, 0);
   }
-  const go = (at: number) => setWanted(Math.max(Math.min(at, last), 0));
-  const ends = [start + 1, start + PIECE, of.length].map(count);
+  const go = (to: number) => setWanted(Math.max(Math.min(to, last), 0));
+  const ends = [start + 1, stop, of.length].map(count);
   return (
     <>
       <p className="jp-llmtune-hint" role="status">
@@ -109,18 +137,22 @@ function Pieced<T extends string | readonly IToken[]>(props: {
       <div className="jp-llmtune-buttons">
         <Go
           label={trans.__('Earlier')}
-          isDisabled={start === 0}
-          onClick={() => go(start - PIECE)}
+          isDisabled={at === 0}
+          onClick={() => go(at - PIECE)}
         />
         <Go
           label={trans.__('Later')}
-          isDisabled={start === last}
-          onClick={() => go(start + PIECE)}
+          isDisabled={at === last}
+          onClick={() => go(at + PIECE)}
         />
         {props.places.map(
-          ({ label, at }) =>
-            at !== null && (
-              <Go key={label} label={label} onClick={() => go(at - BEFORE)} />
+          ({ label, at: place }) =>
+            place !== null && (
+              <Go
+                key={label}
+                label={label}
+                onClick={() => go(place - BEFORE)}
+              />
             )
         )}
       </div>

@@ -4,7 +4,8 @@ import React from 'react';
 
 import { count } from '../numbers';
 import type { ISpan, IToken } from './tokens';
-import { byCharacters, countsOf, spansOf, visible } from './tokens';
+import { byCharacters, countsOf, spansOf } from './tokens';
+import { visible } from './unseen';
 
 /**
  * How many tokens there are; the words look as such tokens do.

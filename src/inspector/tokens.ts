@@ -165,26 +165,6 @@ export function cutsOfTurns(
 }
 
 /**
- * Text with signs for what is not seen: blanks, and characters that show nothing or turn the direction of others.
- */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, character => {
-    const code = character.charCodeAt(0).toString(16).toUpperCase();
-    return SIGNS[character] ?? `U+${code.padStart(4, '0')}`;
-  });
-}
-
-const SIGNS: { [character: string]: string } = {
-  ' ': '·',
-  '\n': '⏎',
-  '\t': '⇥'
-};
-
-const UNSEEN =
-  // eslint-disable-next-line no-control-regex
-  /[\u0000-\u0020\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g;
-
-/**
  * What each token is in the whole text: decoded alone, some lose the blank before them, and some are part of a character.
  */
 function inPlace(text: string, pieces: readonly string[]): IWritten[] {

@@ -213,6 +213,26 @@ describe('The pane of a row', () => {
     expect(host.textContent!.length).toBeLessThan(12_000);
   });
 
+  it('parts neither what is read as one character nor the tokens that write one', async () => {
+    const text = `x${'👩\u200d👩\u200d👧'.repeat(2_000)}`;
+    await show(row({ values: { text }, sides: [] }));
+    expect(host.textContent).toContain('Characters 1 to 4,993 of 16,001');
+    press('Later');
+    expect(host.textContent).toContain('Characters 4,994 to 9,993 of 16,001');
+    const parts = ['\ufffd', '\ufffd', '\ufffd', 'c'];
+    const tokens: IRowSide = {
+      ...side('a'),
+      text: `ab${'😀c'.repeat(3_000)}`,
+      ids: Array.from({ length: 12_002 }, (_, id) => id),
+      pieces: ['a', 'b', ...Array.from({ length: 3_000 }, () => parts).flat()]
+    };
+    await show(row({ sides: [tokens] }));
+    press('Tokens');
+    expect(host.textContent).toContain('Tokens 1 to 4,998 of 12,002');
+    press('Later');
+    expect(host.textContent).toContain('Tokens 4,999 to 9,998 of 12,002');
+  });
+
   it('says first why a row is left out, and what to do', async () => {
     await show(
       row({ problem: 'row 7: text is empty', fix: 'Fill it.', sides: [] })

@@ -1,13 +1,7 @@
 import type { IRowSide } from '../../kernel/protocol';
 import { partsOf } from '../differences';
-import {
-  byCharacters,
-  compared,
-  countsOf,
-  spansOf,
-  tokensOf,
-  visible
-} from '../tokens';
+import { byCharacters, compared, countsOf, spansOf, tokensOf } from '../tokens';
+import { inOneLine, visible } from '../unseen';
 
 const side = (parts: Partial<IRowSide>): IRowSide => ({
   name: '',
@@ -93,6 +87,13 @@ it('Blanks and characters that are not seen are shown as signs', () => {
   expect(visible('日本 é')).toBe('日本·é');
 });
 
+it('A line has signs for what would turn or hide the rest of it, and no others', () => {
+  expect(inOneLine('abc \u202edef\u202c')).toBe('abc U+202EdefU+202C');
+  expect(inOneLine('a\u2066b\u200fc\u0000')).toBe('aU+2066bU+200FcU+0000');
+  expect(inOneLine('a  \r\n b c')).toBe('a ⏎ b c');
+  expect(inOneLine('👩\u200d💻 x\u00a0y')).toBe('👩\u200d💻 x\u00a0y');
+});
+
 describe('The differences of two answers', () => {
   const different = (text: string, other: string) =>
     partsOf(text, other)
@@ -153,6 +154,20 @@ describe('The differences of two answers', () => {
     ).toBe(' Because of air.');
     expect(marked(' Because of air.', ' The end of days is near.')).toBe('');
     expect(marked(' Because of air.', ' Because of dust.')).toBe(' air.');
+  });
+
+  it('are whole lines of long texts', () => {
+    const lines = Array.from(
+      { length: 9_000 },
+      (_, line) => `It is ${line}.\n`
+    );
+    const other = [...lines];
+    other[7_000] = 'It was 7000.\n';
+    expect(
+      partsOf(lines.join(''), other.join(''))
+        .filter(({ isDifferent }) => isDifferent)
+        .map(({ text }) => text)
+    ).toEqual([lines[7_000]]);
   });
 
   it('leave out nothing of the text', () => {
