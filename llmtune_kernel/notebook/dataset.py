@@ -178,11 +178,7 @@ class Dataset:
     def _load(self, view: View) -> list[Row]:
         with ExitStack() as resources:
             source = self._config.data.sources("train")[0]
-            table = open_table(source, self._config.data.dataset_dir, self._names, resources)
-            rows = table.load(view)
-            if table.fault is not None:  # not all could be read
-                raise table.fault
-            return rows
+            return open_table(source, self._config.data.dataset_dir, self._names, resources).load(view)
 
     @property
     def _names(self) -> Mapping[str, Any]:

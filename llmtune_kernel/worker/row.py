@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llmtune_kernel.config import DataConfig, ModelConfig, RunConfig
@@ -23,14 +23,15 @@ def row(
     """Answer with what `view_row` gives, and the `format` of the rows.
 
     Args:
-        job: `config`; `source`, where the rows are from (a `SourceConfig`); `row` and its `number`; `others`: some rows
-            of the source, by which the format is recognised.
+        job: `config`; `source`, where the rows are from (a `SourceConfig`); `row` and its `number`; `others`: the
+            first rows of the source, by which the format is recognised.
         check_cancelled: Called before the row is encoded; may raise to end the job.
 
     Raises:
         UserError: any mistake in the model's name, in the template or in the columns.
     """
-    tokenizer, format, config = _prepared(job, [*job["others"], job["row"]])
+    others = job["others"]
+    tokenizer, format, config = _prepared(job, [*others, job["row"]], [*range(len(others)), job["number"]])
     check_cancelled()
     view = view_row(job["row"], job["number"], format, tokenizer, config)
     answer({"type": "row", "row": {**view, "format": format.name}})
@@ -48,17 +49,21 @@ def find_problem(
     Raises:
         UserError: any mistake in the model's name, in the template or in the columns.
     """
-    tokenizer, format, config = _prepared(job, job["others"] or job["rows"])
+    others = job["others"]
+    sample, numbers = (others, range(len(others))) if others else (job["rows"], job["numbers"])
+    tokenizer, format, config = _prepared(job, sample, numbers)
     check_cancelled()
     rows = dict(zip(job["numbers"], job["rows"], strict=True))
     answer({"type": "problem", "number": first_left_out(rows, format, tokenizer, config)})
 
 
-def _prepared(job: dict[str, Any], rows: list[Row]) -> tuple[Any, RowFormat, DataConfig]:
-    """What rows are encoded with: the tokenizer, their format, which `rows` show, and the settings."""
+def _prepared(
+    job: dict[str, Any], rows: list[Row], numbers: Sequence[int]
+) -> tuple[Any, RowFormat, DataConfig]:
+    """What rows are encoded with: the tokenizer, their format, which `rows` of these `numbers` show, the settings."""
     config, source = RunConfig.model_validate(job["config"]), SourceConfig.model_validate(job["source"])
     tokenizer = _tokenizer(config.model.model_dump_json(), config.data.model_dump_json())
-    format = recognise(rows, source.format or "auto", source.columns, tags_from(source.tags or {}))
+    format = recognise(rows, source.format or "auto", source.columns, tags_from(source.tags or {}), numbers)
     return tokenizer, format, config.data
 
 

@@ -213,6 +213,33 @@ def test_mistakes_are_told_as_such(kernel: Kernel, page: str, tmp_path: Path) ->
     assert "closed" in refused(kernel, page, "table_page", {"table": table, "first": 0, "count": 5})
 
 
+def test_rows_before_a_mistake_in_a_file_are_not_saved_as_if_they_were_all(
+    kernel: Kernel, page: str, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"text": f"row {n}"}) for n in range(3000)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join([*lines, '{"text": ', *lines]))
+    table = opened(kernel, page, {"source": str(path)})
+    for view in ({}, {"search": "row 1"}):
+        for target in ({"file": str(tmp_path / "saved.jsonl")}, {"variable": "saved_rows"}):
+            wanted = {"table": table, "view": view, **target}
+            mistake = check(kernel.ask(page, "save_table", wanted), "ErrorReply")
+            assert "line 3001" in mistake["where"]
+    assert not (tmp_path / "saved.jsonl").exists()
+    kernel.run("assert 'saved_rows' not in globals()")
+
+
+def test_a_mistake_in_the_format_names_a_row_by_its_number_in_the_source(kernel: Kernel, page: str) -> None:
+    kernel.run(
+        "rows = [{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]}] * 300\n"
+        "rows[250] = {**rows[0], 'conversations': rows[0]['messages']}"
+    )
+    wanted = {"table": opened(kernel, page, "$rows"), "number": 250, "text": "data: $rows"}
+    mistake = check(kernel.ask(page, "table_row", wanted), "ErrorReply")
+    assert "mean the same" in mistake["what"]
+    assert mistake["where"] == "row 250"
+
+
 def test_the_tables_of_a_page_end_with_it(kernel: Kernel, page: str, tmp_path: Path) -> None:
     kernel.run("rows = [{'text': 'a'}] * 300")
     table = opened(kernel, page, "$rows")

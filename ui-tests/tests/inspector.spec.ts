@@ -438,6 +438,30 @@ with open("indexed.csv", "w") as file:
   await expect(different).toHaveText('1');
 });
 
+test('Text that turns direction stays in order, and of a broken file no part is saved', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/broken.ipynb`, [
+    `%load_ext llmtune_kernel
+with open("broken.jsonl", "w") as file:
+    for n in range(300):
+        file.write('{"prompt": "a \\u202edcba b", "completion": "x"}\\n')
+    file.write('{"prompt": \\n')`,
+    '%%finetune broken\ndata: broken.jsonl'
+  ]);
+  const tab = await openRows(page, section);
+  const mistake = tab.getByText('broken.jsonl, line 301');
+  await expect(mistake).toBeVisible();
+  await page.screenshot({ path: 'artefacts/inspector-broken.png' });
+  await tab.getByRole('button', { name: 'Save as Variable…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toContainText('line 301');
+  await page.screenshot({ path: 'artefacts/inspector-broken-save.png' });
+});
+
 test('Where no row fits there is a way back to all', async ({
   page,
   tmpPath

@@ -193,11 +193,12 @@ class RowTable:
         """Write the rows of a view to a file that is not there yet; its suffix says how. Returns how many.
 
         Raises:
-            UserError: the filter does not fit the rows, or the file cannot be written.
+            UserError: the filter does not fit the rows, the source has a mistake, so that not all of them are there, or
+                the file cannot be written.
         """
         from llmtune_kernel.data.table.saving import save_rows
 
-        numbers = self.numbers(view)
+        numbers = self._whole(view)
         save_rows(self.store, numbers, path)
         return len(numbers)
 
@@ -205,11 +206,11 @@ class RowTable:
         """The rows of a view, each with all columns.
 
         Raises:
-            UserError: the filter does not fit the rows.
+            UserError: the filter does not fit the rows, or the source has a mistake, so that not all of them are there.
         """
         from llmtune_kernel.data.table.saving import load_rows
 
-        return load_rows(self.store, self.numbers(view))
+        return load_rows(self.store, self._whole(view))
 
     def close(self) -> None:
         """End what is under way."""
@@ -220,6 +221,17 @@ class RowTable:
                 selection.cancel()
             self._selections.clear()
         self._conversion.close()
+
+    def _whole(self, view: View) -> Numbers:
+        """The numbers of all rows of a view; raises the mistake after which there may be others."""
+        numbers = self.numbers(view)
+        fault = self.fault
+        if fault is None:
+            return numbers
+        if not fault.where:
+            raise fault
+        what = _("Only the rows before {where} can be read: {what}", where=fault.where, what=fault.what)
+        raise UserError(what, fault.where, fault.fix) from fault
 
     def _prepare(self) -> None:
         """Load what pages and searches need, which takes half a second, before they are asked for."""
