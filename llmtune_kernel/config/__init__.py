@@ -3,7 +3,15 @@
 from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.errors import UserError
-from llmtune_kernel.config.methods import FreezeMethod, FullMethod, LoraMethod, Method, PeftMethod
+from llmtune_kernel.config.methods import (
+    AdaLoraMethod,
+    AdapterMethod,
+    FreezeMethod,
+    FullMethod,
+    LoraMethod,
+    Method,
+    PeftMethod,
+)
 from llmtune_kernel.config.objectives import (
     DpoObjective,
     GrpoObjective,
@@ -22,6 +30,8 @@ from llmtune_kernel.config.schema import json_schema
 from llmtune_kernel.config.sections import ModelConfig, TrainingConfig
 
 __all__ = [
+    "AdaLoraMethod",
+    "AdapterMethod",
     "Change",
     "ConfigError",
     "DataConfig",

@@ -173,6 +173,103 @@ class LoraMethod(Section):
         return value
 
 
+class AdaLoraMethod(Section):
+    """Train low-rank adapters whose ranks move to where they matter."""
+
+    has_adapter: ClassVar = True
+    changes_base: ClassVar = False
+    keeps_base: ClassVar = True
+    keeps_initial: ClassVar = False
+    use_dora: ClassVar = False
+    peft_type: ClassVar = "ADALORA"
+
+    type: Literal["adalora"] = setting(
+        "adalora", "Method", "Low-rank adapters whose ranks are lowered where they matter least (AdaLoRA)."
+    )
+    init_r: int = setting(12, "Rank at the start", "Rank of each adapter at the start.", ge=2, le=100_000)
+    target_r: int = setting(
+        8,
+        "Rank at the end",
+        "Mean rank of the adapters at the end, below that at the start.",
+        ge=1,
+        validate_default=True,
+    )
+    lora_alpha: int = setting(
+        16, "Alpha", "What the adapters add is scaled by alpha / rank at the start.", ge=1
+    )
+    lora_dropout: float = setting(
+        0.0, "Dropout", "Probability of dropping an input of the adapters in training.", ge=0, lt=1
+    )
+    target_modules: _Targets = _targets()
+    modules_to_save: list[ModuleName] = _SAVED
+    tinit: int | None = setting(
+        None,
+        "Steps before",
+        "Steps before the first rank is lowered; left out, a tenth of all.",
+        unit="steps",
+        ge=0,
+    )
+    tfinal: int | None = setting(
+        None,
+        "Steps after",
+        "Steps after the last rank is lowered; left out, three tenths of all.",
+        unit="steps",
+        ge=0,
+    )
+    deltaT: int = setting(  # as PEFT names it
+        1, "Steps between", "Every so many steps between, ranks are lowered.", unit="steps", ge=1
+    )
+    beta1: float = setting(
+        0.85,
+        "Smoothing of importance",
+        "Share of what was known that the importance of a value keeps at each step.",
+        gt=0,
+        lt=1,
+    )
+    beta2: float = setting(
+        0.85, "Smoothing of uncertainty", "The same of how much the importance varies.", gt=0, lt=1
+    )
+    orth_reg_weight: float = setting(
+        0.5,
+        "Weight of orthogonality",
+        "How strongly the directions of each adapter are kept apart: weight of their overlap in the loss.",
+        ge=0,
+    )
+
+    @field_validator("target_r")
+    @classmethod
+    def _is_below_the_start(cls, value: int, info: ValidationInfo) -> int:
+        start = info.data.get("init_r")
+        if start is not None and value >= start:
+            raise ValueError(
+                _("it is not below init_r, which is {rank}", rank=start),
+                _("lower it, or raise init_r"),
+                [change_to("method.init_r", value * 3 // 2 + 1), leave_out("method.target_r")],
+            )
+        return value
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What PEFT's configuration takes, but for the schedule: its steps are known when training begins."""
+        names = (
+            "init_r",
+            "target_r",
+            "lora_alpha",
+            "lora_dropout",
+            "deltaT",
+            "beta1",
+            "beta2",
+            "orth_reg_weight",
+        )
+        return {**{name: getattr(self, name) for name in names}, "total_step": 1}
+
+    def phases(self, steps: int) -> tuple[int, int]:
+        """How many of the steps of a run come before the first rank is lowered, and how many after the last."""
+        first = steps // 10 if self.tinit is None else self.tinit
+        last = steps * 3 // 10 if self.tfinal is None else self.tfinal
+        return first, last
+
+
 class FreezeMethod(Section):
     """Train some of the layers and freeze the rest."""
 
@@ -266,4 +363,7 @@ _OWN_FIELDS = PeftMethod.model_fields.keys()
 if not TYPE_CHECKING:
     PeftMethod = with_fields(PeftMethod)
 
-Method = Annotated[LoraMethod | FreezeMethod | FullMethod | PeftMethod, Field(discriminator="type")]
+AdapterMethod = LoraMethod | AdaLoraMethod | PeftMethod
+Method = Annotated[
+    LoraMethod | AdaLoraMethod | FreezeMethod | FullMethod | PeftMethod, Field(discriminator="type")
+]

@@ -74,7 +74,6 @@ _NEEDS_WEIGHTS = (
     "SUPERTUNING",
 )
 _REFUSED = {
-    "ADALORA": (N_("it changes ranks between steps, which a checkpoint does not hold"), "LOHA"),
     "ADAMSS": (N_("it needs scikit-learn and a step of its own"), "LOHA"),
     "ADAPTION_PROMPT": (N_("PEFT has it for a few architectures only"), "PREFIX_TUNING"),
     "CPT": (N_("it needs examples in place of settings"), "PROMPT_TUNING"),
@@ -104,9 +103,11 @@ def as_peft_names_it(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     plain = _plain(name)
-    if plain == "LORA":
-        what = _("LoRA is a method of its own")
-        raise ValueError(what, _("write method: lora"), [change_to("method.type", "lora")])
+    for own in ("LoRA", "AdaLoRA"):
+        if plain == _plain(own):
+            what = _("{name} is a method of its own", name=own)
+            fix = _("write method: {method}", method=own.lower())
+            raise ValueError(what, fix, [change_to("method.type", own.lower())])
     for refused, (reason, other) in _REFUSED.items():
         if plain == _plain(refused):
             raise ValueError(

@@ -31,13 +31,14 @@ class Quantization:
 
     `packages` are imported by these names, and come with `install`, for pip. `peft_types` are the kinds of adapters
     other than LoRA that such weights stay quantized beside. Those that expand show their values, which DoRA and LoftQ
-    need.
+    need; AdaLoRA goes on those beside which ranks move.
     """
 
     packages: tuple[str, ...]
     install: str
     peft_types: tuple[str, ...]
     expands: bool = True
+    moves_ranks: bool = True
     needs_gpu: bool = False
 
 
@@ -47,7 +48,9 @@ _IN_4_BITS = Quantization(
     (*BESIDE_LAYERS, "HIRA", "IA3", "RANDLORA", "ROAD"),
 )
 _IN_8_BITS = replace(_IN_4_BITS, expands=False)
-_HQQ = Quantization(("hqq",), "'jupyterlab-llmtune[hqq]'", (*BESIDE_LAYERS, "MISS", "OFT", "VERA"))
+_HQQ = Quantization(
+    ("hqq",), "'jupyterlab-llmtune[hqq]'", (*BESIDE_LAYERS, "MISS", "OFT", "VERA"), moves_ranks=False
+)
 _TORCHAO = Quantization(
     ("torchao",),
     "'jupyterlab-llmtune[torchao]'",
@@ -58,6 +61,7 @@ _EETQ = Quantization(
     "kernels 'git+https://github.com/NetEase-FuXi/EETQ'",
     BESIDE_LAYERS,
     expands=False,
+    moves_ranks=False,
     needs_gpu=True,
 )
 

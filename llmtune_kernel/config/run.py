@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
-from llmtune_kernel.config.methods import LoraMethod, Method, PeftMethod
+from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
     DpoObjective,
@@ -104,11 +104,12 @@ class RunConfig(Section):
                 [change_to("method.type", "lora"), leave_out("model.quantization")],
             )
         starts_with = getattr(value, "init_lora_weights", None)
-        for name, key, needed in (
-            ("use_dora", "use_dora", value.use_dora),
-            ("loftq", "init_lora_weights", starts_with == "loftq"),
+        for name, key, goes in (
+            ("use_dora", "use_dora", way.expands or not value.use_dora),
+            ("loftq", "init_lora_weights", way.expands or starts_with != "loftq"),
+            ("adalora", "type", way.moves_ranks or not isinstance(value, AdaLoraMethod)),
         ):
-            if needed and not way.expands:
+            if not goes:
                 raise ValueError(
                     _(
                         "{name} does not go with weights of {quantization}",
@@ -147,7 +148,7 @@ class RunConfig(Section):
     @classmethod
     def _trains_new_tokens(cls, value: Any, info: ValidationInfo) -> Any:
         model = info.data.get("model")
-        if model is not None and model.add_tokens and isinstance(value, PeftMethod):
+        if model is not None and model.add_tokens and isinstance(value, PeftMethod | AdaLoraMethod):
             raise ValueError(
                 _("{name} does not train the new tokens of model.add_tokens", name=value.peft_type),
                 _("write method: lora"),

@@ -13,7 +13,16 @@ from peft.utils import SAFETENSORS_WEIGHTS_NAME
 from pydantic import JsonValue
 from safetensors.torch import load_file
 
-from llmtune_kernel.config import Change, FreezeMethod, LoraMethod, Method, PeftMethod, UserError
+from llmtune_kernel.config import (
+    AdaLoraMethod,
+    AdapterMethod,
+    Change,
+    FreezeMethod,
+    LoraMethod,
+    Method,
+    PeftMethod,
+    UserError,
+)
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
@@ -46,7 +55,7 @@ def prepare_for_training(
         UserError: the method names a module that this model does not have, or that cannot get an adapter, or an adapter
             that does not fit.
     """
-    if isinstance(method, LoraMethod | PeftMethod):
+    if isinstance(method, AdapterMethod):
         return _with_adapters(model, method, new_tokens, start)
     if isinstance(method, FreezeMethod):
         _partly_frozen(model, method)
@@ -115,9 +124,7 @@ def _train(module: Any) -> None:
         parameter.requires_grad_(True)
 
 
-def _with_adapters(
-    model: Any, method: LoraMethod | PeftMethod, new_tokens: Sequence[int], start: Path | None
-) -> Any:
+def _with_adapters(model: Any, method: AdapterMethod, new_tokens: Sequence[int], start: Path | None) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers = dict(model.named_modules())
@@ -291,7 +298,7 @@ def _unmergeable(folder: Path, reason: str) -> UserError:
     )
 
 
-def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
+def _other_kind(model: Any, method: AdaLoraMethod | PeftMethod, layers: dict[str, Any]) -> Any:
     """The model with adapters of another type; what PEFT finds wrong is the user's to mend."""
     from peft import PeftType, get_peft_model
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
@@ -312,13 +319,13 @@ def _other_kind(model: Any, method: PeftMethod, layers: dict[str, Any]) -> Any:
             raise
         raise UserError(
             _("{name} cannot be made: {reason}", name=method.peft_type, reason=first_line(error)),
-            f"method.peft_type: {method.peft_type}",
+            f"method.type: {method.type}, {method.peft_type}",
             _("Set what it needs, name other target modules, or take another type."),
             [change_to("method.type", "lora")],
         ) from error
 
 
-def _usual(method: PeftMethod) -> dict[str, Any]:
+def _usual(method: AdaLoraMethod | PeftMethod) -> dict[str, Any]:
     """What PEFT leaves open for a type, or what would not fit this model."""
     if method.peft_type in IN_FRONT:
         return {"num_virtual_tokens": 20}
@@ -331,7 +338,7 @@ def _task(model: Any) -> str:
     return "SEQ_CLS" if has_score_head(model) else "CAUSAL_LM"  # trains the head that scores, too
 
 
-def _targets(model: Any, method: LoraMethod | PeftMethod) -> str | list[str]:
+def _targets(model: Any, method: AdapterMethod) -> str | list[str]:
     """What PEFT takes as `target_modules`: for it all-linear leaves out quantized layers of classes of their own."""
     linear = linear_layers(model)
     if method.target_modules != "all-linear" or all(
@@ -374,7 +381,7 @@ def _other_names(key: str, names: Sequence[str], unknown: str, known: Iterable[s
     return [*(change_to(key, other) for other in others), leave_out(key)]
 
 
-def _named(method: LoraMethod | PeftMethod) -> Iterator[tuple[str, str]]:
+def _named(method: AdapterMethod) -> Iterator[tuple[str, str]]:
     """The modules that a method names, each with its key."""
     if method.target_modules != "all-linear":
         yield from (("method.target_modules", name) for name in method.target_modules)

@@ -25,6 +25,7 @@ from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.reference import Reference, moved
 from llmtune_kernel.training.rewarding import Reward
+from llmtune_kernel.training.tensors import under
 from llmtune_kernel.training.trainer import LLMTrainer
 
 STATE = "rollout.safetensors"
@@ -154,8 +155,8 @@ class Rollout:
         parts = zip(torch.split(saved["ids"], lengths), torch.split(saved["trained"], lengths), strict=True)
         sequences = [TokenSequence(ids.numpy(), trained.numpy()) for ids, trained in parts]
         sizes = [int(one.trained.sum()) for one in sequences]
-        tokens = {name: list(torch.split(part, sizes)) for name, part in _under("tokens", saved).items()}
-        known = Experience(tokens, _under("answers", saved), _under("whole", saved))
+        tokens = {name: list(torch.split(part, sizes)) for name, part in under("tokens", saved).items()}
+        known = Experience(tokens, under("answers", saved), under("whole", saved))
         return Rollout(int(saved["number"]), tuple(saved["prompts"].tolist()), sequences, known)
 
 
@@ -367,10 +368,3 @@ def _sequence(answer: Drawn) -> TokenSequence:
 def _mixed(*numbers: int) -> int:
     """A seed from several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def _under(prefix: str, saved: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with a prefix and a dot, by what follows."""
-    return {
-        name.removeprefix(f"{prefix}."): part for name, part in saved.items() if name.startswith(f"{prefix}.")
-    }

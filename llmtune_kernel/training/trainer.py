@@ -16,14 +16,15 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import AdaLoraMethod, RunConfig, UserError
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number, written
+from llmtune_kernel.training.adalora import RankSchedule
 from llmtune_kernel.training.collation import Item
-from llmtune_kernel.training.objective import Means, Objective
+from llmtune_kernel.training.objective import Loss, Means, Objective
 from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
 
 _STEPS_FOR_ETA = 20
@@ -113,6 +114,10 @@ class LLMTrainer(Trainer):
         self._boundary_step = -1
         self._not_finite = 0
         self._since = time.perf_counter()
+        self._ranks: RankSchedule | None = None
+        if isinstance(config.method, AdaLoraMethod):
+            self._ranks = RankSchedule(config.method, model)
+            self.add_callback(self._ranks)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule of the learning rate; warm-up is rounded down, and never all there is."""
@@ -145,11 +150,16 @@ class LLMTrainer(Trainer):
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
         """Mean over all that the objective counts in the whole optimizer step, this batch's share of it."""
-        loss = self._objective.loss(model, inputs)
-        self._means.add(loss, self._objective.count(inputs))
+        loss, count = self._objective.loss(model, inputs), self._objective.count(inputs)
+        total = loss.total
+        if self._ranks:
+            penalty = self._ranks.penalty()
+            total = total + count * self._ranks.weight * penalty
+            loss = Loss(loss.total, {**loss.measures, "orthogonality": penalty[None]})
+        self._means.add(loss, count)
         self._new_tokens += _tokens(inputs)
         # Several processes average their gradients; the mean over all of them is a sum of their shares.
-        result: torch.Tensor = loss.total / kwargs["num_items_in_batch"] * self.accelerator.num_processes
+        result: torch.Tensor = total / kwargs["num_items_in_batch"] * self.accelerator.num_processes
         return result
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
@@ -339,6 +349,19 @@ class LLMTrainer(Trainer):
                 measures=means.measures,
             )
         )
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if self._ranks is None:
+            super()._save_checkpoint(model, trial)
+            return
+        with self._ranks.whole():
+            super()._save_checkpoint(model, trial)
+        self._ranks.save(self._checkpoints / f"checkpoint-{self.state.global_step}")
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self._ranks:
+            self._ranks.load(Path(resume_from_checkpoint))
 
     def save_checkpoint(self) -> None:
         """Write weights, optimizer, scheduler and random state to `checkpoints/step-NNNNNN`.

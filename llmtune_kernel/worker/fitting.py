@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from llmtune_kernel.config import LoraMethod, PeftMethod, RunConfig, UserError, config_from_dict
+from llmtune_kernel.config import PeftMethod, RunConfig, UserError, config_from_dict
 from llmtune_kernel.config.optimizers import AT_ONCE, OPTIMIZERS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
 from llmtune_kernel.locale import _
@@ -139,11 +139,10 @@ def _remedies(config: RunConfig) -> Iterator[list[_Level]]:
     optimizer = OPTIMIZERS[training.optim]
     if optimizer.moments and optimizer.bits > 8:
         yield [_Level({"training.optim": "adamw_8bit"})]
-    has_adapter = isinstance(method, LoraMethod | PeftMethod)
-    if config.model.quantization == "none" and has_adapter:
+    if config.model.quantization == "none" and method.has_adapter:
         yield [_Level({"model.quantization": bits}) for bits in ("int8", "nf4")]
     yield list(_shorter(config.data.max_length))
-    if not has_adapter:
+    if not method.has_adapter:
         adapter: Settings = {"method.type": "lora"}
         yield [_Level(adapter), _Level({**adapter, "model.quantization": "nf4"})]
 

@@ -220,7 +220,7 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data: x\nmethod: lorra",
             2,
             "method",
-            "must be one of lora, freeze, full, peft; got 'lorra'; did you mean lora?",
+            "must be one of lora, adalora, freeze, full, peft; got 'lorra'; did you mean lora?",
         ),
         (
             "data: x\nobjective: dop",

@@ -144,6 +144,8 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
     unfit = set()
     if method["type"] == "peft":
         return fitting_peft(method)
+    if method["type"] == "adalora":
+        method |= {"init_r": 100, "target_r": min(method.get("target_r", 8), 99)}
     if method.get("init_lora_weights") in (*CHANGES_BASE, "loftq"):
         unfit.add("use_dora")
     if method.get("init_lora_weights") == "orthogonal":
@@ -199,7 +201,7 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if method.get("init_lora_weights") == "loftq":
         objective.pop("reference", None)
         values.setdefault("model", {})["quantization"] = "nf4"
-    if method["type"] == "peft":
+    if method["type"] in ("peft", "adalora"):
         values.get("model", {}).pop("add_tokens", None)
     if method.get("adapter"):
         objective.pop("reference", None)
@@ -210,7 +212,7 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if values.get("model", {}).get("quantization") in ("int8", "eetq8"):
         method.pop("use_dora", None)
     if "training" in values:
-        adapters = method["type"] in ("lora", "peft")
+        adapters = method["type"] in ("lora", "adalora", "peft")
         values["training"] = fitting_training(values["training"], full=not adapters)
         if method.get("peft_type") in NEEDS_ACTIVATIONS:
             values["training"].pop("gradient_checkpointing", None)

@@ -41,6 +41,7 @@ TUNED = {
     "pissa": r"\.lora_",
     "loftq": r"\.lora_",
     "eva": r"\.lora_",
+    "adalora": r"\.lora_",
     "lora-and-norm": r"\.lora_|\.norm\.modules_to_save",
     "IA3": r"\.ia3_",
     "LOHA": r"\.hada_",
@@ -67,11 +68,13 @@ NOT_TOGETHER = {
     ("IA3", "hqq4"): "IA3 does not go with weights of hqq4",
     **{("pissa", bits): "pissa needs weights that are not quantized" for bits in QUANTIZED},
     ("loftq", "none"): "loftq makes up for quantization, and the weights are not quantized",
+    ("adalora", "hqq4"): "adalora does not go with weights of hqq4",
     ("loftq", "int8"): "loftq does not go with weights of int8",
     ("dora", "int8"): "use_dora does not go with weights of int8",
     ("reward", "PROMPT_TUNING"): "PROMPT_TUNING does not train a reward model",
 }
-UNUSED = ".score.original_module.weight"
+# Under a trained head, and where no rank is left, PEFT keeps one of no meaning.
+UNUSED = (".score.original_module.weight", ".ranknum.default")
 ALL: list[Combination] = list(itertools.product(OBJECTIVES, TUNED, QUANTIZATIONS))
 
 
@@ -155,7 +158,6 @@ def test_a_combination_changes_what_it_says_and_goes_on_from_its_checkpoint(
     assert all(loss is not None and math.isfinite(loss) for loss in losses)
 
     tuned, _tokenizer = Run(RunDirectory(tmp_path / "run")).load()
-    # Under a trained head PEFT keeps one of no meaning.
     after = {name: one for name, one in tuned.named_parameters() if not name.endswith(UNUSED)}
     trained = {name for name in after if re.search(TUNED[method], name)}
     if objective == "reward":

@@ -90,7 +90,7 @@ def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
     tuned, _ = run.load()
     assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-5)
     before, after = base_weights(small_model), dict(tuned.named_parameters())
-    if METHODS[method]["type"] == "lora":
+    if METHODS[method]["type"] in ("lora", "adalora"):
         same = {name.removeprefix("base_model.model."): weight for name, weight in after.items()}
         frozen = {
             name.replace(".base_layer", "").replace(".original_module", ""): w for name, w in same.items()
@@ -359,6 +359,7 @@ TRIED = [name for name, way in QUANTIZATIONS.items() if not way.needs_gpu]
     [
         *(quantized(way, "lora") for way in TRIED),
         *(quantized(way, name) for name in ("dora", "loftq") for way in TRIED if QUANTIZATIONS[way].expands),
+        *(quantized(way, "adalora") for way in TRIED if QUANTIZATIONS[way].moves_ranks),
         quantized("nf4", "lora-and-head"),
         quantized("hqq2", "lora-and-head"),
         quantized("torchao_int8", "lora-and-head"),
@@ -524,7 +525,12 @@ def test_losses_of_sft_go_with_methods_and_quantization(
             },
             "reference: adapter needs adapters without which the model is that of before training",
         ),
-        ({"method": other_kind("AdaLoRA")}, "ADALORA cannot be trained: .*; take LOHA"),
+        ({"method": other_kind("AdaLoRA")}, "AdaLoRA is a method of its own; write method: adalora"),
+        ({"method": {"type": "adalora", "init_r": 8}}, "it is not below init_r, which is 8"),
+        (
+            {"method": "adalora", "model": {"add_tokens": ["<a>"]}},
+            "ADALORA does not train the new tokens",
+        ),
         ({"method": other_kind("lora")}, "LoRA is a method of its own; write method: lora"),
         ({"method": {**other_kind("LOHA"), "depth": 2}}, "LOHA has no setting 'depth'"),
         ({"method": {**other_kind("LOHA"), "init_weights": "bat"}}, "init_weights cannot be 'bat'"),

@@ -35,6 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "eva": {**LORA, "init_lora_weights": "eva"},
     "eva-dora": {**LORA, "init_lora_weights": "eva", "use_dora": True},
     "loftq": {**LORA, "init_lora_weights": "loftq"},
+    "adalora": {"type": "adalora", "init_r": 6, "target_r": 3},
     "lora+": {**LORA, "loraplus_lr_ratio": 8.0},
     "lora-and-head": {**LORA, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
     "pissa-and-head": {

@@ -56,6 +56,7 @@ describe('fieldsOf', () => {
     ]);
     expect(field('method.type').choices).toEqual([
       'lora',
+      'adalora',
       'freeze',
       'full',
       'peft'
