@@ -6,6 +6,7 @@ import difflib
 import itertools
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from llmtune_kernel.locale import _, either
 FILE = "dataset_info.json"
 
 _LOCATIONS = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name", "file_name")
+_HUBS = {"hf_hub_url": "hf", "ms_hub_url": "modelscope", "om_hub_url": "openmind"}
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _KEYS = frozenset(
     {*_LOCATIONS, "formatting", "ranking", "subset", "split", "folder", "num_samples", "columns", "tags"}
 )
@@ -106,7 +109,7 @@ class _Entry:
             source=self._location(),
             subset=self._text("subset"),
             split=self._text("split"),
-            folder=self._text("folder"),
+            folder=self._folder(),
             num_samples=self._samples(),
             format=format,
             columns=self._mapping(),
@@ -162,17 +165,29 @@ class _Entry:
                 return self._file_below(value)
             case "cloud_file_name":
                 return self._address(value)
-            case "ms_hub_url":
-                return f"modelscope:{value}"
-            case "om_hub_url":
-                return f"openmind:{value}"
-            case "hf_hub_url":
-                return f"hf:{value}"
-        raise AssertionError(given[0])
+        return f"{_HUBS[given[0]]}:{self._hub_name(given[0], value)}"
+
+    def _hub_name(self, key: str, value: str) -> str:
+        # The libraries of hubs would read a folder of this machine, too.
+        if not _HUB_NAME.fullmatch(value):
+            raise self._mistake(
+                _("{key} is {name}, which is no name on a hub.", key=key, name=value),
+                _("Write owner/name, or give a file_name."),
+            )
+        return value
+
+    def _folder(self) -> str | None:
+        folder = self._text("folder")
+        if folder and _is_outside(folder):
+            raise self._mistake(
+                _("folder is {name}, which is outside of the data set.", name=folder),
+                _("Name a folder of the data set."),
+            )
+        return folder
 
     def _address(self, value: str) -> str:
-        scheme, mark, _rest = value.partition("://")
-        if not mark or scheme in ("file", "local"):
+        parts = [part.partition("://") for part in value.split("::")]
+        if not all(mark and scheme not in ("file", "local") for scheme, mark, _rest in parts):
             raise self._mistake(
                 _("cloud_file_name is {name}, which is no address.", name=value),
                 _("Write one such as s3://bucket/rows.jsonl, or give a file_name."),
@@ -181,7 +196,7 @@ class _Entry:
 
     def _file_below(self, name: str) -> str:
         # The entry may have come with the data of somebody else, and says where in its folder they are.
-        if os.path.isabs(name) or Path(os.path.normpath(name)).parts[:1] == (os.pardir,):
+        if _is_outside(name):
             raise self._mistake(
                 _("file_name is {name}, which is outside of the folder.", name=name),
                 _("Move the data into the folder, or name the file itself in data.train."),
@@ -234,6 +249,10 @@ class _Entry:
 
     def _mistake(self, what: str, fix: str) -> UserError:
         return UserError(what, self.where, fix)
+
+
+def _is_outside(name: str) -> bool:
+    return os.path.isabs(name) or Path(os.path.normpath(name)).parts[:1] == (os.pardir,)
 
 
 def registry(folder: Path) -> Path:

@@ -55,6 +55,14 @@ class _Table:
 def _hugging_face(name: str, source: SourceConfig, limit: int | None) -> Any:
     import datasets  # type: ignore[import-untyped]
 
+    if not os.path.isabs(name) and Path(name).exists():
+        # The library would read it in the place of what the hub has.
+        raise UserError(
+            _("A folder here has the name of the data set: {name}.", name=name),
+            source.source,
+            _("Write ./{name} to read the folder; to read the data set, work in another folder.", name=name),
+            [change_to("source", f"./{name}")],
+        )
     options = {"name": source.subset, "data_dir": source.folder, "revision": source.revision}
     offline = datasets.config.HF_HUB_OFFLINE
     # The first rows are fetched by themselves; what was downloaded before is all there is offline.

@@ -214,6 +214,15 @@ def find_source(
     return Place(source, tuple(find_files(name)))
 
 
+def is_found(name: str, dataset_dir: str) -> bool:
+    """Whether a name means a file, a data set of dataset_info.json or one of the catalogue or of a hub."""
+    try:
+        find_source(SourceConfig(source=name), dataset_dir)
+    except UserError:
+        return False
+    return True
+
+
 def _files_of(source: SourceConfig) -> Place:
     _refuse_parts(source)
     return Place(source, tuple(find_files(source.source)))

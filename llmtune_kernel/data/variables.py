@@ -193,6 +193,10 @@ def _advice(value: Any, variable: str) -> str:
             containers=look_up(CONTAINERS),
             variable=variable,
         )
+    if is_a(value, "llmtune_kernel", "Dataset"):
+        return _(
+            'Put its rows into a variable: {variable}.to_variable("data"), then use $data.', variable=variable
+        )
     if isinstance(value, (str, Path)):
         return _("For a file write its path without the $.")
     return _("Give {containers}.", containers=look_up(CONTAINERS))

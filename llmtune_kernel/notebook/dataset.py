@@ -12,7 +12,7 @@ from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.sources import anchored, find_sources
 from llmtune_kernel.data.table import ALL, View
-from llmtune_kernel.locale import _
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook.inspecting import dataset_bundles
 from llmtune_kernel.notebook.looking import Summary, fingerprints, inspect_data, snapshots
 from llmtune_kernel.notebook.publishing import publish
@@ -135,6 +135,8 @@ class Dataset:
         from llmtune_kernel.data.encoding import split_rows
 
         rows = self.rows
+        if len(rows) < 2:
+            raise UserError(_("One row cannot be split."), fix=_("Take more rows."))
         parts = split_rows(len(rows), fraction, seed)
         train, evaluation = ([rows[number] for number in part] for part in parts)
         return self._with(train), self._with(evaluation)
@@ -155,9 +157,10 @@ class Dataset:
             return len(self.rows) if self._found is None else int(self._found["rows"])
 
     def __repr__(self) -> str:
-        return _(
-            "Dataset of {rows:,} rows: .rows .problems .lengths .filter() .split() .to_variable()",
-            rows=len(self),
+        return _n(
+            "Dataset of {count:,} row: .rows .problems .lengths .filter() .split() .to_variable()",
+            "Dataset of {count:,} rows: .rows .problems .lengths .filter() .split() .to_variable()",
+            len(self),
         )
 
     def _ipython_display_(self) -> None:

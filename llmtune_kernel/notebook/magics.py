@@ -11,6 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from llmtune_kernel.config import ModelConfig, UserError, converted, read_config
 from llmtune_kernel.data.options import add_data_options, config_of
+from llmtune_kernel.data.sources import is_found
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.arguments import HelpWanted, Options
 from llmtune_kernel.notebook.inspecting import dataset_bundles, dry_run_bundles, show_inspection
@@ -232,8 +233,10 @@ class FinetuneMagics(Magics):
         if options.catalog is not None:
             publish(catalogue_bundle(options.catalog))
             return None
-        source = f"${options.source}" if options.source in self._namespace else options.source
-        config = config_of(source, options, "%dataset")
+        config = config_of(options.source, options, "%dataset")
+        # A variable may be named without its $, where a run would find nothing else of that name.
+        if options.source in self._namespace and not is_found(options.source, config.data.dataset_dir):
+            config = config_of(f"${options.source}", options, "%dataset")
         from llmtune_kernel.notebook.dataset import Dataset
 
         seen = show_inspection(config, self._namespace, first=3, for_run=False, bundles=dataset_bundles)

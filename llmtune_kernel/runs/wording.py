@@ -149,8 +149,11 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 rows=rows,
                 train=summary["train_rows"],
                 eval=summary["eval_rows"],
-            ),
+            )
+            if summary["eval_rows"]
+            else _("{rows:,}: {train:,} to train on", rows=rows, train=summary["train_rows"]),
         ),
+        *_sources(summary),
         (_("columns"), _first([name or _("(without a name)") for name in summary["columns"]])),
         (_("format"), _("{format} (read from {columns})", format=summary["format"], columns=read)),
         (
@@ -186,13 +189,45 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def source_text(name: str, rows: int, taken: int, tokens: int) -> str:
+    """What is taken of one source of several."""
+    return _(
+        "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
+        source=name,
+        rows=rows,
+        taken=taken,
+        tokens=tokens,
+    )
+
+
+def _sources(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    sources = summary.get("statistics", {}).get("sources", [])
+    lines = [
+        source_text(source["name"], source["rows"], source["train_rows"], source["epoch_tokens"])
+        for source in sources
+    ]
+    return [(_("sources"), "\n".join(lines))] if len(lines) > 1 else []
+
+
+def _row_of(row: int, sources: list[dict[str, Any]]) -> str:
+    """A row of all, as that of its source where there are several."""
+    if len(sources) > 1:
+        for source in sources:
+            if row < source["rows"]:
+                return f"{source['name']} {row:,}"
+            row -= source["rows"]
+    return f"{row:,}"
+
+
 def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "statistics" not in summary:
         return []
     found = summary["statistics"]
     same, near = found["duplicates"], found["near_duplicates"]
-    pairs = [f"{row:,} = {twin:,}" for row, twin in same["rows"][:_NAMED]] + [
-        f"{row:,} ≈ {twin:,}" for row, twin in near["rows"][:_NAMED]
+    pairs = [
+        f"{_row_of(row, found['sources'])} {sign} {_row_of(twin, found['sources'])}"
+        for sign, twins in (("=", same), ("≈", near))
+        for row, twin in twins["rows"][:_NAMED]
     ]
     twice = _("{same:,} exact, {near:,} near", same=same["count"], near=near["count"])
     named = [(_("none") if code == "zxx" else code, share) for code, share in found["languages"]]

@@ -18,6 +18,7 @@ from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.runs.events import Log, Payload, State
+from llmtune_kernel.runs.wording import source_text
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, run_tokens, total_steps
 
@@ -144,13 +145,7 @@ def _by_source(chosen: Chosen) -> list[str]:
     if len(sources) == 1:
         return []
     return [
-        _(
-            "{source}: {rows:,} rows, {taken:,} taken, {tokens:,} tokens.",
-            source=source.source.source,
-            rows=source.rows,
-            taken=share.rows,
-            tokens=share.tokens,
-        )
+        source_text(source.source.source, source.rows, share.rows, share.tokens)
         for source, share in zip(sources, chosen.shares, strict=True)
     ]
 

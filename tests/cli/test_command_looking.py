@@ -124,6 +124,23 @@ def test_inspect_reads_columns_by_other_names_and_refuses_parts_of_a_configurati
     assert "--split is of a data set" in refused.stderr
 
 
+def test_inspect_says_what_is_taken_of_each_source(workplace: Workplace, tiny_model: str) -> None:
+    words = [f"word{number} other{number} more{number}" for number in range(8)]
+    for name, texts in (("a", words), ("b", words[:2])):
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        (workplace.folder / f"{name}.jsonl").write_text(lines)
+    (workplace.folder / "two.yaml").write_text(
+        f"model: {tiny_model}\nobjective: pretrain\ntraining: {{num_train_epochs: 1.0}}\n"
+        "data:\n  eval_fraction: 0\n  train: [a.jsonl, {source: b.jsonl, num_samples: 1}]\n"
+    )
+    done = workplace.llmtune("inspect", "two.yaml")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert re.search(r"^sources +a\.jsonl: 8 rows, 8 taken, \d+ tokens\. *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +b\.jsonl: 2 rows, 1 taken, \d+ tokens\. *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^rows +10: 9 to train on *$", done.stdout, re.MULTILINE)
+    assert re.search(r"b\.jsonl [01] = a\.jsonl [01]", done.stdout)
+
+
 def test_inspect_reads_a_registered_name_and_draws_how_long_its_rows_are(
     workplace: Workplace, tiny_model: str
 ) -> None:

@@ -297,6 +297,45 @@ def test_an_entry_does_not_name_files_outside_of_its_folder(file: str, folder: P
     assert registered("near", folder).source
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        *(
+            ({key: name}, f"{key} is {name}, which is no name on a hub")
+            for key in ("hf_hub_url", "ms_hub_url", "om_hub_url")
+            for name in ("/etc/secret", "../secret", "./secret", "~/secret", "a/b/c", "hf:a")
+        ),
+        ({"hf_hub_url": "o/n", "folder": "../x"}, "folder is ../x, which is outside"),
+        ({"hf_hub_url": "o/n", "folder": "/x"}, "folder is /x, which is outside"),
+        ({"cloud_file_name": "zip://a.json::file:///etc/x.zip"}, "which is no address"),
+        ({"cloud_file_name": "zip://a.json::/etc/x.zip"}, "which is no address"),
+    ],
+)
+def test_an_entry_of_a_hub_reads_nothing_of_this_machine(
+    entry: dict[str, str], message: str, folder: Path
+) -> None:
+    (folder / "dataset_info.json").write_text(json.dumps({"far": entry, "near": {"hf_hub_url": "o/n.b-1"}}))
+    with pytest.raises(UserError) as error:
+        registered("far", folder)
+    assert message in error.value.what
+    assert registered("near", folder).source == "hf:o/n.b-1"
+
+
+def test_a_folder_is_not_taken_for_a_data_set_of_a_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    (tmp_path / "owner" / "name" / "train.jsonl").write_text('{"text": "mine"}\n')
+    place = find_source(SourceConfig(source="hf:owner/name"), "data")
+    with pytest.raises(UserError, match="A folder here has the name of the data set: owner/name") as error:
+        read_source(place, None)
+    [change] = error.value.changes
+    assert list(read_source(find_source(SourceConfig(source=str(change.value)), "data"), None).rows) == [
+        {"text": "mine"}
+    ]
+
+
 def test_a_registered_name_may_be_that_of_a_hub(folder: Path) -> None:
     (folder / "rows.json").write_text(json.dumps(ROWS))
     (folder / "dataset_info.json").write_text('{"hf": {"file_name": "rows.json"}}')

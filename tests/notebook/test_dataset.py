@@ -101,6 +101,27 @@ def test_options_say_which_split_and_which_columns_are_meant(kernel: Kernel, tin
     assert "'q' does not say which column is what" in fail(kernel, "%dataset $parts --columns q")
 
 
+def test_a_name_means_what_a_run_would_read(kernel: Kernel, tmp_path: Path, tiny_model: str) -> None:
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named" / "rows.jsonl").write_text(json.dumps(ROWS[1]) + "\n")
+    succeed(kernel, f"import os; before = os.getcwd(); os.chdir({str(tmp_path)!r})")
+    succeed(kernel, f"named = unnamed = {ROWS[:3]!r}".replace("null", "None"))
+    try:
+        succeed(kernel, f"f = %dataset named --model {tiny_model}\nassert len(f) == 1")
+        succeed(kernel, f"v = %dataset unnamed --model {tiny_model}\nassert len(v) == 3")
+        succeed(kernel, f"w = %dataset $named --model {tiny_model}\nassert len(w) == 3")
+    finally:
+        succeed(kernel, "os.chdir(before)")
+
+
+def test_rows_that_were_chosen_say_how_they_become_a_variable(kernel: Kernel, data: Path) -> None:
+    succeed(kernel, "chosen = d.filter('length(completion) > 140')")
+    assert 'chosen.to_variable("data"), then use $data' in fail(kernel, "%dataset $chosen")
+    succeed(kernel, "one = d.filter(lambda row: row['prompt'] == 'Say 3.')")
+    assert "One row cannot be split" in fail(kernel, "one.split()")
+    succeed(kernel, "assert repr(one).startswith('Dataset of 1 row:')")
+
+
 def test_what_changes_is_read_again(kernel: Kernel, tmp_path: Path, tiny_model: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
