@@ -100,7 +100,7 @@ def test_a_folder_or_a_glob_is_all_its_files_in_order(folder: Path) -> None:
     (folder / "rows/d.csv").write_text("text\nx")
     with pytest.raises(UserError, match=r"several kinds: \.csv, \.jsonl(.|\n)*rows/\*\.csv"):
         find_files("rows")
-    with pytest.raises(UserError, match="no file that is read"):
+    with pytest.raises(UserError, match="No file fits"):
         find_files("rows/*.parquet")
 
 
