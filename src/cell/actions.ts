@@ -1,4 +1,3 @@
-import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 
@@ -45,9 +44,9 @@ export async function insertCodeCell(
 }
 
 /**
- * Run a cell as if the user did, after the cell that loads the extension if that has not been run.
+ * Run a cell as if the user did.
  *
- * @param load - run the cell that loads the extension in any case, for a kernel that was restarted.
+ * @param load - run the cell that loads the extension before it, for a kernel that has not loaded it.
  * @returns whether it ran without error.
  */
 export async function runCell(
@@ -60,13 +59,10 @@ export async function runCell(
   if (index === -1) {
     return false;
   }
-  const loader = findLoadCell(notebook);
-  const isRun =
-    loader !== -1 &&
-    (notebook.widgets[loader].model as ICodeCellModel).executionCount !== null;
+  const loader = load ? findLoadCell(notebook) : -1;
   notebook.activeCellIndex = index;
   notebook.deselectAll();
-  const isNeeded = loader !== -1 && loader !== index && (load || !isRun);
+  const isNeeded = loader !== -1 && loader !== index;
   return runSelected(panel, isNeeded ? [loader, index] : [index]);
 }
 
