@@ -85,9 +85,14 @@ export function Combobox(props: {
       event.preventDefault();
       open();
       move(event.key === 'ArrowDown' ? 1 : -1);
-    } else if (event.key === 'Enter' && isOpen && options[active]) {
-      event.preventDefault();
-      pick(options[active]);
+    } else if (event.key === 'Enter' && isOpen) {
+      if (options[active]) {
+        event.preventDefault();
+        pick(options[active]);
+      } else {
+        // What is typed is taken.
+        close();
+      }
     } else if (event.key === 'Escape' && isOpen) {
       event.preventDefault();
       event.stopPropagation();
