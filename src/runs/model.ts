@@ -326,7 +326,7 @@ export class RunModel extends Changing {
     } else if (list.isReady && this._view) {
       this._isGone = true;
       this._fault = {
-        what: this._trans.__('The run %1 is no longer there.', this.run),
+        what: this._trans.__('The run “%1” is no longer there.', this.run),
         where: this._view.directory,
         fix: this._trans.__('It was deleted.')
       };

@@ -78,15 +78,19 @@ export function Parts(props: {
 
 export function Samples(props: {
   samples: readonly IToldSample[];
+  /** Whether no more will come. */
+  isOver: boolean;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { samples, trans } = props;
+  const { samples, isOver, trans } = props;
   if (samples.length === 0) {
     return (
       <p>
-        {trans.__(
-          'No samples yet. Prompts of the section “samples” are answered while the run goes on.'
-        )}
+        {isOver
+          ? trans.__('The run ended without samples.')
+          : trans.__(
+              'No samples yet. Prompts of the section “samples” are answered while the run goes on.'
+            )}
       </p>
     );
   }

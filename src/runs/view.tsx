@@ -322,7 +322,13 @@ function RunParts(props: IRunViewProps): JSX.Element {
         {
           id: 'samples',
           label: trans.__('Samples'),
-          content: () => <Samples samples={progress.samples} trans={trans} />
+          content: () => (
+            <Samples
+              samples={progress.samples}
+              isOver={isOver(progress.state)}
+              trans={trans}
+            />
+          )
         },
         {
           id: 'log',

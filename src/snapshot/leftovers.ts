@@ -58,7 +58,7 @@ async function mend(
     const told = [...live, ...snapshots.map(({ id }) => id)];
     const gone = outputs.filter(({ id }) => !told.includes(id));
     takeWidgetsAway(model, gone, run =>
-      trans.__('The run %1 is no longer there.', run)
+      trans.__('The run “%1” is no longer there.', run)
     );
   } catch {
     // The kernel went meanwhile; the next one is asked again.

@@ -142,7 +142,7 @@ test('A live output whose run was deleted says so', async ({
   });
   await page.notebook.runCell(1);
   const cell = page.locator('.jp-CodeCell').first();
-  await expect(cell.getByText('The run r is no longer there.')).toBeVisible();
+  await expect(cell.getByText('The run “r” is no longer there.')).toBeVisible();
 });
 
 /** The chart of a run that is over is as wide as its output, whatever that is. */

@@ -288,7 +288,7 @@ describe('RunModel', () => {
     it('knows that the run was deleted', () => {
       kernel.comm.receive({ type: 'runs', runs: [], removed: [], fault: null });
       expect(model.fault).toMatchObject({
-        what: 'The run a is no longer there.'
+        what: 'The run “a” is no longer there.'
       });
       expect(model.isGone).toBe(true);
     });

@@ -31,7 +31,9 @@ describe('The samples of a run', () => {
     const node = document.createElement('div');
     const root = createRoot(node);
     act(() =>
-      root.render(<Samples samples={progress.samples} trans={trans} />)
+      root.render(
+        <Samples samples={progress.samples} isOver={false} trans={trans} />
+      )
     );
     const heads = [...node.querySelectorAll('h3')].map(
       ({ textContent }) => textContent
@@ -40,6 +42,19 @@ describe('The samples of a run', () => {
       `Step 3 ${clock(1_700_000_002)}, asked for`,
       `Step 3 ${clock(1_700_000_001)}`
     ]);
+    act(() => root.unmount());
+  });
+
+  it.each([
+    [false, /^No samples yet/],
+    [true, /^The run ended without samples/]
+  ])('are none yet, or will be none (over: %s)', (isOver, said) => {
+    const node = document.createElement('div');
+    const root = createRoot(node);
+    act(() =>
+      root.render(<Samples samples={[]} isOver={isOver} trans={trans} />)
+    );
+    expect(node.textContent).toMatch(said);
     act(() => root.unmount());
   });
 });
