@@ -12,7 +12,7 @@ import yaml
 
 from llmtune_kernel.config.problems import Path, Problem, dotted
 from llmtune_kernel.config.run import SHORT_FORMS
-from llmtune_kernel.locale import N_, _, look_up
+from llmtune_kernel.locale import N_, _, _n, look_up
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = [
@@ -121,12 +121,22 @@ class Document:
                 continue
             inner = (*path, key.value)
             if key.value in values:
-                message = _("duplicate key, first on line {line}", line=self.lines[inner])
-                self._add(key, inner, message, _("keep one of them"))
+                self._add(key, inner, self._duplicate(key, inner), _("keep one of them"))
                 continue
             self.lines[inner] = self._line(key)
             values[key.value] = self._plain(value, inner)
         return values
+
+    def _duplicate(self, key: yaml.Node, path: Path) -> str:
+        # Not by its number: whoever shows the message may count the lines from elsewhere.
+        distance = self._line(key) - self.lines[path]
+        if distance == 0:
+            return _("duplicate key, twice on this line")
+        return _n(
+            "duplicate key, the first is {count} line above",
+            "duplicate key, the first is {count} lines above",
+            distance,
+        )
 
     def _line(self, node: yaml.Node) -> int:
         return int(node.start_mark.line) + self._first_line

@@ -102,8 +102,9 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ),
         ("data: x\n1: 2", 2, "1", "unknown key"),
         # keys that are there twice, or not at all
-        ("model: a\ndata: x\nmodel: b", 3, "model", "duplicate key, first on line 1"),
-        ("data: x\ntraining:\n  seed: 1\n  seed: 2", 4, "training.seed", "first on line 3"),
+        ("model: a\ndata: x\nmodel: b", 3, "model", "duplicate key, the first is 2 lines above"),
+        ("data: x\nmethod: {r: 1, r: 2}", 2, "method.r", "twice on this line"),
+        ("data: x\ntraining:\n  seed: 1\n  seed: 2", 4, "training.seed", "the first is 1 line above"),
         ("model: a", None, "data", "is missing; name the rows to train on"),
         ("model: a\ndata:", 2, "data", "is missing"),
         ("data:\n  limit: 5", 1, "data.train", "is missing; name the rows to train on"),
@@ -441,7 +442,7 @@ def test_all_mistakes_come_at_once_in_order_of_lines() -> None:
     ]
     shown = str(caught.value).splitlines()
     assert shown[0] == "The configuration has 6 mistakes:"
-    assert shown[2] == "line 2: model: duplicate key, first on line 1; keep one of them"
+    assert shown[2] == "line 2: model: duplicate key, the first is 1 line above; keep one of them"
     assert shown[4] == "line 4: traning: unknown key; did you mean training?"
     assert shown[-1] == "  where: tune.yaml"
 
