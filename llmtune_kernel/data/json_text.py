@@ -43,3 +43,8 @@ def load_json(text: str) -> Any:
         raise
     except ValueError:  # Python reads no longer ones
         raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
+
+
+def json_of(value: Any) -> str:
+    """Any value as JSON to be read by people; what JSON has no form for as text."""
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -19,6 +18,7 @@ from llmtune_kernel.data.rows import to_example
 from llmtune_kernel.data.sequences import Sequences
 from llmtune_kernel.data.summary import side_name
 from llmtune_kernel.data.template import Encoder
+from llmtune_kernel.data.tool_calls import call_text
 
 _THINKING = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 
@@ -170,16 +170,7 @@ def _parts(message: dict[str, Any]) -> Iterator[Turn]:
     if content.strip() or not calls:
         yield Turn(role, content)
     for call in calls:
-        yield Turn("call", _called(call["function"]))
-
-
-def _called(function: dict[str, Any]) -> str:
-    """A call of a tool, such as `weather(city="Rome")`."""
-    given = function["arguments"]
-    if not isinstance(given, dict):
-        return f"{function['name']}({json.dumps(given, ensure_ascii=False)})"
-    arguments = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in given.items())
-    return f"{function['name']}({', '.join(arguments)})"
+        yield Turn("call", call_text(call))
 
 
 def _described(function: dict[str, Any]) -> str:

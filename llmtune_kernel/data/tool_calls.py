@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llmtune_kernel.data.json_text import load_json
+from llmtune_kernel.data.json_text import json_of, load_json
 from llmtune_kernel.data.problems import RowProblem, at, check_text, check_values
 from llmtune_kernel.locale import _
 
@@ -57,6 +57,24 @@ def read_call(call: Any, row: int, column: str, number: int) -> dict[str, Any]:
     check_values(arguments, row, column, place)
     outer = {key: item for key, item in call.items() if item is not None} if "function" in call else {}
     return {"type": "function", **outer, "function": {"name": name, "arguments": arguments}}
+
+
+def call_text(call: Any) -> str:
+    """A call of a tool as a person reads it, such as `weather(city="Rome")`; what is none as JSON."""
+    function = call.get("function", call) if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        return json_of(call)
+    given = function.get("arguments")
+    if isinstance(given, str):
+        try:
+            given = load_json(given)
+        except json.JSONDecodeError:
+            return f"{function['name']}({given})"
+    if isinstance(given, dict):
+        said = ", ".join(f"{name}={json_of(value)}" for name, value in given.items())
+    else:
+        said = "" if given is None else json_of(given)
+    return f"{function['name']}({said})"
 
 
 def parse_json(text: str, row: int, column: str, place: str) -> Any:

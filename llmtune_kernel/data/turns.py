@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from llmtune_kernel.data.examples import Message
-from llmtune_kernel.data.json_text import load_json
+from llmtune_kernel.data.json_text import json_of, load_json
 from llmtune_kernel.data.problems import ProblemKind, RowProblem, Turn, at, check_text, check_values
-from llmtune_kernel.data.tool_calls import parse_json, read_call
+from llmtune_kernel.data.tool_calls import call_text, parse_json, read_call
 from llmtune_kernel.locale import _, either
 
 # Who speaks, as data sets name them; a function_call is an answer that is the JSON of its calls.
@@ -65,14 +65,11 @@ SHAREGPT = Tags("from", "value")
 
 
 def as_found(turn: Mapping[str, Any], tags: Tags) -> Turn:
-    """A turn whatever is wrong with it; what is no text, and calls of tools, as JSON."""
+    """A turn whatever is wrong with it; what is no text as JSON."""
     speaker, content = turn.get(tags.role), turn.get(tags.content)
     calls = turn.get("tool_calls")
-    said = [
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        for value in (content, *(calls if isinstance(calls, list) else ()))
-        if value not in (None, "")
-    ]
+    said = [] if content in (None, "") else [content if isinstance(content, str) else json_of(content)]
+    said += map(call_text, calls) if isinstance(calls, list) else ()
     role = tags.roles.get(speaker, speaker) if isinstance(speaker, str) else _("nobody")
     # Half of a surrogate pair cannot be sent.
     return Turn(role, "\n".join(said).encode("utf-8", "replace").decode())

@@ -17,6 +17,7 @@ from typing import Any
 
 from llmtune_kernel.config import UserError, read_part
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.json_text import json_of
 from llmtune_kernel.data.sources import Place, find_source, is_variable
 from llmtune_kernel.data.table import RowTable, Sort, View
 from llmtune_kernel.data.turns import OPENAI, SHAREGPT, as_found, keys_of_turns, tags_of, unpacked
@@ -315,7 +316,7 @@ def _cell(value: Any) -> str | None:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json_of(value)
     # Half of a surrogate pair cannot be sent.
     return text.encode("utf-8", "replace").decode()
 

@@ -316,6 +316,8 @@ def test_columns_without_a_name_and_those_that_differ_only_in_case_are_looked_th
         ("score > > 3", "syntax error", 'such as length("text") > 100.'),
         ("EXISTS (FROM rwos)", "rwos does not exist", "Write a condition"),
         ("text > 3", "Cannot compare", "Write a condition"),
+        ('text = "Row"', 'column "Row" not found', "A text stands in single quotes: 'Row'."),
+        ("tags[0].a = 't1'", "The filter does not fit", "(\"tags\"->0->>'role') = 'user'"),
         ("true; DROP TABLE x", "The filter does not fit", "Write a condition"),
         ("exists (FROM read_text('/etc/passwd'))", "disabled by configuration", ""),
     ],

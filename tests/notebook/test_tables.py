@@ -61,10 +61,15 @@ def refused(kernel: Kernel, page: str, type: str, payload: dict[str, Any]) -> st
 def test_a_conversation_is_shown_as_who_says_what(kernel: Kernel, page: str) -> None:
     kernel.run(
         "turns = [{'from': 'human', 'value': 'Hi'}, {'from': 'gpt', 'value': 'Hello.'}]\n"
-        "talks = [{'conversations': turns, 'n': [1, 2]}, {'conversations': [{'role': 'user'}], 'n': '[1]'}]"
+        "call = {'id': 'c', 'function': {'name': 'weather', 'arguments': '{\"city\": \"Rome\"}'}}\n"
+        "asking = [{'role': 'user'}, {'role': 'assistant', 'tool_calls': [call]}]\n"
+        "talks = [{'conversations': turns, 'n': [1, 2]}, {'conversations': asking, 'n': '[1]'}]"
     )
     shown = rows_of(kernel, page, opened(kernel, page, "$talks"), 0, {})
-    assert shown["cells"] == [["user: Hi · assistant: Hello.", "[1, 2]"], ["user: ", "[1]"]]
+    assert shown["cells"] == [
+        ["user: Hi · assistant: Hello.", "[1, 2]"],
+        ['user:  · assistant: weather(city="Rome")', "[1]"],
+    ]
 
 
 def test_a_variable_is_searched_filtered_and_saved_as_another(kernel: Kernel, page: str) -> None:

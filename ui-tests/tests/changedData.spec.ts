@@ -33,6 +33,12 @@ test('Rows that changed under an open view are told, and only the same rows stay
     WRITE,
     RUN
   ]);
+  await expect(section.getByText('Marked tokens are trained.')).toBeAttached({
+    timeout: 60_000
+  });
+  await expect(
+    section.getByRole('button', { name: 'Inspect…' })
+  ).toBeInViewport();
   const tab = await openRows(page, section);
   const grid = tab.getByRole('application', { name: 'Rows of the data' });
   const told = tab.getByText('The data have changed since they were read.');

@@ -21,6 +21,8 @@ from llmtune_kernel.locale import _
 
 T = TypeVar("T")
 
+# What DuckDB says of a column that is not there.
+_ABSENT = re.compile(r'Referenced column "([^"]*)" not found')
 _MEMORY = "192MB"  # so that the kernel stays small; more is spilled to the disk
 _CASTS: dict[Kind, str] = {
     "text": "VARCHAR",
@@ -187,8 +189,24 @@ def _mistake(filter: str, error: duckdb.Error, store: Store) -> UserError:
     return UserError(
         _("The filter does not fit the rows: {reason}", reason=reason),
         filter,
-        hint or _("Write a condition of SQL, such as {example}.", example=_example(store)),
+        _hint(filter, reason, store)
+        or hint
+        or _("Write a condition of SQL, such as {example}.", example=_example(store)),
     )
+
+
+def _hint(filter: str, reason: str, store: Store) -> str:
+    """How to mend what is often wrong with a filter; empty for all else."""
+    absent = _ABSENT.match(reason)
+    if absent and f'"{absent[1]}"' in filter:
+        return _("A text stands in single quotes: {text}.", text=_text(absent[1]))
+    called = names(store)
+    for column, kind in store.kinds.items():
+        part = rf'(?<!\w)("{re.escape(column)}"|{re.escape(column)})\s*[.\[]'
+        if kind == "json" and re.search(part, filter, re.IGNORECASE):
+            example = f"({called[column]}->0->>'role') = 'user'"
+            return _("Lists and objects are JSON here, for example {example}.", example=example)
+    return ""
 
 
 def _example(store: Store) -> str:

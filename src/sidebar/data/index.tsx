@@ -96,6 +96,29 @@ function Data(props: {
   };
   return (
     <>
+      <div className="jp-llmtune-buttons">
+        {sources.map((source, index) => (
+          <button
+            key={index}
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => void openRows(source)}
+          >
+            {sources.length > 1
+              ? trans.__('Inspect %1…', nameOf(source))
+              : trans.__('Inspect…')}
+          </button>
+        ))}
+        {sources.length === 1 && typeof sources[0] === 'string' && (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => inspect(sources[0] as string)}
+          >
+            {trans.__('Inspect in the notebook')}
+          </button>
+        )}
+      </div>
       {plan?.fault && <FaultMessage fault={plan.fault} />}
       {plan?.inspection && plan.isOld && (
         <p className="jp-llmtune-hint" role="status">
@@ -125,31 +148,6 @@ function Data(props: {
       </UseSignal>
       {plan?.inspection && (
         <Preview examples={plan.inspection.preview} trans={trans} />
-      )}
-      {sources.length > 0 && (
-        <div className="jp-llmtune-buttons">
-          {sources.map((source, index) => (
-            <button
-              key={index}
-              type="button"
-              className="jp-Button jp-mod-styled"
-              onClick={() => void openRows(source)}
-            >
-              {sources.length > 1
-                ? trans.__('Inspect %1…', nameOf(source))
-                : trans.__('Inspect…')}
-            </button>
-          ))}
-          {sources.length === 1 && typeof sources[0] === 'string' && (
-            <button
-              type="button"
-              className="jp-Button jp-mod-styled"
-              onClick={() => inspect(sources[0] as string)}
-            >
-              {trans.__('Inspect in the notebook')}
-            </button>
-          )}
-        </div>
       )}
     </>
   );
