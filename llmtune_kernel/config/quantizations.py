@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.peft_types import BESIDE_LAYERS
+from llmtune_kernel.locale import _
 
 QuantizationName = Literal[
     "none",
@@ -80,3 +82,31 @@ QUANTIZATIONS: dict[QuantizationName, Quantization] = {
     "torchao_float8": _TORCHAO,
     "eetq8": _EETQ,
 }
+
+
+def objection(method: Method, way: Quantization, name: str) -> tuple[str, str] | None:
+    """Why a method does not go with weights that are quantized so, and the key of the method that it is about.
+
+    Args:
+        name: How the user calls the way.
+    """
+    if isinstance(method, PeftMethod):
+        return None if method.peft_type in way.peft_types else (_unfit(method.peft_type, name), "type")
+    if isinstance(method, AdaLoraMethod):
+        return None if way.moves_ranks else (_unfit(method.type, name), "type")
+    if not isinstance(method, LoraMethod):
+        return _("{method} would train quantized weights, which stay as they are", method=method.type), "type"
+    start = method.init_lora_weights
+    if method.use_dora and not way.expands:
+        return _unfit("use_dora", name), "use_dora"
+    if start == "loftq" and not way.expands:
+        return _unfit(start, name), "init_lora_weights"
+    if method.changes_base:
+        return _(
+            "init_lora_weights: {name} needs weights that are not quantized", name=start
+        ), "init_lora_weights"
+    return None
+
+
+def _unfit(what: str, name: str) -> str:
+    return _("{name} does not go with weights of {quantization}", name=what, quantization=name)

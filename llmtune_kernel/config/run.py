@@ -24,7 +24,7 @@ from llmtune_kernel.config.objectives import (
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, WITHOUT_HEAD
-from llmtune_kernel.config.quantizations import QUANTIZATIONS
+from llmtune_kernel.config.quantizations import QUANTIZATIONS, objection
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
 from llmtune_kernel.config.sections import LaunchConfig, ModelConfig, TrackingConfig, TrainingConfig
@@ -86,49 +86,18 @@ class RunConfig(Section):
         model = info.data.get("model")
         if model is None or model.quantization == "none":
             return value
-        if not value.has_adapter:
-            raise ValueError(
-                _("{method} would train quantized weights, which stay as they are", method=value.type),
-                _("write method: lora, or leave model.quantization out"),
-                [change_to("method.type", "lora"), leave_out("model.quantization")],
-            )
-        way = QUANTIZATIONS[model.quantization]
-        if isinstance(value, PeftMethod) and value.peft_type not in way.peft_types:
-            raise ValueError(
-                _(
-                    "{name} does not go with weights of {quantization}",
-                    name=value.peft_type,
-                    quantization=model.quantization,
-                ),
-                _("write method: lora, or leave model.quantization out"),
-                [change_to("method.type", "lora"), leave_out("model.quantization")],
-            )
-        starts_with = getattr(value, "init_lora_weights", None)
-        for name, key, goes in (
-            ("use_dora", "use_dora", way.expands or not value.use_dora),
-            ("loftq", "init_lora_weights", way.expands or starts_with != "loftq"),
-            ("adalora", "type", way.moves_ranks or not isinstance(value, AdaLoraMethod)),
-        ):
-            if not goes:
-                raise ValueError(
-                    _(
-                        "{name} does not go with weights of {quantization}",
-                        name=name,
-                        quantization=model.quantization,
-                    ),
-                    _("write model.quantization: nf4"),
-                    [change_to("model.quantization", "nf4"), leave_out(f"method.{key}")],
-                )
+        said = objection(value, QUANTIZATIONS[model.quantization], model.quantization)
+        if said is None:
+            return value
+        reason, key = said
+        leave = leave_out("model.quantization")
+        if key == "type":
+            fix = _("write method: lora, or leave model.quantization out")
+            raise ValueError(reason, fix, [change_to("method.type", "lora"), leave])
         if value.changes_base:
-            raise ValueError(
-                _(
-                    "init_lora_weights: {name} needs weights that are not quantized",
-                    name=starts_with,
-                ),
-                _("leave one of the two out"),
-                [leave_out("method.init_lora_weights"), leave_out("model.quantization")],
-            )
-        return value
+            raise ValueError(reason, _("leave one of the two out"), [leave_out(f"method.{key}"), leave])
+        expanding = change_to("model.quantization", "nf4")
+        raise ValueError(reason, _("write model.quantization: nf4"), [expanding, leave_out(f"method.{key}")])
 
     @field_validator("method")
     @classmethod

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
@@ -58,12 +58,14 @@ def model_choices(cache: Path | None = None) -> list[ModelChoice]:
         description=_("Small enough for any machine; comes with the package."),
     )
     known = known_models()
-    names = sorted(set(_cached_models(cache)), key=str.lower)
+    found = dict(sorted(_cached_models(cache), key=lambda one: one[0].lower()))
     cached = [
-        _known_choice(known[name], "cached") if name in known else ModelChoice(name, "cached")
-        for name in names
+        _known_choice(known[name], "cached")
+        if name in known
+        else ModelChoice(name, "cached", description=_about_weights(config))
+        for name, config in found.items()
     ]
-    rest = [_known_choice(model, "catalogue") for name, model in known.items() if name not in names]
+    rest = [_known_choice(model, "catalogue") for name, model in known.items() if name not in found]
     return [built_in, *cached, *rest]
 
 
@@ -150,8 +152,16 @@ def _known_choice(model: KnownModel, kind: Kind) -> ModelChoice:
     )
 
 
-def _cached_models(cache: Path | None) -> Iterator[str]:
-    """Hub ids of the language models in the cache."""
+def _about_weights(config: dict[str, Any]) -> str:
+    """That the weights of a model are quantized, and how; empty where they are not."""
+    quantization = config.get("quantization_config")
+    if not isinstance(quantization, dict):
+        return ""
+    return _("Its weights are quantized: {kind}.", kind=quantization.get("quant_method", "?"))
+
+
+def _cached_models(cache: Path | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Hub ids of the language models in the cache, with their configurations."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -160,12 +170,12 @@ def _cached_models(cache: Path | None) -> Iterator[str]:
     except (CacheNotFound, OSError, ValueError):
         return
     for repo in found.repos:
-        if repo.repo_type == "model" and _is_language_model(repo):
-            yield repo.repo_id
+        if repo.repo_type == "model" and (config := _language_model(repo)):
+            yield repo.repo_id, config
 
 
-def _is_language_model(repo: CachedRepoInfo) -> bool:
-    """Whether any revision holds a config.json that names such an architecture."""
+def _language_model(repo: CachedRepoInfo) -> dict[str, Any] | None:
+    """The config.json of any revision that names such an architecture."""
     for revision in repo.revisions:
         for file in revision.files:
             if file.file_name != "config.json" or file.file_path.parent != revision.snapshot_path:
@@ -176,5 +186,5 @@ def _is_language_model(repo: CachedRepoInfo) -> bool:
                 continue
             names = config.get("architectures") if isinstance(config, dict) else None
             if any(str(name).endswith(_LANGUAGE_MODELS) for name in names or []):
-                return True
-    return False
+                return dict(config)
+    return None

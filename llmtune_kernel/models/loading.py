@@ -14,9 +14,11 @@ from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.catalogue import close_names
+from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.scoring import scoring_class
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.quantizers import written
 
 # What each needs beside torch, by the name that it is imported by.
 _ATTENTION_PACKAGES = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
@@ -128,15 +130,19 @@ def load_model(
     if attention != "auto":
         arguments["attn_implementation"] = {"flex": "flex_attention"}.get(attention, attention)
     if quantization is not None:
-        # Weights are quantized where they will stay.
-        arguments |= {"quantization_config": quantization, "device_map": {"": device()}}
+        arguments["quantization_config"] = quantization
+    if quantization is not None or prequantized(load_configuration(source)):
+        # Weights are quantized, or expanded, where they will stay.
+        arguments["device_map"] = {"": device()}
     try:
         model = _class_of(source, scores).from_pretrained(source.name_or_path, **arguments)
     except UserError:
         raise
     except Exception as error:
         raise _cannot_load("model", source, error) from error
-    if quantization is None:
+    if written.expands(quantization):
+        return written.as_whole(model, dtype).eval()
+    if "device_map" not in arguments:
         return model.to(where or device()).eval()
     keep_layout(model)
     return model.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,8 +33,8 @@ def layers_of(model: Any) -> torch.nn.ModuleList:
     return lists[0]
 
 
-# The classes of quantized layers that are no linear layers of torch.
-_QUANTIZED = ("EetqLinear", "HQQLinear")
+# The classes of quantized layers that are no linear layers of torch: of EETQ, HQQ, AQLM, GPTQ and AWQ.
+_QUANTIZED = re.compile("(Eetq|HQQ|Quantized|Quant|WQ)Linear")
 
 
 def linear_layers(model: Any) -> dict[str, nn.Module]:
@@ -41,7 +42,7 @@ def linear_layers(model: Any) -> dict[str, nn.Module]:
     return {
         name: part
         for name, part in model.named_modules()
-        if isinstance(part, nn.Linear) or type(part).__name__ in _QUANTIZED
+        if isinstance(part, nn.Linear) or _QUANTIZED.search(type(part).__name__)
     }
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from llmtune_kernel.config import ModelConfig, UserError
-from llmtune_kernel.config.changes import change_to, leave_out
-from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
+from llmtune_kernel.config import Change, ModelConfig, UserError
+from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.quantizations import QUANTIZATIONS, Quantization
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.prequantized import Prequantized, check_known, prequantized
 from llmtune_kernel.models.scoring import head_of
 from llmtune_kernel.quantizers.hqq import GROUP, HalfQuadraticConfig
 
@@ -21,19 +22,23 @@ _BLOCK, _BLOCK_OF_SCALES = 64, 256
 _STORED_BY_HQQ = {1: 1, 2: 2, 3: 32 * 7 / GROUP, 4: 4, 5: 8, 6: 8, 8: 8}
 
 
-def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
-    """What `from_pretrained` takes as `quantization_config`; None for weights that are not quantized.
+def quantization_config(config: ModelConfig, dtype: torch.dtype, of_model: Any) -> Any:
+    """What `from_pretrained` takes as `quantization_config`; None for weights that stay as they are on the disk.
 
     Args:
         dtype: Precision of matrix products, for which weights are expanded.
+        of_model: The configuration of the model, of transformers.
 
     Raises:
-        UserError: a package is missing, or a GPU.
+        UserError: a package is missing, or a GPU; weights that are quantized already, in a way that is not loaded here.
     """
     name = config.quantization
+    if found := prequantized(of_model):
+        return _prequantized_config(found, config)
     if name == "none":
         return None
-    _check_possible(name)
+    leave = leave_out("model.quantization")
+    _check_possible(QUANTIZATIONS[name], name, f"model.quantization: {name}", [leave])
     if name.startswith("hqq"):
         return HalfQuadraticConfig(int(name.removeprefix("hqq")))
     import transformers
@@ -58,23 +63,29 @@ def quantization_config(config: ModelConfig, dtype: torch.dtype) -> Any:
     )
 
 
-def _check_possible(name: QuantizationName) -> None:
-    """Raise UserError if weights cannot be quantized so here."""
-    way, where = QUANTIZATIONS[name], f"model.quantization: {name}"
+def _prequantized_config(found: Prequantized, config: ModelConfig) -> Any:
+    """What expands quantized weights; None for those that stay so."""
+    from transformers.utils.quantization_config import FineGrainedFP8Config, Mxfp4Config
+
+    where = f"model.name_or_path: {config.name_or_path}"
+    check_known(found, config.name_or_path)
+    if found.way:
+        return _check_possible(found.way, found.name, where, [])
+    return Mxfp4Config(dequantize=True) if found.name == "mxfp4" else FineGrainedFP8Config(dequantize=True)
+
+
+def _check_possible(way: Quantization, name: str, where: str, changes: list[Change]) -> None:
+    """Raise UserError if there can be no weights here that are quantized so."""
     if way.needs_gpu and not torch.cuda.is_available():
-        raise UserError(
-            _("{name} needs an NVIDIA GPU.", name=name),
-            where,
-            _("Take another, such as {name}.", name="int8"),
-            [change_to("model.quantization", "int8"), leave_out("model.quantization")],
-        )
+        fix = _("Take another, such as {name}.", name="int8")
+        raise UserError(_("{name} needs an NVIDIA GPU.", name=name), where, fix, changes)
     missing = [package for package in way.packages if not importlib.util.find_spec(package)]
     if missing:
         raise UserError(
             _("The package {package} is not installed.", package=missing[0]),
             where,
             _("Install it: {command}", command=f"%pip install {way.install}"),
-            [leave_out("model.quantization")],
+            changes,
         )
 
 
@@ -93,7 +104,8 @@ def quantized_bytes(config: ModelConfig, model: Any, dtype: torch.dtype) -> int:
         model: On any device; its weights are only counted.
     """
     frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
-    if config.quantization == "none":
+    found = prequantized(model.config)
+    if config.quantization == "none" and not (found and found.way):
         return int(frozen * dtype.itemsize)
     head = head_of(model)
     quantized = sum(
@@ -101,7 +113,8 @@ def quantized_bytes(config: ModelConfig, model: Any, dtype: torch.dtype) -> int:
         for part in model.modules()
         if isinstance(part, torch.nn.Linear) and part is not head and not part.weight.requires_grad
     )
-    return int((frozen - quantized) * dtype.itemsize + quantized * _bytes_per_weight(config, dtype))
+    each = found.bytes_per_weight if found else _bytes_per_weight(config, dtype)
+    return int((frozen - quantized) * dtype.itemsize + quantized * each)
 
 
 def _bytes_per_weight(config: ModelConfig, dtype: torch.dtype) -> float:

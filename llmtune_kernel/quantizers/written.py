@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from transformers.quantizers.auto import AutoQuantizationConfig
 
 import llmtune_kernel.quantizers.hqq  # noqa: F401  # makes it known to transformers
 
 
 def read(values: dict[str, Any] | None) -> Any:
-    """What `from_pretrained` takes as `quantization_config`, of what its `to_dict` gave; None of None."""
+    """What `from_pretrained` takes as `quantization_config`, of what `write` gave; None of None."""
     return AutoQuantizationConfig.from_dict(values) if values else None
+
+
+def write(quantization: Any) -> dict[str, Any]:
+    """What `read` takes, of a configuration of transformers: that leaves out whether weights are expanded."""
+    return {**quantization.to_dict(), "dequantize": True} if expands(quantization) else quantization.to_dict()
+
+
+def expands(quantization: Any) -> bool:
+    """Whether weights that are quantized on the disk become whole ones."""
+    return bool(getattr(quantization, "dequantize", False))
+
+
+def as_whole(model: Any, dtype: torch.dtype) -> Any:
+    """A model whose weights were expanded, all of them in `dtype`, and saved as what they are: transformers would
+    quantize them again."""
+    model._weight_conversions = None
+    return model.to(dtype)

@@ -279,13 +279,16 @@ class Run:
             return kind.from_pretrained(result, **settings).eval(), tokenizer
         from peft import PeftModel
 
+        if quantization := written.read(base.get("quantization")):
+            settings["quantization_config"] = quantization
         model = kind.from_pretrained(
             base["name_or_path"],
             revision=base["revision"],
-            quantization_config=written.read(base.get("quantization")),
             **settings,
             **base.get("positions", {}),
         )
+        if written.expands(quantization):
+            model = written.as_whole(model, model.dtype)
         for number in range(len(self.config.model.adapters)):
             model = PeftModel.from_pretrained(model, str(self.paths.merged(number))).merge_and_unload()
         if self.config.model.add_tokens:

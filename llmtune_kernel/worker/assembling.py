@@ -25,9 +25,10 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import merged, prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.eva import start_with_inputs
-from llmtune_kernel.models.loading import device, load_model
+from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
@@ -82,7 +83,16 @@ def load_trainable(
     config: RunConfig, source: ModelSource, dtype: torch.dtype, tell: Teller, earlier: Earlier = NO_EARLIER
 ) -> tuple[Any, bool]:
     """The model, prepared for its method, and whether it can be packed."""
-    quantization = quantization_config(config.model, dtype)
+    of_model = load_configuration(source)
+    quantization = quantization_config(config.model, dtype, of_model)
+    if (found := prequantized(of_model)) and found.expanded:
+        tell(
+            Log(
+                message=_(
+                    "The weights are quantized ({kind}) and are expanded to be trained on.", kind=found.name
+                )
+            )
+        )
     positions = stretched(config.model, source, config.data.max_length)
     weights, attention = weight_dtype(config, dtype), config.model.attention
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)

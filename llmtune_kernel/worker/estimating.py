@@ -14,7 +14,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.gpus import Gpu
-from llmtune_kernel.models.loading import compute_dtype, device, load_skeleton
+from llmtune_kernel.models.loading import compute_dtype, device, load_configuration, load_skeleton
 from llmtune_kernel.models.memory import (
     activation_bytes,
     expects_checkpointing,
@@ -25,6 +25,7 @@ from llmtune_kernel.models.memory import (
     trained_bytes,
     update_bytes,
 )
+from llmtune_kernel.models.prequantized import check_prequantized
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.models.vocabulary import make_room
@@ -147,6 +148,7 @@ class Estimator:
             UserError: the model cannot be loaded, or does not suit the method.
         """
         dtype, training = hardware.dtype, config.training
+        check_prequantized(config, load_configuration(self._source))
         model = self.model(config, dtype)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
         checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free)

@@ -113,10 +113,9 @@ def _fitting(levels: _Levels, config: RunConfig, estimator: Estimator, hardware:
         settings |= level.settings
         share *= level.share
     try:
-        changed = _with(config, settings)
-    except UserError:  # settings that exclude each other
+        memory = estimator.estimate(_with(config, settings), hardware, share).total
+    except UserError:  # settings that exclude each other, or the model
         return None
-    memory = estimator.estimate(changed, hardware, share).total
     return Solution(settings, memory) if memory <= hardware.free else None
 
 

@@ -16,7 +16,8 @@ from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
-from llmtune_kernel.models.loading import check_attention
+from llmtune_kernel.models.loading import check_attention, load_configuration
+from llmtune_kernel.models.prequantized import check_prequantized
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
@@ -81,6 +82,8 @@ def inspect(
         check_attention(config.model)
         earlier_adapters(config)  # says which is not there
     source = find_model(config.model)
+    if job["for_run"]:
+        check_prequantized(config, load_configuration(source))
     tokenizer = tokenizer_of(config.model, source)
     set_template(tokenizer, config.data)
     reading = functools.partial(progress, "reading")

@@ -10,7 +10,10 @@ import torch
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.summary import format_names
+from llmtune_kernel.models.loading import load_configuration
+from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.quantizers import written
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.worker.prepare import PreparedData
 from llmtune_kernel.worker.reading import ReadSource, SplitRows
@@ -32,7 +35,7 @@ def write_resolved(
         model: As loaded.
         weights: The precision of those that are not quantized.
     """
-    quantization = getattr(model.config, "quantization_config", None)
+    quantization = quantization_config(config.model, weights, load_configuration(source))
     values = config.model_dump(mode="json")
     values["training"]["learning_rate"] = config.learning_rate_value
     resolved = {
@@ -42,7 +45,7 @@ def write_resolved(
             "name_or_path": source.name_or_path,
             "revision": source.revision,
             "dtype": str(weights).removeprefix("torch."),
-            "quantization": quantization.to_dict() if quantization else None,
+            "quantization": written.write(quantization) if quantization else None,
             "positions": _positions(config, model),
             "vocabulary": model.config.get_text_config().vocab_size,
         },

@@ -16,7 +16,7 @@ import torch
 from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
 from llmtune_kernel.models.adapters import merged
-from llmtune_kernel.models.loading import compute_dtype, load_model, load_tokenizer
+from llmtune_kernel.models.loading import compute_dtype, load_configuration, load_model, load_tokenizer
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
@@ -109,9 +109,10 @@ def _column(source: dict[str, Any]) -> _Column:
     config = ModelConfig.model_validate(source["model"])
     dtype = compute_dtype(config)
     found = find_model(config)
+    quantization = quantization_config(config, dtype, load_configuration(found))
     positions = json.dumps(stretched(config, found, max_length=0))
     adapters = tuple(find_adapter(name, "model.adapters") for name in config.adapters)
-    base = Base(found, dtype, _as_json(quantization_config(config, dtype)), positions, adapters=adapters)
+    base = Base(found, dtype, _as_json(quantization), positions, adapters=adapters)
     return _Column(source["column"], base, SamplesConfig(), None)
 
 
@@ -131,7 +132,7 @@ def _merged(run: Run) -> tuple[Path, ...]:
 
 
 def _as_json(quantization: Any) -> str | None:
-    return json.dumps(quantization.to_dict()) if quantization else None
+    return json.dumps(written.write(quantization)) if quantization else None
 
 
 class Loader:

@@ -17,9 +17,10 @@ from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.loading import check_attention, compute_dtype
+from llmtune_kernel.models.loading import check_attention, compute_dtype, load_configuration
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.out_of_memory import out_of_memory
+from llmtune_kernel.models.prequantized import check_prequantized
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.runs.directory import RunDirectory
@@ -95,6 +96,7 @@ class Session:
         earlier = keep_adapters(config, self._directory, checkpoint)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
+        check_prequantized(config, load_configuration(source))
         tokenizer = tokenizer_of(config.model, source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)

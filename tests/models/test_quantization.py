@@ -36,7 +36,7 @@ def loaded(
 ) -> Qwen2ForCausalLM:
     config = ModelConfig(quantization=quantization)
     model: Qwen2ForCausalLM = load_model(
-        ModelSource(str(folder), None), dtype, "sdpa", quantization_config(config, dtype)
+        ModelSource(str(folder), None), dtype, "sdpa", quantization_config(config, dtype, Qwen2Config())
     )
     return model
 
@@ -66,11 +66,11 @@ def test_hqq_comes_closer_with_every_bit_and_keeps_biases_and_odd_layers(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_what_needs_a_gpu_is_refused_without_one() -> None:
     with pytest.raises(UserError, match=r"eetq8 needs an NVIDIA GPU\.[\s\S]*Take another, such as int8\."):
-        quantization_config(ModelConfig(quantization="eetq8"), torch.float32)
+        quantization_config(ModelConfig(quantization="eetq8"), torch.float32, Qwen2Config())
 
 
 @pytest.mark.skipif(importlib.util.find_spec("hqq") is not None, reason="hqq is installed")
 def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it() -> None:
     said = r"The package hqq is not installed\.[\s\S]*%pip install 'jupyterlab-llmtune\[hqq\]'"
     with pytest.raises(UserError, match=said):
-        quantization_config(ModelConfig(quantization="hqq4"), torch.float32)
+        quantization_config(ModelConfig(quantization="hqq4"), torch.float32, Qwen2Config())
