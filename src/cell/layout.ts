@@ -176,7 +176,11 @@ export function removeEntry(
     return { start, end: until, text: '' };
   }
   const until = nextLine(text, end);
-  const from = lineStart(text, start);
+  const before = index > 0 ? entryEnd(entries[index - 1]) : 0;
+  const from =
+    until === text.length
+      ? afterText(text, before, lineStart(text, start))
+      : lineStart(text, start);
   const isOpenLast = until === text.length && !text.endsWith('\n');
   return {
     start:
@@ -184,6 +188,12 @@ export function removeEntry(
     end: until,
     text: ''
   };
+}
+
+/** Where the blank lines begin that end at a line, none of them before an offset: they parted what stands there from it. */
+function afterText(text: string, offset: number, line: number): number {
+  const blank = /\n([^\S\n]*\n)*$/.exec(text.slice(offset, line));
+  return blank ? offset + blank.index + 1 : line;
 }
 
 /**

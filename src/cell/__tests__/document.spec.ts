@@ -402,6 +402,20 @@ describe('examples', () => {
       'data: $df'
     ],
     [
+      'the last section, with the blank line before it',
+      'data: $df  # rows\n\nmethod:\n  r: 4\n',
+      'method.r',
+      undefined,
+      'data: $df  # rows\n'
+    ],
+    [
+      'the last section, but not the lines of a text before it',
+      'samples:\n  system: |+\n    Hi\n\nmethod:\n  r: 4\n',
+      'method.r',
+      undefined,
+      'samples:\n  system: |+\n    Hi\n\n'
+    ],
+    [
       'Windows line ends',
       'data: $df   # c\r\n',
       'data.max_length',
