@@ -19,6 +19,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
     OF_OPTIMIZER,
     OF_SFT_HERE,
     OF_STAGE,
+    REFERENCE,
     REFUSED,
     SAME,
     SWITCHES,
@@ -27,6 +28,7 @@ from llmtune_kernel.config.llama_factory_arguments import (
     USED_WITH,
     WITH_ADAPTER,
 )
+from llmtune_kernel.config.objectives import WITHOUT_REFERENCE
 from llmtune_kernel.config.problems import Path, Problem
 from llmtune_kernel.config.quantizations import QuantizationName
 from llmtune_kernel.locale import _, look_up
@@ -113,6 +115,8 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
     _training(given, found)
     if stage == "ppo":
         _ppo(given, found)
+    if "ref_model" in OF_STAGE[stage]:
+        _reference(given, found)
     _optimizer(given, found)
     _rest(given, found, stage, method)
     return found
@@ -322,6 +326,26 @@ def _ppo(given: Mapping[str, Any], found: Translation) -> None:
         count = found.values.get("training", {}).get(name)
         if all(isinstance(one, int) for one in (count, *steps)):
             found.put(f"training.{name}", count * math.prod(steps), name)
+
+
+def _reference(given: Mapping[str, Any], found: Translation) -> None:
+    loss, model, bits = (given.get(name) for name in ("pref_loss", "ref_model", "ref_model_quantization_bit"))
+    unused = ""
+    if loss in WITHOUT_REFERENCE:
+        unused = _("the loss {loss} does not use it", loss=loss)
+    elif not model:
+        unused = _("only {name} uses it", name="ref_model")
+    if unused:
+        found.without_effect |= dict.fromkeys(filter(given.__contains__, REFERENCE), unused)
+        return
+    found.put("objective.reference_model", model, "ref_model")
+    if names := _names(given.get("ref_model_adapters") or ""):
+        found.put("objective.reference_adapters", names, "ref_model_adapters")
+    if bits in _BITS_AND_BYTES:
+        found.put("objective.reference_quantization", _BITS_AND_BYTES[bits], "ref_model_quantization_bit")
+    elif bits is not None:
+        hint = _("take one of {names}", names=", ".join(map(str, _BITS_AND_BYTES)))
+        found.refuse("ref_model_quantization_bit", _("{name} is not supported yet", name=bits), hint)
 
 
 def _optimizer(given: Mapping[str, Any], found: Translation) -> None:

@@ -60,6 +60,8 @@ OF_METHOD = {
 }
 # Those that count for an adapter that is trained on, too.
 WITH_ADAPTER = frozenset({"loraplus_lr_ratio", "adapter_name_or_path", "create_new_adapter"})
+# Those of the stages that compare with a reference model.
+REFERENCE = ("ref_model", "ref_model_adapters", "ref_model_quantization_bit")
 OF_STAGE: dict[str, dict[str, str]] = {
     "pt": {},
     "sft": {
@@ -78,11 +80,13 @@ OF_STAGE: dict[str, dict[str, str]] = {
         "dpo_label_smoothing": "objective.label_smoothing",
         "simpo_gamma": "objective.gamma",
         "ld_alpha": "objective.ld_alpha",
+        **dict.fromkeys(REFERENCE, ""),
     },
     "kto": {
         "pref_beta": "objective.beta",
         "kto_chosen_weight": "objective.desirable_weight",
         "kto_rejected_weight": "objective.undesirable_weight",
+        **dict.fromkeys(REFERENCE, ""),
     },
     "rm": {},
     "ppo": {
@@ -97,6 +101,7 @@ OF_STAGE: dict[str, dict[str, str]] = {
         "temperature": "objective.temperature",
         "top_p": "objective.top_p",
         "top_k": "objective.top_k",
+        **dict.fromkeys(REFERENCE, ""),
     },
 }
 # Of these, those that other stages there have as well.
@@ -370,9 +375,6 @@ REFUSED = {
         (
             "reward_model_adapters",
             "reward_model_quantization_bit",
-            "ref_model",
-            "ref_model_adapters",
-            "ref_model_quantization_bit",
             "pref_bco_weight",
             "adapter_folder",
             "cache_dir",

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.config.methods import AdapterName
+from llmtune_kernel.config.quantizations import QuantizationName
 from llmtune_kernel.config.samples import answer_length, top_k, top_p
 from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.locale import _
@@ -21,7 +23,7 @@ _BY_SUMS: tuple[PreferenceLoss, ...] = ("sigmoid", "hinge", "robust", "bco", "ap
 _BY_REFERENCE: tuple[PreferenceLoss, ...] = ("ipo", *_BY_SUMS)
 _SIMPO_GAMMA = 0.5
 
-Reference = Literal["auto", "adapter", "precomputed"]
+Reference = Literal["auto", "adapter", "precomputed", "model"]
 GrpoLoss = Literal["grpo", "bnpo", "dr_grpo", "dapo"]
 SftLoss = Literal["nll", "dft", "eaft", "asft"]
 
@@ -31,7 +33,37 @@ def _reference(**more: Any) -> Any:
         "auto",
         "Reference",
         "How the model before training is asked: adapter at every step, with the adapter off; precomputed once, "
-        "before the first step; auto is adapter where that gives the model before training, else precomputed.",
+        "before the first step; model at every step, of a second model in memory; auto is adapter where that gives the "
+        "model before training, else precomputed.",
+        **more,
+    )
+
+
+def _reference_model(**more: Any) -> Any:
+    return setting(
+        None,
+        "Reference model",
+        "Model that is compared with in place of the one before training: a name on the Hub, a folder or a GGUF file; "
+        "left out, the same model.",
+        min_length=1,
+        **more,
+    )
+
+
+def _reference_adapters(**more: Any) -> Any:
+    return setting(
+        [],
+        "Adapters of the reference",
+        "Runs, or folders of adapters, that are merged into the reference model one after the other.",
+        **more,
+    )
+
+
+def _reference_quantization(**more: Any) -> Any:
+    return setting(
+        "none",
+        "Quantization of the reference",
+        "Keep the reference model in few bits, as model.quantization does.",
         **more,
     )
 
@@ -154,6 +186,9 @@ class DpoObjective(_WithLoss):
         le=1,
     )
     reference: Reference = _reference(used_by={"loss": _BY_REFERENCE})
+    reference_model: PathText | None = _reference_model(used_by={"loss": _BY_REFERENCE})
+    reference_adapters: list[AdapterName] = _reference_adapters(used_by={"loss": _BY_REFERENCE})
+    reference_quantization: QuantizationName = _reference_quantization(used_by={"loss": _BY_REFERENCE})
 
     @field_validator("label_smoothing")
     @classmethod
@@ -188,6 +223,9 @@ class KtoObjective(Section):
         1.0, "Weight of unwanted answers", "Weight of their loss; raise it where they are the fewer.", ge=0
     )
     reference: Reference = _reference()
+    reference_model: PathText | None = _reference_model()
+    reference_adapters: list[AdapterName] = _reference_adapters()
+    reference_quantization: QuantizationName = _reference_quantization()
 
 
 class RewardObjective(Section):
@@ -290,6 +328,9 @@ class PpoObjective(_Rewarded):
         0.2, "Clip range of values", "How far a value may move from that of before the step.", gt=0
     )
     vf_coef: float = setting(0.1, "Weight of values", "Weight of the value loss in the whole loss.", ge=0)
+    reference_model: PathText | None = _reference_model()
+    reference_adapters: list[AdapterName] = _reference_adapters()
+    reference_quantization: QuantizationName = _reference_quantization()
 
     @property
     def longest_answer(self) -> int:
@@ -378,6 +419,8 @@ class GrpoObjective(_Rewarded):
         return self.num_generations
 
 
+# Objectives that can compare with a model of their own choice.
+ComparedObjective = DpoObjective | KtoObjective | PpoObjective
 # Objectives that learn from answers of the model itself.
 RewardedObjective = PpoObjective | GrpoObjective
 Objective = Annotated[

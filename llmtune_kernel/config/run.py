@@ -13,6 +13,7 @@ from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
+    ComparedObjective,
     DpoObjective,
     GrpoObjective,
     KtoObjective,
@@ -172,9 +173,14 @@ class RunConfig(Section):
         return of_adapters if self.method.has_adapter else of_weights
 
     @property
-    def reference(self) -> Literal["adapter", "precomputed", "copy"] | None:
-        """Where log-probabilities under the model before training come from; None if none are needed."""
+    def reference(self) -> Literal["adapter", "precomputed", "copy", "model"] | None:
+        """Where log-probabilities under the model before training come from; None if none are needed.
+
+        With `model` they come from `reference_model`, and so they do with `precomputed` where there is one.
+        """
         objective = self.objective
+        if isinstance(objective, PpoObjective) and self.reference_model:
+            return "model"
         if isinstance(objective, GrpoObjective) and objective.beta == 0:
             return None
         if isinstance(objective, RewardedObjective) or getattr(objective, "loss", None) == "asft":
@@ -185,8 +191,24 @@ class RunConfig(Section):
         if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:
             return None
         if objective.reference == "auto":
-            return "adapter" if self.method.keeps_base else "precomputed"
+            by_adapter = self.method.keeps_base and self.reference_model is None
+            return "adapter" if by_adapter else "precomputed"
+        if objective.reference == "model" and self.reference_model is None:
+            return "copy"
         return objective.reference
+
+    @property
+    def reference_model(self) -> ModelConfig | None:
+        """The model that is compared with, where it is another than the one before training."""
+        objective = self.objective
+        if not isinstance(objective, ComparedObjective) or not names_reference(objective):
+            return None
+        other: dict[str, Any] = {"add_tokens": []}
+        if objective.reference_model is not None:
+            other |= {"name_or_path": objective.reference_model, "revision": None}
+            other |= {"rope_scaling": "none", "rope_factor": None}
+        other |= {"quantization": objective.reference_quantization, "adapters": objective.reference_adapters}
+        return self.model.model_copy(update=other)
 
     @property
     def reward_function(self) -> str | None:
@@ -229,6 +251,22 @@ class RunConfig(Section):
                 _("write method: lora"),
                 [change_to("method.type", "lora")],
             )
+        if isinstance(value, ComparedObjective) and names_reference(value):
+            if value.reference_adapters and value.reference_quantization != "none":
+                raise ValueError(
+                    _("adapters are merged into weights that are not quantized"),
+                    _("leave one of the two out"),
+                    [
+                        leave_out("objective.reference_quantization"),
+                        leave_out("objective.reference_adapters"),
+                    ],
+                )
+            if getattr(value, "reference", None) == "adapter":
+                raise ValueError(
+                    _("reference: adapter asks the model itself, and another one is named"),
+                    _("write reference: precomputed"),
+                    [change_to("objective.reference", "precomputed")],
+                )
         by_adapter = isinstance(value, DpoObjective | KtoObjective) and value.reference == "adapter"
         if by_adapter and method is not None and not method.keeps_base:
             raise ValueError(
@@ -248,6 +286,12 @@ class RunConfig(Section):
                 [leave_out("samples.prompts")],
             )
         return value
+
+
+def names_reference(objective: ComparedObjective) -> bool:
+    """Whether another model is named than the one before training."""
+    given = objective.reference_model, objective.reference_adapters, objective.reference_quantization
+    return given != (None, [], "none")
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def frozen_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
     """Bytes of what is kept and not trained: frozen weights in `dtype` or quantized, and a copy of the model before
     training where the objective compares with one."""
     frozen = quantized_bytes(config.model, model, dtype)
-    return frozen + (frozen + trained_bytes(model) if config.reference == "copy" else 0)
+    return frozen + (frozen + trained_bytes(model) if config.reference in ("copy", "model") else 0)
 
 
 def trained_bytes(model: Any) -> int:

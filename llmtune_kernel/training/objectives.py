@@ -24,6 +24,7 @@ from llmtune_kernel.training.ppo import EXPERIENCE, ProximalPolicy, add_value_he
 from llmtune_kernel.training.preference import PreferenceOptimization
 from llmtune_kernel.training.reference import (
     Reference,
+    beside,
     frozen_copy,
     no_reference,
     precompute,
@@ -58,6 +59,7 @@ def make_objective(
     datasets: Iterable[EncodedDataset],
     collate: Collate,
     on_progress: Callable[[int, int], None],
+    other: Any = None,
 ) -> Objective:
     """The objective of a run; what it needs to know of the model before training is computed now.
 
@@ -65,15 +67,16 @@ def make_objective(
         datasets: That the model will be trained and evaluated on, from `items_for`.
         collate: From `collate_for`.
         on_progress: As of `precompute`.
+        other: The model that takes the place of the one before training, where the configuration names one.
     """
     objective: PreferenceOptimization | KahnemanTversky
     match config.objective:
         case PretrainObjective():
             return SupervisedFineTuning(SftObjective(), forward, no_reference)
         case SftObjective() as settings:
-            return SupervisedFineTuning(settings, forward, reference_of(config, model))
+            return SupervisedFineTuning(settings, forward, reference_of(config, model, other))
         case DpoObjective() as settings:
-            objective = PreferenceOptimization(settings, forward, reference_of(config, model))
+            objective = PreferenceOptimization(settings, forward, reference_of(config, model, other))
         case RewardObjective() as settings:
             return RewardModelling(settings, forward)
         case PpoObjective() as settings:
@@ -82,11 +85,12 @@ def make_objective(
         case GrpoObjective() as settings:
             return GroupRelativePolicy(settings, forward)
         case KtoObjective() as settings:
-            objective = KahnemanTversky(settings, forward, reference_of(config, model))
+            objective = KahnemanTversky(settings, forward, reference_of(config, model, other))
     if config.reference == "precomputed":
         batch_size = config.training.per_device_train_batch_size
+        asked = model if other is None else other
         for dataset in datasets:
-            precompute(objective.ask, model, dataset, collate, batch_size, on_progress)
+            precompute(objective.ask, asked, dataset, collate, batch_size, on_progress)
     return objective
 
 
@@ -100,12 +104,14 @@ def with_no_experience(config: RunConfig, batch: dict[str, Any]) -> dict[str, An
     return batch
 
 
-def reference_of(config: RunConfig, model: Any) -> Reference:
-    """How the model before training is asked."""
+def reference_of(config: RunConfig, model: Any, other: Any = None) -> Reference:
+    """How the model before training is asked, or the `other` that takes its place."""
     match config.reference:
         case "adapter":
             return without_adapter(model)
-        case "copy":
+        case "model" if other is not None:
+            return beside(other)
+        case "copy" | "model":  # before it is loaded a copy stands for it
             return frozen_copy(model)
         case "precomputed":
             return precomputed

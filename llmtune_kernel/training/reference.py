@@ -45,11 +45,16 @@ def without_adapter(model: Any) -> Reference:
 
 def frozen_copy(model: Any) -> Reference:
     """Asks a copy of the model as it is now, without dropout; the copy takes memory like the model."""
-    copied = copy.deepcopy(model).eval().requires_grad_(False)
+    return beside(copy.deepcopy(model).requires_grad_(False))
+
+
+def beside(model: Any) -> Reference:
+    """Asks a second model, without dropout."""
+    model.eval()
 
     def answer(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
         with torch.no_grad():
-            return ask(copied, batch)
+            return ask(model, batch)
 
     return answer
 

@@ -151,6 +151,7 @@ def make_trainer(
     checkpoints: Path,
     tokenizer: Any,
     reward: Reward | None,
+    other: Any,
     dtype: torch.dtype,
     packed: bool,
     tell: Teller,
@@ -161,17 +162,19 @@ def make_trainer(
 
     Args:
         reward: What scores its answers, where the model draws them itself.
+        other: The model that takes the place of the one before training, if any does.
         loading: Told what is done before training; may raise to interrupt.
     """
     checkpointing = _checkpointing(config, model, data, dtype, tell)
-    forward = Forward.of(model, dtype, packed)
+    every = [Forward.of(one, dtype, packed) for one in (model, other) if one is not None]
+    forward = Forward(dtype, all(one.only_targets for one in every))
     collate: Collate = collate_packed if packed else collate_padded
     kind: type[LLMTrainer] = LLMTrainer
     if reward is None:
-        parts = _learning(config, model, data, forward, collate, loading)
+        parts = _learning(config, model, other, data, forward, collate, loading)
     else:
         kind, draw = RewardedTrainer, _drawing(config, model, tokenizer, dtype)
-        parts = _answering(config, model, data, forward, collate, draw, reward)
+        parts = _answering(config, model, other, data, forward, collate, draw, reward)
     trainer = kind(
         model,
         training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
@@ -188,6 +191,7 @@ def make_trainer(
 def _learning(
     config: RunConfig,
     model: Any,
+    other: Any,
     data: PreparedData,
     forward: Forward,
     collate: Collate,
@@ -206,6 +210,7 @@ def _learning(
         lambda done, count: loading(
             _("computing reference log-probabilities: {share:.0%}", share=done / count)
         ),
+        other,
     )
     return {"train": train, "evaluation": evaluation, "objective": objective, "collate": collate}
 
@@ -213,6 +218,7 @@ def _learning(
 def _answering(
     config: RunConfig,
     model: Any,
+    other: Any,
     data: PreparedData,
     forward: Forward,
     collate: Collate,
@@ -220,7 +226,7 @@ def _answering(
     reward: Reward,
 ) -> dict[str, Any]:
     """What a `RewardedTrainer` takes to learn from answers to the prompts of the data."""
-    reference = reference_of(config, model) if config.reference else None
+    reference = reference_of(config, model, other) if config.reference else None
     kind = GrpoRollouts if isinstance(config.objective, GrpoObjective) else PpoRollouts
     return {
         "train": Prompts(prompts_of(data.train)),

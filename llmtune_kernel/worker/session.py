@@ -39,6 +39,7 @@ from llmtune_kernel.worker.assembling import (
     weight_dtype,
 )
 from llmtune_kernel.worker.boundary import Boundary
+from llmtune_kernel.worker.comparing import load_reference
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
 from llmtune_kernel.worker.earlier import Earlier, keep_adapters
@@ -178,6 +179,7 @@ class Session:
         set_seed(config.training.seed)
         dtype = compute_dtype(config.model)
         model, packed = load_trainable(config, source, dtype, self._tell, earlier)
+        other, packed = load_reference(config, tokenizer, dtype, packed, self._loading)
         if config.scores:  # by it transformers finds where a sequence ends
             model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
         if not packed or reward is not None:
@@ -196,6 +198,7 @@ class Session:
             checkpoints=directory.checkpoints,
             tokenizer=tokenizer,
             reward=reward,
+            other=other,
             dtype=dtype,
             packed=packed,
             tell=self._tell,

@@ -142,6 +142,19 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"stage": "kto", "kto_chosen_weight": 2.0},
             {"objective": {"type": "kto", "desirable_weight": 2.0, "undesirable_weight": 1.0}},
         ),
+        (
+            {"stage": "kto", "ref_model": "base", "ref_model_quantization_bit": 4},
+            {"objective": {"reference_model": "base", "reference_quantization": "nf4"}},
+        ),
+        (
+            {"stage": "dpo", "ref_model": "base", "ref_model_adapters": "a,b"},
+            {"objective": {"reference_model": "base", "reference_adapters": ["a", "b"]}},
+        ),
+        (
+            {"stage": "dpo", "pref_loss": "orpo", "ref_model": "base"},
+            {"objective": {"loss": "orpo", "reference_model": None}},
+        ),
+        ({"stage": "dpo", "ref_model_adapters": "a"}, {"objective": {"reference_adapters": []}}),
         ({"stage": "rm"}, {"objective": {"type": "reward", "center_rewards_coefficient": None}}),
         (
             {"stage": "ppo", "reward_model": "http://localhost:8000", "reward_model_type": "api"},
@@ -247,6 +260,10 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"stage": "dpo", "neftune_noise_alpha": 5}, ["neftune_noise_alpha"]),
         ({"val_size": 100}, ["val_size"]),
         ({"quantization_bit": 3}, ["quantization_bit"]),
+        (
+            {"stage": "dpo", "ref_model": "base", "ref_model_quantization_bit": 3},
+            ["ref_model_quantization_bit"],
+        ),
         ({"quantization_bit": 7, "quantization_method": "hqq"}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "eetq"}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "gptq"}, ["quantization_method"]),

@@ -205,6 +205,10 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.get("model", {}).pop("add_tokens", None)
     if method.get("adapter"):
         objective.pop("reference", None)
+    if objective.get("reference_adapters"):
+        objective.pop("reference_quantization", None)
+    if objective.keys() & {"reference_model", "reference_adapters", "reference_quantization"}:
+        objective.pop("reference", None)
     if values.get("model", {}).get("quantization", "none") != "none":
         values["model"].pop("adapters", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
