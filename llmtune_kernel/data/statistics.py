@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import MOST_COMPARED, duplicates, near_duplicates
+from llmtune_kernel.data.languages import languages
 from llmtune_kernel.data.length_groups import joined, length_groups
 from llmtune_kernel.data.problems import RowProblem
 
 _NAMED = 500
-_READ = 300  # rows whose language is told
-_LEAST = 20  # characters by which a language can be told
-_TOLD = 0.02  # share of rows from which on a language is named
 _DRAWN = 500  # groups of lengths while rows are read
 
 
@@ -44,7 +41,7 @@ def statistics(
         "near_duplicates": _twins(near),
         "compared": min(len(encoded.lengths), MOST_COMPARED),
         "left_out": list(kinds.values()),
-        "languages": _languages(encoded, tokenizer),
+        "languages": languages(encoded, tokenizer),
     }
 
 
@@ -98,14 +95,3 @@ def _count_problems(kinds: dict[str, dict[str, Any]], problems: Iterable[RowProb
         kind["count"] += 1
         if len(kind["rows"]) < _NAMED:
             kind["rows"].append(problem.row)
-
-
-def _languages(encoded: EncodedRows, tokenizer: Any) -> list[tuple[str, float]]:
-    import py3langid  # type: ignore[import-untyped]
-
-    step = max(len(encoded) // _READ, 1)
-    learned = (encoded.example(place)[0] for place in range(0, len(encoded), step))
-    texts = (tokenizer.decode(one.ids[one.trained], skip_special_tokens=True).strip() for one in learned)
-    found = Counter(py3langid.classify(text)[0] for text in texts if len(text) >= _LEAST)
-    total = found.total()
-    return [(code, rows / total) for code, rows in found.most_common() if rows / total >= _TOLD]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmtune_kernel.locale import _
@@ -230,12 +230,16 @@ def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
         for row, twin in twins["rows"][:_NAMED]
     ]
     twice = _("{same:,} exact, {near:,} near", same=same["count"], near=near["count"])
-    named = [(_("none") if code == "zxx" else code, share) for code, share in found["languages"]]
-    languages = ", ".join(f"{name} {share:.0%}" for name, share in named)
+    languages = language_text(found["languages"])
     return [
         (_("duplicates"), f"{twice} ({', '.join(pairs)})" if pairs else twice),
         *([(_("languages"), languages)] if languages else []),
     ]
+
+
+def language_text(shares: Iterable[tuple[str, float]]) -> str:
+    """Languages by their codes, each with its share of the rows."""
+    return ", ".join(f"{_('none') if code == 'zxx' else code} {share:.0%}" for code, share in shares)
 
 
 def _left_out(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.data.languages import load_languages
 from llmtune_kernel.runs.workers import FRAME, Cancelled
 from llmtune_kernel.worker.train import train
 
@@ -83,7 +84,9 @@ def serve(channel: Channel) -> None:
     # Libraries ask where they are while they are imported, and the folder of whoever started this may go meanwhile.
     os.chdir("/")
     # Beside the main thread, which meanwhile takes a job and, if it is a run, hears its orders.
-    imports = ThreadPoolExecutor(1, "llmtune-imports").submit(warm_up)
+    beside = ThreadPoolExecutor(1, "llmtune-imports")
+    imports = beside.submit(warm_up)
+    beside.submit(load_languages)  # nobody waits for it yet
     loader: Loader | None = None
     while (received := channel.receive()) is not None:
         job, descriptors = received

@@ -129,7 +129,7 @@ class Session:
         refuse_unfit(self._config, data)
         if checkpoint:
             self._check_rows(RunDirectory(checkpoint.parents[1]), data)
-        for message in described(self._config, data):
+        for message in described(self._config, tokenizer, data):
             self._tell(Log(message=message))
         for warning in data_warnings(self._config, tokenizer, data):
             self._tell.warn(warning)

@@ -12,13 +12,14 @@ from llmtune_kernel.config import RewardedObjective, RunConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.formats import list_problems, unread_media
+from llmtune_kernel.data.languages import languages, sample
 from llmtune_kernel.data.named_templates import about_endless, unknown_control_tokens
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.runs.events import Log, Payload, State
-from llmtune_kernel.runs.wording import source_text
+from llmtune_kernel.runs.wording import language_text, source_text
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.prepare import Chosen, PreparedData, run_tokens, total_steps
 
@@ -97,7 +98,7 @@ def trained_parameters(model: Any, dtype: torch.dtype) -> str:
     )
 
 
-def described(config: RunConfig, data: PreparedData) -> list[str]:
+def described(config: RunConfig, tokenizer: Any, data: PreparedData) -> list[str]:
     """What the training rows are, one sentence for each kind of figure."""
     encoded = data.train.split.encoded
     lengths = encoded.lengths
@@ -136,6 +137,15 @@ def described(config: RunConfig, data: PreparedData) -> list[str]:
     ]
     if again or near:
         said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
+    if shares := languages(encoded, tokenizer):
+        said.append(
+            _n(
+                "Languages, told by {count:,} row: {languages}.",
+                "Languages, told by {count:,} rows: {languages}.",
+                len(sample(encoded)),
+                languages=language_text(shares),
+            )
+        )
     return said
 
 

@@ -213,7 +213,7 @@ def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     (folder / "dataset_info.json").write_text(json.dumps({"asked": entry}))
     (folder / "asked.json").write_text(json.dumps([{"q": f"Say {n}.", "a": f"{n}!"} for n in range(5)]))
     (folder / "texts").mkdir()
-    (folder / "texts/one.txt").write_text("A first text.\nA second one.\n")
+    (folder / "texts/one.txt").write_text("The first text tells of a ship.\nThis one is the second.\n")
     bad = {"source": "data/bad.jsonl", "weight": 2}
     lines = [{"prompt": "Q", "completion": "A"}, {"prompt": "Q", "completion": ""}]
     (folder / "bad.jsonl").write_text("\n".join(map(json.dumps, lines)))
@@ -234,5 +234,6 @@ def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     said = "\n".join(event.payload.message for event in run.events() if event.type == "log")
     assert "7 rows to train on (alpaca, text, prompt_completion)" in said
     assert "asked: 5 rows, 3 taken" in said
+    assert "Languages, told by 6 rows: en 100%." in said
     assert "data/bad.jsonl: 2 rows, 2 taken" in said
     assert "data/bad.jsonl, row 1: completion is empty" in said
