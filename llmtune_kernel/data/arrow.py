@@ -22,6 +22,7 @@ Row = dict[str, Any]
 Convert = Callable[[Any], Any]
 
 FINGERPRINT_KEY = b"llmtune.fingerprint"
+LEFT_OUT_KEY = b"llmtune.left_out"
 JSON_FIELD = {b"llmtune": b"json"}
 BATCH_ROWS = 1024
 # What Arrow raises for a value that Python cannot have, or that is damaged.
@@ -31,7 +32,7 @@ _NO_VALUE = (ValueError, OverflowError, SystemError, pa.ArrowException)
 def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name: str) -> pa.Table:
     """Store Python values; a column that Arrow has no flat type for becomes JSON text.
 
-    A column that no format reads is left out if it cannot be stored, unless it is the only one.
+    A column that no format reads is left out if it cannot be stored, unless it is the only one; see `left_out_of`.
 
     Args:
         columns: For each column its values, equally many, or an array of them.
@@ -40,7 +41,7 @@ def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name
     Raises:
         UserError: a value is neither text, number, date, list nor dict.
     """
-    arrays, fields = [], []
+    arrays, fields, left_out = [], [], []
     for column, values in columns.items():
         array = flat(values) if isinstance(values, list) else values
         metadata = None
@@ -50,11 +51,23 @@ def table_of(columns: Mapping[str, list[Any] | pa.Array | pa.ChunkedArray], name
             except UserError:
                 if column in COLUMNS or len(columns) == 1:
                     raise
+                left_out.append(column)
                 continue
             array, metadata = pa.array(texts, pa.string()), JSON_FIELD
         arrays.append(array)
         fields.append(pa.field(column, array.type, metadata=metadata))
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    return leaving_out(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), left_out)
+
+
+def leaving_out(table: pa.Table, columns: list[str]) -> pa.Table:
+    """The table with a note that these columns are not in it, since they could not be stored."""
+    return table.replace_schema_metadata({LEFT_OUT_KEY: json.dumps(columns)}) if columns else table
+
+
+def left_out_of(table: pa.Table) -> list[str]:
+    """The columns that could not be stored in a table."""
+    columns: list[str] = json.loads((table.schema.metadata or {}).get(LEFT_OUT_KEY, b"[]"))
+    return columns
 
 
 class Unreadable(ValueError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,15 @@ CONTAINERS = N_("a list of dicts, a pandas or polars DataFrame, a pyarrow Table 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was written of a notebook variable: how many rows, which columns, and a hash of the content."""
+    """What was written of a notebook variable: how many rows, which columns, and a hash of the content.
+
+    `left_out`: columns that cannot be stored, and that no format reads.
+    """
 
     rows: int
     columns: list[str]
     fingerprint: str
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,11 @@ def snapshot_variable(value: object, path: Path, name: str, label: str = "") -> 
         raise UserError(_("{name} has no rows.", name=label), label, _("Give it at least one row."))
     rows = arrow.rows_of(table.to_batches(arrow.BATCH_ROWS), table.schema)
     fingerprint = arrow.fingerprint_rows(table.column_names, rows)
+    left_out = arrow.left_out_of(table)
     table = table.replace_schema_metadata({arrow.FINGERPRINT_KEY: fingerprint.encode()})
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, arrow.BATCH_ROWS)
-    return Snapshot(table.num_rows, list(table.column_names), fingerprint)
+    return Snapshot(table.num_rows, list(table.column_names), fingerprint, left_out)
 
 
 def is_a(value: object, package: str, name: str) -> bool:
@@ -158,7 +163,7 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
                 _("{name}, column {column!r}", name=name, column=opaque[0]),
                 _("Cast it to text, numbers, lists or structs."),
             )
-        return value.drop(opaque).to_arrow()
+        return arrow.leaving_out(value.drop(opaque).to_arrow(), opaque)
     if is_a(value, "pandas", "DataFrame"):
         return _pandas_table(value, name)
     if is_a(value, "datasets", "Dataset"):

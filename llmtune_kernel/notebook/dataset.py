@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from numbers import Real
@@ -181,7 +182,16 @@ class Dataset:
     def _load(self, view: View) -> list[Row]:
         with ExitStack() as resources:
             source = self._config.data.sources("train")[0]
-            return open_table(source, self._config.data.dataset_dir, self._names, resources).load(view)
+            table = open_table(source, self._config.data.dataset_dir, self._names, resources)
+            if table.left_out:
+                warnings.warn(
+                    _(
+                        "Left out, since their values cannot be kept: {columns}",
+                        columns=", ".join(table.left_out),
+                    ),
+                    stacklevel=3,
+                )
+            return table.load(view)
 
     @property
     def _names(self) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ class Tables:
                     raise UserError(_("The table is closed."))
                 name = next(self._names)
                 self._open[name] = _Opened(table, source, wanted.dataset_dir, content, resources.pop_all())
-        return protocol.OpenedTable(table=name, content=content, excluded=excluded)
+        return protocol.OpenedTable(table=name, content=content, excluded=excluded, left_out=table.left_out)
 
     def page(self, wanted: protocol.PageWanted, namespace: Mapping[str, Any]) -> protocol.TablePage:
         """Rows of a view.
@@ -279,11 +279,10 @@ def open_table(
         file = Path(folder) / "rows.arrow"
         name = source.source.removeprefix("$")
         value = split_of(look_up(name, namespace, "data.train"), source.split, source.source)
-        snapshot_variable(value, file, name, source.source)
-        place = Place(source, (file,))
+        left_out = snapshot_variable(value, file, name, source.source).left_out
+        table = RowTable(Place(source, (file,)), left_out)
     else:
-        place = find_source(source, dataset_dir)
-    table = RowTable(place)
+        table = RowTable(find_source(source, dataset_dir))
     resources.callback(table.close)
     return table
 

@@ -61,6 +61,14 @@ export function Bar(props: Bar.IProps): JSX.Element {
       )}
       {model.fault && <FaultMessage fault={model.fault} />}
       {model.message && <p role="status">{model.message}</p>}
+      {model.pages && model.pages.leftOut.length > 0 && (
+        <p role="status">
+          {trans.__(
+            'Left out, since their values cannot be kept: %1',
+            model.pages.leftOut.join(', ')
+          )}
+        </p>
+      )}
       {model.hasChanged && (
         <Notice
           text={trans.__('The data have changed since they were read.')}

@@ -50,6 +50,11 @@ export class TablePages extends Changing {
     return this._content;
   }
 
+  /** Columns whose values cannot be kept. */
+  get leftOut(): readonly string[] {
+    return this._leftOut;
+  }
+
   /** Null before the first answer of a view. */
   get state(): TableState | null {
     return this._state;
@@ -166,6 +171,7 @@ export class TablePages extends Changing {
       }
       this._table = opened.table;
       this._content = opened.content;
+      this._leftOut = opened.left_out;
       if (before) {
         this._view = { ...this._view, excluded: opened.excluded };
       }
@@ -319,6 +325,7 @@ export class TablePages extends Changing {
   private readonly _ahead = new Set<number>();
   private _table: string | null = null;
   private _content = '';
+  private _leftOut: readonly string[] = [];
   private _state: TableState | null = null;
   private _fault: IFault | null = null;
   private _view: ITableView;

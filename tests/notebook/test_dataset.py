@@ -45,6 +45,13 @@ def test_rows_lengths_and_problems_are_those_of_the_trainer(kernel: Kernel, data
     succeed(kernel, "assert d.lengths.is_monotonic_increasing and d.lengths[39] - d.lengths[29] == 10")
 
 
+def test_columns_that_cannot_be_kept_are_told_where_rows_are_read(kernel: Kernel, tiny_model: str) -> None:
+    succeed(kernel, "kept = [{'text': 'Once upon a time.', 'seen': {1}}] * 3")
+    succeed(kernel, f"d = %dataset $kept --model {tiny_model}")
+    succeed(kernel, "import warnings\nwith warnings.catch_warnings(record=True) as said:\n    d.rows")
+    succeed(kernel, "assert 'seen' in str(said[0].message) and list(d.rows[0]) == ['text']")
+
+
 def test_rows_are_filtered_split_and_named(kernel: Kernel, data: Path) -> None:
     succeed(
         kernel,

@@ -234,6 +234,12 @@ def test_rows_before_a_mistake_in_a_file_are_not_saved_as_if_they_were_all(
     kernel.run("assert 'saved_rows' not in globals()")
 
 
+def test_columns_that_cannot_be_kept_are_named(kernel: Kernel, page: str) -> None:
+    kernel.run("rows = [{'text': 'a', 'seen': {1}, 'made': object()}]")
+    answer = kernel.ask(page, "open_table", {"source": "$rows", "dataset_dir": "data"})
+    assert check(answer, "OpenTableReply")["left_out"] == ["seen", "made"]
+
+
 def test_a_mistake_in_the_format_names_a_row_by_its_number_in_the_source(kernel: Kernel, page: str) -> None:
     kernel.run(
         "rows = [{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]}] * 300\n"

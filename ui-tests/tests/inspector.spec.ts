@@ -462,6 +462,20 @@ with open("broken.jsonl", "w") as file:
   await page.screenshot({ path: 'artefacts/inspector-broken-save.png' });
 });
 
+test('Columns that cannot be kept are named above the rows', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/kept.ipynb`, [
+    '%load_ext llmtune_kernel\nkept = [{"text": "One", "seen": {1}}] * 20',
+    '%%finetune kept\ndata: $kept'
+  ]);
+  const tab = await openRows(page, section);
+  await expect(tab.getByText(/cannot be kept: seen$/)).toBeVisible();
+  await page.screenshot({ path: 'artefacts/inspector-kept.png' });
+});
+
 test('Where no row fits there is a way back to all', async ({
   page,
   tmpPath

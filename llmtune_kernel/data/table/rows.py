@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,13 +49,16 @@ class Page:
 class RowTable:
     """The rows of one source, from 0 as the trainer counts them; any thread may ask."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, left_out: Sequence[str] = ()) -> None:
         """Open it: the first rows are there at once, the others come.
+
+        Args:
+            left_out: Columns of the source that are not in `place`, since they cannot be stored.
 
         Raises:
             UserError: there is not even a first row.
         """
-        self.place = place
+        self.place, self.left_out = place, list(left_out)
         self._first, is_whole = _first_rows(place)
         self._conversion = Conversion(place, self._first if is_whole else None)
         self.store = self._conversion.store

@@ -40,6 +40,7 @@ class OpenedTable(Message):
     table: str
     content: str = Field(description="Differs when the rows do, as far as that is told without reading them.")
     excluded: list[int] = Field(description="Those of before whose rows are the same.")
+    left_out: list[str] = Field(description="Columns whose values cannot be kept: they are not in the table.")
 
 
 class SortKey(Message):

@@ -27,7 +27,8 @@ class FakeKernelTable {
         return {
           table: '1',
           content: 'new',
-          excluded: payload.before?.excluded.slice(1) ?? []
+          excluded: payload.before?.excluded.slice(1) ?? [],
+          left_out: []
         };
       case 'close_table':
         this.closed.push(payload.table);

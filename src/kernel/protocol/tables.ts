@@ -25,6 +25,8 @@ export interface IOpenedTable {
   content: string;
   /** Those of before whose rows are the same. */
   excluded: number[];
+  /** Columns whose values cannot be kept: they are not in the table. */
+  left_out: string[];
 }
 
 /** A choice of rows; without anything all rows in the order of the source. */
