@@ -101,7 +101,8 @@ def load_trainable(
     ordinary = model.config._attn_implementation
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
         return prepare_for_training(model, config.method), False
-    if config.model.attention == "auto" and device().type == "cpu":
+    # What takes no sdpa does more in its attention, such as the sinks of gpt-oss.
+    if config.model.attention == "auto" and device().type == "cpu" and model._supports_sdpa:
         model.set_attn_implementation(PACKED)
     asked = model.base_model if config.scores else model
     packed = packing_works(asked)

@@ -101,7 +101,7 @@ def tuned(
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS))
     told = in_process(
         tmp_path / "run",
-        model={"name_or_path": folder, "dtype": "float32", **sections.pop("model", {})},
+        model={"name_or_path": folder, "dtype": "float32"},
         data={"train": "rows.jsonl", "eval": "rows.jsonl"},
         training={"max_steps": 2, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
         **sections,
@@ -168,7 +168,7 @@ def test_weights_of_mxfp4_are_expanded_and_trained_on_as_whole_ones(
     small_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = in_mxfp4(small_model, tmp_path / "gpt-oss")
-    told, run = tuned(folder, tmp_path, monkeypatch, method=LORA, model={"attention": "eager"})
+    told, run = tuned(folder, tmp_path, monkeypatch, method=LORA)
     model, tokenizer = run.load()
     assert loss_of(model, "sft", tokenizer) == pytest.approx(last_loss(told), abs=1e-4)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
