@@ -160,7 +160,10 @@ export class EditedConfiguration extends Changing {
     if (this.canReplace) {
       this.flush();
       this._pending = [];
+      this._forget();
       this._source.replace(withPlainLines(text));
+      // A source that said the same already is silent.
+      this._update();
     }
   }
 
@@ -209,11 +212,16 @@ export class EditedConfiguration extends Changing {
     this._pending = this._waiting.get(this._id) ?? [];
     this._waiting.delete(this._id);
     if (this.place !== place) {
-      this._readable = EMPTY;
-      this._translation = null;
+      this._forget();
     }
     this._source.changed.connect(this._update, this);
     this._update();
+  }
+
+  /** What could be read was another configuration. */
+  private _forget(): void {
+    this._readable = EMPTY;
+    this._translation = null;
   }
 
   private _update(): void {

@@ -387,6 +387,19 @@ describe('ConfigureModel', () => {
     expect(model.edited.text).toBe(theirs);
   });
 
+  it('shows nothing of a configuration in whose place one that cannot be read was put', async () => {
+    await show();
+    choose(1);
+    const { edited } = model;
+    edited.replace('model_name_or_path: m\ndataset: mine\n');
+    expect(edited.readable.isForeign).toBe(true);
+    edited.replace('model_name_or_path: m\ndataset: mine\n');
+    expect(edited.readable.isForeign).toBe(true);
+    edited.replace('{');
+    expect(edited.readable.isForeign).toBe(false);
+    expect(edited.isEditable).toBe(false);
+  });
+
   it('keeps an edit that was on its way when the cell became unreadable', async () => {
     await show();
     choose(1);
