@@ -246,12 +246,11 @@ def _left_out(summary: dict[str, Any]) -> list[tuple[str, str]]:
     skipped, dropped = summary["skipped"], summary["dropped"]
     if not skipped and not dropped:
         return []
-    said = _(
-        "{count:,}: {skipped:,} cannot be trained on, {dropped:,} are too long",
-        count=skipped + dropped,
-        skipped=skipped,
-        dropped=dropped,
-    )
+    kinds = [
+        _("{count:,} not fit to train on", count=skipped) if skipped else "",
+        _("{count:,} too long", count=dropped) if dropped else "",
+    ]
+    said = ", ".join(filter(None, kinds))
     lines = [problem["message"] for problem in summary["problems"]]
     if len(lines) < skipped + dropped:
         lines.append(_("and {count:,} more", count=skipped + dropped - len(lines)))

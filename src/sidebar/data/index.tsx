@@ -194,17 +194,14 @@ function Summary(props: {
     ],
     [trans.__('Truncated rows'), count(inspection.truncated)]
   ];
-  const leftOut = inspection.skipped + inspection.dropped;
+  const { skipped, dropped } = inspection;
+  const leftOut = skipped + dropped;
   if (leftOut > 0) {
-    facts.push([
-      trans.__('Rows left out'),
-      trans.__(
-        '%1: %2 cannot be trained on, %3 are too long',
-        count(leftOut),
-        count(inspection.skipped),
-        count(inspection.dropped)
-      )
-    ]);
+    const kinds = [
+      skipped ? trans.__('%1 not fit to train on', count(skipped)) : '',
+      dropped ? trans.__('%1 too long', count(dropped)) : ''
+    ];
+    facts.push([trans.__('Rows left out'), kinds.filter(Boolean).join(', ')]);
   }
   return (
     <>
