@@ -103,15 +103,7 @@ def check_prequantized(config: RunConfig, of_model: Any) -> None:
     if found.way is None:
         return
     if config.model.adapters:
-        raise UserError(
-            _(
-                "Adapters are merged into weights that are not quantized; here they are ({kind}).",
-                kind=found.name,
-            ),
-            "model.adapters",
-            _("Train one of them on: method.adapter."),
-            [leave_out("model.adapters")],
-        )
+        raise unmergeable(found, "model.adapters", _("Train one of them on: method.adapter."))
     if said := objection(config.method, found.way, found.name):
         reason, key = said
         raise UserError(
@@ -122,6 +114,19 @@ def check_prequantized(config: RunConfig, of_model: Any) -> None:
             else _("Leave it out."),
             [change_to("method.type", "lora") if key == "type" else leave_out(f"method.{key}")],
         )
+
+
+def unmergeable(found: Prequantized, key: str, fix: str) -> UserError:
+    """The mistake that a setting names adapters to be merged into weights that stay quantized."""
+    return UserError(
+        _(
+            "Adapters are merged into weights that are not quantized; here they are ({kind}).",
+            kind=found.name,
+        ),
+        key,
+        fix,
+        [leave_out(key)],
+    )
 
 
 def check_known(found: Prequantized, name: str) -> None:

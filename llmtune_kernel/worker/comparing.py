@@ -12,7 +12,8 @@ from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import merged
 from llmtune_kernel.models.attention import PACKED, packing_works
-from llmtune_kernel.models.loading import device, load_model, load_tokenizer
+from llmtune_kernel.models.loading import device, load_configuration, load_model, load_tokenizer
+from llmtune_kernel.models.prequantized import prequantized, unmergeable
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import find_model
@@ -49,7 +50,12 @@ def load_reference(
             [leave_out("objective.reference_model")],
         )
     positions = stretched(wanted, source, config.data.max_length)
-    model = load_model(source, dtype, wanted.attention, quantization_config(wanted, dtype), positions)
+    of_model = load_configuration(source)
+    found = prequantized(of_model)
+    if folders and found is not None and found.way is not None:
+        raise unmergeable(found, _ADAPTERS, _("Leave it out."))
+    quantization = quantization_config(wanted, dtype, of_model)
+    model = load_model(source, dtype, wanted.attention, quantization, positions)
     model = merged(model, folders, _ADAPTERS).requires_grad_(False)
     ordinary = model.config._attn_implementation
     if packed and wanted.attention == "auto" and device().type == "cpu":

@@ -131,6 +131,20 @@ def test_it_may_be_quantized_or_have_adapters(losses: Any, tmp_path: Path) -> No
     )
 
 
+def test_adapters_are_not_merged_into_a_model_that_is_quantized_on_the_disk(
+    losses: Any, other_model: str, tmp_path: Path
+) -> None:
+    losses("dpo")
+    shutil.move(tmp_path / "run" / "adapter", tmp_path / "first")
+    file = Path(other_model) / "config.json"
+    kept = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "quantization_config": kept}))
+    with pytest.raises(
+        UserError, match=r"here they are \(bitsandbytes\)(.|\n)*objective\.reference_adapters"
+    ):
+        losses("dpo", reference_model=other_model, reference_adapters=["first"])
+
+
 def test_without_another_one_a_second_model_is_that_before_training(losses: Any) -> None:
     assert losses("dpo", reference="model") == pytest.approx(losses("dpo"), abs=1e-6)
 
