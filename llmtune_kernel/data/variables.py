@@ -167,6 +167,15 @@ def _to_table(value: Any, name: str, variable: str) -> pa.Table:
     if is_a(value, "pandas", "DataFrame"):
         return _pandas_table(value, name)
     if is_a(value, "datasets", "Dataset"):
+        if value.format["type"] == "custom":
+            raise UserError(
+                _("{name} has a transform, which is not applied to its rows here.", name=name),
+                name,
+                _(
+                    "Take the rows as it gives them: data = list({variable}), then use $data.",
+                    variable=variable,
+                ),
+            )
         # Slicing, unlike the underlying table, honours select, shuffle and filter.
         return value.with_format("arrow")[:]
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

@@ -179,6 +179,16 @@ def test_a_variable_that_holds_no_rows_is_refused(value: Any, words: list[str], 
         assert word in str(caught.value)
 
 
+def test_a_transform_that_would_not_be_applied_is_told(tmp_path: Path) -> None:
+    rows = datasets.Dataset.from_list([{"text": "a"}, {"text": "b"}])
+    louder = rows.with_transform(lambda batch: {"text": [text.upper() for text in batch["text"]]})
+    with pytest.raises(UserError, match="has a transform") as error:
+        snapshot_variable(louder, tmp_path / "rows.arrow", "louder")
+    assert "data = list(louder)" in error.value.fix
+    assert list(louder) == [{"text": "A"}, {"text": "B"}]
+    assert snapshot_variable(louder.with_format("numpy"), tmp_path / "rows.arrow", "plain").rows == 2
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_a_variable_is_described_by_type_rows_and_columns(container: str) -> None:
     info = describe_value(CONTAINERS[container](FLAT))
