@@ -22,12 +22,13 @@ from llmtune_kernel.config import (
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.adapters import merged, prepare_for_training
+from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.eva import start_with_inputs
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched

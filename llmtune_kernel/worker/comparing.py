@@ -10,9 +10,9 @@ import torch
 from llmtune_kernel.config import RunConfig, UserError
 from llmtune_kernel.config.changes import leave_out
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.adapters import merged
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.loading import device, load_configuration, load_model, load_tokenizer
+from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized, unmergeable
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched

@@ -15,8 +15,8 @@ import torch
 
 from llmtune_kernel.config import ModelConfig, SamplesConfig
 from llmtune_kernel.inference.generation import as_messages, generate
-from llmtune_kernel.models.adapters import merged
 from llmtune_kernel.models.loading import compute_dtype, load_configuration, load_model, load_tokenizer
+from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import ModelSource, find_model
