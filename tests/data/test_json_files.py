@@ -66,7 +66,7 @@ def test_a_broken_array_is_named_by_the_line_that_the_whole_would_be(
     if broken is None:
         if whole and all(isinstance(row, dict) for row in whole):
             # A name of which half a letter was taken is none.
-            if all("\ud800" > letter or letter > "\udfff" for row in whole for letter in "".join(row)):
+            if all(letter < "\ud800" or letter > "\udfff" for row in whole for letter in "".join(row)):
                 assert read_rows(file) == whole
             else:
                 with pytest.raises(UserError, match="not valid Unicode"):
