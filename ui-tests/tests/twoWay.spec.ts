@@ -454,6 +454,10 @@ test.describe('The form and the cell', () => {
     };
     await form.locator('summary', { hasText: 'Save and load' }).click();
     await form.locator('summary', { hasText: 'Presets' }).click();
+    // The kernel has said what its presets are.
+    await expect(
+      form.getByRole('button', { name: 'Quick try', exact: true })
+    ).toBeVisible();
     await form.getByRole('button', { name: 'Save as preset…' }).click();
     await name('quick TRY');
     await expect(dialog.getByRole('alert')).toHaveText(
