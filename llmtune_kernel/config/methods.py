@@ -173,14 +173,19 @@ class LoraMethod(Section):
         return value
 
 
-class AdaLoraMethod(Section):
-    """Train low-rank adapters whose ranks move to where they matter."""
+class _OtherAdapter(Section):
+    """What is true of each kind of adapter but LoRA."""
 
     has_adapter: ClassVar = True
     changes_base: ClassVar = False
     keeps_base: ClassVar = True
     keeps_initial: ClassVar = False
     use_dora: ClassVar = False
+
+
+class AdaLoraMethod(_OtherAdapter):
+    """Train low-rank adapters whose ranks move to where they matter."""
+
     peft_type: ClassVar = "ADALORA"
 
     type: Literal["adalora"] = setting(
@@ -270,12 +275,16 @@ class AdaLoraMethod(Section):
         return first, last
 
 
-class FreezeMethod(Section):
-    """Train some of the layers and freeze the rest."""
+class _OfWeights(Section):
+    """What is true where the weights themselves are trained."""
 
     has_adapter: ClassVar = False
     keeps_base: ClassVar = False
     keeps_initial: ClassVar = False
+
+
+class FreezeMethod(_OfWeights):
+    """Train some of the layers and freeze the rest."""
 
     type: Literal["freeze"] = setting("freeze", "Method", "Some layers.")
     trainable_layers: int = setting(
@@ -305,24 +314,14 @@ class FreezeMethod(Section):
         return value
 
 
-class FullMethod(Section):
+class FullMethod(_OfWeights):
     """Train all weights."""
-
-    has_adapter: ClassVar = False
-    keeps_base: ClassVar = False
-    keeps_initial: ClassVar = False
 
     type: Literal["full"] = setting("full", "Method", "All weights.")
 
 
-class PeftMethod(Section):
+class PeftMethod(_OtherAdapter):
     """Train another kind of adapter that PEFT has, with the settings of its type."""
-
-    has_adapter: ClassVar = True
-    changes_base: ClassVar = False
-    keeps_base: ClassVar = True
-    keeps_initial: ClassVar = False
-    use_dora: ClassVar = False
 
     type: Literal["peft"] = setting("peft", "Method", "Another kind of adapter.")
     peft_type: Annotated[PeftType, BeforeValidator(as_peft_names_it)] = setting(

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS, Row
-from llmtune_kernel.data.json_text import JSON, KeyTwice, load_json
+from llmtune_kernel.data.json_text import JSON, KeyTwice, is_unicode, load_json
 from llmtune_kernel.data.packed import open_text
 from llmtune_kernel.locale import _
 
@@ -123,7 +123,7 @@ def _row(path: Path, where: str, value: object) -> Row:
     if not isinstance(value, dict):
         raise _not_an_object(path, where, value)
     for name in value:
-        if not (name.isascii() or _can_be_written(name)):
+        if not is_unicode(name):
             raise UserError(
                 _(
                     "A column of {name} has a name that is not valid Unicode: {column}.",
@@ -134,14 +134,6 @@ def _row(path: Path, where: str, value: object) -> Row:
                 _("Rename it."),
             )
     return value
-
-
-def _can_be_written(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return True
 
 
 def _not_an_object(path: Path, where: str, value: object) -> UserError:

@@ -45,6 +45,14 @@ def load_json(text: str) -> Any:
         raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written: half of a surrogate pair cannot."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def json_of(value: Any) -> str:
     """Any value as JSON to be read by people; what JSON has no form for as text."""
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -27,8 +27,8 @@ from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.parts import layers_of, linear_layers
+from llmtune_kernel.models.refusals import refusals
 from llmtune_kernel.models.scoring import has_score_head, head_of
 from llmtune_kernel.models.vocabulary import ends
 
@@ -239,16 +239,14 @@ def _trained_on(model: Any, start: Path, new_tokens: Sequence[int]) -> Any:
     config.inference_mode, config.task_type = False, _task(model)
     config.init_lora_weights, config.eva_config = True, None
     config.trainable_token_indices = rows
-    try:
+
+    def mistake(reason: str) -> UserError:
+        return _unfit(start, _("This adapter does not fit the model: {reason}", reason=reason))
+
+    with refusals(mistake):
         tuned = get_peft_model(model, config)
         if not next(model.parameters()).is_meta:
             set_peft_model_state_dict(tuned, load_file(start / SAFETENSORS_WEIGHTS_NAME))
-    except (RuntimeError, ValueError) as error:
-        if out_of_memory(error):
-            raise
-        raise _unfit(
-            start, _("This adapter does not fit the model: {reason}", reason=first_line(error))
-        ) from error
     return _saving_only(rows, tuned)
 
 
@@ -278,18 +276,17 @@ def _other_kind(model: Any, method: AdaLoraMethod | PeftMethod, layers: dict[str
         values.setdefault("exclude_modules", _past_adapters(model))
     if method.modules_to_save:
         values["modules_to_save"] = _whole_names(layers, method.modules_to_save)
-    try:
-        return get_peft_model(model, made(**values))
-    except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-        # Its types refuse values, layers and sizes by any of these.
-        if out_of_memory(error):
-            raise
-        raise UserError(
-            _("{name} cannot be made: {reason}", name=method.peft_type, reason=first_line(error)),
+
+    def mistake(reason: str) -> UserError:
+        return UserError(
+            _("{name} cannot be made: {reason}", name=method.peft_type, reason=reason),
             f"method.type: {method.type}, {method.peft_type}",
             _("Set what it needs, name other target modules, or take another type."),
             [change_to("method.type", "lora")],
-        ) from error
+        )
+
+    with refusals(mistake, AssertionError, TypeError):
+        return get_peft_model(model, made(**values))
 
 
 def _usual(method: AdaLoraMethod | PeftMethod) -> dict[str, Any]:

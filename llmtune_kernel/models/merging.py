@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.config.changes import leave_out
-from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.out_of_memory import out_of_memory
+from llmtune_kernel.models.refusals import refusals
 
 
 def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> Any:
@@ -26,21 +26,17 @@ def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> 
 
     for folder in folders:
         config: Any = PeftConfig.from_pretrained(str(folder))
+        mistake = functools.partial(_unmergeable, folder, key)
         if getattr(config, "trainable_token_indices", None):
-            raise _unmergeable(folder, _("it has new tokens"), key)
+            raise mistake(_("it has new tokens"))
         if config.is_prompt_learning:
-            raise _unmergeable(folder, _("it puts tokens in front"), key)
-        try:
+            raise mistake(_("it puts tokens in front"))
+        with refusals(mistake):
             model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-        except (RuntimeError, ValueError, NotImplementedError) as error:
-            # By these PEFT says that sizes or layers are others, or that a kind cannot be merged.
-            if out_of_memory(error):
-                raise
-            raise _unmergeable(folder, first_line(error), key) from error
     return model
 
 
-def _unmergeable(folder: Path, reason: str, key: str) -> UserError:
+def _unmergeable(folder: Path, key: str, reason: str) -> UserError:
     return UserError(
         _("This adapter cannot be merged: {reason}", reason=reason),
         f"{key}: {folder}",

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data import arrow
 from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.json_text import is_unicode
 
 Kind = Literal["text", "integer", "number", "boolean", "time", "json", "mixed", "other", "empty"]
 
@@ -91,12 +92,7 @@ def write_parts(rows: Iterable[Row], folder: Path) -> Iterator[Part]:
 def as_json(value: Any) -> str:
     """A value as JSON that can be stored as UTF-8."""
     text = _json(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair is no text, but can be written in ASCII.
-        return _ascii_json(value)
-    return text
+    return text if is_unicode(text) else _ascii_json(value)
 
 
 def read_part(part: Part, folder: Path, numbers: list[int] | None = None) -> Iterator[pa.Table]:
