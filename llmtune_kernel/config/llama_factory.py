@@ -187,7 +187,9 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
         hint = _("write all of them there")
         found.refuse(name, _("{name} names new tokens as well", name=added[0]), hint)
     attention = str(given.get("flash_attn", "auto"))
-    if attention in _ATTENTION:
+    if attention in _ATTENTION and given.get("shift_attn") is True:
+        found.without_effect["flash_attn"] = _("shift_attn has an attention of its own")
+    elif attention in _ATTENTION:
         if attention != "auto":
             found.put("model.attention", _ATTENTION[attention], "flash_attn")
     else:

@@ -8,6 +8,7 @@ from llmtune_kernel.locale import N_
 SAME = {
     "model_name_or_path": "model.name_or_path",
     "rope_scaling": "model.rope_scaling",
+    "shift_attn": "model.shift_attn",
     "dataset_dir": "data.dataset_dir",
     "cutoff_len": "data.max_length",
     "max_samples": "data.limit",
@@ -378,7 +379,6 @@ REFUSED = {
             "pref_bco_weight",
             "adapter_folder",
             "cache_dir",
-            "shift_attn",
             "mixture_of_depths",
             "use_unsloth",
             "use_unsloth_gc",

@@ -24,7 +24,7 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
-from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, WITHOUT_HEAD
+from llmtune_kernel.config.peft_types import IN_FRONT, NEEDS_ACTIVATIONS, WITHOUT_HEAD
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, objection
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
@@ -114,6 +114,22 @@ class RunConfig(Section):
             )
         return value
 
+    @field_validator("method", "objective")
+    @classmethod
+    def _learns_in_groups(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is None or not model.shift_attn:
+            return value
+        reason = ""
+        if isinstance(value, PeftMethod) and value.peft_type in IN_FRONT:
+            reason = _("{name} puts tokens in front, which shift_attn hides", name=value.peft_type)
+        elif isinstance(value, RewardedObjective) or needs_reference(value):
+            name = getattr(value, "loss", value.type) if value.type == "sft" else value.type
+            reason = _("{name} compares with what full attention finds, and shift_attn is another", name=name)
+        if reason:
+            raise ValueError(reason, _("leave model.shift_attn out"), [leave_out("model.shift_attn")])
+        return value
+
     @field_validator("method")
     @classmethod
     def _trains_new_tokens(cls, value: Any, info: ValidationInfo) -> Any:
@@ -179,17 +195,13 @@ class RunConfig(Section):
         With `model` they come from `reference_model`, and so they do with `precomputed` where there is one.
         """
         objective = self.objective
+        if not needs_reference(objective):
+            return None
         if isinstance(objective, PpoObjective) and self.reference_model:
             return "model"
-        if isinstance(objective, GrpoObjective) and objective.beta == 0:
-            return None
-        if isinstance(objective, RewardedObjective) or getattr(objective, "loss", None) == "asft":
+        if not isinstance(objective, DpoObjective | KtoObjective):
             # Of whole distributions, which are too much to be precomputed, or of answers that are not there yet.
             return "adapter" if self.method.keeps_base else "copy"
-        if not isinstance(objective, DpoObjective | KtoObjective):
-            return None
-        if isinstance(objective, DpoObjective) and objective.loss in WITHOUT_REFERENCE:
-            return None
         if objective.reference == "auto":
             by_adapter = self.method.keeps_base and self.reference_model is None
             return "adapter" if by_adapter else "precomputed"
@@ -286,6 +298,18 @@ class RunConfig(Section):
                 [leave_out("samples.prompts")],
             )
         return value
+
+
+def needs_reference(objective: Objective) -> bool:
+    """Whether what is trained is compared with another model, mostly that of before training."""
+    match objective:
+        case GrpoObjective():
+            return objective.beta > 0
+        case DpoObjective():
+            return objective.loss not in WITHOUT_REFERENCE
+        case SftObjective():
+            return objective.loss == "asft"
+    return isinstance(objective, KtoObjective | PpoObjective)
 
 
 def names_reference(objective: ComparedObjective) -> bool:

@@ -81,6 +81,12 @@ class ModelConfig(Section):
         "How attention is computed; auto packs sequences without padding where the model allows it; "
         "the last three need an NVIDIA GPU.",
     )
+    shift_attn: bool = setting(
+        False,
+        "Shifted attention",
+        "In training, look only at a quarter of the maximum length, with half of the heads at a shifted one: "
+        "long texts take less time (LongLoRA).",
+    )
     rope_scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = setting(
         "none",
         "RoPE scaling",
@@ -106,6 +112,18 @@ class ModelConfig(Section):
     trust_remote_code: Literal[False] = setting(
         False, "Trust remote code", "Always false: code that comes with a model is never run."
     )
+
+    @field_validator("shift_attn")
+    @classmethod
+    def _computes_groups(cls, value: bool, info: ValidationInfo) -> bool:
+        attention = info.data.get("attention", "auto")
+        if value and attention not in ("auto", "sdpa"):
+            raise ValueError(
+                _("it does not go together with attention: {name}", name=attention),
+                _("leave one of the two out"),
+                [leave_out("model.attention"), leave_out("model.shift_attn")],
+            )
+        return value
 
     @field_validator("rope_factor")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,10 +16,16 @@ PACKED = "llmtune_packed"
 
 def register_packed_attention() -> None:
     """Make `attn_implementation="llmtune_packed"` known to transformers. Calling it again changes nothing."""
+    known(PACKED, packed_attention)
+
+
+def known(name: str, attention: Callable[..., tuple[torch.Tensor, None]]) -> str:
+    """Make an attention known to transformers by a name, which is given back; its masks are those of packed rows."""
     from transformers import AttentionInterface, AttentionMaskInterface
 
-    AttentionInterface.register(PACKED, packed_attention)
-    AttentionMaskInterface.register(PACKED, packed_mask)
+    AttentionInterface.register(name, attention)
+    AttentionMaskInterface.register(name, packed_mask)
+    return name
 
 
 def packed_attention(

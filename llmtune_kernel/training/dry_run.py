@@ -20,6 +20,7 @@ from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
 from llmtune_kernel.models.memory import trained_at_once
+from llmtune_kernel.models.shifted import group_size, shifted
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
@@ -74,7 +75,8 @@ def dry_step(
         weight.requires_grad_(name in trained)
     if packed:
         register_packed_attention()
-        hollow.set_attn_implementation(PACKED)
+        grouped = config.model.shift_attn
+        hollow.set_attn_implementation(shifted(group_size(config)) if grouped else PACKED)
     if checkpointing:
         hollow.gradient_checkpointing_enable({"use_reentrant": False})
     with mode:

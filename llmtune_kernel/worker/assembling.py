@@ -32,6 +32,7 @@ from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
+from llmtune_kernel.models.shifted import group_size, shift
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.runs.events import Log
@@ -102,12 +103,16 @@ def load_trainable(
     ordinary = model.config._attn_implementation
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
         return prepare_for_training(model, config.method), False
-    # What takes no sdpa does more in its attention, such as the sinks of gpt-oss.
-    if config.model.attention == "auto" and device().type == "cpu" and model._supports_sdpa:
-        model.set_attn_implementation(PACKED)
     asked = model.base_model if config.scores else model
+    # What takes no sdpa does more in its attention, such as the sinks of gpt-oss.
+    if config.model.shift_attn:
+        shift(asked, group := group_size(config))
+        message = _("Shifted attention: groups of {count} tokens in training.", count=group)
+        tell(Log(message=message))
+    elif config.model.attention == "auto" and device().type == "cpu" and model._supports_sdpa:
+        model.set_attn_implementation(PACKED)
     packed = packing_works(asked)
-    if not packed:
+    if not packed and not config.model.shift_attn:
         model.set_attn_implementation(ordinary)
         packed = packing_works(asked)
     if not packed:

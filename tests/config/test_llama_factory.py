@@ -204,6 +204,10 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"rope_scaling": "llama3"}, {"model": {"rope_scaling": "llama3"}}),
         ({"flash_attn": "fa2"}, {"model": {"attention": "flash_attention_2"}}),
         (
+            {"shift_attn": True, "flash_attn": "fa2"},
+            {"model": {"shift_attn": True, "attention": "auto"}},
+        ),
+        (
             {
                 **FULL,
                 "use_galore": True,
@@ -268,6 +272,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"quantization_bit": 4, "quantization_method": "eetq"}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "gptq"}, ["quantization_method"]),
         ({"flash_attn": "fa4"}, ["flash_attn"]),
+        ({"stage": "kto", "shift_attn": True}, ["objective"]),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),
         ({"finetuning_type": "full", "use_apollo": True, "apollo_scale_front": True}, ["apollo_scale_front"]),

@@ -31,7 +31,13 @@ from llmtune_kernel.config.optimizers import (
     WITH_EPSILON,
 )
 from llmtune_kernel.config.optimizers import settings as optimizer_settings
-from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS, WITHOUT_HEAD, WITHOUT_TARGETS, check_field
+from llmtune_kernel.config.peft_types import (
+    IN_FRONT,
+    NEEDS_ACTIVATIONS,
+    WITHOUT_HEAD,
+    WITHOUT_TARGETS,
+    check_field,
+)
 
 KEYS = [
     "model",
@@ -215,6 +221,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.get("model", {}).pop("rope_factor", None)
     if values.get("model", {}).get("quantization") in ("int8", "eetq8"):
         method.pop("use_dora", None)
+    if not fits_groups(values.get("model", {}), method, objective):
+        values.get("model", {}).pop("shift_attn", None)
     if "training" in values:
         adapters = method["type"] in ("lora", "adalora", "peft")
         values["training"] = fitting_training(values["training"], full=not adapters)
@@ -230,6 +238,17 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
             values["method"] = {"type": "peft"}
         values.get("samples", {}).pop("prompts", None)
     return {**values, "objective": fitting_objective(objective)} if objective else values
+
+
+def fits_groups(model: dict[str, Any], method: dict[str, Any], objective: dict[str, Any]) -> bool:
+    """Whether it can have shifted attention."""
+    compared = ("ppo", "grpo", "kto", "dpo")
+    return (
+        model.get("attention", "auto") in ("auto", "sdpa")
+        and method.get("peft_type") not in IN_FRONT
+        and objective.get("type") not in compared
+        and objective.get("loss") != "asft"
+    )
 
 
 def fitting_objective(objective: dict[str, Any]) -> dict[str, Any]:

@@ -14,24 +14,19 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from watching import in_process
-from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, other_kind, quantized
+from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, last_loss, loss_of, other_kind, quantized
 
-from llmtune_kernel.config import ModelConfig, SftObjective, UserError, config_from_dict
+from llmtune_kernel.config import ModelConfig, UserError, config_from_dict
 from llmtune_kernel.config.peft_types import PEFT_TYPES
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
-from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.rope import most_positions, stretched
 from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.runs.comparing import bases_of
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Evaluation, Metrics, Payload
+from llmtune_kernel.runs.events import Metrics, Payload
 from llmtune_kernel.runs.run import Run
-from llmtune_kernel.training.collation import Item, collate_padded
-from llmtune_kernel.training.objective import Forward
-from llmtune_kernel.training.reference import no_reference
-from llmtune_kernel.training.sft import SupervisedFineTuning
 from llmtune_kernel.worker.sample import Loader, sample
 
 
@@ -55,22 +50,6 @@ def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> A
         return told, Run(RunDirectory(tmp_path / "run"))
 
     return run
-
-
-def last_loss(told: list[Payload]) -> float:
-    [*_, last] = [payload.loss for payload in told if isinstance(payload, Evaluation)]
-    assert last is not None
-    return last
-
-
-def loss_of(model: Any, objective: str, tokenizer: Any = None) -> float:
-    """The mean loss over the rows, computed plainly; with the tokenizer of the base model, if none is given."""
-    tokenizer = tokenizer or AutoTokenizer.from_pretrained(model.config._name_or_path)
-    encoded = encode_rows(ROWS[objective], tokenizer, config_from_dict({"data": "unused"}).data)
-    batch = collate_padded([Item(encoded.example(number)) for number in range(len(encoded))])
-    plain = SupervisedFineTuning(SftObjective(), Forward(torch.float32, only_targets=False), no_reference)
-    with torch.no_grad():
-        return float(plain.loss(model, batch).total) / plain.count(batch)
 
 
 def base_weights(folder: str) -> dict[str, torch.Tensor]:

@@ -6,8 +6,17 @@ import importlib.util
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoTokenizer
 
+from llmtune_kernel.config import SftObjective, config_from_dict
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
+from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.runs.events import Evaluation, Payload
+from llmtune_kernel.training.collation import Item, collate_padded
+from llmtune_kernel.training.objective import Forward
+from llmtune_kernel.training.reference import no_reference
+from llmtune_kernel.training.sft import SupervisedFineTuning
 
 QUESTIONS = [{"prompt": f"What is {n} plus {n}?", "completion": f"It is {2 * n}."} for n in range(8)]
 PAIRS = [{**{"prompt": row["prompt"]}, "chosen": row["completion"], "rejected": "No."} for row in QUESTIONS]
@@ -78,3 +87,19 @@ def quantized(quantization: QuantizationName, *values: Any) -> Any:
     missing = [name for name in QUANTIZATIONS[quantization].packages if not importlib.util.find_spec(name)]
     mark = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
     return pytest.param(*values, quantization, marks=mark)
+
+
+def last_loss(told: list[Payload]) -> float:
+    [*_, last] = [payload.loss for payload in told if isinstance(payload, Evaluation)]
+    assert last is not None
+    return last
+
+
+def loss_of(model: Any, objective: str, tokenizer: Any = None) -> float:
+    """The mean loss over the rows, computed plainly; with the tokenizer of the base model, if none is given."""
+    tokenizer = tokenizer or AutoTokenizer.from_pretrained(model.config._name_or_path)
+    encoded = encode_rows(ROWS[objective], tokenizer, config_from_dict({"data": "unused"}).data)
+    batch = collate_padded([Item(encoded.example(number)) for number in range(len(encoded))])
+    plain = SupervisedFineTuning(SftObjective(), Forward(torch.float32, only_targets=False), no_reference)
+    with torch.no_grad():
+        return float(plain.loss(model, batch).total) / plain.count(batch)
