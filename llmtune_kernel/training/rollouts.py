@@ -279,7 +279,9 @@ class Rollouts(ABC):
 
     def save(self, file: Path) -> None:
         """Write the rollout, and what goes on from step to step."""
-        save_file({name: tensor.contiguous().cpu() for name, tensor in self._state().items()}, file)
+        # Copies: safetensors takes no tensors that share memory.
+        whole = torch.contiguous_format
+        save_file({name: tensor.cpu().clone(memory_format=whole) for name, tensor in self._state().items()}, file)
 
     def load(self, file: Path) -> None:
         """Go on from what was written."""

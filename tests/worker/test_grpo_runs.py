@@ -60,8 +60,14 @@ def test_a_run_learns_what_its_reward_likes(start: Start, tiny_model: str, promp
     [
         {"num_iterations": 2, "beta": 0.1, "scale_rewards": "batch"},
         {"steps_per_generation": 6, "loss_type": "grpo"},
+        {
+            "num_iterations": 2,
+            "mask_truncated_completions": True,
+            "loss_type": "bnpo",
+            "importance_sampling_level": "sequence",
+        },
     ],
-    ids=["twice", "several-steps"],
+    ids=["twice", "several-steps", "without-truncated"],
 )
 def test_a_stopped_run_goes_on_exactly_where_it_stood(
     start: Start, tiny_model: str, prompts: str, objective: dict[str, Any]
