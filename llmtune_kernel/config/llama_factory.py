@@ -255,14 +255,23 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
 
 
 def _adapters(given: Mapping[str, Any], found: Translation) -> None:
-    """Several are merged, but for the last one, which is trained on unless a new one is wanted."""
+    """Several are merged, but for the last one, which is trained on unless a new one is wanted; into quantized weights
+    none is merged, and only one is taken."""
     names = _names(given.get("adapter_name_or_path", ""))
-    if names and given.get("create_new_adapter") is not True:
+    new, quantized = given.get("create_new_adapter") is True, given.get("quantization_bit") is not None
+    if quantized and len(names) > 1:
+        hint = _("keep one of them, or write them with our model.adapters and merge_adapters: false")
+        found.refuse("adapter_name_or_path", _("only one adapter is taken on quantized weights"), hint)
+    if names and (quantized or not new):
         found.put("method.adapter", names.pop(), "adapter_name_or_path")
     if names:
         found.put("model.adapters", names, "adapter_name_or_path")
-    if given.get("create_new_adapter") is True:
-        found.without_effect["create_new_adapter"] = _("what is merged is trained on by a new adapter")
+    if new:
+        found.without_effect["create_new_adapter"] = (
+            _("on quantized weights the adapter that is named is trained on")
+            if quantized and "adapter" in found.values["method"]
+            else _("what is merged is trained on by a new adapter")
+        )
 
 
 def _lora(given: Mapping[str, Any], found: Translation) -> None:

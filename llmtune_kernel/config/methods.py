@@ -28,6 +28,9 @@ _CHANGES_BASE = ("pissa", "pissa_niter_16", "olora")
 _CHANGES_MODEL = (*_CHANGES_BASE, "loftq")
 
 
+# These find what the adapters start with in the model as it is without any.
+_LOOKS_AT_MODEL = (*_CHANGES_MODEL, "eva")
+
 # Of every kind of adapter.
 _Targets = Literal["all-linear"] | Annotated[list[ModuleName], Field(min_length=1)]
 
@@ -127,6 +130,13 @@ class LoraMethod(Section):
     def keeps_initial(self) -> bool:
         """Whether the run keeps the adapter that it starts with, which is not easily made again."""
         return self.init_lora_weights in ("loftq", "eva") or self.adapter is not None
+
+    @property
+    def needs_whole_model(self) -> str:
+        """The key of what does not go on top of other adapters; empty if all does."""
+        if self.init_lora_weights in _LOOKS_AT_MODEL:
+            return "method.init_lora_weights"
+        return "method.use_dora" if self.use_dora else ""
 
     @field_validator("adapter")
     @classmethod

@@ -142,6 +142,30 @@ class RunConfig(Section):
             )
         return value
 
+    @field_validator("method")
+    @classmethod
+    def _goes_on_top_of_others(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is None or not model.adapters or not model.stacks:
+            return value
+        merging = change_to("model.merge_adapters", True)
+        if not isinstance(value, LoraMethod):
+            raise ValueError(
+                _(
+                    "earlier adapters that are not merged stay beneath one of lora; {name} trains none",
+                    name=value.type,
+                ),
+                _("write method: lora, or model.merge_adapters: true"),
+                [change_to("method.type", "lora"), merging],
+            )
+        if key := value.needs_whole_model:
+            raise ValueError(
+                _("{key} needs earlier adapters to be merged", key=key),
+                _("write model.merge_adapters: true, or leave it out"),
+                [leave_out(key), merging],
+            )
+        return value
+
     @field_validator("training")
     @classmethod
     def _suits_the_optimizer(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
@@ -219,7 +243,8 @@ class RunConfig(Section):
         if objective.reference_model is not None:
             other |= {"name_or_path": objective.reference_model, "revision": None}
             other |= {"rope_scaling": "none", "rope_factor": None}
-        other |= {"quantization": objective.reference_quantization, "adapters": objective.reference_adapters}
+        other |= {"quantization": objective.reference_quantization}
+        other |= {"adapters": objective.reference_adapters, "merge_adapters": True}
         return self.model.model_copy(update=other)
 
     @property

@@ -100,8 +100,15 @@ class ModelConfig(Section):
     )
     adapters: list[AdapterName] = setting(
         [],
-        "Adapters to merge",
-        "Runs, or folders of adapters, that are merged into the model one after the other before training.",
+        "Earlier adapters",
+        "Runs, or folders of adapters, that the model has before training, each trained on top of those before it.",
+    )
+    merge_adapters: bool = setting(
+        True,
+        "Merge earlier adapters",
+        "Make them part of the weights; otherwise they stay beside them as they are, on quantized weights too, beneath "
+        "the adapter of lora that is trained.",
+        validate_default=True,
     )
     add_tokens: list[TokenText] = setting(
         [],
@@ -132,14 +139,31 @@ class ModelConfig(Section):
             raise ValueError(_("there is no rope_scaling"), _("write rope_scaling: yarn, or leave it out"))
         return value
 
-    @field_validator("adapters")
+    @field_validator("merge_adapters")
     @classmethod
-    def _merged_into_whole_weights(cls, value: list[str], info: ValidationInfo) -> list[str]:
-        if value and info.data.get("quantization", "none") != "none":
+    def _into_whole_weights(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("adapters") and info.data.get("quantization", "none") != "none":
             raise ValueError(
                 _("adapters are merged into weights that are not quantized"),
-                _("leave quantization out, or train one of them on: method.adapter"),
-                [leave_out("model.quantization"), leave_out("model.adapters")],
+                _("write merge_adapters: false, or leave quantization out"),
+                [change_to("model.merge_adapters", False), leave_out("model.quantization")],
+            )
+        return value
+
+    @property
+    def stacks(self) -> bool:
+        """Whether earlier adapters stay beside the weights."""
+        return not self.merge_adapters
+
+    @field_validator("add_tokens")
+    @classmethod
+    def _of_one_adapter(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if value and info.data.get("adapters") and not info.data.get("merge_adapters"):
+            key = "model.add_tokens"
+            raise ValueError(
+                _("{key} needs earlier adapters to be merged", key=key),
+                _("write model.merge_adapters: true, or leave it out"),
+                [leave_out(key), change_to("model.merge_adapters", True)],
             )
         return value
 

@@ -27,6 +27,7 @@ from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.beneath import with_beneath
 from llmtune_kernel.models.parts import layers_of, linear_layers
 from llmtune_kernel.models.refusals import refusals
 from llmtune_kernel.models.scoring import has_score_head, head_of
@@ -40,13 +41,18 @@ _STATE_SPACE = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
 def prepare_for_training(
-    model: Any, method: Method, new_tokens: Sequence[int] = (), start: Path | None = None
+    model: Any,
+    method: Method,
+    new_tokens: Sequence[int] = (),
+    start: Path | None = None,
+    beneath: Sequence[Path] = (),
 ) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
     Args:
         new_tokens: Ids of tokens that are trained besides: with `lora` their rows alone, with `freeze` all rows.
         start: The folder of the adapter that is trained on, where `method` names one.
+        beneath: Those of adapters that stay as they are beneath the one that is trained, from the bottom up.
 
     Returns:
         A `PeftModel`, or the model itself.
@@ -56,7 +62,7 @@ def prepare_for_training(
             that does not fit.
     """
     if isinstance(method, AdapterMethod):
-        return _with_adapters(model, method, new_tokens, start)
+        return _with_adapters(model, method, new_tokens, start, beneath)
     if isinstance(method, FreezeMethod):
         _partly_frozen(model, method)
         for layer in ends(model) if new_tokens else ():
@@ -124,7 +130,9 @@ def _train(module: Any) -> None:
         parameter.requires_grad_(True)
 
 
-def _with_adapters(model: Any, method: AdapterMethod, new_tokens: Sequence[int], start: Path | None) -> Any:
+def _with_adapters(
+    model: Any, method: AdapterMethod, new_tokens: Sequence[int], start: Path | None, beneath: Sequence[Path]
+) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     layers = dict(model.named_modules())
@@ -141,6 +149,7 @@ def _with_adapters(model: Any, method: AdapterMethod, new_tokens: Sequence[int],
         tuned = _lora(model, method, layers, fix, _rows_of(model, method.modules_to_save, new_tokens))
     else:
         tuned = _other_kind(model, method, layers)
+    tuned = with_beneath(tuned, beneath, start)
     for parameter in tuned.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import UserError
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.refusals import refusals
 
@@ -25,6 +25,13 @@ def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> 
     from peft import PeftConfig, PeftModel
 
     for folder in folders:
+        if getattr(model, "is_quantized", False):
+            raise UserError(
+                _("Adapters are merged into weights that are not quantized."),
+                f"{key}: {folder}",
+                _("Write model.merge_adapters: false, or leave them out."),
+                [change_to("model.merge_adapters", False)],
+            )
         config: Any = PeftConfig.from_pretrained(str(folder))
         mistake = functools.partial(_unmergeable, folder, key)
         if getattr(config, "trainable_token_indices", None):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import Change, RunConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.peft_types import BESIDE_LAYERS
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, Quantization, objection
@@ -102,8 +102,9 @@ def check_prequantized(config: RunConfig, of_model: Any) -> None:
         )
     if found.way is None:
         return
-    if config.model.adapters:
-        raise unmergeable(found, "model.adapters", _("Train one of them on: method.adapter."))
+    if config.model.adapters and not config.model.stacks:
+        keeping = change_to("model.merge_adapters", False)
+        raise unmergeable(found, "model.adapters", _("Write model.merge_adapters: false."), keeping)
     if said := objection(config.method, found.way, found.name):
         reason, key = said
         raise UserError(
@@ -116,7 +117,7 @@ def check_prequantized(config: RunConfig, of_model: Any) -> None:
         )
 
 
-def unmergeable(found: Prequantized, key: str, fix: str) -> UserError:
+def unmergeable(found: Prequantized, key: str, fix: str, *changes: Change) -> UserError:
     """The mistake that a setting names adapters to be merged into weights that stay quantized."""
     return UserError(
         _(
@@ -125,7 +126,7 @@ def unmergeable(found: Prequantized, key: str, fix: str) -> UserError:
         ),
         key,
         fix,
-        [leave_out(key)],
+        [*changes, leave_out(key)],
     )
 
 

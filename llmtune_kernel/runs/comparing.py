@@ -55,7 +55,6 @@ def bases_of(chosen: Sequence[Run]) -> dict[str, ModelConfig]:
         exact = {key: resolved["base"][key] for key in keys} if resolved else {}
         if resolved and (positions := resolved["base"].get("positions")):
             exact["rope_factor"] = positions["rope_parameters"]["factor"]
-        merged = map(run.paths.merged, range(len(configured.adapters)))
-        exact["adapters"] = [str(folder) for folder in merged]
+        exact["adapters"] = [str(folder) for folder in run.paths.earlier()]
         found.setdefault(base_column(configured), configured.model_copy(update=exact))
     return found

@@ -57,6 +57,7 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.start = path / "adapter-start"
         self.initial = path / "adapter-initial"
+        self._earlier = path / "earlier"
         self.adapter = path / "adapter"
         self.model = path / "model"
         self.tensorboard = path / "tensorboard"
@@ -86,9 +87,13 @@ class RunDirectory:
         """The Arrow file of a notebook variable, which is source `number` of a split: train.arrow, train-2.arrow, …"""
         return self.data / (f"{split}.arrow" if number == 0 else f"{split}-{number + 1}.arrow")
 
-    def merged(self, number: int) -> Path:
-        """The copy of the adapter that was merged into the base model as the one of this number, from 0."""
-        return self.path / "merged" / str(number + 1)
+    def earlier(self) -> list[Path]:
+        """Copies of the adapters that its model had before training, the first one first."""
+        return sorted(self._earlier.glob("*"), key=lambda folder: int(folder.name))
+
+    def earlier_at(self, number: int) -> Path:
+        """Where the copy of the one of this number goes, from 0."""
+        return self._earlier / str(number + 1)
 
     @classmethod
     def refuse_used(cls, name: str, root: Path | None = None) -> None:

@@ -268,6 +268,7 @@ class Run:
         from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
         from llmtune_kernel.quantizers import written
+        from llmtune_kernel.stacking import lay_beneath
 
         tokenizer = AutoTokenizer.from_pretrained(result)
         kind: Any = AutoModelForCausalLM
@@ -289,11 +290,13 @@ class Run:
         )
         if written.expands(quantization):
             model = written.as_whole(model, model.dtype)
-        for number in range(len(self.config.model.adapters)):
-            model = PeftModel.from_pretrained(model, str(self.paths.merged(number))).merge_and_unload()
+        beneath = self.paths.earlier()
+        if not self.config.model.stacks:
+            while beneath:
+                model = PeftModel.from_pretrained(model, str(beneath.pop(0))).merge_and_unload()
         if self.config.model.add_tokens:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
-        tuned: Any = PeftModel.from_pretrained(model, str(result))
+        tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)
         return tuned.eval(), tokenizer
 
 

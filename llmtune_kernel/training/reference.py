@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from llmtune_kernel.stacking import only_beneath
 from llmtune_kernel.training.collation import EncodedDataset, Item
 
 # What an objective wants to know of a model on a batch: a tensor, of one value a sequence where it is precomputed.
@@ -29,13 +30,13 @@ def precomputed(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
 
 
 def without_adapter(model: Any) -> Reference:
-    """Asks a `PeftModel` with its adapter switched off, and without dropout."""
+    """Asks a `PeftModel` without the adapter that is trained, and without dropout."""
 
     def answer(ask: Question, batch: dict[str, Any]) -> torch.Tensor:
         training = model.training
         model.eval()
         try:
-            with torch.no_grad(), model.disable_adapter():
+            with torch.no_grad(), only_beneath(model):
                 return ask(model, batch)
         finally:
             model.train(training)

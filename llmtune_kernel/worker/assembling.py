@@ -118,7 +118,7 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start)
+    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath)
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
         make_up_for_quantization(tuned, whole)

@@ -17,7 +17,7 @@ from llmtune_kernel.models.prequantized import prequantized, unmergeable
 from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.sources import find_model
-from llmtune_kernel.worker.earlier import find_adapter
+from llmtune_kernel.worker.earlier import find_adapters
 
 _ADAPTERS = "objective.reference_adapters"
 
@@ -40,7 +40,7 @@ def load_reference(
     if wanted is None or config.reference is None:
         return None, packed
     loading(_("loading the reference model"))
-    folders = [find_adapter(name, _ADAPTERS) for name in wanted.adapters]
+    folders = find_adapters(wanted.adapters, _ADAPTERS)
     source = find_model(wanted, loading)
     if load_tokenizer(source).get_vocab() != tokenizer.get_vocab():
         raise UserError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +18,24 @@ from llmtune_kernel.runs.directory import RunDirectory, runs_root
 
 @dataclass(frozen=True)
 class Earlier:
-    """Folders of adapters: those that are merged into the base model, in order, and the one that training starts with,
-    where it is there already.
+    """Folders of adapters: those that the base model has, in order, `merged` or `beneath` the one that is trained; and
+    the one that training starts with, where it is there already.
     """
 
     merged: tuple[Path, ...] = ()
+    beneath: tuple[Path, ...] = ()
     start: Path | None = None
+
+    @staticmethod
+    def of(config: RunConfig, folders: Iterable[Path], start: Path | None) -> Earlier:
+        """As the model of a configuration has them."""
+        found = tuple(folders)
+        return Earlier((), found, start) if config.model.stacks else Earlier(found, (), start)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Those that the base model has, in order."""
+        return self.merged or self.beneath
 
 
 NO_EARLIER = Earlier()
@@ -33,14 +47,17 @@ def earlier_adapters(config: RunConfig) -> Earlier:
     Raises:
         UserError: one is not there.
     """
-    merged = [find_adapter(name, "model.adapters") for name in config.model.adapters]
-    start = config.method.adapter if isinstance(config.method, LoraMethod) else None
-    return Earlier(tuple(merged), find_adapter(start, "method.adapter") if start else None)
+    found = find_adapters(config.model.adapters, "model.adapters")
+    name = config.method.adapter if isinstance(config.method, LoraMethod) else None
+    if name is None:
+        return Earlier.of(config, found, None)
+    start = find_adapter(name, "method.adapter")
+    return Earlier.of(config, _each_once([*found, *_beneath(start)]), start)
 
 
 def keep_adapters(config: RunConfig, directory: RunDirectory, checkpoint: Path | None) -> Earlier:
-    """Those that a run begins with; it keeps copies: its result is loaded with those that it merges, and where it is
-    continued it compares with the model as it was at the start.
+    """Those that a run begins with; it keeps copies: its result is loaded with them, and where it is continued it
+    compares with the model as it was at the start.
 
     Args:
         checkpoint: Where it continues from: what its run began with is there, whatever became of the folders since.
@@ -52,11 +69,10 @@ def keep_adapters(config: RunConfig, directory: RunDirectory, checkpoint: Path |
         found = earlier_adapters(config)
     else:
         before = RunDirectory(checkpoint.parents[1])
-        kept = map(before.merged, range(len(config.model.adapters)))
         initial = before.initial if before.initial.is_dir() else checkpoint  # of a run before they were kept
-        found = Earlier(tuple(kept), initial if config.method.keeps_initial else None)
-    for number, folder in enumerate(found.merged):
-        _keep(folder, directory.merged(number))
+        found = Earlier.of(config, before.earlier(), initial if config.method.keeps_initial else None)
+    for number, folder in enumerate(found.folders):
+        _keep(folder, directory.earlier_at(number))
     if found.start:
         _keep(found.start, directory.initial)
     return found
@@ -67,6 +83,33 @@ def _keep(folder: Path, copy: Path) -> None:
         copy.mkdir(parents=True, exist_ok=True)
         for name in (CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME):
             shutil.copyfile(folder / name, copy / name)
+
+
+def find_adapters(names: Iterable[str], key: str) -> list[Path]:
+    """The folders of adapters, each once; before that of a run come those that its model had.
+
+    Args:
+        key: The setting that names them.
+
+    Raises:
+        UserError: one is not there.
+    """
+    folders = [find_adapter(name, key) for name in names]
+    return _each_once(one for folder in folders for one in (*_beneath(folder), folder))
+
+
+def _beneath(folder: Path) -> list[Path]:
+    """The adapters that the model had on which the one in this folder was trained, if a run trained it there."""
+    run = RunDirectory(folder.parent)
+    return run.earlier() if folder == run.adapter else []
+
+
+def _each_once(folders: Iterable[Path]) -> list[Path]:
+    found: dict[bytes, Path] = {}
+    for folder in folders:
+        with (folder / SAFETENSORS_WEIGHTS_NAME).open("rb") as file:
+            found.setdefault(hashlib.file_digest(file, "sha256").digest(), folder)
+    return list(found.values())
 
 
 def find_adapter(name: str, key: str) -> Path:

@@ -181,8 +181,10 @@ class Estimator:
             with torch.device("meta"):  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self._source)
-                start = earlier_adapters(config).start
-                self._models[key] = prepare_for_training(typed, config.method, new_tokens, start)
+                earlier = earlier_adapters(config)
+                self._models[key] = prepare_for_training(
+                    typed, config.method, new_tokens, earlier.start, earlier.beneath
+                )
         return self._models[key]
 
     def _scaled(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from llmtune_kernel.models.vocabulary import grow
 from llmtune_kernel.quantizers import written
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.run import Run
+from llmtune_kernel.stacking import lay_beneath
 from llmtune_kernel.worker.control import sample_settings
-from llmtune_kernel.worker.earlier import find_adapter
+from llmtune_kernel.worker.earlier import find_adapters
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,16 @@ class Base:
 
 @dataclass(frozen=True)
 class _Column:
-    """A model to ask: what to load, and how it answers."""
+    """A model to ask: what to load, and how it answers.
+
+    `adapters` are the folders of those beside its weights, the one at the bottom first; `tokenizer`: where its own is.
+    """
 
     name: str
     base: Base
     own: SamplesConfig
-    adapter: Path | None
+    tokenizer: ModelSource
+    adapters: tuple[Path, ...] = ()
 
 
 def sample(
@@ -91,7 +96,7 @@ def sample(
             if piece and job["stream"]:
                 answer({"type": "piece", "column": name, "prompt": number, "text": piece})
 
-        with loader.load(column.base, column.adapter) as (model, tokenizer):
+        with loader.load(column.base, column.adapters, column.tokenizer) as (model, tokenizer):
             check_cancelled()
             answers = generate(model, tokenizer, prompts, settings, column.base.dtype, tell)
         answer(
@@ -111,24 +116,24 @@ def _column(source: dict[str, Any]) -> _Column:
     found = find_model(config)
     quantization = quantization_config(config, dtype, load_configuration(found))
     positions = json.dumps(stretched(config, found, max_length=0))
-    adapters = tuple(find_adapter(name, "model.adapters") for name in config.adapters)
-    base = Base(found, dtype, _as_json(quantization), positions, adapters=adapters)
-    return _Column(source["column"], base, SamplesConfig(), None)
+    adapters = tuple(find_adapters(config.adapters, "model.adapters"))
+    beside, into = (adapters, ()) if config.stacks else ((), adapters)
+    base = Base(found, dtype, _as_json(quantization), positions, adapters=into)
+    return _Column(source["column"], base, SamplesConfig(), found, beside)
 
 
 def _of_run(column: str, run: Run) -> _Column:
     result, base, own = run.result(), run.resolved()["base"], run.config.samples
     dtype: torch.dtype = getattr(torch, base["dtype"])
+    tuned = ModelSource(str(result), None)
     if result == run.paths.model:
-        return _Column(column, Base(ModelSource(str(result), None), dtype), own, None)
+        return _Column(column, Base(tuned, dtype), own, tuned)
     source, quantization = ModelSource(base["name_or_path"], base["revision"]), base.get("quantization")
     positions = json.dumps(base.get("positions", {}))
-    loaded = Base(source, dtype, json.dumps(quantization), positions, base.get("vocabulary", 0), _merged(run))
-    return _Column(column, loaded, own, result)
-
-
-def _merged(run: Run) -> tuple[Path, ...]:
-    return tuple(map(run.paths.merged, range(len(run.config.model.adapters))))
+    earlier = tuple(run.paths.earlier())
+    beneath, into = (earlier, ()) if run.config.model.stacks else ((), earlier)
+    loaded = Base(source, dtype, json.dumps(quantization), positions, base.get("vocabulary", 0), into)
+    return _Column(column, loaded, own, tuned, (*beneath, result))
 
 
 def _as_json(quantization: Any) -> str | None:
@@ -143,22 +148,23 @@ class Loader:
         self._base: Any = None
 
     @contextlib.contextmanager
-    def load(self, base: Base, adapter: Path | None) -> Iterator[tuple[Any, Any]]:
-        """The model and tokenizer of a base model, with the adapter of a run if one is given."""
+    def load(self, base: Base, adapters: Sequence[Path], tokenizer: ModelSource) -> Iterator[tuple[Any, Any]]:
+        """The model and tokenizer of a base model with adapters, of which the last is on top."""
         wanted = (base, _changed(base.source))
         if self._key != wanted:
             self._key, self._base = None, None  # before the next is loaded: two may not fit
             self._base = base.load()
         self._key = None  # an adapter that breaks half-way would leave its layers in it
-        if adapter is None:
+        if not adapters:
             self._key = wanted
-            yield self._base, load_tokenizer(base.source)
+            yield self._base, load_tokenizer(tokenizer)
             return
         from peft import PeftModel
 
-        tuned = PeftModel.from_pretrained(self._base, str(adapter)).eval()
+        *beneath, top = adapters
+        tuned = lay_beneath(PeftModel.from_pretrained(self._base, str(top)), beneath).eval()
         try:
-            yield tuned, load_tokenizer(ModelSource(str(adapter), None))
+            yield tuned, load_tokenizer(tokenizer)
         finally:
             in_front = tuned.active_peft_config.is_prompt_learning  # nothing is put into the layers
             self._base = tuned.get_base_model() if in_front else tuned.unload()

@@ -120,6 +120,10 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"adapter_name_or_path": "a", "create_new_adapter": True, "lora_rank": 16},
             {"model": {"adapters": ["a"]}, "method": {"adapter": None, "r": 16}},
         ),
+        (
+            {"adapter_name_or_path": "a", "create_new_adapter": True, "quantization_bit": 4},
+            {"model": {"adapters": []}, "method": {"adapter": "a"}},
+        ),
         ({"add_tokens": "<a>, <b>", "resize_vocab": True}, {"model": {"add_tokens": ["<a>", "<b>"]}}),
         ({"add_special_tokens": "<c>"}, {"model": {"add_tokens": ["<c>"]}}),
         ({"flash_attn": "disabled"}, {"model": {"attention": "eager"}}),

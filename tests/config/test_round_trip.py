@@ -215,7 +215,13 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         objective.pop("reference_quantization", None)
     if objective.keys() & {"reference_model", "reference_adapters", "reference_quantization"}:
         objective.pop("reference", None)
-    if values.get("model", {}).get("quantization", "none") != "none":
+    merges = values.get("model", {}).get("merge_adapters", True)
+    on_top = (
+        method["type"] == "lora"
+        and not values.get("model", {}).get("add_tokens")
+        and not (method.get("use_dora") or method.get("init_lora_weights") in (*CHANGES_BASE, "loftq", "eva"))
+    )
+    if values.get("model", {}).get("quantization", "none") != "none" if merges else not on_top:
         values["model"].pop("adapters", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
         values.get("model", {}).pop("rope_factor", None)

@@ -192,7 +192,8 @@ def test_adapters_are_merged_before_training_and_wherever_the_result_is_loaded(
     assert len(said) == 1
     # The base model that a run is compared with is the one that it was trained on.
     [base] = bases_of([run]).values()
-    assert base.adapters == [str(run.paths.merged(0)), str(run.paths.merged(1))]
+    assert base.adapters == list(map(str, run.paths.earlier()))
+    assert len(base.adapters) == 2
     job["sources"] = [{"column": "base", "model": base.model_dump(mode="json")}]
     sample(job, said.append, Loader(), lambda: None)
     assert len(said) == 2
