@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench bench-architectures bench-memory pictures clean
+.PHONY: help setup browser demo lab test test-python test-wheel test-frontend test-browser test-oldest lint bench bench-architectures bench-memory bench-gpu pictures clean
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -84,6 +84,9 @@ bench-architectures: setup ## train each architecture of transformers, tiny, two
 
 bench-memory: setup ## compare the estimate of memory with what workers take
 	$(BIN)/python benchmarks/run.py memory
+
+bench-gpu: setup ## train on an NVIDIA GPU: speed, and memory against the estimate
+	$(BIN)/python benchmarks/run.py gpu
 
 pictures: setup browser ## take the pictures of the docs anew
 	cd ui-tests && jlpm playwright test --config playwright.pictures.config.js
