@@ -195,6 +195,9 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     else:
         hint = _("take one of {names}", names=", ".join(_ATTENTION))
         found.refuse("flash_attn", _("{name} is not supported yet", name=attention), hint)
+    for name in ("enable_liger_kernel", "use_liger_kernel"):
+        if given.get(name) is True:
+            found.put("model.liger_kernel", True, name)
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
         if given.get(name) is True:
             found.put("model.dtype", dtype, name)

@@ -382,9 +382,6 @@ REFUSED = {
             "mixture_of_depths",
             "use_unsloth",
             "use_unsloth_gc",
-            "enable_liger_kernel",
-            "use_liger_kernel",
-            "liger_kernel_config",
             "moe_aux_loss_coef",
             "train_from_scratch",
             "use_v1_kernels",
@@ -480,6 +477,7 @@ REFUSED = {
         ),
         _EXPORT,
     ),
+    "liger_kernel_config": N_("which of Liger's kernels are used cannot be chosen"),
     "tool_format": _OWN_TEMPLATE,
 }
 # Settings of what is switched off: they say nothing then.
@@ -491,6 +489,7 @@ SWITCHES = {
     "profiler_": "enable_torch_profiler",
     "fp8_": "fp8",
     "kt_": "use_kt",
+    "liger_kernel_config": "use_liger_kernel",
 }
 # Arguments that several others of ours are made of.
 TRANSLATED = frozenset(
@@ -512,6 +511,8 @@ TRANSLATED = frozenset(
         "quantization_type",
         "quantization_method",
         "double_quantization",
+        "enable_liger_kernel",
+        "use_liger_kernel",
         "bf16",
         "fp16",
         "pure_bf16",

@@ -87,6 +87,12 @@ class ModelConfig(Section):
         "In training, look only at a quarter of the maximum length, with half of the heads at a shifted one: "
         "long texts take less time (LongLoRA).",
     )
+    liger_kernel: bool = setting(
+        False,
+        "Liger kernels",
+        "Compute norms, positions and gated layers by kernels of Liger, in less time and memory; "
+        "needs an NVIDIA GPU.",
+    )
     rope_scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = setting(
         "none",
         "RoPE scaling",
@@ -300,6 +306,11 @@ class TrainingConfig(Section):
         "auto",
         "Gradient checkpointing",
         "Recompute activations to save memory; auto does so only where memory is short.",
+    )
+    activation_offloading: bool = setting(
+        False,
+        "Activation offloading",
+        "Keep activations in the memory of the machine until they are needed: less of the GPU's, and more time.",
     )
     auto_batch_size: bool = setting(
         False,

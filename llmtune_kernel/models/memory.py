@@ -43,18 +43,25 @@ def free_for_training(device: torch.device) -> int:
 
 
 def activation_bytes(
-    config: Any, tokens: int, targets: int, bytes_per_value: int, checkpointing: bool = False
+    config: Any,
+    tokens: int,
+    targets: int,
+    bytes_per_value: int,
+    checkpointing: bool = False,
+    offloaded: bool = False,
 ) -> int:
     """Bytes of activations kept for one backward pass, by a rule that knows no architecture.
 
     34 values of two bytes a token, layer and hidden unit (Korthikanti et al. 2022, "Reducing Activation Recomputation
     in Large Transformer Models", equation 2 without attention scores, which sdpa does not keep), scaled to the
     precision; and what `logits_bytes` says. With checkpointing, of each layer only its input, and all of the one that
-    is recomputed.
+    is recomputed. What is offloaded leaves only one layer.
     """
     text = config.get_text_config()
     unit = bytes_per_value * tokens * text.hidden_size
-    layers = unit * (17 + text.num_hidden_layers) if checkpointing else unit * 17 * text.num_hidden_layers
+    layers = unit * 17 * text.num_hidden_layers
+    if checkpointing or offloaded:
+        layers = unit * (17 + (0 if offloaded else text.num_hidden_layers))
     return int(layers + logits_bytes(config, targets))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import weakref
@@ -24,6 +25,7 @@ from llmtune_kernel.models.shifted import group_size, shifted
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
+from llmtune_kernel.training.offloading import nowhere, offloading
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ class StepMemory:
 
 
 def dry_step(
-    config: RunConfig, model: Any, items: EncodedDataset, dtype: torch.dtype, checkpointing: bool
+    config: RunConfig,
+    model: Any,
+    items: EncodedDataset,
+    dtype: torch.dtype,
+    checkpointing: bool,
+    offloaded: bool = False,
 ) -> StepMemory:
     """What the forward and backward pass of a batch take.
 
@@ -56,6 +63,7 @@ def dry_step(
         items: All of the batch, of which each is an example.
         dtype: Precision of matrix products.
         checkpointing: Whether activations are computed anew in the backward pass.
+        offloaded: Whether they wait for it elsewhere, where they are not counted.
 
     Raises:
         Exception: the architecture looks at contents; of the kind that its code raises then.
@@ -89,7 +97,9 @@ def dry_step(
             drops=config.training.optim in AT_ONCE,
         )
         with tracker:
-            objective.loss(hollow, given).total.backward()  # type: ignore[no-untyped-call]
+            with offloading(hollow, nowhere) if offloaded else contextlib.nullcontext():
+                loss = objective.loss(hollow, given).total
+            loss.backward()  # type: ignore[no-untyped-call]
     return tracker.most
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import math
@@ -25,6 +26,7 @@ from llmtune_kernel.runs.wording import number, written
 from llmtune_kernel.training.adalora import RankSchedule
 from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Loss, Means, Objective
+from llmtune_kernel.training.offloading import offloading
 from llmtune_kernel.training.optimizers import make_optimizer, optimizer_arguments
 
 _STEPS_FOR_ETA = 20
@@ -150,7 +152,9 @@ class LLMTrainer(Trainer):
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
         """Mean over all that the objective counts in the whole optimizer step, this batch's share of it."""
-        loss, count = self._objective.loss(model, inputs), self._objective.count(inputs)
+        away = offloading(model) if self._config.training.activation_offloading else contextlib.nullcontext()
+        with away:
+            loss, count = self._objective.loss(model, inputs), self._objective.count(inputs)
         total = loss.total
         if self._ranks:
             penalty = self._ranks.penalty()

@@ -25,6 +25,7 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works
 from llmtune_kernel.models.eva import start_with_inputs
+from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
 from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
@@ -100,6 +101,8 @@ def load_trainable(
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
     model = merged(model, earlier.merged)
     new_tokens = make_room(model, config.model, source)
+    if config.model.liger_kernel:
+        use_liger(model)
     ordinary = model.config._attn_implementation
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
         return prepare_for_training(model, config.method), False

@@ -35,6 +35,8 @@ from llmtune_kernel.worker.assembling import weight_dtype
 from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.prepare import batch_size, with_answers
 
+# Whether activations are computed anew in the backward pass, and whether they wait for it elsewhere.
+_Saving = tuple[bool, bool]
 _LOWER = 0.25  # between this share of a batch and all of it, memory grows with the tokens
 
 
@@ -152,7 +154,8 @@ class Estimator:
         model = self.model(config, dtype)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
         checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free)
-        step = self._scaled(config, dtype, checkpointing, share)
+        offloaded = training.activation_offloading and hardware.is_gpu
+        step = self._scaled(config, dtype, (checkpointing, offloaded), share)
         gradients, passing = update_bytes(training, model, hardware.is_gpu)
         if step.total < gradients + passing:
             step = StepMemory(activations=passing, gradients=gradients)
@@ -187,28 +190,28 @@ class Estimator:
                 )
         return self._models[key]
 
-    def _scaled(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:
+    def _scaled(self, config: RunConfig, dtype: torch.dtype, saving: _Saving, share: float) -> StepMemory:
         """What a step takes that has a share of the tokens; between two shares it grows with them."""
-        whole = self._step(config, dtype, checkpointing, 1.0)
+        whole = self._step(config, dtype, saving, 1.0)
         if share == 1.0:
             return whole
-        part = self._step(config, dtype, checkpointing, _LOWER)
+        part = self._step(config, dtype, saving, _LOWER)
         at = (share - _LOWER) / (1 - _LOWER)
         between = {name: round(low + at * (vars(whole)[name] - low)) for name, low in vars(part).items()}
         return StepMemory(**{name: max(0, value) for name, value in between.items()})
 
-    def _step(self, config: RunConfig, dtype: torch.dtype, checkpointing: bool, share: float) -> StepMemory:
+    def _step(self, config: RunConfig, dtype: torch.dtype, saving: _Saving, share: float) -> StepMemory:
         training = config.training
         accumulates = training.gradient_accumulation_steps > 1
         said = (config.method.model_dump_json(), config.objective.model_dump_json())
-        key = (*said, dtype, checkpointing, accumulates, training.optim, share)
+        key = (*said, dtype, saving, accumulates, training.optim, share)
         if key not in self._steps:
             model, items = self.model(config, dtype), _cut(self.items, share)
             try:
-                self._steps[key] = dry_step(config, model, items, dtype, checkpointing)
+                self._steps[key] = dry_step(config, model, items, dtype, *saving)
             except Exception:  # code of the architecture that looks at contents
                 size = batch_size(config, items)
-                rough = activation_bytes(model.config, *size, dtype.itemsize, checkpointing)
+                rough = activation_bytes(model.config, *size, dtype.itemsize, *saving)
                 gradients, _passing = update_bytes(training, model, on_gpu=False)
                 self._steps[key] = StepMemory(activations=rough, gradients=gradients)
         return self._steps[key]

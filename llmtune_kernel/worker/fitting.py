@@ -58,7 +58,7 @@ def solutions(
         check_cancelled()
         return _fitting(levels, config, estimator, hardware)
 
-    remedies = [levels for levels in _remedies(config) if levels]
+    remedies = [levels for levels in _remedies(config, hardware.is_gpu) if levels]
     found: list[tuple[set[int], Solution]] = []
     if fitting(tuple(levels[-1] for levels in remedies)) is None:
         return []
@@ -128,13 +128,15 @@ def _with(config: RunConfig, settings: Settings) -> RunConfig:
     return config_from_dict(values, "")
 
 
-def _remedies(config: RunConfig) -> Iterator[list[_Level]]:
+def _remedies(config: RunConfig, on_gpu: bool) -> Iterator[list[_Level]]:
     """What takes less memory, the cheapest first, each from mild to strong."""
     training, method = config.training, config.method
     yield list(_smaller_batches(config))
     needs_all = isinstance(method, PeftMethod) and method.peft_type in NEEDS_ACTIVATIONS
     if training.gradient_checkpointing is not True and not needs_all:
         yield [_Level({"training.gradient_checkpointing": True})]
+    if on_gpu and not training.activation_offloading:
+        yield [_Level({"training.activation_offloading": True})]
     optimizer = OPTIMIZERS[training.optim]
     if optimizer.moments and optimizer.bits > 8:
         yield [_Level({"training.optim": "adamw_8bit"})]

@@ -16,15 +16,15 @@ from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
-from llmtune_kernel.models.loading import check_attention, load_configuration
+from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import check_prequantized
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
-from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
+from llmtune_kernel.worker.machine import check_machine
 from llmtune_kernel.worker.prepare import (
     Chosen,
     PreparedData,
@@ -78,8 +78,7 @@ def inspect(
             told = time.monotonic()
 
     if job["for_run"]:
-        check_optimizer(config.training.optim)
-        check_attention(config.model)
+        check_machine(config)
         earlier_adapters(config)  # says which is not there
     source = find_model(config.model)
     if job["for_run"]:

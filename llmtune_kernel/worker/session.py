@@ -17,7 +17,7 @@ from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.loading import check_attention, compute_dtype, load_configuration
+from llmtune_kernel.models.loading import compute_dtype, load_configuration
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.prequantized import check_prequantized
@@ -27,7 +27,6 @@ from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, State
 from llmtune_kernel.runs.resuming import other_rows, refuse_other_rows, source_before
 from llmtune_kernel.runs.wording import progress_text
-from llmtune_kernel.training.optimizers import check_optimizer
 from llmtune_kernel.training.rewarding import Reward, load_reward
 from llmtune_kernel.training.tracking import TensorBoard
 from llmtune_kernel.worker.answering import Answerer
@@ -45,6 +44,7 @@ from llmtune_kernel.worker.disk import check_space
 from llmtune_kernel.worker.earlier import Earlier, keep_adapters
 from llmtune_kernel.worker.estimating import Estimator
 from llmtune_kernel.worker.fitting import too_little_memory
+from llmtune_kernel.worker.machine import check_machine
 from llmtune_kernel.worker.prepare import (
     PreparedData,
     largest_batch,
@@ -92,8 +92,7 @@ class Session:
 
     def _run(self, checkpoint: Path | None) -> bool:
         config = self._config
-        check_optimizer(config.training.optim)
-        check_attention(config.model)
+        check_machine(config)
         earlier = keep_adapters(config, self._directory, checkpoint)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)

@@ -207,6 +207,15 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"report_to": "none"}, {"tracking": {"report_to": []}}),
         ({"rope_scaling": "llama3"}, {"model": {"rope_scaling": "llama3"}}),
         ({"flash_attn": "fa2"}, {"model": {"attention": "flash_attention_2"}}),
+        ({"enable_liger_kernel": True}, {"model": {"liger_kernel": True}}),
+        (
+            {"use_liger_kernel": True, "enable_liger_kernel": True},
+            {"model": {"liger_kernel": True}},
+        ),
+        (
+            {"liger_kernel_config": {"rope": False}},
+            {"model": {"liger_kernel": False}},
+        ),
         (
             {"shift_attn": True, "flash_attn": "fa2"},
             {"model": {"shift_attn": True, "attention": "auto"}},
@@ -276,6 +285,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"quantization_bit": 4, "quantization_method": "eetq"}, ["quantization_bit"]),
         ({"quantization_bit": 4, "quantization_method": "gptq"}, ["quantization_method"]),
         ({"flash_attn": "fa4"}, ["flash_attn"]),
+        ({"use_liger_kernel": True, "liger_kernel_config": {"rope": False}}, ["liger_kernel_config"]),
         ({"stage": "kto", "shift_attn": True}, ["objective"]),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from llmtune_kernel.training.collation import EncodedDataset, collate_packed
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
+from llmtune_kernel.training.offloading import offloading
 
 _LENGTH, _BATCH = 200, 3
 
@@ -50,7 +53,15 @@ def batch_of(config: RunConfig) -> EncodedDataset:
     return EncodedDataset(lambda number: sequences, [[number] for number in range(_BATCH)])
 
 
-def measured(config: RunConfig, model: Any, dtype: torch.dtype, checkpointing: bool) -> int:
+def out_of_sight(tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Keep a tensor where torch's profiler does not look."""
+    kept = tensor.detach().numpy().copy()
+    return lambda: torch.from_numpy(kept).clone()
+
+
+def measured(
+    config: RunConfig, model: Any, dtype: torch.dtype, checkpointing: bool, offloaded: bool = False
+) -> int:
     """The most bytes that torch's profiler sees allocated in a real step."""
     items = items_for(config, batch_of(config))
     items.reference = np.zeros((len(items), 2), np.float32) if config.reference == "precomputed" else None
@@ -65,7 +76,9 @@ def measured(config: RunConfig, model: Any, dtype: torch.dtype, checkpointing: b
     )
     batch = with_no_experience(config, collate([items[number] for number in range(len(items))]))
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        objective.loss(model, batch).total.backward()
+        with offloading(model, out_of_sight) if offloaded else contextlib.nullcontext():
+            loss = objective.loss(model, batch).total
+        loss.backward()
     assert profiler.profiler is not None
     now = most = 0
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
@@ -85,6 +98,20 @@ def test_it_counts_what_a_real_step_allocates(method: Any, dtype: torch.dtype, c
     assert all(weight.grad is None for weight in model.parameters())
     real = measured(config, model, dtype, checkpointing)
     assert counted.total == pytest.approx(real, rel=0.05)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_what_waits_elsewhere_is_not_counted(method: str, checkpointing: bool) -> None:
+    config = configured(method=method)
+    model, items = llama(config, torch.float32), batch_of(config)
+    whole, offloaded = (
+        dry_step(config, model, items, torch.float32, checkpointing, away) for away in (False, True)
+    )
+    # With checkpointing and all weights the most is in the first layer, when no other waits.
+    assert offloaded.total < whole.total or (method == "full" and checkpointing)
+    real = measured(config, model, torch.float32, checkpointing, offloaded=True)
+    assert offloaded.total == pytest.approx(real, rel=0.05)
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

@@ -151,6 +151,20 @@ def test_losses_with_gradient_accumulation_are_means_over_all_tokens_of_a_step(
     assert losses(events) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("method", [LoraMethod(r=4, lora_alpha=400), FullMethod()], ids=["lora", "full"])
+def test_offloading_changes_no_loss(tiny_model: str, tmp_path: Path, method: LoraMethod | FullMethod) -> None:
+    plain, offloaded = (
+        train(
+            load(tiny_model, method, PACKED),
+            configuration(activation_offloading=away),
+            tmp_path / str(away),
+            packed=True,
+        )
+        for away in (False, True)
+    )
+    assert losses(offloaded) == losses(plain)
+
+
 def test_smollm2_losses_equal_those_of_a_plain_padded_loop(smollm2: str, tmp_path: Path) -> None:
     method = LoraMethod(r=4, lora_alpha=8)
     events = train(load(smollm2, method, PACKED), configuration(), tmp_path, packed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ def test_checkpointing_is_decided_by_what_is_free(small_model: str) -> None:
     assert tight.activations < roomy.activations
 
 
+def test_offloading_leaves_a_gpu_the_activations_of_one_layer(tmp_path: Path) -> None:
+    from transformers import LlamaConfig
+
+    def activations(layers: int, hardware: Hardware, **training: Any) -> int:
+        sizes = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "vocab_size": 500}
+        LlamaConfig(architectures=["LlamaForCausalLM"], num_hidden_layers=layers, **sizes).save_pretrained(
+            tmp_path
+        )
+        config = configured(training=training)
+        source = ModelSource(str(tmp_path), None)
+        return Estimator(source, longest_batch(config)).estimate(config, hardware).activations
+
+    where, cpu = gpu(2**40), Hardware("CPU", 2**40, torch.bfloat16, is_gpu=False)
+    offloaded = {"activation_offloading": True}
+    assert activations(8, where) > 3 * activations(2, where)
+    assert activations(8, where, **offloaded) == pytest.approx(activations(2, where, **offloaded), rel=0.05)
+    assert activations(8, where, **offloaded) < activations(2, where)
+    assert activations(8, cpu, **offloaded) == activations(8, cpu)
+
+
 def test_a_batch_of_fewer_tokens_is_close_to_what_it_takes_by_itself(small_model: str) -> None:
     whole, half = configured(), configured(training={"per_device_train_batch_size": _BATCH // 2})
     scaled = Estimator(ModelSource(small_model, None), longest_batch(whole)).estimate(half, gpu(2**40), 0.5)
@@ -82,6 +103,20 @@ def test_the_cheapest_ways_to_fit_come_first_and_fit(small_model: str) -> None:
     # As mild as will do, and of the same number of examples in an update.
     assert list(found[0].settings.values()) == [_BATCH // 2, 2]
     assert all(way.memory <= where.free for way in found)
+
+
+def test_offloading_is_named_for_a_gpu_only(small_model: str) -> None:
+    config = configured(
+        data={"train": "unused", "max_length": 64},
+        training={"per_device_train_batch_size": 1, "gradient_checkpointing": True},
+    )
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    needed = estimator.estimate(config, gpu(2**40)).total
+    for is_gpu in (True, False):
+        where = dataclasses.replace(gpu(needed - 1), is_gpu=is_gpu)
+        ways = solutions(config, estimator, where, lambda: None)
+        named = [way for way in ways if "training.activation_offloading" in way.settings]
+        assert bool(named) == is_gpu
 
 
 def test_several_changes_are_named_where_one_is_not_enough(small_model: str) -> None:

@@ -1,4 +1,4 @@
-"""Whole runs with shifted attention: it is trained with, and everything else has full attention."""
+"""Whole runs with what makes long texts learnable: shifted attention, and what only a GPU can do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from watching import in_process
 from ways import LORA, METHODS, ROWS, last_loss, loss_of, other_kind, quantized
 
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict
+from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Log, Metrics, Payload
@@ -121,6 +122,17 @@ def test_an_architecture_without_such_attention_is_refused(
     with pytest.raises(UserError, match=r"architecture \(mamba\) cannot be shifted") as error:
         tune("run", model={"name_or_path": str(folder), **SHIFTED}, method={"type": "full"})
     assert [change.path for change in error.value.changes] == [("model", "shift_attn")]
+
+
+@pytest.mark.skipif(device().type != "cpu", reason="there is a GPU")
+@pytest.mark.parametrize("name", ["model.liger_kernel", "training.activation_offloading"])
+def test_a_run_that_needs_a_gpu_is_refused_before_anything_is_loaded(tune: Any, name: str) -> None:
+    section, key = name.split(".")
+    with pytest.raises(UserError, match="GPU") as error:
+        tune(
+            "run", **{section: {"name_or_path": "nowhere", key: True} if section == "model" else {key: True}}
+        )
+    assert error.value.where == name
 
 
 @pytest.mark.parametrize(
