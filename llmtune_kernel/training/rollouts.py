@@ -281,7 +281,9 @@ class Rollouts(ABC):
         """Write the rollout, and what goes on from step to step."""
         # Copies: safetensors takes no tensors that share memory.
         whole = torch.contiguous_format
-        save_file({name: tensor.cpu().clone(memory_format=whole) for name, tensor in self._state().items()}, file)
+        save_file(
+            {name: tensor.cpu().clone(memory_format=whole) for name, tensor in self._state().items()}, file
+        )
 
     def load(self, file: Path) -> None:
         """Go on from what was written."""
