@@ -54,6 +54,7 @@ def _facts(found: Found) -> Table:
     said = _("about {needed} of {free}", needed=size(found["memory"]), free=size(found["available"]))
     for name, value in (
         (_("model"), found["model"]),
+        *([(_("quantization"), found["quantized"])] if found["quantized"] else []),
         (_("parameters"), counted),
         (_("precision"), found["dtype"]),
         (_("gradient checkpointing"), _yes_no(found["gradient_checkpointing"])),

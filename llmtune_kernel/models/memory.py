@@ -102,9 +102,9 @@ def overhead_bytes(on_gpu: bool) -> int:
 
 def frozen_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
     """Bytes of what is kept and not trained: frozen weights in `dtype` or quantized, and a copy of the model before
-    training where the objective compares with one."""
+    training where the objective compares with one; without another model that it may compare with."""
     frozen = quantized_bytes(config.model, model, dtype)
-    return frozen + (frozen + trained_bytes(model) if config.reference in ("copy", "model") else 0)
+    return frozen + (frozen + trained_bytes(model) if config.reference == "copy" else 0)
 
 
 def trained_bytes(model: Any) -> int:

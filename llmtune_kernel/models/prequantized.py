@@ -25,8 +25,8 @@ _KEPT = {
     ),
     "torchao": QUANTIZATIONS["torchao_int8"],
 }
-# Those that are trained on as whole weights: their products are made for answers only.
-_EXPANDED = ("fp8", "mxfp4")
+# Those that are trained on as whole weights, as their products are made for answers only; and what that needs.
+_EXPANDED = {"compressed-tensors": "compressed_tensors", "fp8": "", "mxfp4": ""}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,29 @@ class Prequantized:
         if self.name == "bitsandbytes":
             return QUANTIZATIONS["int8" if self.settings.get("load_in_8bit") else "nf4"]
         return _KEPT.get(self.name)
+
+    @property
+    def package(self) -> str:
+        """What expands them, besides transformers; empty where nothing else is needed."""
+        return _EXPANDED.get(self.name, "")
+
+    @property
+    def said(self) -> str:
+        """How they are quantized, and what becomes of them, in words."""
+        if self.expanded:
+            return _("The weights are quantized ({kind}) and are expanded to be trained on.", kind=self._kind)
+        return _("The weights are quantized already ({kind}) and stay so.", kind=self._kind)
+
+    @property
+    def _kind(self) -> str:
+        match self.name:
+            case "bitsandbytes":
+                bits = 8 if self.settings.get("load_in_8bit") else 4
+            case "gptq" | "awq":
+                bits = self.settings.get("bits", 4)
+            case _:
+                return self.name
+        return _("{name}, {bits} bits", name=self.name, bits=bits)
 
     @property
     def bytes_per_weight(self) -> float:
@@ -75,6 +98,12 @@ def prequantized(config: Any) -> Prequantized | None:
         return None
     settings = found if isinstance(found, Mapping) else found.to_dict()
     return Prequantized(name_of(settings), settings)
+
+
+def said_of_weights(config: Any) -> str:
+    """How the weights of a model are quantized on the disk, in words; empty where they are not."""
+    found = prequantized(config)
+    return found.said if found else ""
 
 
 def name_of(settings: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -65,12 +66,19 @@ def quantization_config(config: ModelConfig, dtype: torch.dtype, of_model: Any) 
 
 def _prequantized_config(found: Prequantized, config: ModelConfig) -> Any:
     """What expands quantized weights; None for those that stay so."""
-    from transformers.utils.quantization_config import FineGrainedFP8Config, Mxfp4Config
+    from transformers.utils.quantization_config import (
+        CompressedTensorsConfig,
+        FineGrainedFP8Config,
+        Mxfp4Config,
+    )
 
     where = f"model.name_or_path: {config.name_or_path}"
     check_known(found, config.name_or_path)
     if found.way:
         return _check_possible(found.way, found.name, where, [])
+    _check_installed([found.package] if found.package else [], found.package.replace("_", "-"), where, [])
+    if found.name == "compressed-tensors":
+        return CompressedTensorsConfig(dequantize=True)
     return Mxfp4Config(dequantize=True) if found.name == "mxfp4" else FineGrainedFP8Config(dequantize=True)
 
 
@@ -79,12 +87,16 @@ def _check_possible(way: Quantization, name: str, where: str, changes: list[Chan
     if way.needs_gpu and not torch.cuda.is_available():
         fix = _("Take another, such as {name}.", name="int8")
         raise UserError(_("{name} needs an NVIDIA GPU.", name=name), where, fix, changes)
-    missing = [package for package in way.packages if not importlib.util.find_spec(package)]
+    _check_installed(way.packages, way.install, where, changes)
+
+
+def _check_installed(packages: Iterable[str], install: str, where: str, changes: list[Change]) -> None:
+    missing = [package for package in packages if not importlib.util.find_spec(package)]
     if missing:
         raise UserError(
             _("The package {package} is not installed.", package=missing[0]),
             where,
-            _("Install it: {command}", command=f"%pip install {way.install}"),
+            _("Install it: {command}", command=f"%pip install {install}"),
             changes,
         )
 

@@ -38,6 +38,7 @@ def notices(config: RunConfig, summary: Mapping[str, Any]) -> list[Notice]:
         _batch(config, summary),
         _learning_rate(config),
         _no_evaluation(config, summary),
+        _quantized(summary),
     )
     return [notice for notice in found if notice is not None]
 
@@ -81,6 +82,10 @@ def _label(key: str, value: Any) -> str:
 def _media(summary: Mapping[str, Any]) -> Notice | None:
     message = unread_media(summary["columns"])
     return Notice(message=message) if message else None
+
+
+def _quantized(summary: Mapping[str, Any]) -> Notice | None:
+    return Notice(message=summary["quantized"]) if summary["quantized"] else None
 
 
 def _endless(summary: Mapping[str, Any]) -> Notice | None:

@@ -29,4 +29,21 @@ def as_whole(model: Any, dtype: torch.dtype) -> Any:
     """A model whose weights were expanded, all of them in `dtype`, and saved as what they are: transformers would
     quantize them again."""
     model._weight_conversions = None
+    if any(hasattr(part, "quantization_scheme") for part in model.modules()):
+        _make_plain(model)
     return model.to(dtype)
+
+
+def _make_plain(model: Any) -> None:
+    """Take from the layers of an expanded model what compressed-tensors keeps of how they were quantized: it would
+    quantize their weights again at each product."""
+    from compressed_tensors.offload import remove_dispatch
+
+    remove_dispatch(model, onload_tensors=True)
+    for name, part in list(model.named_modules()):
+        if isinstance(part, torch.nn.Linear) and hasattr(part, "quantization_scheme"):
+            whole = torch.nn.Linear(part.in_features, part.out_features, part.bias is not None, device="meta")
+            whole.load_state_dict(
+                {key: getattr(part, key) for key, _weight in whole.named_parameters()}, assign=True
+            )
+            model.set_submodule(name, whole.train(part.training))

@@ -186,6 +186,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         *_left_out(summary),
         *_statistics(summary),
         (_("model"), summary["model"]),
+        *([(_("quantization"), summary["quantized"])] if summary["quantized"] else []),
     ]
 
 

@@ -81,7 +81,7 @@ def dry_step(
     trained = {name for name, _ in trained_at_once(config.training, hollow)}
     for name, weight in hollow.named_parameters():
         weight.requires_grad_(name in trained)
-    if packed:
+    if packed and hollow._supports_sdpa:  # other attention is computed as it is in the run, by its own code
         register_packed_attention()
         grouped = config.model.shift_attn
         hollow.set_attn_implementation(shifted(group_size(config)) if grouped else PACKED)

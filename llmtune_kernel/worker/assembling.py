@@ -88,14 +88,8 @@ def load_trainable(
     """The model, prepared for its method, and whether it can be packed."""
     of_model = load_configuration(source)
     quantization = quantization_config(config.model, dtype, of_model)
-    if (found := prequantized(of_model)) and found.expanded:
-        tell(
-            Log(
-                message=_(
-                    "The weights are quantized ({kind}) and are expanded to be trained on.", kind=found.name
-                )
-            )
-        )
+    if found := prequantized(of_model):
+        tell(Log(message=found.said))
     positions = stretched(config.model, source, config.data.max_length)
     weights, attention = weight_dtype(config, dtype), config.model.attention
     model = load_model(source, weights, attention, quantization, positions, scores=config.scores)

@@ -7,6 +7,8 @@ from typing import Any
 
 from llmtune_kernel.config import RunConfig
 from llmtune_kernel.models.gpus import GPUS, find_gpu
+from llmtune_kernel.models.loading import load_configuration
+from llmtune_kernel.models.prequantized import said_of_weights
 from llmtune_kernel.models.sources import find_model
 from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch, on_gpu, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
@@ -34,9 +36,10 @@ def estimate(
 def _found(
     config: RunConfig, estimator: Estimator, where: Hardware, check_cancelled: Callable[[], None]
 ) -> dict[str, Any]:
-    """Memory in bytes: `memory`, by its `parts`, of what is `available` on the `device`; `gpus`: of each well-known
-    one `memory`, `available`, `dtype` and whether the run `fits`; `changes`: where it does not fit on the device, ways
-    that would make it, each the `settings` to write by dotted key and the `memory` that it takes then."""
+    """`quantized`: how the weights are quantized already, in words; empty if they are not. In bytes: `memory`, by its
+    `parts`, of what is `available` on the `device`; `gpus`: of each well-known one `memory`, `available`, `dtype` and
+    whether the run `fits`; `changes`: where it does not fit on the device, ways that would make it, each the `settings`
+    to write by dotted key and the `memory` that it takes then."""
     here = estimator.estimate(config, where)
     model = estimator.model(config, where.dtype)
     weights = list(model.parameters())
@@ -50,6 +53,7 @@ def _found(
     ways = [] if fits else solutions(config, estimator, where, check_cancelled)
     return {
         "model": config.model.name_or_path,
+        "quantized": said_of_weights(load_configuration(estimator.source)),
         "parameters": sum(weight.numel() for weight in weights),
         "trained": sum(weight.numel() for weight in weights if weight.requires_grad),
         "tokens": batch_size(config, estimator.items)[0],

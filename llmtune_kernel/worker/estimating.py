@@ -26,8 +26,9 @@ from llmtune_kernel.models.memory import (
     update_bytes,
 )
 from llmtune_kernel.models.prequantized import check_prequantized
+from llmtune_kernel.models.quantization import quantized_bytes
 from llmtune_kernel.models.rope import stretched
-from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
@@ -136,7 +137,7 @@ class Estimator:
     """
 
     def __init__(self, source: ModelSource, items: EncodedDataset) -> None:
-        self._source, self.items = source, items
+        self.source, self.items = source, items
         self._models: dict[tuple[object, ...], Any] = {}
         self._steps: dict[tuple[object, ...], StepMemory] = {}
 
@@ -150,17 +151,18 @@ class Estimator:
             UserError: the model cannot be loaded, or does not suit the method.
         """
         dtype, training = hardware.dtype, config.training
-        check_prequantized(config, load_configuration(self._source))
+        check_prequantized(config, load_configuration(self.source))
         model = self.model(config, dtype)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
-        checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free)
+        other = self._reference_bytes(config, dtype)
+        checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free - other)
         offloaded = training.activation_offloading and hardware.is_gpu
         step = self._scaled(config, dtype, (checkpointing, offloaded), share)
         gradients, passing = update_bytes(training, model, hardware.is_gpu)
         if step.total < gradients + passing:
             step = StepMemory(activations=passing, gradients=gradients)
         return Estimate(
-            weights=frozen_bytes(config, model, dtype),
+            weights=frozen_bytes(config, model, dtype) + other,
             trained=trained_bytes(model),
             optimizer=optimizer_bytes(training, model),
             **vars(step),
@@ -179,16 +181,28 @@ class Estimator:
         """
         key = (config.method.model_dump_json(), config.scores, dtype)
         if key not in self._models:
-            positions = stretched(config.model, self._source, config.data.max_length)
-            skeleton = load_skeleton(self._source, positions, scores=config.scores)
+            positions = stretched(config.model, self.source, config.data.max_length)
+            skeleton = load_skeleton(self.source, positions, scores=config.scores)
             with torch.device("meta"):  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
-                new_tokens = make_room(typed, config.model, self._source)
+                new_tokens = make_room(typed, config.model, self.source)
                 earlier = earlier_adapters(config)
                 self._models[key] = prepare_for_training(
                     typed, config.method, new_tokens, earlier.start, earlier.beneath
                 )
         return self._models[key]
+
+    def _reference_bytes(self, config: RunConfig, dtype: torch.dtype) -> int:
+        """Bytes of the weights of another model that is kept beside the one in training, to compare with it."""
+        wanted = config.reference_model
+        if wanted is None or config.reference != "model":
+            return 0
+        key = ("reference", wanted.model_dump_json(), dtype)
+        if key not in self._models:
+            source = find_model(wanted)
+            positions = stretched(wanted, source, config.data.max_length)
+            self._models[key] = load_skeleton(source, positions).to(dtype).requires_grad_(False)
+        return quantized_bytes(wanted, self._models[key], dtype)
 
     def _scaled(self, config: RunConfig, dtype: torch.dtype, saving: _Saving, share: float) -> StepMemory:
         """What a step takes that has a share of the tokens; between two shares it grows with them."""

@@ -17,7 +17,7 @@ from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
 from llmtune_kernel.models.loading import load_configuration
-from llmtune_kernel.models.prequantized import check_prequantized
+from llmtune_kernel.models.prequantized import check_prequantized, said_of_weights
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
@@ -120,10 +120,11 @@ def _sources(train: Chosen) -> list[dict[str, Any]]:
 def _plan(
     config: RunConfig, source: ModelSource, data: PreparedData, check_cancelled: Callable[[], None]
 ) -> dict[str, Any]:
-    """What the run will do and need: `model`; `dtype`, `gradient_checkpointing`, with `auto` decided; `steps`,
-    `train_rows`, `eval_rows`; `epoch_tokens`, `epoch_trained_tokens` of the former; `run_tokens`, those of all epochs;
-    `max_positions` of the model, None if it says none; `memory`, `memory_available` in bytes; `memory_changes`,
-    where it does not fit, what `told` says of ways to."""
+    """What the run will do and need: `model`; `quantized`, how its weights are already, in words; `dtype`,
+    `gradient_checkpointing`, with `auto` decided; `steps`, `train_rows`, `eval_rows`; `epoch_tokens`,
+    `epoch_trained_tokens` of the former; `run_tokens`, those of all epochs; `max_positions` of the model, None if it
+    says none; `memory`, `memory_available` in bytes; `memory_changes`, where it does not fit, what `told` says of ways
+    to."""
     steps = total_steps(config, data)
     tokens = sum(data.train.tokens)
     here = this_machine(config)
@@ -133,6 +134,7 @@ def _plan(
     ways = [] if fits else solutions(config, estimator, here, check_cancelled)
     return {
         "model": config.model.name_or_path,
+        "quantized": said_of_weights(load_configuration(source)),
         "dtype": str(here.dtype).removeprefix("torch."),
         "gradient_checkpointing": found.gradient_checkpointing,
         "steps": steps,

@@ -262,6 +262,7 @@ def summary(**figures: Any) -> dict[str, Any]:
         "dropped": 0,
         "lengths": {"p99": 900, "max": 950},
         "max_positions": 8192,
+        "quantized": "",
         "gradient_checkpointing": True,
         "memory": 10**9,
         "memory_available": 2 * 10**9,
@@ -279,6 +280,11 @@ def changes(notice: Notice) -> list[tuple[str, Any]]:
 
 def test_an_ordinary_run_gets_no_notice() -> None:
     assert told({}) == []
+
+
+def test_that_weights_are_quantized_already_is_told() -> None:
+    [notice] = told({}, quantized="The weights are quantized already (gptq, 4 bits) and stay so.")
+    assert notice.message == "The weights are quantized already (gptq, 4 bits) and stay so."
 
 
 def test_too_little_memory() -> None:

@@ -39,7 +39,7 @@ def test_of_many_columns_the_first_are_named_and_the_others_counted() -> None:
     counts |= dict.fromkeys(("truncated", "skipped", "dropped"), 0)
     lengths = {"min": 1, "max": 1, "median": 1.0}
     summary = {**counts, "lengths": lengths, "format": "text", "format_columns": ["c0"]}
-    summary |= {"problems": [], "model": "small"}
+    summary |= {"problems": [], "model": "small", "quantized": ""}
 
     def said(columns: list[str]) -> str:
         return dict(facts({**summary, "columns": columns}))["columns"]

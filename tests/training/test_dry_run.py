@@ -67,7 +67,8 @@ def measured(
     items.reference = np.zeros((len(items), 2), np.float32) if config.reference == "precomputed" else None
     collate = collate_for(config, collate_packed)
     register_packed_attention()
-    model.set_attn_implementation(PACKED)
+    if model._supports_sdpa:
+        model.set_attn_implementation(PACKED)
     model.train()
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -133,6 +134,23 @@ def test_every_objective_is_counted(objective: Any, method: str) -> None:
     model = llama(config, torch.float32)
     counted = dry_step(config, model, batch_of(config), torch.float32, checkpointing=False)
     assert counted.total == pytest.approx(measured(config, model, torch.float32, False), rel=0.05)
+
+
+def test_attention_with_sinks_is_counted_as_its_own_code_computes_it() -> None:
+    from transformers import GptOssConfig, GptOssForCausalLM
+
+    config, heads = configured(), 4
+    sizes = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 16}
+    of_heads = {"num_attention_heads": heads, "num_key_value_heads": 2}
+    made = GptOssForCausalLM(
+        GptOssConfig(vocab_size=500, num_local_experts=2, num_experts_per_tok=1, **sizes, **of_heads)
+    )
+    model = prepare_for_training(made.bfloat16(), config.method)
+    counted = dry_step(config, model, batch_of(config), torch.bfloat16, checkpointing=False)
+    assert counted.total == pytest.approx(measured(config, model, torch.bfloat16, False), rel=0.1)
+    # Scores of all tokens of the batch with all others, with a sink for each: these stay until the backward pass.
+    tokens = _BATCH * _LENGTH
+    assert counted.activations > 2 * 2 * heads * tokens**2
 
 
 def step(checkpointing: bool = False, **sections: Any) -> StepMemory:

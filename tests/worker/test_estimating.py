@@ -46,6 +46,22 @@ def test_a_pair_of_answers_takes_twice_as_much(small_model: str) -> None:
     assert pair.activations == pytest.approx(2 * one.activations, rel=0.05)
 
 
+def test_another_model_that_is_compared_with_is_counted_from_its_own_configuration(
+    small_model: str, smollm2: str
+) -> None:
+    def weights(**settings: str) -> int:
+        objective = {"type": "dpo", **settings}
+        return estimated(small_model, configured(objective=objective)).weights
+
+    alone = weights()
+    assert weights(reference_model=smollm2) == alone  # asked before the training, and gone
+    assert weights(reference="model") > 2 * alone - 1  # a copy, with its adapter
+    large = weights(reference="model", reference_model=smollm2) - alone
+    assert large == 2 * 134_515_008
+    few = weights(reference="model", reference_model=smollm2, reference_quantization="nf4") - alone
+    assert large / 4 < few < large / 2
+
+
 def test_checkpointing_is_decided_by_what_is_free(small_model: str) -> None:
     roomy = estimated(small_model, configured())
     tight = estimated(small_model, configured(), free=roomy.total)

@@ -174,6 +174,44 @@ def test_weights_of_mxfp4_are_expanded_and_trained_on_as_whole_ones(
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
+def in_compressed_tensors(folder: Path) -> str:
+    """The same weights in 8 bits, with a scale for each row, as llm-compressor writes them."""
+    weights = load_file(folder / "model.safetensors")
+    for name in [name for name in weights if name.endswith("_proj.weight")]:
+        scales = weights[name].abs().amax(1, keepdim=True) / torch.finfo(torch.float8_e4m3fn).max
+        weights[name] = (weights[name] / scales).to(torch.float8_e4m3fn)
+        weights[f"{name}_scale"] = scales
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    of_weights = {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True}
+    settings: dict[str, Any] = {
+        "quant_method": "compressed-tensors",
+        "format": "float-quantized",
+        "quantization_status": "compressed",
+        "config_groups": {"group_0": {"targets": ["Linear"], "weights": of_weights}},
+        "ignore": ["lm_head"],
+    }
+    return marked(folder, settings)
+
+
+@pytest.mark.skipif(
+    not importlib.util.find_spec("compressed_tensors"), reason="compressed-tensors is not installed"
+)
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_weights_of_compressed_tensors_are_expanded_and_trained_on_as_whole_ones(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    whole = load_file(copied / "model.safetensors")["model.layers.0.mlp.up_proj.weight"]
+    told, run = tuned(in_compressed_tensors(copied), tmp_path, monkeypatch, method=METHODS[method])
+    model, tokenizer = run.load()
+    assert loss_of(model, "sft", tokenizer) == pytest.approx(last_loss(told), abs=1e-5)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert not any("scale" in name for name, _weight in model.named_parameters())
+    if method == "lora":
+        kept = model.get_base_model().model.layers[0].mlp.up_proj.base_layer.weight
+        assert torch.allclose(kept, whole, rtol=0.07, atol=1e-3)
+    assert answers(run) == 2
+
+
 KEPT = {"quant_method": "bitsandbytes", "load_in_8bit": True}
 
 
@@ -199,7 +237,7 @@ KEPT = {"quant_method": "bitsandbytes", "load_in_8bit": True}
                 {},
                 f"in a way that is not loaded here: {name}.*Name the model that it was",
             )
-            for name in ("hqq", "quanto", "bitnet", "compressed-tensors", "unheard-of")
+            for name in ("hqq", "quanto", "bitnet", "unheard-of")
         ),
     ],
 )
@@ -226,13 +264,20 @@ def test_a_run_ends_with_the_reason_before_it_reads_its_data(
 
 @pytest.mark.parametrize(
     ("name", "packages"),
-    [("gptq", ["gptqmodel", "optimum"]), ("awq", ["gptqmodel"]), ("aqlm", ["aqlm"])],
+    [
+        ("gptq", ["gptqmodel", "optimum"]),
+        ("awq", ["gptqmodel"]),
+        ("aqlm", ["aqlm"]),
+        ("compressed-tensors", ["compressed_tensors"]),
+    ],
 )
 def test_the_package_that_a_checkpoint_needs_is_named(copied: Path, name: str, packages: list[str]) -> None:
     if all(map(importlib.util.find_spec, packages)):
         pytest.skip(f"{', '.join(packages)} is installed")
     of_model = load_configuration(ModelSource(marked(copied, {"quant_method": name}), None))
-    with pytest.raises(UserError, match=rf"is not installed\.(?s:.*)%pip install .*{packages[0]}"):
+    with pytest.raises(
+        UserError, match=rf"is not installed\.(?s:.*)%pip install .*{packages[0].replace('_', '.')}"
+    ):
         quantization_config(ModelConfig(name_or_path=str(copied)), torch.float32, of_model)
 
 
