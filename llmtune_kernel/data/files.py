@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError
@@ -116,26 +116,50 @@ def find_files(place: str) -> list[Path]:
     else:
         return [find_file(path)]
     if not files:
-        raise UserError(
-            _("{path} has no file that is read.", path=path),
-            str(path.absolute()),
-            _("Use one of {allowed}.", allowed=", ".join(READERS)),
-        )
+        raise _none_read(str(path), str(path.absolute()))
+    _check_kinds(files, str(path), path if path.is_dir() else path.parent, str(path.absolute()))
+    return files
+
+
+def _check_kinds(files: Iterable[PurePath], place: str, folder: PurePath | str, where: str) -> None:
+    """Raise UserError if the files that a place names are of several kinds; `folder` has them."""
     kinds = sorted({_kind(file) for file in files})
     if len(kinds) > 1:
         raise UserError(
-            _("{path} has files of several kinds: {kinds}.", path=path, kinds=", ".join(kinds)),
-            str(path.absolute()),
-            _(
-                "Choose one kind, for example {path}.",
-                path=(path if path.is_dir() else path.parent) / f"*{kinds[0]}",
-            ),
-            [
-                change_to("source", str((path if path.is_dir() else path.parent) / f"*{kind}"))
-                for kind in kinds
-            ],
+            _("{path} has files of several kinds: {kinds}.", path=place, kinds=", ".join(kinds)),
+            where,
+            _("Choose one kind, for example {path}.", path=f"{folder}/*{kinds[0]}"),
+            [change_to("source", f"{folder}/*{kind}") for kind in kinds],
         )
-    return files
+
+
+def _none_read(place: str, where: str) -> UserError:
+    return UserError(
+        _("{path} has no file that is read.", path=place),
+        where,
+        _("Use one of {allowed}.", allowed=", ".join(READERS)),
+    )
+
+
+def rows_among(names: Iterable[str], address: str, folder: str) -> list[str]:
+    """Of the files that are at an address those of rows, in order; the names have the suffixes.
+
+    Args:
+        folder: The address of the folder that has them.
+
+    Raises:
+        UserError: there is none, or they are not of one kind.
+    """
+    files = sorted(path for path in map(PurePosixPath, names) if is_of_rows(path))
+    if not files:
+        raise _none_read(address, address)
+    _check_kinds(files, address, folder, address)
+    return list(map(str, files))
+
+
+def is_of_rows(path: PurePath) -> bool:
+    """Whether the name of a file is that of one of rows."""
+    return _kind(path) in READERS and path.name not in _DESCRIPTIONS
 
 
 def _not_hidden(folder: Path) -> Iterator[Path]:
@@ -146,9 +170,7 @@ def _not_hidden(folder: Path) -> Iterator[Path]:
 
 
 def _readable(paths: Iterable[Path]) -> list[Path]:
-    return sorted(
-        path for path in paths if _kind(path) in READERS and path.name not in _DESCRIPTIONS and path.is_file()
-    )
+    return sorted(path for path in paths if is_of_rows(path) and path.is_file())
 
 
 def _saved_data_set(folder: Path) -> list[Path]:
@@ -181,7 +203,7 @@ def _saved_names(state: Path) -> list[str]:
     )
 
 
-def _kind(path: Path) -> str:
+def _kind(path: PurePath) -> str:
     """The suffix that says how a file is read: that of what is packed, if it is packed."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix in PACKED else suffix

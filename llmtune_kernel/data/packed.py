@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from codecs import BOM_UTF8
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
@@ -17,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 def open_text(path: Path, newline: str | None = None, errors: str = "strict") -> TextIO:
-    """Open a text file, packed or not; the mark of a byte order is left out.
+    """Open a text file, packed or not; marks of a byte order are left out.
 
     Args:
         newline, errors: As of `open`.
@@ -25,10 +26,14 @@ def open_text(path: Path, newline: str | None = None, errors: str = "strict") ->
     Raises:
         UserError: while reading, that it unpacks to far more than is read.
     """
-    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline=newline, errors=errors)
+    content = open_bytes(path)
+    # Some programs write one more each time they save.
+    while content.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+        content.read(len(BOM_UTF8))
+    return io.TextIOWrapper(content, encoding="utf-8", newline=newline, errors=errors)
 
 
-def open_bytes(path: Path) -> BinaryIO:
+def open_bytes(path: Path) -> io.BufferedReader:
     """Open what a file holds, unpacked if it is packed.
 
     Raises:

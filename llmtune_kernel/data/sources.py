@@ -21,6 +21,7 @@ from llmtune_kernel.config import DataConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import Split
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.addresses import check_address, download
 from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows
 from llmtune_kernel.data.formats import Row
@@ -182,13 +183,7 @@ def find_source(
         if all(file.exists() for file in files):
             return Place(SourceConfig.model_validate(before["read"]), files)
     if _is_remote(name):
-        if name.endswith((":", "://")):
-            raise UserError(
-                _("{name} names no data set.", name=name),
-                name,
-                _("Write its name after it, as in hf:owner/name."),
-            )
-        return Place(source)
+        return _elsewhere(source)
     if _is_path(name):
         return _files_of(source)
     folder = Path(dataset_dir)
@@ -196,7 +191,7 @@ def find_source(
     if name in names:
         meant = _meant(registered(name, folder), source)
         try:
-            return Place(meant) if _is_remote(meant.source) else _files_of(meant)
+            return _elsewhere(meant) if _is_remote(meant.source) else _files_of(meant)
         except UserError as error:
             raise UserError(error.what, f"{registry(folder)}, {name}: {error.where}", error.fix) from None
     if name in known_datasets():
@@ -223,6 +218,19 @@ def is_found(name: str, dataset_dir: str) -> bool:
     return True
 
 
+def _elsewhere(source: SourceConfig) -> Place:
+    name = source.source
+    if _ADDRESS.match(name):
+        check_address(name)
+    elif name.endswith(":"):
+        raise UserError(
+            _("{name} names no data set.", name=name),
+            name,
+            _("Write its name after it, as in hf:owner/name."),
+        )
+    return Place(source)
+
+
 def _files_of(source: SourceConfig) -> Place:
     _refuse_parts(source)
     return Place(source, tuple(find_files(source.source)))
@@ -235,11 +243,17 @@ def read_source(place: Place, limit: int | None) -> SourceRows:
         UserError: they cannot be read, or there are none; of files also while they are read.
     """
     if place.files:
-        rows = FileRows(place.files, limit)
-        return SourceRows(rows, place.files, fingerprint_files(place.files), rows.firsts)
-    from llmtune_kernel.data import remote
+        return _rows_of_files(place.files, limit)
+    if _ADDRESS.match(place.source.source):
+        return _rows_of_files(download(place.source.source), limit)
+    from llmtune_kernel.data.hubs import read_hub
 
-    return remote.read_remote(place.source, limit)
+    return read_hub(place.source, limit)
+
+
+def _rows_of_files(files: tuple[Path, ...], limit: int | None) -> SourceRows:
+    rows = FileRows(files, limit)
+    return SourceRows(rows, files, fingerprint_files(files), rows.firsts)
 
 
 def stream_source(place: Place) -> Iterator[Row]:

@@ -343,9 +343,25 @@ def test_a_registered_name_may_be_that_of_a_hub(folder: Path) -> None:
 
 
 def test_a_hub_alone_is_no_source() -> None:
-    for name in ("hf:", "s3://"):
-        with pytest.raises(UserError, match="names no data set"):
-            find_source(SourceConfig(source=name), "data")
+    with pytest.raises(UserError, match="hf: names no data set"):
+        find_source(SourceConfig(source="hf:"), "data")
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://", "https:///rows.jsonl", "s3:///bucket/rows.jsonl", "zip://rows.jsonl::gs://"]
+)
+def test_an_address_says_where_the_file_is(address: str) -> None:
+    with pytest.raises(UserError, match="names no file") as caught:
+        find_source(SourceConfig(source=address), "data")
+    assert "/rows.jsonl" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "address", ["dir://x", "foo://x/rows.jsonl", "zip://rows.jsonl", "reference://x", "zip://a::b"]
+)
+def test_an_address_of_another_kind_is_refused_with_the_kinds_there_are(address: str) -> None:
+    with pytest.raises(UserError, match=r"is no address that is read(.|\n)*s3://, gs://"):
+        find_source(SourceConfig(source=address), "data")
 
 
 def test_the_home_of_nobody_is_told() -> None:
@@ -460,6 +476,29 @@ def test_a_file_at_an_address_is_read_and_read_anew_when_it_has_changed(address:
     assert rows_of(f"file://{file}") == ROWS[:3]
     with pytest.raises(UserError, match=r"There is no file http.*nothing.jsonl(.|\n)*Check the address"):
         rows_of(f"{address}/nothing.jsonl")
+
+
+def test_folders_and_globs_at_an_address_are_read_file_by_file(folder: Path) -> None:
+    there = folder / "there" / "deeper"
+    there.mkdir(parents=True)
+    (there / "2.jsonl").write_text("\n".join(LINES.splitlines()[3:]))
+    (there.parent / "1.jsonl").write_text("\n".join(LINES.splitlines()[:3]))
+    (there.parent / ".hidden.jsonl").write_text(LINES)
+    (there.parent / "README.md").write_text("not rows")
+    assert rows_of(f"file://{there.parent}") == rows_of(f"file://{there.parent}/") == ROWS
+    assert rows_of(f"file://{there.parent}/**/*.jsonl") == ROWS
+    assert rows_of(f"file://{there}/?.jsonl") == ROWS[3:]
+    with pytest.raises(UserError, match=r"No file fits file://.*nothing\*"):
+        rows_of(f"file://{there}/nothing*")
+    (there / "3.csv").write_text("text\na")
+    with pytest.raises(UserError, match=r"several kinds: \.csv, \.jsonl") as caught:
+        rows_of(f"file://{there}/")
+    assert [change.value for change in caught.value.changes] == [
+        f"file://{there}/*.csv",
+        f"file://{there}/*.jsonl",
+    ]
+    with pytest.raises(UserError, match="has no file that is read"):
+        rows_of(f"file://{there.parent}/*.md")
 
 
 @pytest.mark.parametrize(

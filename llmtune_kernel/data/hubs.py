@@ -1,9 +1,8 @@
-"""Rows that are elsewhere: data sets on hubs, and files at addresses such as s3://bucket/rows.jsonl."""
+"""Data sets on hubs."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,24 +11,20 @@ from typing import Any
 
 from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.config.errors import UserError, first_line
-from llmtune_kernel.config.places import cache_directory
 from llmtune_kernel.config.sources import SourceConfig
+from llmtune_kernel.data.addresses import missing_package
 from llmtune_kernel.data.catalogue import known_datasets
-from llmtune_kernel.data.files import find_file, fingerprint_file
 from llmtune_kernel.data.formats import Row
-from llmtune_kernel.data.sources import FileRows, SourceRows
+from llmtune_kernel.data.sources import SourceRows
 from llmtune_kernel.locale import _
 
 
-def read_remote(source: SourceConfig, limit: int | None) -> SourceRows:
-    """Read at most `limit` rows of a data set on a hub, or of a file at an address.
+def read_hub(source: SourceConfig, limit: int | None) -> SourceRows:
+    """Read at most `limit` rows of a data set on a hub.
 
     Raises:
         UserError: there is no such data set, it cannot be reached, or a package for it is missing.
     """
-    if "://" in source.source:
-        file = _download(source.source)
-        return SourceRows(FileRows((file,), limit), (file,), fingerprint_file(file))
     hub, _colon, name = source.source.partition(":")
     data = _hugging_face(name, source, limit) if hub == "hf" else _of_other_hub(hub, name, source)
     if limit is not None and limit < len(data):
@@ -111,7 +106,7 @@ def _model_scope(name: str, source: SourceConfig) -> Any:
     try:
         from modelscope.msdatasets import MsDataset  # type: ignore[import-not-found]
     except ImportError as error:
-        raise _missing("ModelScope", "modelscope", f"modelscope:{name}") from error
+        raise missing_package("ModelScope", "modelscope", f"modelscope:{name}") from error
     found = MsDataset.load(
         name,
         subset_name=source.subset or "default",
@@ -126,47 +121,11 @@ def _open_mind(name: str, source: SourceConfig) -> Any:
     try:
         from openmind import OmDataset  # type: ignore[import-not-found]
     except ImportError as error:
-        raise _missing("OpenMind", "openmind", f"openmind:{name}") from error
+        raise missing_package("OpenMind", "openmind", f"openmind:{name}") from error
     return OmDataset.load_dataset(
         path=name,
         name=source.subset,
         split=source.split or "train",
         data_dir=source.folder,
         revision=source.revision,
-    )
-
-
-def _download(address: str) -> Path:
-    """A local copy of the file at an address; kept, and read again as long as the one there is the same."""
-    import fsspec  # type: ignore[import-untyped]
-
-    scheme = address.partition("://")[0]
-    try:
-        files, path = fsspec.core.url_to_fs(address)
-        version = hashlib.sha256(f"{address} {files.ukey(path)}".encode()).hexdigest()[:16]
-        copy = cache_directory() / "files" / version / address.rpartition("/")[2].partition("?")[0]
-        if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            # Never half a file under the final name.
-            partial = copy.with_name(f"{os.getpid()}.partial")
-            files.get_file(path, str(partial))
-            partial.replace(copy)
-    except ImportError as error:
-        packages = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
-        raise _missing(f"{scheme}://", packages.get(scheme, scheme), address) from error
-    except Exception as error:  # each file system has errors of its own
-        what = (
-            _("There is no file {path}.", path=address)
-            if isinstance(error, FileNotFoundError)
-            else _("{address} cannot be read: {error}.", address=address, error=first_line(error))
-        )
-        raise UserError(what, address, _("Check the address and the access rights.")) from error
-    return find_file(copy)
-
-
-def _missing(what: str, package: str, where: str) -> UserError:
-    return UserError(
-        _("{what} needs the package {package}, which is not installed.", what=what, package=package),
-        where,
-        _("Install it: {command}", command=f"%pip install {package}"),
     )
