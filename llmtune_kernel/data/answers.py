@@ -25,8 +25,9 @@ CONTROL = re.compile(
 
 # The keys of a turn that is a text alone.
 _PLAIN = {"role", "content", "weight"}
-# What ends the reasoning in the content of an answer.
+# What ends the reasoning in the content of an answer, and all of it; a generation prompt may have begun the first.
 _THOUGHT = "</think>"
+_THINKING = re.compile(r"(?:^|<think>)(?:(?!<think>).)*?</think>", re.DOTALL)
 
 
 class TemplateProblem(Exception):
@@ -100,6 +101,7 @@ class ChatTemplate:
         """
         text = self._apply(conversation, conversation.messages)
         self._check_tools(text, conversation)
+        _check_said(text, conversation)
         if any(message.get("reasoning_content") for message in conversation.messages):
             self._check_reasoning()
         answers = self._by_skeleton(text, conversation)
@@ -353,6 +355,18 @@ def _said(message: Message) -> str:
     content: str = message["content"]
     after = content.rpartition(_THOUGHT)[2] if message["role"] == "assistant" else content
     return after if after.strip() or not content.strip() else ""
+
+
+def _check_said(text: str, conversation: Conversation) -> None:
+    """Raise TemplateProblem if a template leaves out what an answer says beside its reasoning."""
+    for number, message in enumerate(conversation.messages):
+        if message["role"] != "assistant" or _THOUGHT not in message["content"]:
+            continue
+        if any(part.strip() not in text for part in _THINKING.split(message["content"])):
+            raise TemplateProblem(
+                _("the chat template leaves out part of what turn {number} says", number=number),
+                _("Keep its thinking together, between <think> and </think> at the start of its content."),
+            )
 
 
 def _holds(text: str, kept: str) -> bool:

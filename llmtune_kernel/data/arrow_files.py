@@ -9,13 +9,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.config.errors import UserError, first_line
 from llmtune_kernel.data.csv_files import check_names
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.locale import _
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
+
+# How files begin that are not streams.
+ARROW = b"ARROW1"
+PARQUET = b"PAR1"
 
 
 def read_parquet(path: Path) -> Iterator[Row]:
@@ -35,7 +39,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
         yield from _rows_of(path, file.iter_batches(arrow.BATCH_ROWS), file.schema_arrow)
     except pa.ArrowException as error:
         raise _broken(
-            path, _("{name} is not a Parquet file: {error}", name=path.name, error=error)
+            path, _("{name} is not a Parquet file: {error}", name=path.name, error=first_line(error))
         ) from error
 
 
@@ -52,9 +56,7 @@ def read_arrow(path: Path) -> Iterator[Row]:
     try:
         yield from _rows_of(path, map(_checked, batches), schema)
     except pa.ArrowException as error:
-        raise _broken(
-            path, _("{name} is not a complete Arrow file: {error}", name=path.name, error=error)
-        ) from error
+        raise _incomplete(path, error) from error
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -93,15 +95,26 @@ def open_arrow(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     source = pa.memory_map(str(path))
     try:
         file = pa.ipc.open_file(source)
-    except pa.ArrowException:
+    except pa.ArrowException as error:
+        source.seek(0)
+        if source.read(len(ARROW)) == ARROW:  # its end is missing
+            raise _incomplete(path, error) from error
         source.seek(0)
     else:
         return file.schema, (file.get_batch(number) for number in range(file.num_record_batches))
     try:
         stream = pa.ipc.open_stream(source)
     except pa.ArrowException as error:
-        raise _broken(path, _("{name} is not an Arrow file: {error}", name=path.name, error=error)) from error
+        raise _broken(
+            path, _("{name} is not an Arrow file: {error}", name=path.name, error=first_line(error))
+        ) from error
     return stream.schema, iter(stream)
+
+
+def _incomplete(path: Path, error: Exception) -> UserError:
+    return _broken(
+        path, _("{name} is not a complete Arrow file: {error}", name=path.name, error=first_line(error))
+    )
 
 
 def _broken(path: Path, what: str) -> UserError:

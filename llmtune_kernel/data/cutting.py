@@ -142,11 +142,17 @@ def cut(
     parts = is_parted(config, format)
     too_long = long & (not parts and config.truncation in ("drop", "error"))
     windows, row = shortened(sequences, whole, format, config)
-    learns = (windows.trained.min(axis=1) > 0) | (format.name == "prompt")
+    same = _same_sides(sequences, windows, np.flatnonzero(long))
+    learns = ((windows.trained.min(axis=1) > 0) | (format.name == "prompt")) & ~same
     keeps = learns & ~too_long[row]
     used = np.unique(row[keeps])
     lost = np.setdiff1d(np.flatnonzero(~too_long), used)
-    untrained = [_untrained(sequences, whole[one : one + 1], numbers[one], config) for one in lost]
+    untrained = [
+        _nothing_to_tell(numbers[one], config)
+        if windows.trained[one].min() and not parts
+        else _untrained(sequences, whole[one : one + 1], numbers[one], config)
+        for one in lost
+    ]
     return EncodedRows(
         [format],
         sequences,
@@ -219,7 +225,11 @@ def is_parted(config: DataConfig, format: RowFormat) -> bool:
 
 
 def _cut(sequences: Sequences, whole: Windows, config: DataConfig) -> tuple[Windows, Numbers]:
-    """Each row cut to length, the sides of a preference by the same number of tokens; and which row each is from."""
+    """Each row cut to length, and which row each is from.
+
+    Of a preference each side loses what is over at its end, or both as much at their start, so that what they answer
+    stays the same.
+    """
     lengths, limit = whole.stops, config.max_length
     longest = lengths.max(axis=1, keepdims=True)
     if config.truncation == "left":
@@ -265,6 +275,22 @@ def _fewer_answers(sequences: Sequences, whole: Windows, windows: Windows, rows:
         return sum(int(np.diff(one, prepend=False).sum() + one[-1]) // 2 for one in trained)
 
     return sum(answers(windows, row) < answers(whole, row) for row in rows)
+
+
+def _same_sides(sequences: Sequences, windows: Windows, rows: Numbers) -> NDArray[np.bool_]:
+    """(examples,) Of which of the `rows` both sides are the same tokens after cutting; none where there is one side."""
+    same = np.zeros(len(windows.places), bool)
+    for row in rows if windows.places.shape[1] == 2 else ():
+        places = zip(windows.places[row], windows.starts[row], windows.stops[row], strict=True)
+        chosen, rejected = (sequences.window(*map(int, place)).ids for place in places)
+        same[row] = np.array_equal(chosen, rejected)
+    return same
+
+
+def _nothing_to_tell(number: int, config: DataConfig) -> RowProblem:
+    limit = config.max_length
+    reason = _("its answers are the same in the {limit:,} tokens that are left of them", limit=limit)
+    return RowProblem(int(number), "", reason, _longer(limit), "untrained")
 
 
 def _too_long(number: int, length: int, config: DataConfig) -> RowProblem:

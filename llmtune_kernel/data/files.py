@@ -20,6 +20,7 @@ from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.arrow_files import open_arrow, read_arrow, read_parquet
 from llmtune_kernel.data.csv_files import read_csv
 from llmtune_kernel.data.formats import Row
+from llmtune_kernel.data.heads import HEAD_BYTES, check_head
 from llmtune_kernel.data.json_files import read_json, read_jsonl
 from llmtune_kernel.data.json_text import load_json
 from llmtune_kernel.data.packed import PACKED, open_bytes, open_text
@@ -71,29 +72,6 @@ def _undecodable_line(path: Path) -> int:
     """The number of the first line that is not UTF-8, counted from 1."""
     with open_text(path, errors="surrogateescape") as lines:
         return next(number for number, line in enumerate(lines, 1) if re.search("[\udc80-\udcff]", line))
-
-
-# How a file begins that stands for one that is kept elsewhere.
-_POINTER = b"version https://git-lfs"
-# How a page begins that a server sent in place of a file.
-_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
-_HEAD_BYTES = 256
-# How files begin that are no text of UTF-8, what they are, and the suffix that says so, if they are read at all.
-_NO_TEXT = {
-    b"\x1f\x8b": ("gzip", ".gz"),
-    b"\x28\xb5\x2f\xfd": ("zstd", ".zst"),
-    b"BZh": ("bzip2", ".bz2"),
-    b"PAR1": ("Parquet", ".parquet"),
-    b"ARROW1": ("Arrow", ".arrow"),
-    b"PK\x03\x04": ("zip", ""),
-    b"\xfd7zXZ": ("xz", ""),
-    b"\xff\xfe\0\0": ("UTF-32", ""),
-    b"\0\0\xfe\xff": ("UTF-32", ""),
-    b"\xff\xfe": ("UTF-16", ""),
-    b"\xfe\xff": ("UTF-16", ""),
-}
-# Without a mark of the byte order: two letters in a row have a NUL beside each.
-_WIDE = re.compile(rb"[^\0]\0[^\0]\0|\0[^\0]\0[^\0]")
 
 
 def find_files(place: str) -> list[Path]:
@@ -280,43 +258,10 @@ def _check_content(path: Path) -> None:
             _("Unpack it."),
         )
     with path.open("rb") as file:
-        _check_head(path, file.read(_HEAD_BYTES), is_text=path.suffix.lower() in _TEXTS)
+        check_head(path, file.read(HEAD_BYTES), path.suffix.lower())
     if is_packed:
         with contextlib.suppress(OSError), open_bytes(path) as inside:  # what is damaged is told with its row
-            _check_head(path, inside.read(_HEAD_BYTES), is_text=True)
-
-
-def _check_head(path: Path, head: bytes, is_text: bool) -> None:
-    if head.startswith(_POINTER):
-        raise UserError(
-            _("{name} is a pointer of Git LFS, not the data.", name=path.name),
-            str(path.absolute()),
-            _("Fetch the data with git lfs pull in that folder, or download them again."),
-        )
-    if _PAGE.match(head) and path.suffix.lower() != ".txt":
-        raise UserError(
-            _("{name} is a web page, not the data.", name=path.name),
-            str(path.absolute()),
-            _("Download the file itself; where it asks for a login, log in first."),
-        )
-    if is_text:
-        for begin, (kind, suffix) in _NO_TEXT.items():
-            if head.startswith(begin):
-                raise _no_text(path, kind, suffix)
-        if _WIDE.match(head):
-            raise _no_text(path, "UTF-16", "")
-
-
-def _no_text(path: Path, kind: str, suffix: str) -> UserError:
-    what = _("{name} is {kind}, not UTF-8 text.", name=path.name, kind=kind)
-    if kind.startswith("UTF"):
-        fix = _("Save it as UTF-8.")
-    elif not suffix or path.suffix.lower() in PACKED:
-        fix = _("Unpack it.")
-    else:
-        name = f"{path.name}{suffix}" if suffix in PACKED else path.with_suffix(suffix).name
-        fix = _("Name it {name}.", name=name)
-    return UserError(what, str(path.absolute()), fix)
+            check_head(path, inside.read(HEAD_BYTES), _kind(path))
 
 
 def _close_names(path: Path) -> list[str]:

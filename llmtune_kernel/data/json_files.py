@@ -41,6 +41,12 @@ def read_json(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 raise _broken_json(path, error.lineno, error.msg) from error
         row = _row(path, _("row {row}", row=0), value)
+        if _is_of_columns(row):
+            raise UserError(
+                _("{name} is written by columns, not by rows.", name=path.name),
+                str(path),
+                _("Write an array of objects; in pandas: {code}", code='df.to_json(path, orient="records")'),
+            )
         if not COLUMNS & row.keys():
             raise _no_rows(path, row)
         yield row
@@ -91,6 +97,19 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             except json.JSONDecodeError as error:
                 raise _broken_json(path, number, error.msg) from error
             yield _row(path, _("line {line}", line=number), value)
+
+
+def _is_of_columns(value: Row) -> bool:
+    """Whether an object holds whole columns: equally long lists of texts, or objects whose keys are numbers."""
+    columns = list(value.values())
+    if all(isinstance(column, dict) and column for column in columns):
+        return all(list(column) == [str(number) for number in range(len(column))] for column in columns)
+    return (
+        len(columns) > 1
+        and all(isinstance(column, list) and column for column in columns)
+        and len({len(column) for column in columns}) == 1
+        and not any(isinstance(item, dict | list) for column in columns for item in column)
+    )
 
 
 def _no_rows(path: Path, value: Row) -> UserError:

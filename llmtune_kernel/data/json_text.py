@@ -21,23 +21,35 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+class _NotJSON(ValueError):
+    """A JSON text has a word that JSON does not know."""
+
+
+def _refuse(name: str) -> None:
+    raise _NotJSON(_("{name} is no JSON value", name=name))
+
+
+_EXACT = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
 # NaN, which Python writes for a missing value, is null.
 JSON = json.JSONDecoder(
     parse_constant=lambda name: None if name == "NaN" else float(name), object_pairs_hook=_object
 )
 
 
-def load_json(text: str) -> Any:
+def load_json(text: str, *, exactly: bool = False) -> Any:
     """What a JSON text says.
+
+    Args:
+        exactly: Whether NaN and Infinity, which JSON does not have, are mistakes.
 
     Raises:
         json.JSONDecodeError: it is not valid JSON, nested deeper than can be read, or has longer numbers.
     """
     try:
-        return JSON.decode(text)
+        return (_EXACT if exactly else JSON).decode(text)
     except RecursionError:
         raise json.JSONDecodeError(_("nested too deeply"), text[:1], 0) from None
-    except KeyTwice as error:
+    except (KeyTwice, _NotJSON) as error:
         raise json.JSONDecodeError(str(error), text[:1], 0) from None
     except json.JSONDecodeError:
         raise

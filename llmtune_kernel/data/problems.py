@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -106,11 +107,13 @@ def check_text(value: Any, row: int, column: str, place: str = "") -> str:
 
 
 def check_values(value: Any, row: int, column: str, place: str = "") -> None:
-    """Raise RowProblem if a text in a JSON value, or a key, cannot be tokenized, or it is nested too deeply."""
+    """Raise RowProblem if a text in a JSON value, or a key, cannot be tokenized, or JSON has no form for the value."""
     inner = [value]
     for _depth in range(_DEEPEST):
         for text in (one for one in inner if isinstance(one, str)):
             check_text(text, row, column, place)
+        if any(isinstance(one, float) and not math.isfinite(one) for one in inner):
+            raise RowProblem(row, column, at(place, _("holds a number that JSON does not have")))
         inner = [item for one in inner for item in _inside(one)]
         if not inner:
             return

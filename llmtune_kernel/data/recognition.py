@@ -42,6 +42,15 @@ _USUAL_ELSEWHERE: tuple[dict[RowField, str], ...] = (
     {"prompt": "input", "completion": "output"},
     {"text": "content"},
 )
+# How they may be written with other capitals.
+_USUAL: tuple[dict[RowField, str], ...] = (
+    {"chosen": "chosen", "rejected": "rejected"},
+    {"instruction": "instruction", "output": "output"},
+    {"prompt": "prompt", "completion": "completion"},
+    {"messages": "messages"},
+    {"messages": "conversations"},
+    {"text": "text"},
+)
 _ANSWERED = ("completion", "output", "chosen", "rejected")
 Judged = Literal["yes", "no", "maybe"]
 
@@ -308,6 +317,7 @@ def _recognise_all(rows: Sequence[Row], columns: _Columns, row_names: Sequence[s
             _("columns found: {columns}", columns=_shape(rows[0]) if rows and present else _("none")),
             "\n".join(
                 [
+                    *map(_said, _other_names(present)),
                     _("Rename the columns, or say with data.columns which is which, to have one of"),
                     *(f"         {name}: {look_up(needs)}" for name, needs in NEEDS.items()),
                 ]
@@ -355,13 +365,21 @@ def _only_asks(rows: Sequence[Row], columns: _Columns) -> bool:
 def _other_names(present: Iterable[str]) -> Iterator[Change]:
     """What would read columns with names that are usual elsewhere, the first that fits."""
     there = {column.lower(): column for column in present}
-    for usual in _USUAL_ELSEWHERE:
+    for usual in (*_USUAL, *_USUAL_ELSEWHERE):
         if there.keys() >= set(usual.values()):
             meant: dict[str, JsonValue] = {field: there[column] for field, column in usual.items()}
+            if all(field == column for field, column in meant.items()):
+                continue
             columns, fields = ", ".join(map(str, meant.values())), ", ".join(meant)
             label = _("Read {column} as {field}", column=columns, field=fields)
             yield Change(path=("columns",), value=meant, label=label)
             return
+
+
+def _said(change: Change) -> str:
+    assert isinstance(change.value, dict)
+    columns = ", ".join(f"{field}: {column}" for field, column in change.value.items())
+    return _("Set data.columns to {columns}.", columns=f"{{{columns}}}")
 
 
 def _reads(field: str, column: str) -> Change:

@@ -8,7 +8,7 @@ from typing import Any
 from llmtune_kernel.config import DataConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import MOST_COMPARED, duplicates, near_duplicates
-from llmtune_kernel.data.languages import languages
+from llmtune_kernel.data.languages import languages, shares
 from llmtune_kernel.data.length_groups import joined, length_groups
 from llmtune_kernel.data.problems import RowProblem
 
@@ -41,7 +41,7 @@ def statistics(
         "near_duplicates": _twins(near),
         "compared": min(len(encoded.lengths), MOST_COMPARED),
         "left_out": list(kinds.values()),
-        "languages": languages(encoded, tokenizer),
+        "languages": shares(languages(encoded, tokenizer)),
     }
 
 

@@ -84,7 +84,7 @@ def parse_json(text: str, row: int, column: str, place: str) -> Any:
         RowProblem: it is not valid JSON.
     """
     try:
-        return load_json(text)
+        return load_json(text, exactly=True)
     except json.JSONDecodeError as error:
         reason = _("is not valid JSON: {reason}", reason=error.msg)
         raise RowProblem(row, column, at(place, reason)) from error

@@ -209,8 +209,10 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         }
     message["role"] = role
     content = turn.get(tags.content)
-    if turn.get("tool_calls"):
-        calls = turn["tool_calls"]
+    calls = message.get("tool_calls")
+    if isinstance(message.get("function_call"), dict) and not calls:  # OpenAI's older form, of one call
+        calls = [message.pop("function_call")]
+    if calls:
         if not isinstance(calls, list):
             raise RowProblem(row, column, _("turn {number} has tool_calls that are no list", number=number))
         message["tool_calls"] = [read_call(call, row, column, number) for call in calls]
@@ -218,6 +220,9 @@ def _message(turn: dict[str, Any], row: int, column: str, number: int, tags: Tag
         if role != "assistant":
             reason = _("turn {number} ({role}) calls tools; only answers do", number=number, role=role)
             raise RowProblem(row, column, reason, kind="order")
+    if content is None and message.get("refusal"):
+        reason = _("turn {number} is a refusal, without content", number=number)
+        raise RowProblem(row, column, reason, _("Move its text to content, or remove these rows."))
     message["content"] = _content(content, row, column, number)
     for key, item in message.items():
         if key not in ("role", "content", "tool_calls", "reasoning_content"):

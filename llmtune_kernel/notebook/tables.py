@@ -7,6 +7,7 @@ import itertools
 import json
 import keyword
 import math
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import combining
 
 from llmtune_kernel.config import UserError, read_part
 from llmtune_kernel.config.sources import SourceConfig
@@ -29,6 +31,9 @@ from llmtune_kernel.notebook.variables import look_up
 from llmtune_kernel.runs.workers import pool
 
 _SHOWN = 300  # characters of a value
+# What joins emojis, and what changes the one before: another look, or a colour of skin.
+_JOINER = "\u200d"
+_JOINED = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _READ = 100_000  # characters of a text that may be a conversation
 _RECOGNISED = 100  # rows by which a format is recognised
 _LOOKED_THROUGH = 1000  # rows at once for a problem
@@ -72,10 +77,12 @@ class Tables:
         table = opened.table
         view = _view(wanted.view)
         page = table.page(wanted.first, wanted.count, view)
-        columns = table.columns
+        columns, names = table.columns, table.names
         fault = table.fault
         return protocol.TablePage(
-            columns=[protocol.TableColumn(name=name, kind=kind) for name, kind in columns.items()],
+            columns=[
+                protocol.TableColumn(name=name, kind=kind, sql=names[name]) for name, kind in columns.items()
+            ],
             numbers=page.numbers,
             cells=[[_cell(row.get(name)) for name in columns] for row in page.rows],
             matching=page.matching,
@@ -309,7 +316,19 @@ def _cell(value: Any) -> str | None:
         text: str | None = " · ".join(f"{role}: {said}" for role, said in found)
     else:
         text = _text(value)
-    return text if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if text is None or len(text) <= _SHOWN else f"{text[: _end(text)]}…"
+
+
+def _end(text: str) -> int:
+    """Where a longer text is cut: not between signs that make one letter or emoji together."""
+    return next(
+        (
+            stop
+            for stop in range(_SHOWN, _SHOWN // 2, -1)
+            if text[stop - 1] != _JOINER and not _JOINED.match(text[stop]) and not combining(text[stop])
+        ),
+        _SHOWN,
+    )
 
 
 def _text(value: Any) -> str | None:

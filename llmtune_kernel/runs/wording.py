@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmtune_kernel.locale import _
+from llmtune_kernel.locale.language import language
 from llmtune_kernel.runs.events import Message
 
 _NAMED = 5  # duplicates
@@ -168,7 +169,7 @@ def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         (
             _("tokens a row"),
             _(
-                "{low:,} to {high:,}, median {median:g}",
+                "{low:,} to {high:,}, median {median:,.10g}",
                 low=lengths["min"],
                 high=lengths["max"],
                 median=lengths["median"],
@@ -239,8 +240,13 @@ def _statistics(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def language_text(shares: Iterable[tuple[str, float]]) -> str:
-    """Languages by their codes, each with its share of the rows."""
-    return ", ".join(f"{_('none') if code == 'zxx' else code} {share:.0%}" for code, share in shares)
+    """Languages, each with its share of the rows."""
+    from babel import Locale
+
+    names = Locale.parse(language()).languages
+    return ", ".join(
+        f"{_('none') if code == 'zxx' else names.get(code, code)} {share:.0%}" for code, share in shares
+    )
 
 
 def _left_out(summary: dict[str, Any]) -> list[tuple[str, str]]:

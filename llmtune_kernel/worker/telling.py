@@ -12,7 +12,7 @@ from llmtune_kernel.config import RewardedObjective, RunConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.formats import list_problems, unread_media
-from llmtune_kernel.data.languages import languages, sample
+from llmtune_kernel.data.languages import languages, shares
 from llmtune_kernel.data.named_templates import about_endless, unknown_control_tokens
 from llmtune_kernel.data.summary import format_names
 from llmtune_kernel.locale import _, _n
@@ -129,7 +129,7 @@ def described(config: RunConfig, tokenizer: Any, data: PreparedData) -> list[str
         *_by_source(data.train),
         *([] if answers else [_planned(config, data)]),
         _(
-            "Tokens a row: {low:,} to {high:,}, median {median:g}.",
+            "Tokens a row: {low:,} to {high:,}, median {median:,.10g}.",
             low=int(lengths.min()),
             high=int(lengths.max()),
             median=float(np.median(lengths)),
@@ -137,13 +137,13 @@ def described(config: RunConfig, tokenizer: Any, data: PreparedData) -> list[str
     ]
     if again or near:
         said.append(_("Duplicate rows: {same:,} exact, {near:,} near.", same=again, near=near))
-    if shares := languages(encoded, tokenizer):
+    if told := languages(encoded, tokenizer):
         said.append(
             _n(
                 "Languages, told by {count:,} row: {languages}.",
                 "Languages, told by {count:,} rows: {languages}.",
-                len(sample(encoded)),
-                languages=language_text(shares),
+                told.total(),
+                languages=language_text(shares(told)),
             )
         )
     return said

@@ -86,8 +86,8 @@ export function Bar(props: Bar.IProps): JSX.Element {
       {model.broughtBack > 0 && (
         <p role="status">
           {trans._n(
-            '%1 row that was left out is there again: another one is in its place.',
-            '%1 rows that were left out are there again: others are in their places.',
+            '%1 row is no longer left out: the data have changed there.',
+            '%1 rows are no longer left out: the data have changed there.',
             model.broughtBack,
             count(model.broughtBack)
           )}
@@ -200,27 +200,17 @@ function Filter(props: {
 /** The columns as a filter names them. */
 function columnsText(model: InspectorModel, trans: TranslationBundle): string {
   const columns = model.pages?.state?.columns ?? [];
-  return trans.__(
-    'Columns: %1',
-    columns.map(({ name }) => inSQL(name)).join(', ')
-  );
-}
-
-function inSQL(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/i.test(name)
-    ? name
-    : `"${name.replace(/"/g, '""')}"`;
+  return trans.__('Columns: %1', columns.map(({ sql }) => sql).join(', '));
 }
 
 /** A condition that fits the rows. */
 function example(model: InspectorModel): string {
-  const all = model.pages?.state?.columns ?? [];
-  const columns = all.filter(({ name }) => name !== '');
+  const columns = model.pages?.state?.columns ?? [];
   const number = columns.find(
     ({ kind }) => kind === 'integer' || kind === 'number'
   );
-  const quoted = inSQL((number ?? columns[0])?.name ?? 'text');
-  return number ? `${quoted} > 10` : `length(${quoted}) > 100`;
+  const name = (number ?? columns[0])?.sql ?? 'text';
+  return number ? `${name} > 10` : `length(${name}) > 100`;
 }
 
 /** How many rows there are, and whether there may be more. */

@@ -31,72 +31,78 @@ export function RowView(props: RowView.IProps): JSX.Element | null {
   }
   return (
     <div className="jp-llmtune-row" aria-busy={model.isOld}>
-      <header>
-        <h2>{trans.__('Row %1', number)}</h2>
-        <span>{view?.format}</span>
-        <div className="jp-llmtune-buttons">
-          <Icon
-            icon={caretUpIcon}
-            label={trans.__('Previous row')}
-            onClick={() => props.onStep(-1)}
-          />
-          <Icon
-            icon={caretDownIcon}
-            label={trans.__('Next row')}
-            onClick={() => props.onStep(1)}
-          />
-          <button
-            type="button"
-            className="jp-Button jp-mod-styled"
-            title={trans.__('The next row that is left out')}
-            onClick={search.seen === null ? props.onFind : () => search.stop()}
-          >
-            {search.seen === null ? trans.__('Next Problem') : trans.__('Stop')}
-          </button>
-          <Icon
-            icon={closeIcon}
-            label={trans.__('Close the row')}
-            onClick={props.onClose}
-          />
-        </div>
-      </header>
-      <p className="jp-llmtune-hint" role="status">
-        {search.seen !== null &&
-          trans._n(
-            'Looked through %2 row…',
-            'Looked through %2 rows…',
-            search.seen,
-            count(search.seen)
-          )}
-        {search.isInVain && trans.__('No row after this one is left out.')}
-      </p>
-      {search.fault && <FaultMessage fault={search.fault} />}
-      {fault && <FaultMessage fault={fault} />}
-      {!fault && !view && <p role="status">{trans.__('Reading the row…')}</p>}
+      <div className="jp-llmtune-row-top">
+        <header>
+          <h2>{trans.__('Row %1', number)}</h2>
+          <span>{view?.format}</span>
+          <div className="jp-llmtune-buttons">
+            <Icon
+              icon={caretUpIcon}
+              label={trans.__('Previous row')}
+              onClick={() => props.onStep(-1)}
+            />
+            <Icon
+              icon={caretDownIcon}
+              label={trans.__('Next row')}
+              onClick={() => props.onStep(1)}
+            />
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={trans.__('The next row that is left out')}
+              onClick={
+                search.seen === null ? props.onFind : () => search.stop()
+              }
+            >
+              {search.seen === null
+                ? trans.__('Next Problem')
+                : trans.__('Stop')}
+            </button>
+            <Icon
+              icon={closeIcon}
+              label={trans.__('Close the row')}
+              onClick={props.onClose}
+            />
+          </div>
+        </header>
+        <p className="jp-llmtune-hint" role="status">
+          {search.seen !== null &&
+            trans._n(
+              'Looked through %2 row…',
+              'Looked through %2 rows…',
+              search.seen,
+              count(search.seen)
+            )}
+          {search.isInVain && trans.__('No row after this one is left out.')}
+        </p>
+        {search.fault && <FaultMessage fault={search.fault} />}
+        {fault && <FaultMessage fault={fault} />}
+        {!fault && !view && <p role="status">{trans.__('Reading the row…')}</p>}
+        {view && view.problem !== null && (
+          <div>
+            <FaultMessage
+              fault={{
+                what: trans.__('Left out: %1', view.problem),
+                where: '',
+                fix: view.fix
+              }}
+            />
+            <button
+              type="button"
+              className="jp-Button jp-mod-styled"
+              title={trans.__(
+                'Take this row out of those that are shown and saved'
+              )}
+              disabled={model.isOld}
+              onClick={props.onExclude}
+            >
+              {trans.__('Leave This Row Out')}
+            </button>
+          </div>
+        )}
+      </div>
       {view && (
         <>
-          {view.problem !== null && (
-            <div>
-              <FaultMessage
-                fault={{
-                  what: trans.__('Left out: %1', view.problem),
-                  where: '',
-                  fix: view.fix
-                }}
-              />
-              <button
-                type="button"
-                className="jp-Button jp-mod-styled"
-                title={trans.__(
-                  'Take this row out of those that are shown and saved'
-                )}
-                disabled={model.isOld}
-                onClick={props.onExclude}
-              >
-                {trans.__('Leave This Row Out')}
-              </button>
-            </div>
-          )}
           {view.sides.length > 0 && (
             <Sides
               id={props.id}

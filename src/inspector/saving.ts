@@ -36,7 +36,13 @@ export async function saveRows(
       ? saved.source
       : String(saved.source.source);
   const { button } = await showDialog({
-    title: trans.__('Saved %1 rows as %2', count(saved.rows), name),
+    title: trans._n(
+      'Saved %2 row as %3',
+      'Saved %2 rows as %3',
+      saved.rows,
+      count(saved.rows),
+      name
+    ),
     body: trans.__('Train on these rows in place of all?'),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Not Now') }),

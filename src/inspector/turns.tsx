@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import React, { useMemo } from 'react';
+import React, { useLayoutEffect, useMemo, useRef } from 'react';
 
 import type { IRowTurn } from '../kernel/protocol';
 import type { IPart } from './differences';
@@ -23,12 +23,19 @@ export function Turns(props: {
   isJudged: boolean;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { folded, isJudged, others, trans } = props;
+  const { folded, isJudged, others, trans, turns } = props;
+  const wrong = useRef<HTMLElement>(null);
+  // It may be far down in a long conversation.
+  useLayoutEffect(
+    () => wrong.current?.scrollIntoView?.({ block: 'nearest' }),
+    [turns]
+  );
   return (
     <>
-      {props.turns.slice(folded).map((turn, index) => (
+      {turns.slice(folded).map((turn, index) => (
         <section
           key={index}
+          ref={turn.mark === 'wrong' ? wrong : undefined}
           className="jp-llmtune-said"
           data-mark={turn.mark || undefined}
         >

@@ -209,6 +209,31 @@ def test_text_parts_are_joined_and_tool_arguments_decoded() -> None:
     assert read[2]["tool_call_id"] == "1"
 
 
+def test_the_older_form_of_a_call_becomes_a_tool_call() -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": "q"},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "function_call": {"name": "f", "arguments": '{"x": 1}'},
+                },
+                {"role": "function", "name": "f", "content": "2"},
+                {"role": "assistant", "content": "a", "function_call": None},
+            ]
+        }
+    ]
+    messages = to_example(rows[0], 0, recognise(rows)).messages
+    assert messages[1] == {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}],
+    }
+    assert messages[2] == {"role": "tool", "name": "f", "content": "2"}
+    assert messages[3] == {"role": "assistant", "content": "a"}
+
+
 def test_sharegpt_function_calls_become_tool_calls() -> None:
     row = {
         "conversations": [

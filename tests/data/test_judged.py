@@ -70,6 +70,26 @@ def test_a_preference_with_one_answer_cut_off_is_no_preference(tokenizer: Any) -
     assert len(encode_rows(rows, tokenizer, config(max_length=60, on_bad_row="skip"))) == 1
 
 
+@pytest.mark.parametrize("format", ["preference", "reward"])
+@pytest.mark.parametrize("truncation", ["right", "left"])
+def test_a_pair_that_cutting_makes_the_same_is_a_bad_row(
+    tokenizer: Any, truncation: str, format: str
+) -> None:
+    same = "one two three " * 20
+    rows = [preference(), preference("Hi", f"{same} yes", f"{same} no")]
+    if truncation == "left":
+        # The sides are equally long, and differ only where both are cut.
+        rows[1] = preference("Hi", f"yes {same}", f"two {same}")
+    settings = config(max_length=40, truncation=truncation, format=format)
+    with pytest.raises(UserError, match="row 1: its answers are the same in the 40 tokens") as caught:
+        encode_rows(rows, tokenizer, settings)
+    assert {change.label for change in caught.value.changes} > {"Leave long rows out", "Skip bad rows"}
+    skipped = encode_rows(rows, tokenizer, settings.model_copy(update={"on_bad_row": "skip"}))
+    assert (skipped.numbers.tolist(), skipped.truncated) == ([0], 0)
+    assert [problem.kind for problem in skipped.left_out()] == ["untrained"]
+    assert len(encode_rows(rows, tokenizer, config(format=format))) == 2
+
+
 def test_a_pair_for_a_reward_model_with_its_question_is_read_as_a_preference(tokenizer: Any) -> None:
     rows = [preference(), preference("Bye", "Farewell.", "No.")]
     pairs, preferences = (

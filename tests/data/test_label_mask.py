@@ -265,6 +265,24 @@ def test_tools_are_left_out_also_where_somebody_says_their_name(tokenizer: Any) 
         encode_conversation(tokenizer, Conversation(said))
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["<think>R</think>a<think>S</think>b", "Well. <think>R</think>b", "R</think>a</think>b"],
+)
+def test_a_template_that_leaves_out_what_is_said_between_thoughts_is_refused(
+    with_template: WithTemplate, content: str
+) -> None:
+    said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": content}]
+    with pytest.raises(TemplateProblem, match="leaves out part of what turn 1 says"):
+        encode_conversation(with_template(templates.QWEN3), Conversation(said))
+
+
+def test_what_is_said_between_thoughts_is_kept_by_a_template_that_writes_it(tokenizer: Any) -> None:
+    content = "Well. <think>R</think>a<think>S</think>b"
+    said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": content}]
+    assert trained_texts(tokenizer, Conversation(said)) == [f"{content}<|im_end|>"]
+
+
 def test_what_the_template_raises_is_told(with_template: WithTemplate) -> None:
     messages = [{"role": "system", "content": "Be brief."}, *QUESTIONS]
     with pytest.raises(TemplateProblem, match="System role not supported"):

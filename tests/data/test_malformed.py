@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -456,7 +457,47 @@ CASES: list[tuple[str, bytes, str, str]] = [
     ("a.parquet", parquet(pa.table({"text": pa.array([], pa.string())})), "", "no rows"),
     ("a.parquet", parquet(pa.table({"text": [b"\xff"]})), "row 0", "text is of type bytes, not text"),
     ("a.parquet", parquet(pa.table([["a"], ["b"]], names=["text", "text"])), "", "two columns named 'text'"),
-    ("a.arrow", b"ARROW1", "", "not an Arrow file"),
+    ("a.arrow", b"ARROW1", "", "not a complete Arrow file"),
+    ("a.arrow", arrow(pa.table({"text": ["a" * 100] * 100}))[:4000], "", "not a complete Arrow file"),
+    ("a.arrow", parquet(pa.table({"text": ["a"]})), "Name it a.parquet", "is Parquet, not Arrow"),
+    ("a.parquet", arrow(pa.table({"text": ["a"]})), "Name it a.arrow", "is Arrow, not Parquet"),
+    ("a.csv", b"SQLite format 3\0" + bytes(100), "Save its rows as", "is SQLite, not UTF-8 text"),
+    ("a.txt", b"\x89PNG\r\n\x1a\n" + bytes(40), "Save its rows as", "is PNG, not UTF-8 text"),
+    ("a.txt", b"%PDF-1.7\n", "Save its rows as", "is PDF, not UTF-8 text"),
+    ("a.json", pickle.dumps([GOOD]), "Save its rows as", "is pickle, not UTF-8 text"),
+    # Written by columns.
+    (
+        "a.json",
+        json.dumps({"prompt": {"0": "Q"}, "completion": {"0": "A"}}).encode(),
+        "",
+        "written by columns",
+    ),
+    (
+        "a.json",
+        json.dumps({"prompt": ["Q", "Q"], "completion": ["A", "B"]}).encode(),
+        "",
+        "written by columns",
+    ),
+    ("a.csv", b"Prompt,Completion\nQ,A\n", "{prompt: Prompt, completion: Completion}", "fit no format"),
+    # What a model wrote that is no answer, and what JSON does not have.
+    (
+        "a.jsonl",
+        turns(USER, {"role": "assistant", "content": None, "refusal": "No."}),
+        "row 1",
+        "is a refusal",
+    ),
+    (
+        "a.jsonl",
+        turns(USER, call(name="f", arguments='{"a": NaN}')),
+        "turn 1 (arguments of f)",
+        "NaN is no JSON value",
+    ),
+    (
+        "a.jsonl",
+        turns(USER, call(name="f", arguments='{"a": 1e400}')),
+        "turn 1 (arguments of f)",
+        "holds a number that JSON does not have",
+    ),
     ("a.arrow", b"", "", "not an Arrow file"),
     ("a.jsonl.gz", b"not packed", "", "cannot be read"),
     ("a.jsonl.gz", gzip.compress(lines(GOOD, GOOD))[:-12], "", "cannot be read"),

@@ -105,6 +105,18 @@ def test_languages_are_told_by_what_is_learned(tokenizer: Any) -> None:
     assert found["near_duplicates"] == {"count": 0, "rows": []}
 
 
+def test_no_language_is_told_of_answers_too_short_for_it_or_of_code(tokenizer: Any) -> None:
+    answers = [
+        "It is 2.",
+        "Yes.",
+        "A1 <b>bold</b> x, and so on",
+        "SELECT * FROM a WHERE b = 3;",
+        "f(x) = 3 * x + 1\n" * 3,
+    ]
+    rows = [{"prompt": "Tell me.", "completion": answer} for answer in answers]
+    assert counted(rows, tokenizer)["languages"] == []
+
+
 def test_rows_that_are_left_out_are_counted_by_what_is_wrong_with_them(tokenizer: Any) -> None:
     def said(*roles: str) -> dict[str, Any]:
         return {"messages": [{"role": role, "content": f"Said by {role}."} for role in roles]}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -313,11 +314,11 @@ def test_columns_without_a_name_and_those_that_differ_only_in_case_are_looked_th
     [
         ("scroe > 3", 'column "scroe" not found', '"score"'),
         ("lenght(text) > 3", "lenght does not exist", 'Did you mean "length"?'),
-        ("score > > 3", "syntax error", 'such as length("text") > 100.'),
+        ("score > > 3", "syntax error", "such as length(text) > 100."),
         ("EXISTS (FROM rwos)", "rwos does not exist", "Write a condition"),
         ("text > 3", "Cannot compare", "Write a condition"),
         ('text = "Row"', 'column "Row" not found', "A text stands in single quotes: 'Row'."),
-        ("tags[0].a = 't1'", "The filter does not fit", "(\"tags\"->0->>'role') = 'user'"),
+        ("tags[0].a = 't1'", "The filter does not fit", "(tags->0->>'role') = 'user'"),
         ("true; DROP TABLE x", "The filter does not fit", "Write a condition"),
         ("exists (FROM read_text('/etc/passwd'))", "disabled by configuration", ""),
     ],
@@ -395,6 +396,34 @@ def test_the_summary_of_a_column_counts_the_rows_of_the_view(tmp_path: Path, ope
     assert (score.rows, score.minimum, score.maximum, score.mean) == (99, 3, 297, 150)
     text = table.summarize("text")
     assert (text.lengths, text.minimum, text.maximum) == (True, 1, 300)
+
+
+def test_whole_numbers_that_a_page_cannot_hold_are_told_as_text(tmp_path: Path, open_table: Open) -> None:
+    rows = [{"big": -(2**63)}, {"big": 2**63 - 1}, {"big": 7}]
+    summary = whole(open_table(write_lines(tmp_path / "rows.jsonl", rows))).summarize("big")
+    assert (summary.minimum, summary.maximum) == ("-9,223,372,036,854,775,808", "9,223,372,036,854,775,807")
+    least = whole(open_table(write_lines(tmp_path / "more.jsonl", [{"n": -(2**53)}, {"n": 3}]))).summarize(
+        "n"
+    )
+    assert (least.minimum, least.maximum) == (-(2**53), 3)
+
+
+def test_each_column_is_found_by_the_name_that_filters_have_for_it(tmp_path: Path, open_table: Open) -> None:
+    [(words,)] = duckdb.connect().execute("SELECT list(keyword_name) FROM duckdb_keywords()").fetchall()
+    columns = ["", "a b", 'a"b', "Text", "text", "1st", "größe", "_row", *words]
+    table = whole(
+        open_table(write_lines(tmp_path / "rows.jsonl", [dict.fromkeys(columns, n) for n in range(2)]))
+    )
+    names = table.names
+    assert (names["Text"], names["text"], names["select"], names[""]) == (
+        "Text",
+        "text_2",
+        '"select"',
+        "unnamed",
+    )
+    for column in columns:
+        assert found(table, View(filter=f"{names[column]} > 0")) == [1], column
+        assert found(table, View(filter=f"length({names[column]}::text) > 1")) == [], column
 
 
 def test_different_values_are_counted_exactly_unless_the_table_is_large(

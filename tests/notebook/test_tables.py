@@ -240,6 +240,23 @@ def test_columns_that_cannot_be_kept_are_named(kernel: Kernel, page: str) -> Non
     assert check(answer, "OpenTableReply")["left_out"] == ["seen", "made"]
 
 
+def test_a_long_cell_is_cut_between_letters(kernel: Kernel, page: str) -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    texts = [
+        "a" * (300 - n) + letter * 20
+        for n in range(1, 5)
+        for letter in (family, "e\u0301", "\U0001f44d\U0001f3fd")
+    ]
+    kernel.run(f"rows = [{{'text': text}} for text in {texts!r}]")
+    cells = [row[0] for row in rows_of(kernel, page, opened(kernel, page, "$rows"), 0)["cells"]]
+    for text, cell in zip(texts, cells, strict=True):
+        assert cell == text[: len(cell) - 1] + "…"
+        following = text[len(cell) - 1]
+        assert following in ("a", family[0], "e", "\U0001f44d")
+        assert cell[-2] != "\u200d"
+        assert 200 < len(cell) <= 301
+
+
 def test_a_mistake_in_the_format_names_a_row_by_its_number_in_the_source(kernel: Kernel, page: str) -> None:
     kernel.run(
         "rows = [{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]}] * 300\n"

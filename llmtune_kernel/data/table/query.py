@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -14,6 +13,7 @@ import duckdb
 from numpy.typing import NDArray
 
 from llmtune_kernel.config.errors import UserError
+from llmtune_kernel.data.table.naming import names, number_column, written
 from llmtune_kernel.data.table.parts import NUMBER, Kind, Part
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.data.table.view import View
@@ -112,45 +112,22 @@ def selected(store: Store, parts: Sequence[Part], columns: str, view: View) -> s
 
 def order(store: Store, view: View) -> str:
     """What sorts the rows of a view."""
-    called = names(store)
+    called = names(store.kinds)
     keys = [f"{called[key.column]} {'DESC' if key.descending else 'ASC'} NULLS LAST" for key in view.sort]
-    return f" ORDER BY {', '.join([*keys, number_column(store)])}"
-
-
-def names(store: Store) -> dict[str, str]:
-    """What each column is called in SQL.
-
-    DuckDB has no column without a name, and does not tell upper from lower case: what is not called as in the source is
-    `unnamed`, or has a number at its end.
-    """
-    called: dict[str, str] = {}
-    taken: set[str] = set()
-    for column in store.kinds:
-        first = column or "unnamed"
-        numbered = (f"{first}_{count}" for count in itertools.count(2))
-        found = next(each for each in itertools.chain([first], numbered) if each.lower() not in taken)
-        taken.add(found.lower())
-        called[column] = '"' + found.replace('"', '""') + '"'
-    return called
-
-
-def number_column(store: Store) -> str:
-    """What the number of a row is called in SQL: `_row`, or with more underscores if the source has such a column."""
-    taken = {column.lower() for column in store.kinds}
-    return next(found for count in itertools.count(1) if (found := "_" * count + "row") not in taken)
+    return f" ORDER BY {', '.join([*keys, number_column(store.kinds)])}"
 
 
 def _rows(store: Store, parts: Sequence[Part]) -> str:
     """All rows of some parts, with the columns of the whole table."""
     there = {column for part in parts for column in part.kinds}
-    called = names(store)
+    called = names(store.kinds)
     columns = []
     for place, column in enumerate(parts[-1].names):
         kind = store.kinds[column]
         value = f"c{place}" if column in there else "NULL"
         cast = _CASTS.get(kind, "")
         columns.append(f"{f'CAST({value} AS {cast})' if cast else value} AS {called[column]}")
-    columns.append(f"{NUMBER} AS {number_column(store)}")
+    columns.append(f"{NUMBER} AS {number_column(store.kinds)}")
     files = ", ".join(_text(str(store.folder / part.file)) for part in parts)
     return f"SELECT {', '.join(columns)} FROM read_parquet([{files}], union_by_name = true)"
 
@@ -160,7 +137,7 @@ def _search(store: Store, search: str) -> str:
     if not search:
         return ""
     escaped = json.dumps(search, ensure_ascii=False)[1:-1]
-    called = names(store)
+    called = names(store.kinds)
     conditions = [
         f"regexp_matches(CAST({called[column]} AS VARCHAR), {_pattern(escaped if kind == 'json' else search)}, 'i')"
         for column, kind in store.kinds.items()
@@ -170,7 +147,7 @@ def _search(store: Store, search: str) -> str:
 
 
 def _left(store: Store, excluded: frozenset[int]) -> str:
-    return f"{number_column(store)} NOT IN ({', '.join(map(str, excluded))})" if excluded else ""
+    return f"{number_column(store.kinds)} NOT IN ({', '.join(map(str, excluded))})" if excluded else ""
 
 
 def _filter(text: str, store: Store) -> str:
@@ -200,7 +177,7 @@ def _hint(filter: str, reason: str, store: Store) -> str:
     absent = _ABSENT.match(reason)
     if absent and f'"{absent[1]}"' in filter:
         return _("A text stands in single quotes: {text}.", text=_text(absent[1]))
-    called = names(store)
+    called = written(store.kinds)
     for column, kind in store.kinds.items():
         part = rf'(?<!\w)("{re.escape(column)}"|{re.escape(column)})\s*[.\[]'
         if kind == "json" and re.search(part, filter, re.IGNORECASE):
@@ -212,7 +189,7 @@ def _hint(filter: str, reason: str, store: Store) -> str:
 def _example(store: Store) -> str:
     """A condition that fits some column."""
     column, kind = next(iter(store.kinds.items()))
-    called = names(store)[column]
+    called = written(store.kinds)[column]
     if kind in ("integer", "number"):
         return f"{called} > 100"
     return f"length({called}) > 100" if kind in ("text", "json") else f"{called} IS NOT NULL"

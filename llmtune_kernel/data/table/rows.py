@@ -15,6 +15,7 @@ from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.sources import Place, stream_source
 from llmtune_kernel.data.table.conversion import Conversion
+from llmtune_kernel.data.table.naming import written
 from llmtune_kernel.data.table.view import ALL, View
 from llmtune_kernel.locale import _
 
@@ -87,6 +88,11 @@ class RowTable:
         """The columns known so far and what they hold; nothing is known of values before they are converted."""
         first: dict[str, Kind] = {name: "empty" for row in self._first for name in row}
         return {**first, **self.store.kinds}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """How a filter names each column known so far."""
+        return {column: column for column in self.columns} | written(self.store.kinds)
 
     def page(self, first: int, count: int, view: View = ALL, wait: float = 1.0) -> Page:
         """At most `count` rows of a view from its row `first` on.

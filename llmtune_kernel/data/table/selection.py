@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.table import query
+from llmtune_kernel.data.table.naming import number_column
 from llmtune_kernel.data.table.parts import Part
 from llmtune_kernel.data.table.query import Cancelled, Database
 from llmtune_kernel.data.table.store import Store
@@ -112,7 +113,7 @@ class Selection:
             self._take(self._select(self._store.parts), self._store.rows)
 
     def _select(self, parts: Sequence[Part]) -> Numbers:
-        column = query.number_column(self._store)
+        column = number_column(self._store.kinds)
         text = query.selected(self._store, parts, column, self._view)
         if self._view.sort:
             text += query.order(self._store, self._view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmtune_kernel.data.table.naming import names
 from llmtune_kernel.data.table.store import Store
 from llmtune_kernel.data.table.view import View
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _FREQUENT = 10
 _MOST_DISTINCT = 10_000  # to count how often more of them are there is of no use
 _MOST_COUNTED = 100_000  # rows whose different values are counted exactly
+_MOST_EXACT = 2**53  # the largest whole number up to which a page has them all
 _SHOWN = 200  # characters of a frequent value
 
 
@@ -27,7 +29,7 @@ class ColumnSummary:
         nulls: Rows without a value.
         distinct: Different values, estimated where it is not `distinct_is_exact`.
         lengths: Whether minimum, maximum and mean are of the lengths of texts, in characters.
-        minimum: Text for times, None where there is no order.
+        minimum: Text for times, and for numbers that a float does not have; None where there is no order.
         frequent: Values that are there more than once, the most frequent first, and how often.
         is_done: Whether all rows were there to be counted.
     """
@@ -61,7 +63,7 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         rows = parts[-1].end if parts else 0
         return ColumnSummary(kind, rows, rows, 0, True, False, None, None, None, [], rows, is_done)
     view = View(view.search, view.filter, (), view.excluded)
-    value = query.names(store)[column]
+    value = names(store.kinds)[column]
     lengths = kind in ("text", "json", "mixed")
     measure = f"length({value})" if lengths else value
     bounds = {
@@ -70,6 +72,8 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         "time": f"CAST(min({value}) AS VARCHAR), CAST(max({value}) AS VARCHAR), NULL",
     }
     numbers = f"CAST(min({measure}) AS DOUBLE), CAST(max({measure}) AS DOUBLE), avg({measure})"
+    if kind == "integer":
+        numbers = f"min({measure}), max({measure}), avg({measure})"
     is_exact = parts[-1].end <= _MOST_COUNTED
     different = f"count(DISTINCT {value})" if is_exact else f"approx_count_distinct({value})"
     wanted = f"count(*), count({value}), {different}, {bounds.get(kind, numbers)}"
@@ -90,10 +94,14 @@ def summarize(store: Store, database: Database, column: str, view: View) -> Colu
         distinct=min(distinct, values),
         distinct_is_exact=is_exact,
         lengths=lengths,
-        minimum=minimum,
-        maximum=maximum,
+        minimum=_exact(minimum),
+        maximum=_exact(maximum),
         mean=mean,
         frequent=frequent,
         seen=parts[-1].end,
         is_done=is_done,
     )
+
+
+def _exact(bound: float | str | None) -> float | str | None:
+    return f"{bound:,}" if isinstance(bound, int) and abs(bound) > _MOST_EXACT else bound

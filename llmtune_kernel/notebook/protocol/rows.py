@@ -63,6 +63,7 @@ class TableColumn(Message):
 
     name: str
     kind: Kind
+    sql: str = Field(description="How a filter names it.")
 
 
 class TablePage(Message):

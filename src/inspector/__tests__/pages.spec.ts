@@ -52,7 +52,7 @@ class FakeKernelTable {
       (_, index) => (first + index) * step
     );
     return {
-      columns: [{ name: 'text', kind: 'text' }],
+      columns: [{ name: 'text', kind: 'text', sql: 'text' }],
       numbers,
       cells: numbers.map(number => [`row ${number}`]),
       matching,

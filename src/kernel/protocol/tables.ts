@@ -62,9 +62,17 @@ export type ColumnKind =
   | 'other'
   | 'empty';
 
+/** A column and what is known of its values; `empty` has none so far. */
+export interface ITableColumn {
+  name: string;
+  kind: ColumnKind;
+  /** How a filter names it. */
+  sql: string;
+}
+
 /** Some rows of a view as text to show, and how far the table has come. */
 export interface ITablePage {
-  columns: { name: string; kind: ColumnKind }[];
+  columns: ITableColumn[];
   /** Of the rows, as the trainer counts them from 0. */
   numbers: number[];
   /** Of each row the beginnings of its values, in the order of the columns. */
