@@ -84,7 +84,7 @@ def find_files(place: str) -> list[Path]:
     """
     path = Path(place).expanduser()
     if path.is_dir():
-        files = _saved_data_set(path) or _readable(_not_hidden(path))
+        files = _saved_data_set(path) or _of_folder(path)
     elif not path.exists() and glob.has_magic(place):
         # It finds what is hidden only where the pattern names it.
         fitting = glob.glob(str(path), recursive=True)
@@ -149,6 +149,30 @@ def _not_hidden(folder: Path) -> Iterator[Path]:
 
 def _readable(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if is_of_rows(path) and path.is_file())
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """The files of rows in a folder and below it."""
+    found = list(_not_hidden(folder))
+    saved = sorted(path.parent for path in found if path.name in ("dataset_dict.json", "state.json"))
+    saved = [inner for inner in saved if _is_saved(inner)]
+    if saved:
+        raise UserError(
+            _(
+                "{path} holds folders of saved data sets: {folders}.",
+                path=folder,
+                folders=", ".join(str(inner.relative_to(folder)) for inner in saved),
+            ),
+            str(folder.absolute()),
+            _("Name the folder of one: {path}.", path=saved[0]),
+            [change_to("source", str(inner)) for inner in saved],
+        )
+    return _readable(found)
+
+
+def _is_saved(folder: Path) -> bool:
+    """Whether the library datasets saved one data set in a folder."""
+    return (folder / "state.json").is_file() and (folder / "dataset_info.json").is_file()
 
 
 def _saved_data_set(folder: Path) -> list[Path]:

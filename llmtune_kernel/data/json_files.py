@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.data.formats import COLUMNS, Row
-from llmtune_kernel.data.json_text import JSON, KeyTwice, is_unicode, load_json
+from llmtune_kernel.data.json_text import JSON, KeyTwice, is_unicode, load_json, reason_of
 from llmtune_kernel.data.packed import open_text
 from llmtune_kernel.locale import _
 
@@ -39,7 +39,7 @@ def read_json(path: Path) -> Iterator[Row]:
             try:
                 value = load_json(file.read())
             except json.JSONDecodeError as error:
-                raise _broken_json(path, error.lineno, error.msg) from error
+                raise _broken_json(path, error.lineno, reason_of(error)) from error
         row = _row(path, _("row {row}", row=0), value)
         if _is_of_columns(row):
             raise UserError(
@@ -59,7 +59,7 @@ def _read_array(path: Path) -> Iterator[Row]:
             for number, value in enumerate(reader):
                 yield _row(path, _("row {row}", row=number), value)
         except json.JSONDecodeError as error:
-            raise _broken_json(path, reader.line, error.msg) from error
+            raise _broken_json(path, reader.line, reason_of(error)) from error
 
 
 def _first_character(path: Path) -> str:
@@ -95,7 +95,7 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             try:
                 value = load_json(line)
             except json.JSONDecodeError as error:
-                raise _broken_json(path, number, error.msg) from error
+                raise _broken_json(path, number, reason_of(error)) from error
             yield _row(path, _("line {line}", line=number), value)
 
 

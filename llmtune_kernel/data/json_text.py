@@ -57,6 +57,11 @@ def load_json(text: str, *, exactly: bool = False) -> Any:
         raise json.JSONDecodeError(_("a number has too many digits"), text[:1], 0) from None
 
 
+def reason_of(error: json.JSONDecodeError) -> str:
+    """What is wrong with a JSON text, where the place is told beside it."""
+    return error.msg.removesuffix(" at").removesuffix(" starting")
+
+
 def is_unicode(text: str) -> bool:
     """Whether a text can be written: half of a surrogate pair cannot."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.sources import SourceConfig, TagName
-from llmtune_kernel.data.json_text import load_json
+from llmtune_kernel.data.json_text import load_json, reason_of
 from llmtune_kernel.locale import _, either
 
 FILE = "dataset_info.json"
@@ -277,7 +277,7 @@ def _read(folder: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         known = error.doc == text
         raise UserError(
-            _("{name} is not valid JSON: {reason}.", name=file.name, reason=error.msg),
+            _("{name} is not valid JSON: {reason}.", name=file.name, reason=reason_of(error)),
             _("{path}, line {line}", path=file, line=error.lineno) if known else str(file),
             _("Mend it there."),
         ) from None

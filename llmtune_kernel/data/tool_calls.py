@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llmtune_kernel.data.json_text import json_of, load_json
+from llmtune_kernel.data.json_text import json_of, load_json, reason_of
 from llmtune_kernel.data.problems import RowProblem, at, check_text, check_values
 from llmtune_kernel.locale import _
 
@@ -86,5 +86,5 @@ def parse_json(text: str, row: int, column: str, place: str) -> Any:
     try:
         return load_json(text, exactly=True)
     except json.JSONDecodeError as error:
-        reason = _("is not valid JSON: {reason}", reason=error.msg)
+        reason = _("is not valid JSON: {reason}", reason=reason_of(error))
         raise RowProblem(row, column, at(place, reason)) from error

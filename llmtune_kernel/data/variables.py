@@ -269,7 +269,15 @@ def _pandas_table(frame: Any, name: str) -> pa.Table:
             columns[str(label)] = [arrow.or_none(value) for value in series]
             continue
         try:
-            columns[str(label)] = pa.Array.from_pandas(series)
+            values = pa.Array.from_pandas(series)
+            # Of periods and intervals Arrow knows numbers alone, which say nothing to others.
+            kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+            is_special = isinstance(kind, pa.BaseExtensionType)
+            columns[str(label)] = _as_text(series) if is_special else values
         except (pa.ArrowException, TypeError, ValueError):
             columns[str(label)] = [arrow.or_none(value) for value in series]
     return arrow.table_of(columns, name)
+
+
+def _as_text(series: Any) -> list[str | None]:
+    return [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)]

@@ -10,7 +10,8 @@ import type { IShownConfiguration } from '../tokens';
 /**
  * The configuration that the sidebar shows for a notebook, with a source as its training data.
  *
- * While the sidebar shows that of another notebook it stays; before it has shown any, all is at its default.
+ * While the sidebar shows that of another notebook it stays, and so does one that names the source while another one
+ * that does not is shown; before it has shown any, all is at its default.
  */
 export class ConfiguredText extends Changing {
   /**
@@ -46,7 +47,12 @@ export class ConfiguredText extends Changing {
 
   /** Whether it is shown now, and can be changed. */
   get isEditable(): boolean {
-    return this._shown !== null && this._isOfIt && this._shown.isEditable;
+    return (
+      this._shown !== null &&
+      this._isOfIt &&
+      this._isTaken &&
+      this._shown.isEditable
+    );
   }
 
   /** Change the configuration of the cell, or the draft, that the sidebar shows. */
@@ -65,8 +71,14 @@ export class ConfiguredText extends Changing {
     if (!this._isOfIt) {
       return;
     }
-    const text = withSource(shown.ours.text, this._source);
-    if (text !== this._text) {
+    const isNamed = namesSource(shown.ours.text, this._source);
+    const wasTaken = this._isTaken;
+    this._isTaken = isNamed || !this._isNamed;
+    this._isNamed ||= isNamed;
+    const text = this._isTaken
+      ? withSource(shown.ours.text, this._source)
+      : this._text;
+    if (text !== this._text || this._isTaken !== wasTaken) {
       this._text = text;
       this.emit();
     }
@@ -76,6 +88,10 @@ export class ConfiguredText extends Changing {
   private readonly _path: () => string;
   private _shown: IShownConfiguration | null = null;
   private _text: string;
+  /** Whether the one that is shown is taken. */
+  private _isTaken = true;
+  /** Whether one that names the source was taken. */
+  private _isNamed = false;
 }
 
 /**
@@ -85,12 +101,10 @@ export function withSource(
   text: string,
   source: ITableSource['source']
 ): string {
-  const document = new ConfigDocument(text);
-  const train = document.get(['data', 'train']);
-  const sources = Array.isArray(train) ? train : [train];
-  if (sources.some(one => JSONExt.deepEqual(one ?? null, source))) {
+  if (namesSource(text, source)) {
     return text;
   }
+  const document = new ConfigDocument(text);
   const changes: { [key: string]: JSONValue | undefined } = { train: source };
   for (const key of ['columns', 'format', 'tags']) {
     if (document.has(['data', key])) {
@@ -103,4 +117,11 @@ export function withSource(
       value
     }))
   );
+}
+
+/** Whether a source is among the training data. */
+function namesSource(text: string, source: ITableSource['source']): boolean {
+  const train = new ConfigDocument(text).get(['data', 'train']);
+  const sources = Array.isArray(train) ? train : [train];
+  return sources.some(one => JSONExt.deepEqual(one ?? null, source));
 }

@@ -108,6 +108,16 @@ def test_a_frame_loses_its_index_and_its_nans(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "x.arrow") == [{"text": "a", "n": 1.0}, {"text": None, "n": None}]
 
 
+def test_periods_and_intervals_of_a_frame_are_kept_as_text(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": ["a", "b"]})
+    frame["month"] = pd.PeriodIndex(["2020-01", None], freq="M")
+    frame["bin"] = pd.cut([1, 2], [0, 1, 2])
+    snapshot_variable(frame, tmp_path / "x.arrow", "x")
+    rows = read_rows(tmp_path / "x.arrow")
+    assert [row["month"] for row in rows] == ["2020-01", None]
+    assert [row["bin"] for row in rows] == ["(0, 1]", "(1, 2]"]
+
+
 @pytest.mark.parametrize("nothing", [float("nan"), np.float32("nan"), pd.NA, pd.NaT], ids=repr)
 @pytest.mark.parametrize("text", ["", "words"])
 def test_a_missing_value_is_missing_in_a_list_as_it_is_in_a_frame(

@@ -89,7 +89,7 @@ CASES: list[tuple[str, bytes, str, str]] = [
     # Broken JSON.
     ("a.jsonl", lines(GOOD, b'{"prompt": "Q", '), "line 2", "not valid JSON"),
     ("a.jsonl", lines(GOOD, b"", b"", b"{]"), "line 4", "not valid JSON"),
-    ("a.jsonl", lines(GOOD, b'{"prompt": "a\tb"}'), "line 2", "not valid JSON"),
+    ("a.jsonl", lines(GOOD, b'{"prompt": "a\tb"}'), "line 2", "not valid JSON: Invalid control character."),
     ("a.jsonl", lines(GOOD, b"{'prompt': 'Q'}"), "line 2", "not valid JSON"),
     ("a.jsonl", lines(GOOD, b'{"prompt": "Q"} {"prompt": "Q"}'), "line 2", "not valid JSON"),
     ("a.jsonl", lines(GOOD, b'{"prompt": "\\x"}'), "line 2", "not valid JSON"),

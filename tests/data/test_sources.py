@@ -113,6 +113,11 @@ def test_a_folder_that_the_library_datasets_saved_is_read(folder: Path) -> None:
     datasets.DatasetDict({"train": data, "test": data}).save_to_disk("splits")
     with pytest.raises(UserError, match=r"several splits: test, train(.|\n)*splits/test"):
         find_files("splits")
+    with pytest.raises(
+        UserError, match="holds folders of saved data sets: saved, splits/test, splits/train"
+    ) as caught:
+        find_files(".")
+    assert [change.value for change in caught.value.changes] == ["saved", "splits/test", "splits/train"]
     for state in ("{", "[1]", '{"_data_files": [{}]}', '{"_data_files": [{"filename": "../other.arrow"}]}'):
         (folder / "saved/state.json").write_text(state)
         with pytest.raises(UserError, match=r"state\.json does not list the files(.|\n)*saved/\*\.arrow"):

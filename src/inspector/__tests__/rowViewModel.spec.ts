@@ -189,4 +189,32 @@ describe('The configuration of an inspected source', () => {
     expect(configured.text).toContain('model: tiny');
     configured.dispose();
   });
+
+  it('stays the one that names the source while a cell with other data is chosen', async () => {
+    const shown: any = {
+      panel: { context: { path: 'mine.ipynb' } },
+      isEditable: true,
+      ours: { text: 'data: { train: b.jsonl, template: qwen3 }' }
+    };
+    const changed = (shown.changed = new Signal<any, void>(shown));
+    const configured = new ConfiguredText(
+      'a.jsonl',
+      () => 'mine.ipynb',
+      Promise.resolve(shown)
+    );
+    await Promise.resolve();
+    const choose = (text: string) => {
+      shown.ours = { text };
+      changed.emit();
+      return [configured.text, configured.isEditable];
+    };
+    // None has named it yet: the one that is shown says how it would be read.
+    expect(configured.text).toContain('template: qwen3');
+    const own = 'data: { train: [a.jsonl, c.jsonl], template: chatml }';
+    expect(choose(own)).toEqual([own, true]);
+    expect(choose('data: b.jsonl')).toEqual([own, false]);
+    const other = 'data: { train: a.jsonl, max_length: 64 }';
+    expect(choose(other)).toEqual([other, true]);
+    configured.dispose();
+  });
 });
