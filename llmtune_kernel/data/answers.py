@@ -101,7 +101,7 @@ class ChatTemplate:
         """
         text = self._apply(conversation, conversation.messages)
         self._check_tools(text, conversation)
-        _check_said(text, conversation)
+        self._check_said(conversation)
         if any(message.get("reasoning_content") for message in conversation.messages):
             self._check_reasoning()
         answers = self._by_skeleton(text, conversation)
@@ -136,6 +136,26 @@ class ChatTemplate:
         written = self._apply(conversation, messages)
         if any(mark not in written for mark in marks):
             raise TemplateProblem(_("the chat template leaves out tool calls"), _ask_for_tools())
+
+    def _check_said(self, conversation: Conversation) -> None:
+        """Raise TemplateProblem if the template leaves out what an answer says before or between its thinking."""
+        for number, message in enumerate(conversation.messages):
+            said = _THINKING.split(message["content"]) if message["role"] == "assistant" else []
+            if not any(part.strip() for part in said[:-1]):
+                continue
+            marks = [_mark(place) if part.strip() else part for place, part in enumerate(said)]
+            thinking = [*_THINKING.findall(message["content"]), ""]
+            content = "".join(part for pair in zip(marks, thinking, strict=True) for part in pair)
+            messages = list(conversation.messages)
+            messages[number] = {**message, "content": content}
+            written = self._apply(conversation, messages)
+            if any(mark.strip() not in written for mark in marks):
+                raise TemplateProblem(
+                    _("the chat template leaves out part of what turn {number} says", number=number),
+                    _(
+                        "Keep its thinking together, between <think> and </think> at the start of its content."
+                    ),
+                )
 
     def _check_reasoning(self) -> None:
         """Raise TemplateProblem if the template leaves out the reasoning of an answer that is not in its content."""
@@ -355,18 +375,6 @@ def _said(message: Message) -> str:
     content: str = message["content"]
     after = content.rpartition(_THOUGHT)[2] if message["role"] == "assistant" else content
     return after if after.strip() or not content.strip() else ""
-
-
-def _check_said(text: str, conversation: Conversation) -> None:
-    """Raise TemplateProblem if a template leaves out what an answer says beside its reasoning."""
-    for number, message in enumerate(conversation.messages):
-        if message["role"] != "assistant" or _THOUGHT not in message["content"]:
-            continue
-        if any(part.strip() not in text for part in _THINKING.split(message["content"])):
-            raise TemplateProblem(
-                _("the chat template leaves out part of what turn {number} says", number=number),
-                _("Keep its thinking together, between <think> and </think> at the start of its content."),
-            )
 
 
 def _holds(text: str, kept: str) -> bool:

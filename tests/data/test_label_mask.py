@@ -267,7 +267,7 @@ def test_tools_are_left_out_also_where_somebody_says_their_name(tokenizer: Any) 
 
 @pytest.mark.parametrize(
     "content",
-    ["<think>R</think>a<think>S</think>b", "Well. <think>R</think>b", "R</think>a</think>b"],
+    ["<think>R</think>a<think>S</think>b", "Well. <think>R</think>b", "R</think>a<think>S</think>b"],
 )
 def test_a_template_that_leaves_out_what_is_said_between_thoughts_is_refused(
     with_template: WithTemplate, content: str
