@@ -16,6 +16,10 @@ Split = Literal["train", "eval"]
 SPLITS: tuple[Split, ...] = ("train", "eval")
 
 
+# Settings that set training rows aside for evaluation.
+_ASIDE = ("eval_fraction", "eval_rows")
+
+
 @dataclass(frozen=True)
 class VariableSource:
     """A source that is a variable: source `number` of a split of the data.
@@ -64,6 +68,13 @@ class DataConfig(Section):
     )
     eval_fraction: float = setting(
         0.0, "Evaluation fraction", "Share of the training rows set aside for evaluation.", ge=0, lt=1
+    )
+    eval_rows: int = setting(
+        0,
+        "Evaluation rows",
+        "Number of training rows set aside for evaluation, in place of a share.",
+        unit="rows",
+        ge=0,
     )
     format: Format = setting(
         "auto",
@@ -189,13 +200,20 @@ class DataConfig(Section):
             if source.source.startswith("$")
         ]
 
-    @field_validator("eval_fraction")
+    @property
+    def sets_aside(self) -> str:
+        """The key that sets training rows aside for evaluation; empty where none does."""
+        return next((name for name in _ASIDE if getattr(self, name)), "")
+
+    @field_validator(*_ASIDE)
     @classmethod
     def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:
-        if value > 0 and info.data.get("eval") is not None:
+        name, others = f"data.{info.field_name}", ("eval", *_ASIDE)
+        other = next((f"data.{one}" for one in others if one != info.field_name and info.data.get(one)), "")
+        if value > 0 and other:
             raise ValueError(
-                _("data.eval and data.eval_fraction exclude each other"),
+                _("{key} and {other} exclude each other", key=other, other=name),
                 _("keep one of the two"),
-                [leave_out("data.eval_fraction"), leave_out("data.eval")],
+                [leave_out(name), leave_out(other)],
             )
         return value

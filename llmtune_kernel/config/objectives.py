@@ -222,6 +222,9 @@ class KtoObjective(Section):
     undesirable_weight: float = setting(
         1.0, "Weight of unwanted answers", "Weight of their loss; raise it where they are the fewer.", ge=0
     )
+    pref_ftx: float = setting(
+        0.0, "SFT weight", "Weight of the SFT loss on the wanted answers, added to the loss.", ge=0
+    )
     reference: Reference = _reference()
     reference_model: PathText | None = _reference_model()
     reference_adapters: list[AdapterName] = _reference_adapters()

@@ -39,14 +39,14 @@ def read_config(
     """
     document = Document(text, first_line)
     values = _sections(document, first_line, source)
-    lines, problems = document.lines, list(document.problems)
+    problems = list(document.problems)
+    places: dict[Path, Place] = {path: (line, "") for path, line in document.lines.items()}
+    translation = None
     if is_llama_factory(values):
         translation = translate(values)
-        untranslated, lines = translation.located(lines)
-        if untranslated:
+        if untranslated := translation.untranslated(document.lines):
             raise ConfigError([*problems, *untranslated], source)
-        values = translation.values
-    places: dict[Path, Place] = {path: (line, "") for path, line in lines.items()}
+        values, places = translation.values, {}
     for override in overrides:
         values = _apply(override, expand_short_forms(values), places, problems)
     if not values and not problems:
@@ -54,7 +54,12 @@ def read_config(
         raise ConfigError([Problem(None, "", _("the text is empty"), hint)], source)
     if resume is not None:
         values["resume"] = resume
-    return _validate(values, places, problems, source)
+    try:
+        return _validate(values, places, problems, source)
+    except ConfigError as error:
+        if translation is None:
+            raise
+        raise ConfigError(translation.at_arguments(error.problems, document.lines), source) from None
 
 
 def read_part(text: str, sections: Collection[str], source: str) -> RunConfig:

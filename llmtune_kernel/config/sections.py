@@ -233,6 +233,9 @@ class TrainingConfig(Section):
     warmup_ratio: float = setting(
         0.03, "Warm-up", "Share of the steps in which the learning rate rises from 0 to its peak.", ge=0, le=1
     )
+    warmup_steps: int | None = setting(
+        None, "Warm-up steps", "Number of these steps, in place of their share.", unit="steps", ge=1
+    )
     weight_decay: float = setting(0.0, "Weight decay", "Decay of the weights at each update.", ge=0)
     max_grad_norm: float = setting(
         1.0, "Gradient clipping", "Gradients are scaled down to this norm; 0 leaves them as they are.", ge=0
@@ -302,6 +305,13 @@ class TrainingConfig(Section):
         unit="steps",
         ge=1,
     )
+    save_total_limit: int | None = setting(
+        None,
+        "Checkpoints kept",
+        "Keep only so many checkpoints, the newest ones; left out, all.",
+        unit="checkpoints",
+        ge=1,
+    )
     gradient_checkpointing: Literal["auto"] | bool = setting(
         "auto",
         "Gradient checkpointing",
@@ -317,6 +327,22 @@ class TrainingConfig(Section):
         "Smaller batches where memory runs out",
         "Where memory runs out, halve the batch, double the accumulation and go on from the last step.",
     )
+
+    @field_validator("warmup_steps")
+    @classmethod
+    def _one_kind_of_warm_up(cls, value: int | None, info: ValidationInfo) -> int | None:
+        share = info.data.get("warmup_ratio")
+        if value is not None and share not in (None, 0, cls.model_fields["warmup_ratio"].default):
+            raise ValueError(
+                _(
+                    "{key} and {other} exclude each other",
+                    key="training.warmup_ratio",
+                    other="training.warmup_steps",
+                ),
+                _("keep one of the two"),
+                [leave_out("training.warmup_ratio"), leave_out("training.warmup_steps")],
+            )
+        return value
 
     @field_validator("optim")
     @classmethod

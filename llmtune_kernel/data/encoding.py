@@ -106,12 +106,22 @@ def encode_batches(
             yield finish(waiting)
 
 
-def split_rows(count: int, eval_fraction: float, seed: int) -> tuple[list[int], list[int]]:
+def split_rows(count: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:
     """Split rows 0 to `count` - 1 at random into training and evaluation rows, each in order.
 
+    Args:
+        held_out: Of the evaluation rows, their share below 1, or their number.
+
     Raises:
-        UserError: there are fewer than two rows.
+        UserError: there are fewer than two rows, or none would be left to train on.
     """
+    if held_out >= max(count, 1):
+        raise UserError(
+            _("{held:,} of {count:,} rows cannot be set aside.", held=int(held_out), count=count),
+            "data: eval_rows",
+            _("Set fewer aside."),
+            [leave_out("data.eval_rows", _("Set no rows aside"))],
+        )
     if count < 2:
         raise UserError(
             _("One row cannot be split into training and evaluation."),
@@ -119,7 +129,8 @@ def split_rows(count: int, eval_fraction: float, seed: int) -> tuple[list[int], 
             _("Set it to 0."),
             [leave_out("data.eval_fraction", _("Set no rows aside"))],
         )
-    held = min(max(round(count * eval_fraction), 1), count - 1)
+    share = round(count * held_out) if held_out < 1 else int(held_out)
+    held = min(max(share, 1), count - 1)
     evaluation = set(random.Random(seed).sample(range(count), held))
     return [row for row in range(count) if row not in evaluation], sorted(evaluation)
 

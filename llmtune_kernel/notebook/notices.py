@@ -141,8 +141,8 @@ def _few_rows(config: RunConfig, summary: Mapping[str, Any]) -> Notice | None:
     changes = []
     if data.limit is not None and data.limit < _FEW_ROWS:
         changes.append(leave_out("data.limit", _("Read all rows")))
-    if data.eval_fraction > 0 and rows + summary["eval_rows"] >= _FEW_ROWS:
-        changes.append(change_to("data.eval_fraction", 0, _("Set no rows aside")))
+    if data.sets_aside and rows + summary["eval_rows"] >= _FEW_ROWS:
+        changes.append(change_to(f"data.{data.sets_aside}", 0, _("Set no rows aside")))
     message = _n(
         "There is only 1 row to train on: the model will learn it by heart.",
         "There are only {count} rows to train on: the model will learn them by heart.",

@@ -211,8 +211,21 @@ class RunDirectory:
 
     def last_checkpoint(self) -> Path | None:
         """The newest whole checkpoint."""
-        found = sorted(self.checkpoints.glob("step-*"))
+        found = self._whole_checkpoints()
         return found[-1] if found else None
+
+    def keep_checkpoints(self, most: int) -> None:
+        """Delete all checkpoints but the newest ones, `most` of them."""
+        going = self.checkpoints / "going"
+        for old in self._whole_checkpoints()[:-most]:
+            # Under this name only while it is whole.
+            shutil.rmtree(going, ignore_errors=True)
+            old.rename(going)
+        shutil.rmtree(going, ignore_errors=True)
+
+    def _whole_checkpoints(self) -> list[Path]:
+        """The oldest first."""
+        return sorted(self.checkpoints.glob("step-*"))
 
     def result(self) -> Path | None:
         """The adapter, or the model, that was trained."""

@@ -14,7 +14,7 @@ import torch
 from llmtune_kernel.config import KtoObjective
 from llmtune_kernel.data.sequences import CHOSEN, TokenSequence
 from llmtune_kernel.training.collation import EncodedDataset, Item
-from llmtune_kernel.training.objective import Forward, Loss, sum_by_sequence
+from llmtune_kernel.training.objective import Forward, Loss, sum_by_sequence, targets_by_sequence
 from llmtune_kernel.training.reference import Reference
 
 
@@ -82,6 +82,8 @@ class KahnemanTversky:
             config.desirable_weight * (1 - torch.sigmoid(config.beta * (ratio - kl))),
             config.undesirable_weight * (1 - torch.sigmoid(config.beta * (kl - ratio))),
         )
+        if config.pref_ftx:
+            losses = losses - config.pref_ftx * desirable * logps / targets_by_sequence(batch)
         rewards = config.beta * ratio
         measures = {
             "rewards/chosen": rewards[desirable],

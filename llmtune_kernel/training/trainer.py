@@ -123,8 +123,10 @@ class LLMTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule of the learning rate; warm-up is rounded down, and never all there is."""
+        training = self._config.training
         # The first step of a warm-up has rate 0. The small number makes 28.999… of 0.29 * 100 a 29 again.
-        warmup = math.floor(self._config.training.warmup_ratio * num_training_steps + 1e-9)
+        share = math.floor(training.warmup_ratio * num_training_steps + 1e-9)
+        warmup = share if training.warmup_steps is None else training.warmup_steps
         self.args.warmup_steps = min(warmup, num_training_steps - 1)
         return super().create_scheduler(num_training_steps, optimizer)
 

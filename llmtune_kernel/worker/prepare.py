@@ -123,7 +123,7 @@ def prepare_data(
         return read_split(data, split, find(split), tokenizer, seed, on_progress, on_rows)
 
     training = read("train", on_rows)
-    if data.eval_fraction > 0:
+    if data.sets_aside:
         train, evaluation = _split(config, training)
         return PreparedData(_chosen(config, training, train), _chosen(config, training, evaluation))
     train = _mixed(config, training, training.places())
@@ -152,16 +152,17 @@ def _split(config: RunConfig, training: SplitRows) -> tuple[list[int], list[int]
         UserError: one side is left without rows.
     """
     used = sorted({row for source in training.sources for row in source.chosen})
-    held = split_rows(len(used), config.data.eval_fraction, config.training.seed)[1]
+    held_out = config.data.eval_rows or config.data.eval_fraction
+    held = split_rows(len(used), held_out, config.training.seed)[1]
     evaluated = {used[number] for number in held}
     groups = training.places(lambda row: row not in evaluated)
     evaluation = sorted(set(itertools.chain(*training.places(lambda row: row in evaluated))))
     if not all(groups) or not evaluation:
         raise UserError(
             _("The rows that are left cannot be split into training and evaluation."),
-            "data: eval_fraction",
+            f"data: {config.data.sets_aside}",
             _("Set it to 0, or correct the rows that are left out."),
-            [leave_out("data.eval_fraction", _("Set no rows aside"))],
+            [leave_out(f"data.{config.data.sets_aside}", _("Set no rows aside"))],
         )
     return _mixed(config, training, groups), evaluation
 

@@ -38,7 +38,7 @@ class Saver:
     ) -> None:
         self._training, self._directory = training, directory
         self._control, self._answerer, self._tell = control, answerer, tell
-        self._has_adapter = config.method.has_adapter
+        self._has_adapter, self._most = config.method.has_adapter, config.training.save_total_limit
         self._start: Path | None = None
         if isinstance(config.method, LoraMethod) and config.method.changes_base:
             # What is saved is the difference from these, for a base model as it was.
@@ -88,6 +88,8 @@ class Saver:
         if self._training.step != self._saved_step:
             self._training.trainer.save_checkpoint()
             self._saved_step = self._training.step
+            if self._most:
+                self._directory.keep_checkpoints(self._most)
 
     def _write_result(self, stopped: bool) -> None:
         if self._has_adapter and not stopped:

@@ -11,7 +11,9 @@ import yaml
 
 from llmtune_kernel.config import ConfigError, RunConfig, converted, read_config
 from llmtune_kernel.config.llama_factory import translate
-from llmtune_kernel.config.llama_factory_arguments import NO_EFFECT, REFUSED, TEMPLATES, TRANSLATED
+from llmtune_kernel.config.llama_factory.arguments import TEMPLATES, TRANSLATED
+from llmtune_kernel.config.llama_factory.reasons import KEPT, NO_EFFECT, REFUSED
+from llmtune_kernel.config.sources import SourceConfig
 from llmtune_kernel.data.named_templates import template_names
 
 COMPAT = Path(__file__).resolve().parents[3] / "shared" / "compat"
@@ -23,6 +25,10 @@ FULL = {"finetuning_type": "full"}
 
 def read(**arguments: Any) -> RunConfig:
     return read_config(yaml.safe_dump({**LEAST, **arguments}))
+
+
+def sourced(name: str, **settings: Any) -> dict[str, Any]:
+    return SourceConfig(source=name, **settings).model_dump()
 
 
 def refusals(**arguments: Any) -> list[str]:
@@ -43,12 +49,25 @@ def test_every_argument_is_in_one_list() -> None:
 def test_no_argument_is_ignored_without_a_word(name: str) -> None:
     found = translate({**LEAST, name: "something"})
     said = {argument for argument, *_ in found.problems} | found.without_effect.keys()
-    assert name in {*said, *found.origins.values()}
+    assert name in {*said, *found.used, *found.origins.values()}
 
 
-@pytest.mark.parametrize("name", sorted(name for name in REFUSED if name != "export_dir"))
-def test_what_is_switched_off_is_not_refused(name: str) -> None:
-    assert translate({**LEAST, name: False}).problems == []
+@pytest.mark.parametrize("off", [False, "no", "", 0, 0.0])
+@pytest.mark.parametrize("name", sorted(REFUSED.keys() - KEPT.keys() - {"export_dir"}))
+def test_what_is_switched_off_is_not_refused(name: str, off: object) -> None:
+    assert translate({**LEAST, name: off}).problems == []
+
+
+@pytest.mark.parametrize("name", sorted(KEPT))
+def test_what_is_so_here_anyway_is_refused_only_where_it_is_to_be_otherwise(name: str) -> None:
+    assert translate({**LEAST, name: KEPT[name]}).problems == []
+    assert refusals(**{name: False}) == [name]
+
+
+def test_what_is_refused_says_what_to_do_instead() -> None:
+    assert all(instead for _, instead in REFUSED.values())
+    with pytest.raises(ConfigError, match=r"data_seed: seed is for the order .*; write it as seed"):
+        read(data_seed=1)
 
 
 def test_an_unknown_argument_is_refused_with_the_closest() -> None:
@@ -58,11 +77,33 @@ def test_an_unknown_argument_is_refused_with_the_closest() -> None:
         read_config("model_name_or_path: m\nstage: sft\ndataset: rows\ncutof_len: 10")
 
 
-def test_a_value_that_is_wrong_is_told_at_its_argument() -> None:
-    with pytest.raises(
-        ConfigError, match=r"line 4: method.r: must be a whole number from 1 to 100000; got 0"
-    ):
-        read_config("model_name_or_path: m\nstage: sft\ndataset: rows\nlora_rank: 0")
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("lora_rank: 0", r"line 4: lora_rank: must be a whole number from 1 to 100000; got 0"),
+        ("lora_rank: '16'", r"line 4: lora_rank: must be a whole number .*; write it without quotes"),
+        ("quantization_bit: '4'", r"line 4: quantization_bit: '4' is text; write it without quotes"),
+        ("use_galore: true", r"line 4: use_galore: optim: galore_adamw trains the weights themselves"),
+        ("report_to: wandb", r"line 4: report_to: wandb is not supported yet"),
+        (
+            "use_dora: true\nquantization_bit: 8",
+            r"line 4: use_dora: use_dora does not go with weights of int8",
+        ),
+        (
+            "mix_strategy: interleave_under\ninterleave_probs: '0'",
+            r"line 5: interleave_probs: must be a number above 0",
+        ),
+        ("warmup_ratio: 0.1\nwarmup_steps: 5", r"line 5: warmup_steps: .* exclude each other"),
+    ],
+)
+def test_a_value_that_is_wrong_is_told_at_its_argument(argument: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        read_config(f"model_name_or_path: m\nstage: sft\ndataset: rows\n{argument}")
+
+
+def test_a_value_of_an_override_that_is_wrong_is_told_as_such() -> None:
+    with pytest.raises(ConfigError, match=r"--set training.max_steps=0: must be a whole number"):
+        read_config(yaml.safe_dump(LEAST), overrides=["training.max_steps=0"])
 
 
 def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
@@ -87,6 +128,15 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"neat_packing": True}, {"data": {"packing": True}}),
         ({"lora_target": "q_proj,v_proj"}, {"method": {"target_modules": ["q_proj", "v_proj"]}}),
         ({"additional_target": "lm_head"}, {"method": {"modules_to_save": ["lm_head"]}}),
+        (
+            {"dataset": "a,b", "mix_strategy": "interleave_over", "interleave_probs": "0.7, 0.3"},
+            {
+                "data": {
+                    "train": [sourced("a", weight=0.7), sourced("b", weight=0.3)],
+                    "mix": "interleave_over",
+                }
+            },
+        ),
         ({"auto_find_batch_size": True}, {"training": {"auto_batch_size": True}}),
         ({"pissa_init": True, "pissa_iter": -1}, {"method": {"init_lora_weights": "pissa"}}),
         ({"pissa_init": True}, {"method": {"init_lora_weights": "pissa_niter_16"}}),
@@ -126,7 +176,47 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ),
         ({"add_tokens": "<a>, <b>", "resize_vocab": True}, {"model": {"add_tokens": ["<a>", "<b>"]}}),
         ({"add_special_tokens": "<c>"}, {"model": {"add_tokens": ["<c>"]}}),
+        (
+            {"finetuning_type": "oft", "oft_block_size": 16, "oft_target": "q_proj,v_proj"},
+            {
+                "method": {
+                    "type": "peft",
+                    "peft_type": "OFT",
+                    "oft_block_size": 16,
+                    "target_modules": ["q_proj", "v_proj"],
+                }
+            },
+        ),
+        (
+            {
+                "finetuning_type": "oft",
+                "oft_rank": 4,
+                "oft_block_size": 0,
+                "oft_target": "all",
+                "module_dropout": 0.1,
+                "additional_target": "lm_head",
+                "quantization_bit": 4,
+                "quantization_method": "hqq",
+            },
+            {
+                "method": {
+                    "r": 4,
+                    "oft_block_size": 0,
+                    "module_dropout": 0.1,
+                    "target_modules": "all-linear",
+                    "modules_to_save": ["lm_head"],
+                },
+                "model": {"quantization": "hqq4"},
+            },
+        ),
         ({"flash_attn": "disabled"}, {"model": {"attention": "eager"}}),
+        ({"fp16": "yes"}, {"model": {"dtype": "float16"}}),
+        ({"bf16": "True"}, {"model": {"dtype": "bfloat16"}}),
+        ({"use_rslora": "true", "use_dora": "off"}, {"method": {"use_rslora": True, "use_dora": False}}),
+        ({"packing": "true"}, {"data": {"packing": True}}),
+        ({"packing": "no"}, {"data": {"packing": False}}),
+        ({**FULL, "use_galore": "true"}, {"training": {"optim": "galore_adamw"}}),
+        ({**FULL, "use_galore": 1}, {"training": {"optim": "galore_adamw"}}),
         ({"bf16": True}, {"model": {"dtype": "bfloat16"}}),
         ({"stage": "pt"}, {"objective": {"type": "pretrain"}}),
         ({"use_dft_loss": True}, {"objective": {"type": "sft", "loss": "dft"}}),
@@ -146,6 +236,7 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"stage": "kto", "kto_chosen_weight": 2.0},
             {"objective": {"type": "kto", "desirable_weight": 2.0, "undesirable_weight": 1.0}},
         ),
+        ({"stage": "kto", "pref_ftx": 0.1, "pref_loss": "sigmoid"}, {"objective": {"pref_ftx": 0.1}}),
         (
             {"stage": "kto", "ref_model": "base", "ref_model_quantization_bit": 4},
             {"objective": {"reference_model": "base", "reference_quantization": "nf4"}},
@@ -202,6 +293,23 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             },
         ),
         ({"max_steps": 7}, {"training": {"max_steps": 7}}),
+        ({"val_size": 0.2}, {"data": {"eval_fraction": 0.2, "eval_rows": 0}}),
+        ({"val_size": 100}, {"data": {"eval_fraction": 0.0, "eval_rows": 100}}),
+        ({"warmup_steps": 20}, {"training": {"warmup_steps": 20, "warmup_ratio": 0.03}}),
+        ({"warmup_steps": 0, "warmup_ratio": 0.1}, {"training": {"warmup_steps": None, "warmup_ratio": 0.1}}),
+        ({"warmup_steps": 0}, {"training": {"warmup_steps": None, "warmup_ratio": 0.0}}),
+        ({"warmup_steps": 0.2}, {"training": {"warmup_steps": None, "warmup_ratio": 0.2}}),
+        ({"save_total_limit": 3}, {"training": {"save_total_limit": 3}}),
+        ({"save_strategy": "no", "save_steps": 10}, {"training": {"save_steps": None}}),
+        ({"eval_strategy": "epoch", "eval_steps": 500}, {"training": {"eval_steps": None}}),
+        ({"eval_strategy": "no", "val_size": 0.1}, {"data": {"eval_fraction": 0.1}}),
+        ({"eval_strategy": "steps", "eval_steps": 7}, {"training": {"eval_steps": 7}}),
+        ({"eval_strategy": "steps", "logging_steps": 5}, {"training": {"eval_steps": 5}}),
+        ({"eval_strategy": "steps"}, {"training": {"eval_steps": 500}}),
+        (
+            {"max_steps": 25, "eval_strategy": "steps", "eval_steps": 0.1, "save_steps": 0.5},
+            {"training": {"eval_steps": 3, "save_steps": 13}},
+        ),
         ({"max_steps": -1}, {"training": {"max_steps": None}}),
         ({"disable_gradient_checkpointing": True}, {"training": {"gradient_checkpointing": False}}),
         ({"report_to": "none"}, {"tracking": {"report_to": []}}),
@@ -271,11 +379,14 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
             {"stage": "ppo", "reward_model": "r", "reward_model_type": "oft"},
             ["reward_model_type"],
         ),
-        ({"finetuning_type": "oft"}, ["finetuning_type"]),
+        ({"finetuning_type": "lokr"}, ["finetuning_type"]),
+        ({"finetuning_type": "full", "adapter_name_or_path": "a"}, ["adapter_name_or_path"]),
+        ({"finetuning_type": "oft", "quantization_bit": 4}, ["finetuning_type"]),
         ({"stage": "dpo", "pref_loss": "kto_pair"}, ["pref_loss", "objective.loss"]),
         ({"stage": "pt", "label_smoothing_factor": 0.1}, ["label_smoothing_factor"]),
         ({"stage": "dpo", "neftune_noise_alpha": 5}, ["neftune_noise_alpha"]),
-        ({"val_size": 100}, ["val_size"]),
+        ({"val_size": 1}, ["val_size"]),
+        ({"val_size": 100, "eval_dataset": "b"}, ["val_size"]),
         ({"quantization_bit": 3}, ["quantization_bit"]),
         (
             {"stage": "dpo", "ref_model": "base", "ref_model_quantization_bit": 3},
@@ -286,12 +397,28 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"quantization_bit": 4, "quantization_method": "gptq"}, ["quantization_method"]),
         ({"flash_attn": "fa4"}, ["flash_attn"]),
         ({"use_liger_kernel": True, "liger_kernel_config": {"rope": False}}, ["liger_kernel_config"]),
-        ({"stage": "kto", "shift_attn": True}, ["objective"]),
+        ({"stage": "kto", "shift_attn": True}, ["stage"]),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),
         ({"finetuning_type": "full", "use_apollo": True, "apollo_scale_front": True}, ["apollo_scale_front"]),
         ({"finetuning_type": "full", "use_galore": True, "use_muon": True}, ["use_muon"]),
-        ({"warmup_steps": 10}, ["warmup_steps"]),
+        ({"eval_steps": 0.1, "eval_strategy": "steps"}, ["eval_steps"]),
+        ({"save_steps": 0.5}, ["save_steps"]),
+        ({"eval_strategy": "best"}, ["eval_strategy"]),
+        ({"save_strategy": "epoch"}, ["save_strategy"]),
+        ({"interleave_probs": "0.5,0.5", "dataset": "a,b"}, ["interleave_probs"]),
+        (
+            {"interleave_probs": "0.5", "dataset": "a,b", "mix_strategy": "interleave_over"},
+            ["interleave_probs"],
+        ),
+        ({"interleave_probs": "half", "mix_strategy": "interleave_over"}, ["interleave_probs"]),
+        ({"dataloader_drop_last": True}, ["dataloader_drop_last"]),
+        ({"full_determinism": True}, ["full_determinism"]),
+        ({"eval_delay": 100}, ["eval_delay"]),
+        (
+            {"loraplus_lr_ratio": 16.0, "loraplus_lr_embedding": 1e-3, "lora_target": "q_proj,embed_tokens"},
+            ["loraplus_lr_embedding"],
+        ),
         ({"hf_hub_token": "secret"}, ["hf_hub_token"]),
     ],
 )
@@ -305,11 +432,90 @@ def test_of_several_losses_the_first_is_trained_as_there() -> None:
     assert found.without_effect["use_asft_loss"] == "use_dft_loss goes first"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name", "why"),
+    [
+        ({"quantization_type": "fp4"}, "quantization_type", "only quantization_bit uses it"),
+        ({"quantization_method": "hqq"}, "quantization_method", "only quantization_bit uses it"),
+        ({"eval_steps": 5}, "eval_steps", "only eval_strategy: steps uses it"),
+        (
+            {"additional_target": "lm_head", **FULL},
+            "additional_target",
+            "only finetuning_type: lora or oft uses it",
+        ),
+        ({"loraplus_lr_embedding": 1e-3}, "loraplus_lr_embedding", "only adapters of embeddings use it"),
+        ({"do_train": True}, "do_train", "it is always so here"),
+        ({"metric_for_best_model": "loss"}, "metric_for_best_model", "it is switched off"),
+    ],
+)
+def test_what_has_no_effect_says_the_true_reason(arguments: dict[str, Any], name: str, why: str) -> None:
+    found = translate({**LEAST, **arguments})
+    assert found.problems == []
+    assert found.without_effect[name] == why
+
+
+def test_what_was_translated_is_not_said_to_be_without_effect() -> None:
+    quantized = {"quantization_bit": 4, "quantization_method": "bnb", "quantization_type": "fp4"}
+    assert translate({**LEAST, **quantized}).without_effect == {}
+    strategies = {"eval_strategy": "epoch", "save_strategy": "steps", "val_size": 0.1}
+    assert translate({**LEAST, **strategies}).without_effect == {}
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "freeze"])
+def test_a_file_as_the_web_page_of_that_program_writes_it_is_translated(method: str) -> None:
+    switches = [
+        "use_unsloth",
+        "enable_liger_kernel",
+        "use_llama_pro",
+        "use_galore",
+        "use_apollo",
+        "use_badam",
+    ]
+    written: dict[str, Any] = {
+        **LEAST,
+        "do_train": True,
+        "finetuning_type": method,
+        "cache_dir": None,
+        "preprocessing_num_workers": 16,
+        "rope_scaling": None,
+        "flash_attn": "auto",
+        "learning_rate": 5e-05,
+        "num_train_epochs": 3.0,
+        "max_samples": 100000,
+        "lr_scheduler_type": "cosine",
+        "max_grad_norm": 1.0,
+        "save_steps": 100,
+        "warmup_steps": 0,
+        "neftune_noise_alpha": None,
+        "packing": False,
+        "neat_packing": False,
+        "report_to": "none",
+        "use_swanlab": False,
+        "fp16": False,
+        "bf16": True,
+        "pure_bf16": False,
+        "plot_loss": True,
+        "trust_remote_code": True,
+        "ddp_timeout": 180000000,
+        "include_num_input_tokens_seen": True,
+        "optim": "adamw_torch",
+        **dict.fromkeys(switches, False),
+    }
+    if method == "lora":
+        written |= {"lora_rank": 8, "lora_alpha": 16, "create_new_adapter": False, "pissa_init": False}
+    config = read(**written)
+    assert (config.method.type, config.training.warmup_ratio) == (method, 0.0)
+
+
 def test_a_file_for_another_command_says_which() -> None:
     with pytest.raises(ConfigError, match="this file is for llmtune export"):
         read_config("model_name_or_path: m\nadapter_name_or_path: a\nexport_dir: out")
     with pytest.raises(ConfigError, match="llmtune sample and %%sample do that"):
         read_config("model_name_or_path: m\nadapter_name_or_path: a\ninfer_backend: huggingface")
+    with pytest.raises(ConfigError, match="line 3: do_predict: this file only evaluates a model"):
+        read_config("model_name_or_path: m\neval_dataset: rows\ndo_predict: true")
+    with pytest.raises(ConfigError, match="line 3: do_train: this file only evaluates a model"):
+        read_config("model_name_or_path: m\ndataset: rows\ndo_train: false")
 
 
 def test_the_translation_is_yaml_of_ours_that_says_the_same() -> None:

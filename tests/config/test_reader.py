@@ -342,6 +342,19 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "data.eval_fraction",
             "data.eval and data.eval_fraction exclude each other",
         ),
+        (
+            "data: {train: x, eval_fraction: 0.1, eval_rows: 10}",
+            1,
+            "data.eval_rows",
+            "data.eval_fraction and data.eval_rows exclude each other",
+        ),
+        ("data: {train: x, eval: y, eval_rows: 10}", 1, "data.eval_rows", "exclude each other"),
+        (
+            "data: x\ntraining: {warmup_ratio: 0.1, warmup_steps: 10}",
+            2,
+            "training.warmup_steps",
+            "training.warmup_ratio and training.warmup_steps exclude each other",
+        ),
         ("data: x\nmodel: {trust_remote_code: true}", 2, "model.trust_remote_code", "is never run"),
         ("data: $my-rows", 1, "data.train", "does not name a variable"),
         (

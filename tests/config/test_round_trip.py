@@ -139,11 +139,17 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
     schema = json_schema()["properties"]
     resume = schema.pop("resume")
     sections = {name: sections_of(section) for name, section in schema.items()}
-    data = sections.pop("data").map(lambda data: data | {"eval": None} if data.get("eval_fraction") else data)
+    data = sections.pop("data").map(fitting_data)
     every = st.fixed_dictionaries(
         {"data": data}, optional={**sections, "resume": values_of(resume, "resume")}
     )
     return every.map(fitting)
+
+
+def fitting_data(data: dict[str, Any]) -> dict[str, Any]:
+    if data.get("eval_fraction"):
+        data.pop("eval_rows", None)
+    return data | {"eval": None} if data.keys() & {"eval_fraction", "eval_rows"} else data
 
 
 def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +198,7 @@ def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
         "gradient_accumulation_steps": optim in AT_ONCE,
         "auto_batch_size": optim in AT_ONCE,
         "weight_decay": not OPTIMIZERS[optim].decays,
+        "warmup_ratio": training.get("warmup_steps") is not None,
     }
     kept = {key: value for key, value in training.items() if not unfit.get(key)}
     return {**kept, "optim_args": optimizer_settings(optim, {})} if "optim_args" in training else kept

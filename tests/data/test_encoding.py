@@ -158,19 +158,22 @@ def test_progress_may_interrupt(tokenizer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "fraction", "held"), [(100, 0.1, 10), (10, 0.01, 1), (3, 0.99, 2), (2, 0.5, 1)]
+    ("count", "held_out", "held"),
+    [(100, 0.1, 10), (10, 0.01, 1), (3, 0.99, 2), (2, 0.5, 1), (100, 30, 30), (10, 1, 1), (3, 2, 2)],
 )
 def test_a_split_is_deterministic_and_leaves_rows_on_both_sides(
-    count: int, fraction: float, held: int
+    count: int, held_out: float, held: int
 ) -> None:
-    train, evaluation = split_rows(count, fraction, 7)
-    assert (train, evaluation) == split_rows(count, fraction, 7)
+    train, evaluation = split_rows(count, held_out, 7)
+    assert (train, evaluation) == split_rows(count, held_out, 7)
     assert sorted(train + evaluation) == list(range(count))
     assert len(evaluation) == held
 
 
-def test_another_seed_splits_otherwise_and_one_row_cannot_be_split() -> None:
+def test_another_seed_splits_otherwise_and_not_all_rows_can_be_set_aside() -> None:
     assert split_rows(100, 0.1, 1) != split_rows(100, 0.1, 2)
+    with pytest.raises(UserError, match="10 of 10 rows cannot be set aside"):
+        split_rows(10, 10, 0)
     with pytest.raises(UserError, match="cannot be split"):
         split_rows(1, 0.5, 0)
 

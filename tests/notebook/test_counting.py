@@ -63,7 +63,7 @@ def test_tokens_of_an_epoch_are_those_of_the_rows_that_are_trained_on(tiny_model
         all_rows.trained_tokens,
     )
     held_out = counted(tiny_model, eval_fraction=0.25)
-    assert held_out.train_rows == 9
+    assert held_out.train_rows == counted(tiny_model, eval_rows=3).train_rows == 9
     assert held_out.tokens == all_rows.tokens
     assert held_out.epoch_tokens < all_rows.epoch_tokens
     assert held_out.epoch_trained_tokens < all_rows.epoch_trained_tokens

@@ -199,12 +199,21 @@ def test_metrics_count_tokens_without_padding(tiny_model: str, tmp_path: Path) -
         assert last.eta == 0
 
 
+def learning_rates(events: list[Payload]) -> list[float]:
+    return [event.learning_rate for event in events if isinstance(event, Metrics)]
+
+
+def test_warm_up_steps_take_the_place_of_the_share(tiny_model: str, tmp_path: Path) -> None:
+    config = configuration(max_steps=10, warmup_ratio=0.0, warmup_steps=4, lr_scheduler_type="linear")
+    events = train(load(tiny_model, FullMethod(), PACKED), config, tmp_path, packed=True)
+    assert learning_rates(events)[:6] == pytest.approx([0, 0.25e-2, 0.5e-2, 0.75e-2, 1e-2, 1e-2 * 5 / 6])
+
+
 def test_warm_up_is_rounded_down_and_the_only_step_trains(tiny_model: str, tmp_path: Path) -> None:
     schedule = {"lr_scheduler_type": "constant_with_warmup"}
     config = configuration(max_steps=10, warmup_ratio=0.29, **schedule)
     events = train(load(tiny_model, FullMethod(), PACKED), config, tmp_path, packed=True)
-    rates = [event.learning_rate for event in events if isinstance(event, Metrics)]
-    assert rates[:3] == pytest.approx([0.0, 0.5e-2, 1e-2])
+    assert learning_rates(events)[:3] == pytest.approx([0.0, 0.5e-2, 1e-2])
     model = load(tiny_model, FullMethod(), PACKED)
     before = model.lm_head.weight.clone()
     train(model, configuration(max_steps=1, warmup_ratio=1.0), tmp_path, packed=True)

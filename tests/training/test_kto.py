@@ -44,9 +44,12 @@ def test_every_prompt_gets_the_answer_to_another_and_every_answer_is_passed_on_o
     assert sorted(passed_on) == list(range(20))
 
 
-def test_the_loss_is_that_of_the_paper(tiny_model: str) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_the_loss_is_that_of_the_paper_and_the_sft_loss_of_wanted_answers(
+    tiny_model: str, share: float
+) -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()
-    config = KtoObjective(beta=0.5, desirable_weight=2.0, undesirable_weight=3.0)
+    config = KtoObjective(beta=0.5, desirable_weight=2.0, undesirable_weight=3.0, pref_ftx=share)
     ids = [np.array(row, np.int32) for row in ([1, 2, 3, 4], [5, 6, 7], [1, 2, 8], [5, 6, 9, 3])]
     trained = [np.arange(len(row)) >= 2 for row in ids]
     wanted, unwanted = TokenSequence(ids[0], trained[0], CHOSEN), TokenSequence(ids[1], trained[1], REJECTED)
@@ -63,6 +66,7 @@ def test_the_loss_is_that_of_the_paper(tiny_model: str) -> None:
     expected = 2 * (1 - 1 / (1 + math.exp(-0.5 * (first - kl)))) + 3 * (
         1 - 1 / (1 + math.exp(-0.5 * (kl - second)))
     )
+    expected -= share * logps[0][0] / 2  # the mean of its two tokens
     loss = objective.loss(model, batch)
     assert loss.total.item() == pytest.approx(expected, abs=1e-5)
     assert loss.measures["kl"].item() == pytest.approx(kl, abs=1e-4)

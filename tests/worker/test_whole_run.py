@@ -204,6 +204,18 @@ def test_a_checkpoint_is_told_once_though_it_is_due_for_two_reasons(start: Start
     assert saved(stopped) == list(range(1, max(losses(stopped)) + 1))
 
 
+def test_only_the_newest_checkpoints_are_kept_and_a_run_goes_on_from_the_last(start: Start) -> None:
+    often = {"save_steps": 1, "save_total_limit": 2}
+    run = start("few", training={"max_steps": 4, **often})
+    run.wait()
+    assert saved(run) == [1, 2, 3, 4]
+    assert sorted(path.name for path in run.paths.checkpoints.iterdir()) == ["step-000003", "step-000004"]
+    again = start("few-more", training={"max_steps": 6, **often}, resume="few")
+    again.wait()
+    assert sorted(losses(again)) == [5, 6]
+    assert len(list(run.paths.checkpoints.iterdir())) == 2
+
+
 def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     start: Start, workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

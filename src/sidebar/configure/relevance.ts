@@ -50,11 +50,18 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
   },
   {
     keys: ['data.eval_fraction'],
-    when: get => isSet(get('data.eval'))
+    when: get => isSet(get('data.eval')) || !!get('data.eval_rows')
+  },
+  {
+    keys: ['data.eval_rows'],
+    when: get => isSet(get('data.eval')) || !!get('data.eval_fraction')
   },
   {
     keys: ['training.eval_steps', 'training.per_device_eval_batch_size'],
-    when: get => !isSet(get('data.eval')) && !get('data.eval_fraction')
+    when: get =>
+      !isSet(get('data.eval')) &&
+      !get('data.eval_fraction') &&
+      !get('data.eval_rows')
   },
   {
     keys: ['data.train_on_prompt', 'data.template'],
@@ -89,8 +96,12 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     when: get => isSet(get('training.max_steps'))
   },
   {
-    keys: ['training.warmup_ratio'],
+    keys: ['training.warmup_ratio', 'training.warmup_steps'],
     when: get => get('training.lr_scheduler_type') === 'constant'
+  },
+  {
+    keys: ['training.warmup_ratio'],
+    when: get => isSet(get('training.warmup_steps'))
   },
   {
     keys: ['samples.top_p', 'samples.top_k'],

@@ -149,6 +149,9 @@ describe('applicable', () => {
       { data: { eval: 'x.jsonl' } },
       { data: { eval: null } }
     ],
+    ['data.eval_rows', { data: { eval_fraction: 0.1 } }, {}],
+    ['data.eval_fraction', { data: { eval_rows: 10 } }, {}],
+    ['training.eval_steps', {}, { data: { eval_rows: 10 } }],
     ['training.eval_steps', {}, { data: { eval_fraction: 0.1 } }],
     ['data.train_on_prompt', { data: { format: 'text' } }, {}],
     ['data.packing', { objective: { type: 'dpo' } }, {}],
@@ -180,6 +183,7 @@ describe('applicable', () => {
       { training: { lr_scheduler_type: 'constant' } },
       { training: { lr_scheduler_type: 'linear' } }
     ],
+    ['training.warmup_ratio', { training: { warmup_steps: 5 } }, {}],
     ['samples.top_p', {}, { samples: { temperature: 0.5 } }],
     ['samples.every_steps', {}, { samples: { prompts: ['Hello?'] } }],
     ['samples.prompts', { objective: { type: 'reward' } }, {}],
@@ -242,7 +246,10 @@ describe('search', () => {
   it('looks into titles, keys and descriptions', () => {
     const found = (query: string) =>
       search(fieldsFor({}), query).map(({ key }) => key);
-    expect(found('Warm-up')).toEqual(['training.warmup_ratio']);
+    expect(found('Warm-up')).toEqual([
+      'training.warmup_ratio',
+      'training.warmup_steps'
+    ]);
     expect(found('√rank')).toContain('method.use_rslora');
     expect(found('recompute memory')).toEqual([
       'training.gradient_checkpointing'

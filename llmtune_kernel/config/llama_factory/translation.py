@@ -1,0 +1,82 @@
+"""What becomes of a file: values of ours, each with the argument that it is from, and what is said of the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llmtune_kernel.config.problems import Path, Problem
+
+
+@dataclass
+class Translation:
+    """A file in our terms.
+
+    Attributes:
+        values: Our sections.
+        origins: By the path of each of our values the argument that it is from; "" for what the file leaves out.
+        used: Arguments that are part of a value that another one gives.
+        without_effect: Arguments that change nothing, each with the reason.
+        problems: As (argument, message, hint): what cannot be translated.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Path, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    without_effect: dict[str, str] = field(default_factory=dict)
+    problems: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def put(self, path: str, value: Any, argument: str = "") -> None:
+        """Set one of our values."""
+        section, key = path.split(".")
+        self.values.setdefault(section, {})[key] = value
+        self.origins[section, key] = argument
+        self.origins.setdefault((section,), argument)
+
+    def drop(self, path: str) -> None:
+        """Leave one of our values out, if it is there."""
+        section, key = path.split(".")
+        self.values.get(section, {}).pop(key, None)
+        self.origins.pop((section, key), None)
+
+    def refuse(self, argument: str, message: str, hint: str = "") -> None:
+        """Say that an argument cannot be translated."""
+        self.problems.append((argument, message, hint))
+
+    def says_nothing_of(self, argument: str) -> bool:
+        """Whether an argument was neither translated nor said to be without effect."""
+        return not (
+            argument in self.used or argument in self.without_effect or argument in self.origins.values()
+        )
+
+    def untranslated(self, lines: Mapping[Path, int]) -> list[Problem]:
+        """What cannot be translated, at the lines of the file."""
+        return [
+            Problem(lines.get((argument,)), argument, message, hint)
+            for argument, message, hint in self.problems
+        ]
+
+    def at_arguments(self, problems: Iterable[Problem], lines: Mapping[Path, int]) -> list[Problem]:
+        """Problems of our values, told as such of the arguments that they are from.
+
+        Changes of our values would not mend a file, and are left out.
+        """
+        return [self._at_argument(problem, lines) for problem in problems]
+
+    def _at_argument(self, problem: Problem, lines: Mapping[Path, int]) -> Problem:
+        if problem.override:
+            return problem
+        path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", problem.key))
+        argument = self._argument(path, problem.message)
+        line = lines.get((argument,))
+        return replace(problem, line=line, key=argument or problem.key, changes=())
+
+    def _argument(self, path: Path, message: str) -> str:
+        """What a value is from; where a whole section is meant, what is from that the message names."""
+        if len(path) == 1:
+            named = [(*path, word) for word in re.findall(r"\w+", message)]
+            path = next((one for one in named if self.origins.get(one)), path)
+        known = (path[:end] for end in range(len(path), 0, -1))
+        return next((self.origins[one] for one in known if one in self.origins), "")
