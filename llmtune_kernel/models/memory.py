@@ -101,10 +101,16 @@ def overhead_bytes(on_gpu: bool) -> int:
 
 
 def frozen_bytes(config: RunConfig, model: Any, dtype: torch.dtype) -> int:
-    """Bytes of what is kept and not trained: frozen weights in `dtype` or quantized, and a copy of the model before
-    training where the objective compares with one; without another model that it may compare with."""
-    frozen = quantized_bytes(config.model, model, dtype)
+    """Bytes of what is kept and not trained: frozen weights in `dtype` or quantized, what adapters keep beside weights,
+    and a copy of the model before training where the objective compares with one; without another model that it may
+    compare with."""
+    frozen = quantized_bytes(config.model, model, dtype) + _kept_matrices(model)
     return frozen + (frozen + trained_bytes(model) if config.reference == "copy" else 0)
+
+
+def _kept_matrices(model: Any) -> int:
+    """Bytes of matrices that are no weights: the permutations of BOFT are as large as the layers they are for."""
+    return sum(int(kept.nbytes) for kept in model.buffers() if kept.ndim > 1)
 
 
 def trained_bytes(model: Any) -> int:

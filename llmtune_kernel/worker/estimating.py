@@ -14,6 +14,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.gpus import Gpu
+from llmtune_kernel.models.hollow import without_contents
 from llmtune_kernel.models.loading import compute_dtype, device, load_configuration, load_skeleton
 from llmtune_kernel.models.memory import (
     activation_bytes,
@@ -183,7 +184,7 @@ class Estimator:
         if key not in self._models:
             positions = stretched(config.model, self.source, config.data.max_length)
             skeleton = load_skeleton(self.source, positions, scores=config.scores)
-            with torch.device("meta"):  # the adapters, too, are only counted
+            with without_contents():  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self.source)
                 earlier = earlier_adapters(config)

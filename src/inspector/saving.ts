@@ -10,7 +10,7 @@ import { ConfigDocument } from '../cell/document';
 import type { SharedCodeCell } from '../cell/finetuneCell';
 import { FinetuneCell } from '../cell/finetuneCell';
 import { parseCell } from '../cell/source';
-import { KernelRequestError } from '../kernel/error';
+import { faultText, KernelRequestError } from '../kernel/error';
 import type { ISavedView, ITableSource } from '../kernel/protocol';
 import { count } from '../numbers';
 import type { InspectorModel } from './model';
@@ -89,7 +89,7 @@ async function askAndSave(
       if (!(error instanceof KernelRequestError)) {
         throw error;
       }
-      label = [error.what, error.fix].filter(Boolean).join(' ');
+      label = faultText(error);
     }
   }
 }

@@ -18,3 +18,8 @@ export class KernelRequestError extends Error implements IFault {
   readonly fix: string;
   readonly changes: IFault['changes'];
 }
+
+/** What is wrong and how to mend it, each as a sentence: what a library says may have no full stop. */
+export function faultText({ what, fix }: Pick<IFault, 'what' | 'fix'>): string {
+  return fix ? `${/[.!?…:。！？：]$/u.test(what) ? what : `${what}.`} ${fix}` : what;
+}

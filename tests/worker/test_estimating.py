@@ -176,3 +176,14 @@ def test_the_search_for_what_fits_can_be_interrupted(small_model: str) -> None:
     few = iter([None, None])  # no more are asked for than there are
     with pytest.raises(StopIteration):
         solutions(config, estimator, tight, lambda: next(few))
+
+
+@pytest.mark.parametrize("kind", ["BOFT", "UNILORA", "VERA"])
+def test_adapters_that_begin_with_contents_are_estimated_with_what_they_keep(
+    tiny_model: str, kind: str
+) -> None:
+    method = {"type": "peft", "peft_type": kind}
+    one, lora = (estimated(tiny_model, configured(method=chosen)) for chosen in (method, "lora"))
+    assert one.trained > 0
+    # Permutations, indices or projections of its own.
+    assert one.weights > lora.weights

@@ -1,3 +1,4 @@
+import { faultText } from '../../kernel/error';
 import type { IConfigurationProblem, IFault } from '../../kernel/protocol';
 import type { IField, Values } from './fields';
 import { keyOfFault } from './messages';
@@ -43,7 +44,7 @@ export function notFound(
     ? [
         {
           key: faulty,
-          text: [fault.what, fault.fix].filter(Boolean).join(' '),
+          text: faultText(fault),
           changes: fault.changes ?? []
         }
       ]

@@ -1,6 +1,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { faultText } from '../../kernel/error';
 import type { IRunSummary } from '../../kernel/protocol';
 import { canBeTold, canSample } from '../../runs/wording';
 import { CommandIDs } from '../../tokens';
@@ -39,7 +40,7 @@ export function runDeeds(
           await act(run);
         }
         if (model.fault && !isShown()) {
-          tell([model.fault.what, model.fault.fix].join(' '));
+          tell(faultText(model.fault));
         } else if (!run) {
           tell(model.notice || none);
         }
