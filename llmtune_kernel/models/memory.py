@@ -73,10 +73,18 @@ def logits_bytes(config: Any, targets: int) -> int:
 
 def wants_checkpointing(config: RunConfig, activations: int, free: int) -> bool:
     """Whether activations are to be recomputed; `auto` does so where they would take most of what is free."""
-    wanted = config.training.gradient_checkpointing
-    if isinstance(config.method, PeftMethod) and config.method.peft_type in NEEDS_ACTIVATIONS:
-        return False
-    return activations >= 0.8 * free if wanted == "auto" else wanted
+    if leaves_checkpointing_open(config):
+        return activations >= 0.8 * free
+    return config.training.gradient_checkpointing is True and not _needs_activations(config)
+
+
+def leaves_checkpointing_open(config: RunConfig) -> bool:
+    """Whether it is for the run to decide if activations are recomputed."""
+    return config.training.gradient_checkpointing == "auto" and not _needs_activations(config)
+
+
+def _needs_activations(config: RunConfig) -> bool:
+    return isinstance(config.method, PeftMethod) and config.method.peft_type in NEEDS_ACTIVATIONS
 
 
 def expects_checkpointing(

@@ -42,6 +42,7 @@ def memory_parts(parts: Mapping[str, int]) -> list[tuple[str, int]]:
         "gradients": _("gradients"),
         "activations": _("activations"),
         "logits": _("logits"),
+        "update": _("update by the optimizer"),
         "overhead": _("libraries and runtime"),
     }
     return [(names[name], count) for name, count in parts.items() if count]

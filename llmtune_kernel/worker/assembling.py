@@ -28,7 +28,13 @@ from llmtune_kernel.models.eva import start_with_inputs
 from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
-from llmtune_kernel.models.memory import activation_bytes, free_memory, wants_checkpointing
+from llmtune_kernel.models.memory import (
+    activation_bytes,
+    checkpoint_bytes,
+    free_memory,
+    leaves_checkpointing_open,
+    wants_checkpointing,
+)
 from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
@@ -161,6 +167,7 @@ def make_trainer(
     tell: Teller,
     at_boundary: AtBoundary,
     loading: Callable[[str], None],
+    tight: Callable[[], bool],
 ) -> LLMTrainer:
     """The trainer of a model on its data; see `LLMTrainer` for the arguments.
 
@@ -168,8 +175,9 @@ def make_trainer(
         reward: What scores its answers, where the model draws them itself.
         other: The model that takes the place of the one before training, if any does.
         loading: Told what is done before training; may raise to interrupt.
+        tight: Whether by the estimate activations have to be computed anew for the run to fit.
     """
-    checkpointing = _checkpointing(config, model, data, dtype, tell)
+    checkpointing = _checkpointing(config, model, data, dtype, tell, tight)
     every = [Forward.of(one, dtype, packed) for one in (model, other) if one is not None]
     forward = Forward(dtype, all(one.only_targets for one in every))
     collate: Collate = collate_packed if packed else collate_padded
@@ -259,7 +267,12 @@ def _dataset(chosen: Chosen) -> EncodedDataset:
 
 
 def _checkpointing(
-    config: RunConfig, model: Any, data: PreparedData, dtype: torch.dtype, tell: Teller
+    config: RunConfig,
+    model: Any,
+    data: PreparedData,
+    dtype: torch.dtype,
+    tell: Teller,
+    tight: Callable[[], bool],
 ) -> bool:
     """Whether activations are computed anew in the backward pass."""
     tokens, targets = batch_size(config, largest_batch(config, data))
@@ -273,4 +286,9 @@ def _checkpointing(
             free=free / 2**30,
         )
         tell(Log(message=message))
+    # An estimate takes seconds: far from the limit it is not asked for.
+    close = 2 * (needed + checkpoint_bytes(config, model)) > free
+    if not wanted and close and leaves_checkpointing_open(config) and tight():
+        tell(Log(message=_("Gradient checkpointing is on: without it the run would not fit into memory.")))
+        return True
     return wanted

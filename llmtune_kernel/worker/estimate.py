@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.locale import _
 from llmtune_kernel.models.gpus import GPUS, find_gpu
 from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import said_of_weights
-from llmtune_kernel.models.sources import find_model
+from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch, on_gpu, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import batch_size
@@ -29,8 +30,24 @@ def estimate(
     """
     config = RunConfig.model_validate(job["config"])
     where = on_gpu(config, find_gpu(job["gpu"])) if job["gpu"] else this_machine(config)
-    estimator = Estimator(find_model(config.model), longest_batch(config))
+    estimator = Estimator(_described(find_model(config.model)), longest_batch(config))
     answer({"type": "estimate", "estimate": _found(config, estimator, where, check_cancelled)})
+
+
+def _described(source: ModelSource) -> ModelSource:
+    """The same; it has a configuration that can be read.
+
+    Raises:
+        UserError: it has none; of a model on the Hub it says that no more than that is needed.
+    """
+    try:
+        load_configuration(source)
+    except UserError as error:
+        if source.local:
+            raise
+        enough = _("For an estimate a local folder with its config.json alone will do.")
+        raise UserError(error.what, error.where, f"{error.fix} {enough}", error.changes) from error
+    return source
 
 
 def _found(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from llmtune_kernel.config import RunConfig
+from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.gpus import Gpu
@@ -21,6 +22,7 @@ from llmtune_kernel.models.memory import (
     expects_checkpointing,
     free_for_training,
     frozen_bytes,
+    leaves_checkpointing_open,
     optimizer_bytes,
     overhead_bytes,
     trained_bytes,
@@ -80,6 +82,7 @@ class Estimate:
     gradients: int
     activations: int
     logits: int
+    update: int
     overhead: int
     gradient_checkpointing: bool
 
@@ -151,22 +154,33 @@ class Estimator:
         Raises:
             UserError: the model cannot be loaded, or does not suit the method.
         """
-        dtype, training = hardware.dtype, config.training
+        dtype = hardware.dtype
         check_prequantized(config, load_configuration(self.source))
         model = self.model(config, dtype)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
         other = self._reference_bytes(config, dtype)
         checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free - other)
+        found = self._estimate(config, hardware, share, checkpointing)
+        if found.total > hardware.free and not checkpointing and leaves_checkpointing_open(config):
+            return self._estimate(config, hardware, share, checkpointing=True)
+        return found
+
+    def _estimate(self, config: RunConfig, hardware: Hardware, share: float, checkpointing: bool) -> Estimate:
+        dtype, training = hardware.dtype, config.training
+        model = self.model(config, dtype)
         offloaded = training.activation_offloading and hardware.is_gpu
         step = self._scaled(config, dtype, (checkpointing, offloaded), share)
         gradients, passing = update_bytes(training, model, hardware.is_gpu)
         if step.total < gradients + passing:
-            step = StepMemory(activations=passing, gradients=gradients)
+            step = StepMemory(gradients=gradients)
+        else:
+            passing = 0  # the activations are gone by then
         return Estimate(
-            weights=frozen_bytes(config, model, dtype) + other,
+            weights=frozen_bytes(config, model, dtype) + self._reference_bytes(config, dtype),
             trained=trained_bytes(model),
             optimizer=optimizer_bytes(training, model),
             **vars(step),
+            update=passing,
             overhead=overhead_bytes(hardware.is_gpu),
             gradient_checkpointing=checkpointing,
         )
@@ -219,7 +233,9 @@ class Estimator:
         training = config.training
         accumulates = training.gradient_accumulation_steps > 1
         said = (config.method.model_dump_json(), config.objective.model_dump_json())
-        key = (*said, dtype, saving, accumulates, training.optim, share)
+        # Of optimizers a step shows only when gradients go, and with badam which weights have them.
+        drops, part = training.optim in AT_ONCE, training.optim == "badam"
+        key = (*said, dtype, saving, accumulates, drops, part, share)
         if key not in self._steps:
             model, items = self.model(config, dtype), _cut(self.items, share)
             try:

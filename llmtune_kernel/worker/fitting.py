@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from llmtune_kernel.config import PeftMethod, RunConfig, UserError, config_from_dict
-from llmtune_kernel.config.optimizers import AT_ONCE, OPTIMIZERS
+from llmtune_kernel.config.optimizers import AT_ONCE, ON_WEIGHTS, OPTIMIZERS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.wording import size, ways_to_fit
@@ -21,6 +21,8 @@ _SHORTEST = 64  # tokens; no shorter maximum length is offered
 _ENOUGH = 3
 
 Settings = dict[str, JsonValue]
+# What only optimizers of weights take, as it is otherwise.
+_SET_BACK: Settings = {"training.optim_args": {}, "training.optim_target_modules": "all-linear"}
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,15 @@ def _remedies(config: RunConfig, on_gpu: bool) -> Iterator[list[_Level]]:
     yield list(_shorter(config.data.max_length))
     if not method.has_adapter:
         adapter: Settings = {"method.type": "lora"}
+        if training.optim in ON_WEIGHTS:
+            adapter |= {"training.optim": "adamw_torch"}
+            adapter |= {key: value for key, value in _SET_BACK.items() if _is_set(config, key)}
         yield [_Level(adapter), _Level({**adapter, "model.quantization": "nf4"})]
+
+
+def _is_set(config: RunConfig, key: str) -> bool:
+    section, name = key.split(".")
+    return name in getattr(config, section).model_fields_set
 
 
 def _smaller_batches(config: RunConfig) -> Iterator[_Level]:

@@ -42,7 +42,7 @@ from llmtune_kernel.worker.comparing import load_reference
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
 from llmtune_kernel.worker.earlier import Earlier, keep_adapters
-from llmtune_kernel.worker.estimating import Estimator
+from llmtune_kernel.worker.estimating import Estimator, this_machine
 from llmtune_kernel.worker.fitting import too_little_memory
 from llmtune_kernel.worker.machine import check_machine
 from llmtune_kernel.worker.prepare import (
@@ -203,10 +203,15 @@ class Session:
             tell=self._tell,
             at_boundary=self._at_boundary,
             loading=self._loading,
+            tight=self._is_tight,
         )
         if checkpoint:
             trainer.tokens = _tokens_before(checkpoint, total_steps(config, data))
         return Training(model, tokenizer, dtype, trainer)
+
+    def _is_tight(self) -> bool:
+        assert self._estimator is not None
+        return self._estimator.estimate(self._config, this_machine(self._config)).gradient_checkpointing
 
     def _at_boundary(self, step: int, last: bool) -> bool:
         return self._boundary.reached(step, last)

@@ -21,5 +21,7 @@ export class KernelRequestError extends Error implements IFault {
 
 /** What is wrong and how to mend it, each as a sentence: what a library says may have no full stop. */
 export function faultText({ what, fix }: Pick<IFault, 'what' | 'fix'>): string {
-  return fix ? `${/[.!?…:。！？：]$/u.test(what) ? what : `${what}.`} ${fix}` : what;
+  return fix
+    ? `${/[.!?…:。！？：]$/u.test(what) ? what : `${what}.`} ${fix}`
+    : what;
 }

@@ -88,7 +88,10 @@ def test_what_no_change_mends_is_said(workplace: Workplace, folder: Path) -> Non
         (["typo.yaml"], ["line 2", "max_lenght", "max_length"]),
         (["estimate.yaml", "--gpu", "H1000"], ["no GPU named 'H1000'", "H100"]),
         (["estimate.yaml", "--set", "model=./empty"], ["no model at this path"]),
-        (["estimate.yaml", "--set", "model=nobody/nothing"], ["nobody/nothing", "the network"]),
+        (
+            ["estimate.yaml", "--set", "model=nobody/nothing"],
+            ["nobody/nothing", "the network", "config.json alone"],
+        ),
         (["estimate.yaml", "--set", "method.target_modules=[nope]"], ["named 'nope'", "q_proj"]),
     ],
 )

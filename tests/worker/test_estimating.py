@@ -89,6 +89,33 @@ def test_offloading_leaves_a_gpu_the_activations_of_one_layer(tmp_path: Path) ->
     assert activations(8, cpu, **offloaded) == activations(8, cpu)
 
 
+def test_what_fits_with_checkpointing_fits_wherever_more_is_free(small_model: str) -> None:
+    config = configured(method="full")
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    roomy = estimator.estimate(config, gpu(2**40))
+    assert not roomy.gradient_checkpointing
+    tight = estimator.estimate(config, gpu(roomy.total - 1))
+    assert tight.gradient_checkpointing
+    for free in range(tight.total, roomy.total, max(1, (roomy.total - tight.total) // 8)):
+        assert estimator.estimate(config, gpu(free)).total <= free
+
+
+def test_another_method_comes_with_an_optimizer_that_it_knows(small_model: str) -> None:
+    optimizer = {"optim": "galore_adamw_layerwise", "optim_args": {"rank": 4}}
+    config = configured(method="full", training={**optimizer, "per_device_train_batch_size": 1})
+    estimator = Estimator(ModelSource(small_model, None), longest_batch(config))
+    lora = configured(training={"per_device_train_batch_size": 1, "gradient_checkpointing": True})
+    where = gpu(
+        Estimator(ModelSource(small_model, None), longest_batch(lora)).estimate(lora, gpu(2**40)).total
+    )
+    found = solutions(config, estimator, where, lambda: None)
+    assert any(way.settings.get("method.type") == "lora" for way in found)
+    for way in found:
+        if "method.type" in way.settings:
+            assert way.settings["training.optim"] == "adamw_torch"
+            assert way.settings["training.optim_args"] == {}
+
+
 def test_a_batch_of_fewer_tokens_is_close_to_what_it_takes_by_itself(small_model: str) -> None:
     whole, half = configured(), configured(training={"per_device_train_batch_size": _BATCH // 2})
     scaled = Estimator(ModelSource(small_model, None), longest_batch(whole)).estimate(half, gpu(2**40), 0.5)
