@@ -25,7 +25,7 @@ def without_contents() -> Iterator[None]:
         yield
 
 
-class _Unread(TorchFunctionMode):  # type: ignore[no-untyped-call]
+class _Unread(TorchFunctionMode):
     """Leaves out what is written into tensors on the device meta, and counts nothing of them."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
