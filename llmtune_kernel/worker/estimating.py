@@ -174,7 +174,7 @@ class Estimator:
         if step.total < gradients + passing:
             step = StepMemory(gradients=gradients)
         else:
-            passing = 0  # the activations are gone by then
+            passing = 0  # less than the activations, which are gone by then
         return Estimate(
             weights=frozen_bytes(config, model, dtype) + self._reference_bytes(config, dtype),
             trained=trained_bytes(model),
