@@ -18,6 +18,13 @@ SPLITS: tuple[Split, ...] = ("train", "eval")
 
 # Settings that set training rows aside for evaluation.
 _ASIDE = ("eval_fraction", "eval_rows")
+# What only some objectives do something with: the key, what it is set to then, and those objectives.
+OF_OBJECTIVES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
+    ("packing", True, ("sft", "pretrain")),
+    ("train_on_prompt", True, ("sft", "pretrain")),
+    ("mask_history", True, ("sft", "dpo", "kto", "reward")),
+    ("train_on_eos", False, ("sft", "pretrain", "dpo", "kto", "reward")),
+)
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,14 @@ class DataConfig(Section):
         own = {**getattr(self, name), inner[0]: change.value} if inner else change.value
         section = {"source": source} if isinstance(source, str) else source.model_dump(exclude_unset=True)
         return change.model_copy(update={"path": place, "value": {**section, name: own}})
+
+    def unused_by(self, objective: str) -> list[str]:
+        """The keys that are set and that an objective does nothing with."""
+        return [
+            key
+            for key, value, objectives in OF_OBJECTIVES
+            if getattr(self, key) is value and objective not in objectives
+        ]
 
     def variables(self) -> list[VariableSource]:
         """The sources that are variables."""

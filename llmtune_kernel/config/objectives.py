@@ -230,6 +230,17 @@ class KtoObjective(Section):
     reference_adapters: list[AdapterName] = _reference_adapters()
     reference_quantization: QuantizationName = _reference_quantization()
 
+    @field_validator("undesirable_weight")
+    @classmethod
+    def _something_counts(cls, value: float, info: ValidationInfo) -> float:
+        if not value and info.data.get("desirable_weight") == 0:
+            raise ValueError(
+                _("no answer counts where both weights are 0"),
+                _("leave one of the two out"),
+                [leave_out("objective.desirable_weight"), leave_out("objective.undesirable_weight")],
+            )
+        return value
+
 
 class RewardObjective(Section):
     """Learn from pairs of a better and a worse answer to score answers."""

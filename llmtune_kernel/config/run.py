@@ -276,6 +276,18 @@ class RunConfig(Section):
 
     @field_validator("objective")
     @classmethod
+    def _uses_the_settings_of_the_data(cls, value: Any, info: ValidationInfo) -> Any:
+        data = info.data.get("data")
+        for key in data.unused_by(value.type) if data is not None else ():
+            raise ValueError(
+                _("{name} does nothing with data.{key}", name=value.type, key=key),
+                _("leave data.{key} out", key=key),
+                [leave_out(f"data.{key}")],
+            )
+        return value
+
+    @field_validator("objective")
+    @classmethod
     def _has_its_reference(cls, value: Any, info: ValidationInfo) -> Any:
         method = info.data.get("method")
         if (

@@ -126,6 +126,18 @@ class ModelConfig(Section):
         False, "Trust remote code", "Always false: code that comes with a model is never run."
     )
 
+    @field_validator("double_quantization")
+    @classmethod
+    def _used_by_the_quantization(cls, value: bool, info: ValidationInfo) -> bool:
+        quantization = info.data.get("quantization")
+        if not value and quantization not in (None, "nf4", "fp4"):
+            raise ValueError(
+                _("quantization: {name} does not use it", name=quantization),
+                _("leave it out"),
+                [leave_out("model.double_quantization")],
+            )
+        return value
+
     @field_validator("shift_attn")
     @classmethod
     def _computes_groups(cls, value: bool, info: ValidationInfo) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +79,7 @@ def find_models(words: Sequence[str], cache: Path | None = None) -> list[ModelCh
     found = [
         choice
         for choice in model_choices(cache)
-        if all(word.casefold() in _searched(choice) for word in words)
+        if all(_holds(_searched(choice), word.casefold()) for word in words)
     ]
     if not found:
         raise UserError(
@@ -124,6 +125,12 @@ def licence(choice: ModelChoice) -> str:
     if choice.gated is None:
         return _("{licence}, may be gated", licence=choice.licence)
     return _("{licence}, gated", licence=choice.licence) if choice.gated else choice.licence
+
+
+def _holds(text: str, word: str) -> bool:
+    """Whether a text holds a word; a number is not the end of a longer one: 7b is not in 14.7b."""
+    begins = r"(?<![\d.])" if word[:1].isdigit() else ""
+    return re.search(begins + re.escape(word), text) is not None
 
 
 def _searched(choice: ModelChoice) -> str:

@@ -164,7 +164,8 @@ class FinetuneMagics(Magics):
         """Fine-tune a model: `%%finetune [NAME] [--wait] [--dry-run] [--resume RUN]`; `--help` says more."""
         options = _finetune_options().read(line)
         self._check_variable(options.name)
-        if cell is not None and cell.strip():
+        as_it_was = cell is None or not cell.strip()
+        if cell is not None and not as_it_was:
             config, text = read_config(cell, first_line=2, resume=options.resume), cell
             if translation := converted(cell, first_line=2):
                 publish({"text/plain": translation})
@@ -181,9 +182,7 @@ class FinetuneMagics(Magics):
             bundles = functools.partial(dry_run_bundles, config)
             show_inspection(config, self._namespace, first=1, for_run=True, bundles=bundles)
             return
-        # A run that goes on as it was has its own copy of the variables, which may have changed since.
-        namespace = {} if cell is None or not cell.strip() else self._namespace
-        run, live = start(config, text=text, name=options.name, namespace=namespace)
+        run, live = start(config, text=text, name=options.name, namespace=self._namespace, own_rows=as_it_was)
         self._namespace[options.name or "_run"] = run
         if options.wait:
             try:

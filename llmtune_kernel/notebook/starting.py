@@ -48,10 +48,9 @@ def finetune(
     """
     ip = get_ipython()
     namespace = dict(ip.user_ns) if ip is not None else {}
-    text = None
-    if config is None and resume and not sections:
+    text, as_it_was = None, config is None and not sections
+    if resume and as_it_was:
         parsed, text = own_configuration(resume)
-        namespace = {}  # it has its own copy of the variables, which may have changed since
     elif isinstance(config, str | Path):
         if sections:
             fix = _("Write the sections into the configuration.")
@@ -59,23 +58,30 @@ def finetune(
         text, source = _read(config)
         parsed = read_config(text, source=source, resume=resume)
     else:
-        values, objects = _name_objects({**(config or {}), **sections})
+        values, objects = _name_objects({**(config or {}), **sections}, namespace)
         namespace.update(objects)
         parsed = config_from_dict({**values, "resume": resume} if resume else values)
-    run, live = start(parsed, text=text, name=name, namespace=namespace, show=show)
+    run, live = start(parsed, text=text, name=name, namespace=namespace, own_rows=as_it_was, show=show)
     if wait:
         wait_for(run, live)
     return run
 
 
 def start(
-    config: RunConfig, *, text: str | None, name: str | None, namespace: Mapping[str, Any], show: bool = True
+    config: RunConfig,
+    *,
+    text: str | None,
+    name: str | None,
+    namespace: Mapping[str, Any],
+    own_rows: bool = False,
+    show: bool = True,
 ) -> tuple[Run, LiveDisplay | None]:
     """Start the run that `config` describes, and show it if this is a notebook.
 
     Args:
         text: The configuration as the user wrote it.
         namespace: Where `$name` is looked up.
+        own_rows: The run goes on with its own copies of the rows of variables, which may have changed since.
 
     Raises:
         UserError: as `finetune`.
@@ -85,7 +91,7 @@ def start(
         config,
         text=text,
         name=name,
-        variables=data_writers(config, namespace),
+        variables={} if own_rows else data_writers(config, namespace),
         write_reward=reward_writer(config, namespace),
     )
     return run, show_run(run) if show else None
@@ -132,8 +138,13 @@ def _read(config: str | Path) -> tuple[str, str]:
         raise UserError(what, str(config), _("Check the path.")) from None
 
 
-def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Put `$train`, `$eval` and `$reward` in the place of objects; returns the values and the objects by name."""
+def _name_objects(
+    values: dict[str, Any], namespace: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Put `$train`, `$eval` and `$reward` in the place of objects; returns the values and the objects by name.
+
+    A function that has its own name in the notebook goes by that: it is found again when the run is continued.
+    """
     data = values.get("data")
     sources = dict(data) if isinstance(data, dict) else {"train": data}
     objects = {}
@@ -147,7 +158,9 @@ def _name_objects(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
             objects[split], sources[split] = source, f"${split}"
     named = {**values, "data": sources} if data is not None else values
     objective = named.get("objective")
-    if isinstance(objective, dict) and callable(objective.get("reward")):
-        objects["reward"] = objective["reward"]
-        named = {**named, "objective": {**objective, "reward": "$reward"}}
+    if isinstance(objective, dict) and callable(reward := objective.get("reward")):
+        own = getattr(reward, "__name__", "")
+        name = own if own and namespace.get(own) is reward else "reward"
+        objects[name] = reward
+        named = {**named, "objective": {**objective, "reward": f"${name}"}}
     return named, objects

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -250,6 +251,21 @@ class RunDirectory:
             return []
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return text.rpartition(_SESSION)[2].splitlines()[-lines:]
+
+
+def set_aside(*files: Path) -> list[Path]:
+    """Rename files whose place others take to NAME-1, NAME-2, …, all to the first number that is free.
+
+    Returns:
+        Their new paths.
+    """
+    for number in itertools.count(1):
+        aside = [file.with_stem(f"{file.stem}-{number}") for file in files]
+        if not any(one.exists() for one in aside):
+            break
+    for file, new in zip(files, aside, strict=True):
+        file.rename(new)
+    return aside
 
 
 def how_to_stop(name: str) -> str:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from llmtune_kernel.config import RunConfig, UserError, dump_config, read_config
+from llmtune_kernel.config import RewardedObjective, RunConfig, UserError, dump_config, read_config
 from llmtune_kernel.locale import _
-from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name, runs_root
+from llmtune_kernel.runs.directory import RunDirectory, check_name, free_name, runs_root, set_aside
 from llmtune_kernel.runs.editing import delete_runs
-from llmtune_kernel.runs.events import EventWriter, State
+from llmtune_kernel.runs.events import EventWriter, Log, State
 from llmtune_kernel.runs.listing import never_trained
 from llmtune_kernel.runs.resuming import checkpoint_to_continue, refuse_other_rows
 from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.scoring import reward_run
 from llmtune_kernel.runs.workers import pool
 
 
@@ -30,6 +31,8 @@ class Written(Protocol):
 
 
 WriteData = Callable[[Path], Written]
+# Returns the file of the function of before, if there was one and it was another.
+WriteReward = Callable[[RunDirectory], Path | None]
 
 
 def launch(
@@ -38,7 +41,7 @@ def launch(
     text: str | None = None,
     name: str | None = None,
     variables: Mapping[str, WriteData] | None = None,
-    write_reward: Callable[[RunDirectory], None] | None = None,
+    write_reward: WriteReward | None = None,
 ) -> Run:
     """Start the run that `config` describes in a worker process and return at once.
 
@@ -50,11 +53,12 @@ def launch(
         name: Name of the run; by default run-1, run-2, …
         variables: For each notebook variable that the configuration names, without its `$`, a function that writes
             it to an Arrow file.
-        write_reward: Writes the function of the notebook that scores answers, where the configuration names one; a run
-            that goes on keeps its own.
+        write_reward: Writes the function of the notebook that scores answers, where the configuration names one;
+            without it a run that goes on keeps its own.
 
     Raises:
-        UserError: the name is used, the run to continue is unknown, running or cannot be continued, the disk is full.
+        UserError: the name is used, the run to continue is unknown, running or cannot be continued, what scores the
+            answers is no run that does, the disk is full.
     """
     check_launch(config, name)
     source = RunDirectory.find(config.resume) if config.resume else None
@@ -69,11 +73,13 @@ def launch(
     try:
         checkpoint = checkpoint_to_continue(config, source) if source else None
         _write_data(config, directory, variables or {}, source)
-        _write_reward(config, directory, write_reward, source)
+        before = _write_reward(config, directory, write_reward, source)
         _write_config(directory, text or dump_config(config))
         directory.begin_log()
         events = EventWriter(directory.events)
         events.write(State(state="queued", detail=_("starting the worker")))
+        if checkpoint and before:
+            events.write(Log(message=_another_reward(config, checkpoint, before)))
         events.close()
         job = {
             "job": "train",
@@ -112,6 +118,8 @@ def check_launch(config: RunConfig, name: str | None) -> None:
     Raises:
         UserError: as `launch`.
     """
+    if isinstance(config.objective, RewardedObjective):
+        reward_run(config.objective.reward)
     if config.resume:
         source = RunDirectory.find(config.resume)
         in_place = name in (None, source.name)
@@ -169,33 +177,42 @@ def _write_data(
 def _write_reward(
     config: RunConfig,
     directory: RunDirectory,
-    write: Callable[[RunDirectory], None] | None,
+    write: WriteReward | None,
     source: RunDirectory | None,
-) -> None:
+) -> Path | None:
+    """Returns the file of the function of before, if there was one and the notebook has another."""
     name = config.reward_function
-    if name is None or directory.reward.exists():
-        return
-    if source is not None and source.reward.exists():
+    if name is None:
+        return None
+    if source is not None and source.path != directory.path and source.reward.exists():
         for kept, target in (
             (source.reward, directory.reward),
             (source.reward_source, directory.reward_source),
         ):
             shutil.copyfile(kept, target)
-    elif write is not None:
-        write(directory)
-    else:
+    if write is not None:
+        return write(directory)
+    if not directory.reward.exists():
         raise UserError(
             _("{name} is a function of a notebook, and there is no notebook here.", name=f"${name}"),
             "objective.reward",
             _("Start the run from a notebook, or name a run, a reward model or an address."),
         )
+    return None
+
+
+def _another_reward(config: RunConfig, checkpoint: Path, before: Path) -> str:
+    """What the run tells where its answers are scored by another function than before."""
+    return _(
+        "Answers drawn after step {step} are scored by {name} as the notebook has it now; {file} holds the one before.",
+        step=int(checkpoint.name.removeprefix("step-")),
+        name=f"${config.reward_function}",
+        file=f"{before.parent.name}/{before.name}",
+    )
 
 
 def _write_config(directory: RunDirectory, text: str) -> None:
     """Write config.yaml; an earlier one with other content is kept beside it as config-1.yaml, config-2.yaml, …"""
     if directory.config.exists() and directory.config.read_text(encoding="utf-8") != text:
-        number = 1
-        while (kept := directory.path / f"config-{number}.yaml").exists():
-            number += 1
-        directory.config.rename(kept)
+        set_aside(directory.config)
     directory.config.write_text(text, encoding="utf-8")

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -282,12 +282,14 @@ class Run:
 
         if quantization := written.read(base.get("quantization")):
             settings["quantization_config"] = quantization
-        model = kind.from_pretrained(
-            base["name_or_path"],
-            revision=base["revision"],
-            **settings,
-            **base.get("positions", {}),
-        )
+        # transformers warns of a head that the base model lacks, and that comes with the adapter.
+        with _quiet("transformers.modeling_utils") if self.config.scores else contextlib.nullcontext():
+            model = kind.from_pretrained(
+                base["name_or_path"],
+                revision=base["revision"],
+                **settings,
+                **base.get("positions", {}),
+            )
         if written.expands(quantization):
             model = written.as_whole(model, model.dtype)
         beneath = self.paths.earlier()
@@ -298,6 +300,18 @@ class Run:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
         tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)
         return tuned.eval(), tokenizer
+
+
+@contextlib.contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Let through only the errors of a logger."""
+    found = logging.getLogger(logger)
+    level = found.level
+    found.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        found.setLevel(level)
 
 
 def _as_prompts(prompts: Prompt | list[Prompt]) -> list[Prompt]:

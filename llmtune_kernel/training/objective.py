@@ -181,4 +181,7 @@ class Means:
             for name, total in self._sums.items()
             if self._counts[name]
         }
+        better, worse = means.get("rewards/chosen"), means.get("rewards/rejected")
+        if better is not None and worse is not None:  # of answers that are no pairs
+            means.setdefault("rewards/margins", better - worse)
         return {name: mean for name, mean in means.items() if math.isfinite(mean)}

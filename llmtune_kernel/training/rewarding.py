@@ -24,8 +24,8 @@ from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import grow
 from llmtune_kernel.runs.completion import Drawn
-from llmtune_kernel.runs.directory import RunDirectory, runs_root
-from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.scoring import reward_run, wrapped_in
 
 # A large model may take minutes to score a batch.
 _SECONDS = 600
@@ -63,7 +63,7 @@ class _Function:
     """
 
     def __init__(self, name: str, directory: RunDirectory) -> None:
-        self._name, self._source = name, directory.reward_source
+        self._name, self._directory = name, directory
         try:
             self._function: Any = pickle.loads(directory.reward.read_bytes())
         except Exception as error:  # what it refers to may not be there
@@ -76,10 +76,13 @@ class _Function:
         columns = self._columns([prompt.row for prompt in prompts])
         try:
             given = self._function(questions, [answer.text for answer in answers], **columns)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             kind, reason = type(error).__name__, first_line(error)
             what = _("The reward function raised {kind}: {reason}", kind=kind, reason=reason)
-            fix = _("Correct it, and start the run again.")
+            if self._directory.last_checkpoint():
+                fix = _("Correct it, and go on with it: %finetune --resume {name}", name=self._directory.name)
+            else:
+                fix = _("Correct it, and start the run again.")
             raise UserError(what, _where(self._name) + self._line(error), fix) from error
         return _checked(given, len(answers), self._name)
 
@@ -103,9 +106,9 @@ class _Function:
                 raise UserError(what, _where(self._name), fix)
         return {name: [row.get(name) for row in rows] for name in wanted}
 
-    def _line(self, error: Exception) -> str:
+    def _line(self, error: BaseException) -> str:
         """The line of the function in which an error was raised, as part of a sentence; empty where it is not known."""
-        code = getattr(self._function, "__code__", None)
+        code = getattr(wrapped_in(self._function), "__code__", None)
         lines, trace, found = self._lines(), error.__traceback__, ""
         while trace is not None:
             if trace.tb_frame.f_code is code:
@@ -116,7 +119,8 @@ class _Function:
         return found
 
     def _lines(self) -> list[str]:
-        return self._source.read_text(encoding="utf-8").splitlines() if self._source.exists() else []
+        source = self._directory.reward_source
+        return source.read_text(encoding="utf-8").splitlines() if source.exists() else []
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:
@@ -197,16 +201,11 @@ class _Model:
 
 def _load_model(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """A reward model, which a run has trained or somebody saved, and its tokenizer."""
-    path = Path(name).expanduser()
-    is_run = any((folder / "events.jsonl").exists() for folder in (runs_root() / name, path))
-    if is_run or ("/" not in name and not path.exists()):
-        run = Run(RunDirectory.find(name))
-        if not run.config.scores:
-            what = _("The run {name!r} trains no reward model.", name=run.name)
-            raise UserError(what, _where(name), _("Name a run of the objective reward."))
+    if run := reward_run(name):
         model, tokenizer = run.load()
         # Quantized weights are where they stay.
         return model if getattr(model, "is_quantized", False) else model.to(device()), tokenizer
+    path = Path(name).expanduser()
     if (path / "adapter_config.json").is_file():
         return _load_adapter(path)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from llmtune_kernel.config import RewardedObjective, RunConfig
+from llmtune_kernel.config import KtoObjective, RewardedObjective, RunConfig
 from llmtune_kernel.data.cutting import EncodedRows
 from llmtune_kernel.data.duplicates import duplicates, near_duplicates
 from llmtune_kernel.data.formats import list_problems, unread_media
@@ -53,7 +53,7 @@ class Teller:
 
 
 def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iterator[str]:
-    """What is to be known of the data: tokens that are none, rows that were left out or truncated."""
+    """What is to be known of the data: tokens that are none, rows left out or truncated, batches that are too small."""
     if config.data.template and (unknown := unknown_control_tokens(tokenizer)):
         yield _(
             "The chat template {template} writes {tokens}, which are no special tokens of this tokenizer: they are "
@@ -63,6 +63,11 @@ def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iter
         )
     if config.data.train_on_eos and (endless := about_endless(tokenizer, data.train.split.encoded)):
         yield endless
+    if isinstance(config.objective, KtoObjective) and config.training.per_device_train_batch_size == 1:
+        yield _(
+            "kto estimates the divergence from the model before training in each batch, here from one answer: "
+            "training.per_device_train_batch_size of 2 or more estimates it better."
+        )
     for name, split in data.splits().items():
         if name == "train" or split is not data.train.split:
             if unread := unread_media(split.columns):

@@ -507,6 +507,19 @@ def test_a_file_as_the_web_page_of_that_program_writes_it_is_translated(method: 
     assert (config.method.type, config.training.warmup_ratio) == (method, 0.0)
 
 
+def test_what_a_stage_does_nothing_with_is_without_effect_as_there() -> None:
+    found = translate(
+        {**LEAST, "stage": "dpo", "packing": True, "train_on_prompt": True, "mask_history": True}
+    )
+    assert (
+        found.without_effect["packing"]
+        == found.without_effect["train_on_prompt"]
+        == "only stage: sft uses it"
+    )
+    assert found.values["data"].keys() & {"packing", "train_on_prompt", "mask_history"} == {"mask_history"}
+    assert not found.problems
+
+
 def test_a_file_for_another_command_says_which() -> None:
     with pytest.raises(ConfigError, match="this file is for llmtune export"):
         read_config("model_name_or_path: m\nadapter_name_or_path: a\nexport_dir: out")

@@ -375,6 +375,48 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
         ("data: x\nsamples:\n- !!str {a: b}", 3, "samples[0]", "a section cannot be read as !!str"),
         ("data: !!binary aGk=", 1, "data", "'aGk=' cannot be read as !!binary"),
         ("data: x\ntraining:\n  <<: {seed: 1}", 3, "training", "merge keys (<<) are not supported"),
+        (
+            "data: x\nmodel:\n  quantization: int8\n  double_quantization: false",
+            4,
+            "model.double_quantization",
+            "quantization: int8 does not use it; leave it out",
+        ),
+        (
+            "data: x\nmodel:\n  double_quantization: false",
+            3,
+            "model.double_quantization",
+            "quantization: none does not use it",
+        ),
+        (
+            "data: {train: x, packing: true}\nobjective: dpo",
+            2,
+            "objective",
+            "dpo does nothing with data.packing; leave data.packing out",
+        ),
+        (
+            "data: {train: x, train_on_prompt: true}\nobjective: {type: grpo, reward: r}",
+            2,
+            "objective",
+            "grpo does nothing with data.train_on_prompt",
+        ),
+        (
+            "data: x\nobjective:\n  type: kto\n  desirable_weight: 0\n  undesirable_weight: 0",
+            5,
+            "objective.undesirable_weight",
+            "no answer counts where both weights are 0; leave one of the two out",
+        ),
+        (
+            "data: {train: x, mask_history: true}\nobjective: pretrain",
+            2,
+            "objective",
+            "pretrain does nothing with data.mask_history",
+        ),
+        (
+            "data: {train: x, train_on_eos: false}\nobjective: {type: ppo, reward: r}",
+            2,
+            "objective",
+            "ppo does nothing with data.train_on_eos",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_line_key_and_remedy(text: str, line: int | None, key: str, said: str) -> None:

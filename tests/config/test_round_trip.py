@@ -19,6 +19,7 @@ from llmtune_kernel.config import (
     json_schema,
     read_config,
 )
+from llmtune_kernel.config.data import OF_OBJECTIVES
 from llmtune_kernel.config.methods import OF_ADAPTER
 from llmtune_kernel.config.objectives import DpoObjective, SftObjective
 from llmtune_kernel.config.optimizers import (
@@ -230,12 +231,17 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     )
     if values.get("model", {}).get("quantization", "none") != "none" if merges else not on_top:
         values["model"].pop("adapters", None)
+    if values.get("model", {}).get("quantization", "none") not in ("nf4", "fp4"):
+        values.get("model", {}).pop("double_quantization", None)
     if values.get("model", {}).get("rope_scaling", "none") == "none":
         values.get("model", {}).pop("rope_factor", None)
     if values.get("model", {}).get("quantization") in ("int8", "eetq8"):
         method.pop("use_dora", None)
     if not fits_groups(values.get("model", {}), method, objective):
         values.get("model", {}).pop("shift_attn", None)
+    for key, value, objectives in OF_OBJECTIVES:
+        if values["data"].get(key) is value and objective.get("type", "sft") not in objectives:
+            del values["data"][key]
     if "training" in values:
         adapters = method["type"] in ("lora", "adalora", "peft")
         values["training"] = fitting_training(values["training"], full=not adapters)
@@ -271,6 +277,8 @@ def fitting_objective(objective: dict[str, Any]) -> dict[str, Any]:
     elif objective["type"] == "dpo":
         section = DpoObjective
     else:
+        if objective.get("desirable_weight") == objective.get("undesirable_weight") == 0:
+            del objective["undesirable_weight"]
         return objective
     loss = objective.get("loss", section.model_fields["loss"].default)
     kept = {key: value for key, value in objective.items() if loss in (section.losses_using(key) or [loss])}

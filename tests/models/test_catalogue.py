@@ -194,6 +194,9 @@ def test_words_narrow_the_models_by_name_family_size_licence_and_purpose(tmp_pat
         "Qwen/Qwen2.5-Coder-7B",
     }
     assert "openai-community/gpt2" in names("124m")
+    assert "mistralai/Mistral-7B-v0.1" in names("7b")
+    assert not {"microsoft/phi-4", "facebook/xglm-1.7B"} & set(names("7b", "mit"))
+    assert "microsoft/phi-4" in names("14.7b", "mit")
     with pytest.raises(UserError, match="No model of the catalogue fits pirates"):
         names("pirates")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import pickle
 from pathlib import Path
 from threading import Lock
@@ -59,8 +61,66 @@ def test_other_rewards_are_no_variables() -> None:
     assert reward_writer(config_from_dict({"data": "unused"}), {}) is None
 
 
-def test_a_run_to_continue_has_its_own_function() -> None:
-    assert reward_writer(config(resume="before"), {}) is None
+def test_a_run_to_continue_has_its_own_function_where_the_notebook_has_none() -> None:
+    for namespace in ({}, {"score": [1.0]}):
+        assert reward_writer(config(resume="before"), namespace) is None
+
+
+def test_the_function_of_before_is_kept_beside_another(directory: RunDirectory) -> None:
+    def shorter(prompts: list[str], answers: list[str]) -> list[float]:
+        return [-float(len(answer)) for answer in answers]
+
+    def write(function: Any) -> Path | None:
+        writer = reward_writer(config(resume="before"), {"score": function})
+        assert writer is not None
+        return writer(directory)
+
+    assert write(length) is None
+    assert write(length) is None
+    assert write(shorter) == directory.data / "reward-1.py"
+    assert write(length) == directory.data / "reward-2.py"
+    for number, value in (("", 4.0), ("-1", 4.0), ("-2", -4.0)):
+        kept = directory.data / f"reward{number}.pickle"
+        assert pickle.loads(kept.read_bytes())(["?"], ["four"]) == [value]
+        source = kept.with_suffix(".py").read_text()
+        assert source.strip().startswith("def length(" if value > 0 else "def shorter(")
+
+
+def halved(function: Any) -> Any:
+    @functools.wraps(function)
+    def half(prompts: list[str], answers: list[str]) -> list[float]:
+        return [score / 2 for score in function(prompts, answers)]
+
+    return half
+
+
+class Length:
+    """Scores by a factor."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, prompts: list[str], answers: list[str]) -> list[float]:
+        return [self.factor * len(answer) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("function", "source"),
+    [
+        (functools.partial(length, answers=["one"]), length),
+        (halved(length), length),
+        (Length(0.5), Length),
+        (Length(0.5).__call__, Length.__call__),
+    ],
+    ids=["partial", "decorated", "object", "method"],
+)
+def test_what_is_no_plain_function_is_kept_with_its_source_too(
+    directory: RunDirectory, function: Any, source: Any
+) -> None:
+    write = reward_writer(config(), {"score": function})
+    assert write is not None
+    write(directory)
+    assert directory.reward_source.read_text() == inspect.getsource(source)
 
 
 @pytest.mark.parametrize(

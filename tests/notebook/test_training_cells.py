@@ -267,6 +267,31 @@ def test_a_function_of_the_notebook_scores_answers(kernel: Kernel, tiny_model: s
     assert attach("rewarded").metrics["step"].iloc[-1] == 6
 
 
+def test_a_run_goes_on_with_the_corrected_function(kernel: Kernel, tiny_model: str) -> None:
+    kernel.run("questions = [{'prompt': 'Say it.'}]\ncalls = []")
+    kernel.run(
+        "def score(prompts, answers):\n    calls.append(1)\n    return [1 / (2 - len(calls)) for one in answers]"
+    )
+    cell = (
+        f"%%finetune corrected\nmodel: {tiny_model}\ndata: $questions\n"
+        "training: {max_steps: 3, save_steps: 1, per_device_train_batch_size: 2}\n"
+        "objective: {type: ppo, reward: $score, response_length: 4, ppo_epochs: 1}"
+    )
+    finish(kernel, kernel.run(cell))
+    run = attach("corrected")
+    assert run.error().fix == "Correct it, and go on with it: %finetune --resume corrected"
+    kernel.run("def score(prompts, answers):\n    return [0.5 for one in answers]")
+    finish(kernel, kernel.run("%finetune --resume corrected"))
+    assert (run.state, run.metrics["reward"].tolist()) == ("finished", [1.0, 0.5, 0.5])
+    assert "return [0.5" in run.paths.reward_source.read_text()
+    assert "2 - len(calls)" in (run.paths.data / "reward-1.py").read_text()
+    logs = [event.payload.message for event in run.events() if event.type == "log"]
+    assert (
+        "Answers drawn after step 1 are scored by $score as the notebook has it now; data/reward-1.py holds the "
+        "one before."
+    ) in logs
+
+
 def test_a_mistake_in_a_function_that_scores_is_told_with_its_line(kernel: Kernel, tiny_model: str) -> None:
     kernel.run("questions = [{'prompt': 'Say it.'}]")
     kernel.run("import math\n\n\ndef score(prompts, answers):\n    return [math.log(-1) for one in answers]")

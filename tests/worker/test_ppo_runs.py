@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM
 from watching import Start, assert_goes_on_where_it_stood, inspected, measured
 
 from llmtune_kernel.config import UserError, config_from_dict
-from llmtune_kernel.runs.directory import RunDirectory
+from llmtune_kernel.runs.directory import RunDirectory, runs_root
 from llmtune_kernel.runs.events import Evaluation, Metrics
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run, RunFailed
@@ -173,6 +173,12 @@ def test_the_line_of_a_function_that_raised_is_told(train_here: Any) -> None:
     assert error.value.where == f"objective.reward: $broken, line 4: {line}"
 
 
+def test_a_function_that_would_end_the_process_is_told_as_others(train_here: Any) -> None:
+    with pytest.raises(UserError, match="The reward function raised SystemExit: 3") as error:
+        train_here(rewards.leaves)
+    assert error.value.where == "objective.reward: $leaves, line 2: sys.exit(3)"
+
+
 def test_a_mistake_of_a_function_ends_a_run_with_its_line(
     start: Start, tiny_model: str, prompts: str
 ) -> None:
@@ -196,8 +202,14 @@ def test_what_is_no_reward_model_is_told(
         start("learner", training={"max_steps": 1}).wait()
     with pytest.raises(UserError, match=said) as error:
         train_here(tiny_model if reward == "MODEL" else reward)
-    if reward != "nobody":
-        assert error.value.where.startswith("objective.reward: ")
+    assert error.value.where.startswith("objective.reward: ")
+
+
+def test_a_run_that_is_not_there_starts_none(start: Start, tiny_model: str, prompts: str) -> None:
+    with pytest.raises(UserError, match="There is no run named 'nobody'") as error:
+        start("scored-by-none", **settings(tiny_model, prompts, "nobody"))
+    assert error.value.where == "objective.reward: nobody"
+    assert not RunDirectory(runs_root() / "scored-by-none").path.exists()
 
 
 def test_a_continued_run_keeps_its_function(start: Start, tiny_model: str, prompts: str) -> None:

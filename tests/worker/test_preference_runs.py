@@ -15,7 +15,7 @@ from watching import Start, assert_goes_on_where_it_stood, in_process, measured
 from llmtune_kernel.config import DpoObjective, config_from_dict
 from llmtune_kernel.data.encoding import encode_rows
 from llmtune_kernel.models.attention import register_packed_attention
-from llmtune_kernel.runs.events import Metrics
+from llmtune_kernel.runs.events import Log, Metrics
 from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.preference import PreferenceOptimization
@@ -92,8 +92,27 @@ def test_a_run_learns_from_answers_judged_one_by_one(start: Start, workplace: Pa
     assert 0.25 <= preferred(tiny_model, held_out) <= 0.75
     assert preferred(tiny_model, held_out, run.paths.adapter) > 0.9
     measures = evaluations[-1].measures
-    assert measures["rewards/chosen"] > measures["rewards/rejected"] + 1
+    assert measures["rewards/margins"] == measures["rewards/chosen"] - measures["rewards/rejected"]
+    assert measures["rewards/margins"] > 1
     assert measures["kl"] >= 0
+
+
+def test_judged_answers_one_by_one_are_said_to_estimate_the_divergence_badly(
+    workplace: Path, tmp_path: Path, tiny_model: str
+) -> None:
+    write(
+        workplace / "few.jsonl", [{"prompt": "Hi", "completion": f"Ho {n}", "label": True} for n in range(2)]
+    )
+
+    def warnings(size: int) -> list[str]:
+        training = {"max_steps": 1, "per_device_train_batch_size": size}
+        folder = tmp_path / str(size)
+        told = in_process(folder, model=tiny_model, data="few.jsonl", objective="kto", training=training)
+        return [one.message for one in told if isinstance(one, Log) and one.level == "warning"]
+
+    said = "kto estimates the divergence from the model before training in each batch"
+    assert any(one.startswith(said) for one in warnings(1))
+    assert not any(one.startswith(said) for one in warnings(2))
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

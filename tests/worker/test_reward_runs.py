@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,15 @@ def test_a_run_learns_to_score_the_better_answers_higher(
     base.config.pad_token_id = tokenizer.pad_token_id
     assert 0.3 <= accuracy(base.eval(), tokenizer) <= 0.7
     assert accuracy(PeftModel.from_pretrained(base, str(run.paths.adapter)).eval(), tokenizer) > 0.9
+
+
+def test_a_reward_adapter_is_loaded_without_a_word_of_a_new_head(
+    start: Start, pairs: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start("no-new-head", data=pairs, objective="reward", training={"max_steps": 1}).wait()
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    run.load()
+    assert not [one for one in caplog.records if one.name == "transformers.modeling_utils"]
 
 
 def test_a_run_learns_from_pairs_of_whole_texts(start: Start, workplace: Path) -> None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from llmtune_kernel.config.data import OF_OBJECTIVES
 from llmtune_kernel.config.llama_factory.arguments import (
     ITS_DEFAULTS,
     ITS_KL_COEF,
@@ -79,6 +80,7 @@ def translate(arguments: Mapping[str, Any]) -> Translation:
     _sft(given, found, stage)
     _model(given, found)
     _data(given, found)
+    _unused(found, stage)
     translate_training(given, found)
     if stage == "ppo":
         _ppo(given, found)
@@ -248,6 +250,16 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
         found.put("data.packing", True, "neat_packing")
     elif "packing" in given:
         found.put("data.packing", given["packing"], "packing")
+
+
+def _unused(found: Translation, stage: str) -> None:
+    """Take out what a stage does nothing with."""
+    ours = found.values.get("data", {})
+    for key, value, objectives in OF_OBJECTIVES:
+        if ours.get(key) is value and _STAGES[stage] not in objectives:
+            del ours[key]
+            of_sft = _("only {name} uses it", name="stage: sft")
+            found.without_effect[found.origins.pop(("data", key))] = of_sft
 
 
 def _weights(given: Mapping[str, Any], found: Translation) -> None:
