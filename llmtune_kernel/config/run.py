@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from llmtune_kernel.config.backends import check_method, check_objective
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
@@ -164,6 +165,15 @@ class RunConfig(Section):
                 _("write model.merge_adapters: true, or leave it out"),
                 [leave_out(key), merging],
             )
+        return value
+
+    @field_validator("method", "objective")
+    @classmethod
+    def _suits_the_backend(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is not None and model.backend == "unsloth":
+            check = check_method if info.field_name == "method" else check_objective
+            check(value)
         return value
 
     @field_validator("training")

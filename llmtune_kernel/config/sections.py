@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config.backends import check_model
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.methods import AdapterName, ModuleName
 from llmtune_kernel.config.optimizers import (
@@ -121,7 +122,12 @@ class ModelConfig(Section):
         "New tokens",
         "Texts that become one token each, read as such wherever they stand; their rows of the embeddings are trained.",
     )
-    backend: Literal["transformers"] = setting("transformers", "Backend", "Library that runs the model.")
+    backend: Literal["transformers", "unsloth"] = setting(
+        "transformers",
+        "Backend",
+        "Library that loads and trains the model; unsloth needs its package, and trains adapters of LoRA or all "
+        "weights.",
+    )
     trust_remote_code: Literal[False] = setting(
         False, "Trust remote code", "Always false: code that comes with a model is never run."
     )
@@ -196,6 +202,13 @@ class ModelConfig(Section):
                 _("leave one of the two out"),
                 [change_to("model.add_tokens", [*once])],
             )
+        return value
+
+    @field_validator("backend")
+    @classmethod
+    def _does_so(cls, value: str, info: ValidationInfo) -> str:
+        if value == "unsloth":
+            check_model(info.data)
         return value
 
     @field_validator("trust_remote_code", mode="before")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ from llmtune_kernel.models.vocabulary import ends
 
 # Ids of tokens by the layer that has a row for each.
 Rows = dict[str, list[int]]
+# Puts the adapters of a `LoraConfig` into a model.
+PutIn = Callable[[Any, Any], Any]
 
 # Those for which PEFT refuses an adapter on `out_proj`.
 _STATE_SPACE = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
@@ -46,6 +48,7 @@ def prepare_for_training(
     new_tokens: Sequence[int] = (),
     start: Path | None = None,
     beneath: Sequence[Path] = (),
+    put_in: PutIn | None = None,
 ) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
@@ -53,6 +56,7 @@ def prepare_for_training(
         new_tokens: Ids of tokens that are trained besides: with `lora` their rows alone, with `freeze` all rows.
         start: The folder of the adapter that is trained on, where `method` names one.
         beneath: Those of adapters that stay as they are beneath the one that is trained, from the bottom up.
+        put_in: Puts adapters of LoRA into a model; left out, PEFT does.
 
     Returns:
         A `PeftModel`, or the model itself.
@@ -62,7 +66,7 @@ def prepare_for_training(
             that does not fit.
     """
     if isinstance(method, AdapterMethod):
-        return _with_adapters(model, method, new_tokens, start, beneath)
+        return _with_adapters(model, method, new_tokens, start, beneath, put_in or _put_in)
     if isinstance(method, FreezeMethod):
         _partly_frozen(model, method)
         for layer in ends(model) if new_tokens else ():
@@ -131,7 +135,12 @@ def _train(module: Any) -> None:
 
 
 def _with_adapters(
-    model: Any, method: AdapterMethod, new_tokens: Sequence[int], start: Path | None, beneath: Sequence[Path]
+    model: Any,
+    method: AdapterMethod,
+    new_tokens: Sequence[int],
+    start: Path | None,
+    beneath: Sequence[Path],
+    put_in: PutIn,
 ) -> Any:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -144,9 +153,10 @@ def _with_adapters(
             names = getattr(method, key.rpartition(".")[2])
             raise UserError(what, key, fix, _other_names(key, names, target, kinds))
     if start is not None:
-        tuned = _trained_on(model, start, new_tokens)
+        tuned = _trained_on(model, start, new_tokens, put_in)
     elif isinstance(method, LoraMethod):
-        tuned = _lora(model, method, layers, fix, _rows_of(model, method.modules_to_save, new_tokens))
+        rows = _rows_of(model, method.modules_to_save, new_tokens)
+        tuned = _lora(model, method, layers, fix, rows, put_in)
     else:
         tuned = _other_kind(model, method, layers)
     tuned = with_beneath(tuned, beneath, start)
@@ -187,8 +197,16 @@ def _rows_of(model: Any, modules_to_save: Sequence[str], tokens: Sequence[int]) 
     return {name: list(tokens) for name in left} or None
 
 
-def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: Rows | None) -> Any:
-    from peft import EvaConfig, LoraConfig, get_peft_model
+def _put_in(model: Any, config: Any) -> Any:
+    from peft import get_peft_model
+
+    return get_peft_model(model, config)
+
+
+def _lora(
+    model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows: Rows | None, put_in: PutIn
+) -> Any:
+    from peft import EvaConfig, LoraConfig
 
     on_meta = next(model.parameters()).is_meta  # where nothing can be found in the weights
     start = "default" if on_meta or method.init_lora_weights == "loftq" else method.init_lora_weights
@@ -207,7 +225,7 @@ def _lora(model: Any, method: LoraMethod, layers: dict[str, Any], fix: str, rows
         eva_config=EvaConfig(rho=method.eva_rho) if start == "eva" else None,
     )
     try:
-        tuned: Any = get_peft_model(model, config)
+        tuned = put_in(model, config)
     except ValueError as error:
         if "target" not in str(error).lower():
             raise
@@ -223,13 +241,13 @@ def _saving_only(rows: Rows | None, tuned: Any) -> Any:
     return tuned
 
 
-def _trained_on(model: Any, start: Path, new_tokens: Sequence[int]) -> Any:
+def _trained_on(model: Any, start: Path, new_tokens: Sequence[int], put_in: PutIn) -> Any:
     """The model with the adapter of a folder, to train it on.
 
     Raises:
         UserError: it is of another kind, of another model, or has other new tokens.
     """
-    from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
+    from peft import PeftConfig, set_peft_model_state_dict
 
     config: Any = PeftConfig.from_pretrained(str(start))
     if config.peft_type != "LORA":
@@ -253,7 +271,7 @@ def _trained_on(model: Any, start: Path, new_tokens: Sequence[int]) -> Any:
         return _unfit(start, _("This adapter does not fit the model: {reason}", reason=reason))
 
     with refusals(mistake):
-        tuned = get_peft_model(model, config)
+        tuned = put_in(model, config)
         if not next(model.parameters()).is_meta:
             set_peft_model_state_dict(tuned, load_file(start / SAFETENSORS_WEIGHTS_NAME))
     return _saving_only(rows, tuned)

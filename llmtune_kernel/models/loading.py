@@ -72,7 +72,7 @@ def load_tokenizer(source: ModelSource) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.name_or_path, revision=source.revision)
     except Exception as error:
-        raise _cannot_load("tokenizer", source, error) from error
+        raise cannot_load("tokenizer", source, error) from error
     if not tokenizer.is_fast:
         what = _("The model has only a slow tokenizer (no tokenizer.json).")
         raise _no_tokenizer(what, source)
@@ -139,7 +139,7 @@ def load_model(
     except UserError:
         raise
     except Exception as error:
-        raise _cannot_load("model", source, error) from error
+        raise cannot_load("model", source, error) from error
     if written.expands(quantization):
         return written.as_whole(model, dtype).eval()
     if "device_map" not in arguments:
@@ -165,7 +165,7 @@ def load_configuration(source: ModelSource, positions: Mapping[str, Any] | None 
     try:
         return AutoConfig.from_pretrained(source.name_or_path, revision=source.revision, **(positions or {}))
     except Exception as error:
-        raise _cannot_load("model", source, error) from error
+        raise cannot_load("model", source, error) from error
 
 
 def load_skeleton(
@@ -188,7 +188,7 @@ def load_skeleton(
     except UserError:
         raise
     except Exception as error:
-        raise _cannot_load("model", source, error) from error
+        raise cannot_load("model", source, error) from error
 
 
 def _no_tokenizer(what: str, source: ModelSource) -> UserError:
@@ -196,7 +196,8 @@ def _no_tokenizer(what: str, source: ModelSource) -> UserError:
     return UserError(what, source.name_or_path, fix)
 
 
-def _cannot_load(part: Literal["model", "tokenizer"], source: ModelSource, error: Exception) -> UserError:
+def cannot_load(part: Literal["model", "tokenizer"], source: ModelSource, error: Exception) -> UserError:
+    """What to tell where a model, or its tokenizer, cannot be loaded."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     reason = " ".join(lines[: 1 + lines[0].rstrip().endswith(":")])
     if part == "model":

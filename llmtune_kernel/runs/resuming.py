@@ -76,7 +76,8 @@ def _refuse_other_weights(config: RunConfig, source: RunDirectory) -> None:
         f"{section}.{key}: {before[section].get(key)!r} then, {now[section].get(key)!r} now"
         for section in ("model", "method", "objective")
         for key in ({"type"} if section == "objective" else {**before[section], **now[section]})
-        if before[section].get(key) != now[section].get(key)
+        # Whatever library trained them, weights are weights.
+        if key != "backend" and before[section].get(key) != now[section].get(key)
     ]
     if differing:
         raise UserError(

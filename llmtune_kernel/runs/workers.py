@@ -54,6 +54,8 @@ FRAME = struct.Struct("!Q")
 # What a worker may still do, such as load a model, after a job is cancelled; then it is ended.
 _GRACE = 3.0
 
+_COMMAND = (sys.executable, "-P", "-m", "llmtune_kernel.worker")
+
 
 class Cancelled(Exception):
     """The job was cancelled by whoever asked for it."""
@@ -116,16 +118,19 @@ class Worker:
 
     Jobs are frames of JSON over a socket pair, answers are JSON lines. The worker lives in its own session, so that
     an interrupt of a cell does not reach it; it ends when this end of the socket closes, unless it is training.
+
+    Args:
+        with_unsloth: It imports Unsloth before all else, once it has its job.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_unsloth: bool = False) -> None:
         ours, theirs = socket.socketpair()
         self._environment = _import_environment()
         # Nameless: nothing of it is left behind, however the processes end.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "llmtune_kernel.worker", str(theirs.fileno())],
+                [*_COMMAND, str(theirs.fileno()), *(["unsloth"] if with_unsloth else [])],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
@@ -249,7 +254,14 @@ class WorkerPool:
         return worker or Worker()
 
     def start(self, job: dict[str, Any], lock: int) -> None:
-        """Hand a training job to a warm worker, or to a new one."""
+        """Hand a training job to a warm worker, or to a new one.
+
+        One with Unsloth gets a worker of its own: what it changes in the libraries must not reach others, and would
+        come too late where they are imported already.
+        """
+        if job["config"]["model"]["backend"] == "unsloth":
+            Worker(with_unsloth=True).hand_over(job, lock)
+            return
         worker = self._take()
         try:
             worker.hand_over(job, lock)

@@ -16,6 +16,7 @@ import psutil
 import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainingArguments
+from transformers.training_args import OptimizerNames
 
 from llmtune_kernel.config import AdaLoraMethod, RunConfig, UserError
 from llmtune_kernel.config.optimizers import AT_ONCE
@@ -45,7 +46,8 @@ def training_arguments(
 ) -> TrainingArguments:
     """Our settings in transformers' terms; saving, evaluating and reporting are done at the step boundary."""
     training = config.training
-    return TrainingArguments(
+    chosen = optimizer_arguments(config)
+    arguments = TrainingArguments(
         output_dir=str(directory),
         num_train_epochs=training.num_train_epochs,
         max_steps=training.max_steps or -1,
@@ -55,7 +57,7 @@ def training_arguments(
         lr_scheduler_type=training.lr_scheduler_type,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        **optimizer_arguments(config),
+        **chosen,
         seed=training.seed,
         logging_steps=training.logging_steps,
         logging_first_step=True,
@@ -71,6 +73,8 @@ def training_arguments(
         use_cpu=on_cpu,
         use_cache=True,  # written into the configuration of the result, which is to answer with a cache
     )
+    arguments.optim = OptimizerNames(chosen["optim"])  # Unsloth puts others in the place of some
+    return arguments
 
 
 class LLMTrainer(Trainer):

@@ -1,4 +1,4 @@
-"""`python -m llmtune_kernel.worker DESCRIPTOR`: serve jobs that come over a socket; see `runs/workers.py`."""
+"""`python -m llmtune_kernel.worker DESCRIPTOR [unsloth]`: serve jobs that come over a socket; see `runs/workers.py`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.data.languages import load_languages
+from llmtune_kernel.models.unsloth_import import import_first
 from llmtune_kernel.runs.workers import FRAME, Cancelled
 from llmtune_kernel.worker.train import train
 
@@ -61,11 +62,17 @@ class Channel:
         self._socket.recv(1)
 
 
-def warm_up() -> None:
-    """Import what every job needs; takes seconds. What the libraries say to a terminal is kept out of the log."""
+def warm_up(*, with_unsloth: bool = False) -> None:
+    """Import what every job needs; takes seconds. What the libraries say to a terminal is kept out of the log.
+
+    Raises:
+        UserError: Unsloth is wanted, and cannot be imported.
+    """
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(
         logging.ERROR
     )  # it warns of what nothing here uses
+    if with_unsloth:
+        import_first()
     import peft
     import torch
     import transformers
@@ -79,18 +86,24 @@ def warm_up() -> None:
     assert all((peft, torch, llmtune_kernel))
 
 
-def serve(channel: Channel) -> None:
-    """Do jobs until the other side goes, or until one is a run: then this process is that run, to its end."""
+def serve(channel: Channel, *, with_unsloth: bool = False) -> None:
+    """Do jobs until the other side goes, or until one is a run: then this process is that run, to its end.
+
+    Args:
+        with_unsloth: Import Unsloth first, when the first job is there.
+    """
     # Libraries ask where they are while they are imported, and the folder of whoever started this may go meanwhile.
     os.chdir("/")
     # Beside the main thread, which meanwhile takes a job and, if it is a run, hears its orders.
     beside = ThreadPoolExecutor(1, "llmtune-imports")
-    imports = beside.submit(warm_up)
+    imports = None if with_unsloth else beside.submit(warm_up)
     beside.submit(load_languages)  # nobody waits for it yet
     loader: Loader | None = None
     while (received := channel.receive()) is not None:
         job, descriptors = received
         _take_environment(job.pop("environment"))
+        if imports is None:  # not before: Unsloth sets variables of the environment
+            imports = beside.submit(warm_up, with_unsloth=True)
         place = job.pop("cwd")
         if job["job"] == "cancel":  # came when its job was done already
             continue
@@ -152,4 +165,4 @@ def _answer(channel: Channel, job: dict[str, Any], loader: Loader | None) -> Loa
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(Channel(int(sys.argv[1])))
+    serve(Channel(int(sys.argv[1])), with_unsloth="unsloth" in sys.argv[2:])

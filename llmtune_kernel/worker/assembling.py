@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from llmtune_kernel.config import (
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _
-from llmtune_kernel.models.adapters import prepare_for_training
-from llmtune_kernel.models.attention import PACKED, packing_works
+from llmtune_kernel.models.adapters import PutIn, prepare_for_training
+from llmtune_kernel.models.attention import PACKED, packing_works, register_packed_attention
 from llmtune_kernel.models.eva import start_with_inputs
 from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
@@ -41,6 +42,7 @@ from llmtune_kernel.models.quantization import quantization_config
 from llmtune_kernel.models.rope import stretched
 from llmtune_kernel.models.shifted import group_size, shift
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.models.unsloth import computes_where_told, load_by_unsloth, with_adapters
 from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.runs.events import Log
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed, collate_padded
@@ -98,7 +100,11 @@ def load_trainable(
         tell(Log(message=found.said))
     positions = stretched(config.model, source, config.data.max_length)
     weights, attention = weight_dtype(config, dtype), config.model.attention
-    model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
+    put_in: PutIn | None = None
+    if config.model.backend == "unsloth":
+        model, put_in = _by_unsloth(config, source, weights, positions)
+    else:
+        model = load_model(source, weights, attention, quantization, positions, scores=config.scores)
     model = merged(model, earlier.merged)
     new_tokens = make_room(model, config.model, source)
     if config.model.liger_kernel:
@@ -121,11 +127,30 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath)
+    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath, put_in)
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
         make_up_for_quantization(tuned, whole)
     return tuned, packed
+
+
+def _by_unsloth(
+    config: RunConfig, source: ModelSource, dtype: torch.dtype, positions: dict[str, Any]
+) -> tuple[Any, PutIn]:
+    """The model, and what puts adapters into it."""
+    register_packed_attention()
+    # Only where it is asked for: what `auto` says is known when all is loaded.
+    checkpointing = config.training.gradient_checkpointing is True
+    model = load_by_unsloth(
+        source,
+        config.model,
+        dtype,
+        positions,
+        longest=config.data.max_length,
+        full=isinstance(config.method, FullMethod),
+        checkpointing=checkpointing,
+    )
+    return model, functools.partial(with_adapters, seed=config.training.seed, checkpointing=checkpointing)
 
 
 def start_from_data(
@@ -179,7 +204,10 @@ def make_trainer(
     """
     checkpointing = _checkpointing(config, model, data, dtype, tell, tight)
     every = [Forward.of(one, dtype, packed) for one in (model, other) if one is not None]
-    forward = Forward(dtype, all(one.only_targets for one in every))
+    only_targets = all(one.only_targets for one in every)
+    if config.model.backend == "unsloth":
+        only_targets = only_targets and computes_where_told(model, dtype)
+    forward = Forward(dtype, only_targets)
     collate: Collate = collate_packed if packed else collate_padded
     kind: type[LLMTrainer] = LLMTrainer
     if reward is None:

@@ -20,6 +20,7 @@ from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import check_prequantized, said_of_weights
 from llmtune_kernel.models.rope import most_positions
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.unsloth import check_length, check_loadable
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
@@ -79,16 +80,21 @@ def inspect(
 
     if job["for_run"]:
         check_machine(config)
-        earlier_adapters(config)  # says which is not there
+        earlier = earlier_adapters(config)  # says which is not there
     source = find_model(config.model)
+    of_model = load_configuration(source)
     if job["for_run"]:
-        check_prequantized(config, load_configuration(source))
+        check_prequantized(config, of_model)
+        if config.model.backend == "unsloth":
+            check_loadable(config.model, of_model, on_top=bool(earlier.beneath))
     tokenizer = tokenizer_of(config.model, source)
     set_template(tokenizer, config.data)
     reading = functools.partial(progress, "reading")
     data = prepare_data(config, tokenizer, find, reading, growing.add if growing else None)
     if job["for_run"]:
         refuse_unfit(config, data)
+        if config.model.backend == "unsloth":
+            check_length(config.model, of_model, data.longest)
     split, encoded = data.train.split, data.train.split.encoded
     summary = summarise(encoded, tokenizer, split.rows, split.columns, first=job["first"])
     summary["endless"] = about_endless(tokenizer, encoded) if config.data.train_on_eos else ""

@@ -95,6 +95,12 @@ class PreparedData:
         """The same with every example in a sequence of its own, for models that cannot keep joined ones apart."""
         return PreparedData(self.train.apart(), self.evaluation and self.evaluation.apart())
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row that is trained on."""
+        windows = self.train.split.encoded.windows
+        return int((windows.stops - windows.starts).max())
+
     def splits(self) -> dict[Split, SplitRows]:
         """The rows of each split, also where both are from the same sources."""
         found: dict[Split, SplitRows] = {"train": self.train.split}

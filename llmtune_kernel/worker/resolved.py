@@ -35,9 +35,13 @@ def write_resolved(
         model: As loaded.
         weights: The precision of those that are not quantized.
     """
-    quantization = quantization_config(config.model, weights, load_configuration(source))
+    if config.model.backend == "unsloth":  # which leaves out layers by itself
+        quantization = getattr(model.config, "quantization_config", None)
+    else:
+        quantization = quantization_config(config.model, weights, load_configuration(source))
     values = config.model_dump(mode="json")
     values["training"]["learning_rate"] = config.learning_rate_value
+    libraries = (*_LIBRARIES, "unsloth") if config.model.backend == "unsloth" else _LIBRARIES
     resolved = {
         "config": values,
         "base": {
@@ -52,7 +56,7 @@ def write_resolved(
         "data": {name: _split(split) for name, split in data.splits().items()},
         "format": format_names(data.train.split.encoded),
         "seed": config.training.seed,
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
     }
     partial = directory.resolved.with_suffix(".partial")
     partial.write_text(json.dumps(resolved, indent=2, ensure_ascii=False), encoding="utf-8")

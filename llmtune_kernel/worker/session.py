@@ -22,6 +22,7 @@ from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.prequantized import check_prequantized
 from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.unsloth import check_length, check_loadable
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import EventReader, Log, MetricsEvent, Payload, State
@@ -96,10 +97,15 @@ class Session:
         earlier = keep_adapters(config, self._directory, checkpoint)
         self._loading(_("finding the model"))
         source = find_model(config.model, self._loading)
-        check_prequantized(config, load_configuration(source))
+        of_model = load_configuration(source)
+        check_prequantized(config, of_model)
+        if config.model.backend == "unsloth":
+            check_loadable(config.model, of_model, on_top=bool(earlier.beneath))
         tokenizer = tokenizer_of(config.model, source)
         set_template(tokenizer, config.data)
         data = self._read(tokenizer, checkpoint)
+        if config.model.backend == "unsloth":
+            check_length(config.model, of_model, data.longest)
         self._estimator = Estimator(source, largest_batch(config, data))
         reward = self._load_reward(tokenizer)
         training = self._load(source, tokenizer, data, reward, checkpoint, earlier)

@@ -78,8 +78,7 @@ def data_warnings(config: RunConfig, tokenizer: Any, data: PreparedData) -> Iter
 def position_warnings(model: Any, data: PreparedData) -> Iterator[str]:
     """Says where rows are longer than the model was made for."""
     positions = most_positions(model.config)
-    windows = data.train.split.encoded.windows
-    longest = int((windows.stops - windows.starts).max())
+    longest = data.longest
     if positions and longest > positions:
         yield _(
             "The longest row has {longest:,} tokens, but the model was made for at most "

@@ -312,6 +312,17 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ),
         ({"max_steps": -1}, {"training": {"max_steps": None}}),
         ({"disable_gradient_checkpointing": True}, {"training": {"gradient_checkpointing": False}}),
+        (
+            {"use_unsloth": True, "use_unsloth_gc": True, "flash_attn": "fa2"},
+            {
+                "model": {"backend": "unsloth", "attention": "auto"},
+                "training": {"gradient_checkpointing": True},
+            },
+        ),
+        (
+            {"use_unsloth_gc": True, "disable_gradient_checkpointing": True},
+            {"model": {"backend": "transformers"}, "training": {"gradient_checkpointing": False}},
+        ),
         ({"report_to": "none"}, {"tracking": {"report_to": []}}),
         ({"rope_scaling": "llama3"}, {"model": {"rope_scaling": "llama3"}}),
         ({"flash_attn": "fa2"}, {"model": {"attention": "flash_attention_2"}}),

@@ -205,6 +205,17 @@ def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
     return {**kept, "optim_args": optimizer_settings(optim, {})} if "optim_args" in training else kept
 
 
+def by_unsloth(method: dict[str, Any], objective: dict[str, Any]) -> bool:
+    """Whether Unsloth trains so."""
+    targets = method.get("target_modules", [])
+    return (
+        method["type"] in ("lora", "full")
+        and method.get("init_lora_weights") not in ("eva", "loftq")
+        and not {name.rsplit(".", 1)[-1] for name in targets} & {"embed_tokens", "lm_head"}
+        and objective.get("type") != "reward"
+    )
+
+
 def fitting(values: dict[str, Any]) -> dict[str, Any]:
     """The same without what does not go together."""
     objective = values.get("objective", {})
@@ -217,6 +228,19 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.setdefault("model", {})["quantization"] = "nf4"
     if method["type"] in ("peft", "adalora"):
         values.get("model", {}).pop("add_tokens", None)
+    if values.get("model", {}).get("backend") == "unsloth" and not by_unsloth(method, objective):
+        values["model"].pop("backend")
+    if values.get("model", {}).get("backend") == "unsloth":
+        for key in (
+            "quantization",
+            "double_quantization",
+            "attention",
+            "shift_attn",
+            "rope_scaling",
+            "merge_adapters",
+            "liger_kernel",
+        ):
+            values["model"].pop(key, None)
     if method.get("adapter"):
         objective.pop("reference", None)
     if objective.get("reference_adapters"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import rewards
 from polite import write
 from watching import Start, until
+from ways import QUESTIONS
 
 from llmtune_kernel.config import config_from_dict
 from llmtune_kernel.notebook.rewards import reward_writer
@@ -69,3 +71,23 @@ def start(workplace: Path, tiny_model: str) -> Iterator[Start]:
         if run.paths.alive:
             run.stop()
             until(lambda run=run: not run.paths.alive)  # type: ignore[misc]
+
+
+@pytest.fixture(scope="module")
+def quick_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Folder of a random Llama that knows few words: what takes time is its tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("quick-llama")
+    texts = [text for row in QUESTIONS for text in row.values()]
+    tokenizer = smollm2_tokenizer.train_new_from_iterator(texts, 300)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **sizes)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    gc.collect()
+    gc.freeze()  # each trainer looks through all objects for garbage; not through those of before
+    yield str(folder)
+    gc.unfreeze()

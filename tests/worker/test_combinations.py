@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import json
 import math
@@ -12,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rewards
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, set_seed
-from watching import in_process
+from transformers import AutoModelForCausalLM, set_seed
+from watching import losses_of
 from ways import METHODS, QUESTIONS, ROWS, TRAINED, other_kind
 
 from llmtune_kernel.config import RunConfig, UserError, config_from_dict
 from llmtune_kernel.models.sources import find_model
-from llmtune_kernel.notebook.rewards import reward_writer
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Metrics
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.worker.assembling import load_trainable
 from llmtune_kernel.worker.telling import Teller
@@ -111,23 +107,6 @@ def values(folder: str, combination: Combination) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def quick_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Folder of a random Llama that knows few words: what takes time is its tokenizer."""
-    folder = tmp_path_factory.mktemp("quick-llama")
-    texts = [text for row in QUESTIONS for text in row.values()]
-    tokenizer = smollm2_tokenizer.train_new_from_iterator(texts, 300)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **sizes)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    gc.collect()
-    gc.freeze()  # each trainer looks through all objects for garbage; not through those of before
-    yield str(folder)
-    gc.unfreeze()
-
-
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_what_does_not_go_together_is_refused_with_its_reason_and_nothing_else(objective: str) -> None:
     for combination in ALL:
@@ -153,7 +132,7 @@ def test_a_combination_changes_what_it_says_and_goes_on_from_its_checkpoint(
     settings = values(quick_model, combination)
     config = config_from_dict(settings)
 
-    losses = losses_of(tmp_path / "run", config, settings)
+    losses = losses_of(tmp_path / "run", settings)
     assert len(losses) == 2
     assert all(loss is not None and math.isfinite(loss) for loss in losses)
 
@@ -165,21 +144,7 @@ def test_a_combination_changes_what_it_says_and_goes_on_from_its_checkpoint(
     assert changed(config, after) == trained
 
     first = tmp_path / "run" / "checkpoints" / "step-000001"
-    assert losses_of(tmp_path / "again", config, settings, first) == pytest.approx(losses[1:], abs=1e-6)
-
-
-def losses_of(
-    folder: Path, config: RunConfig, settings: dict[str, Any], checkpoint: Path | None = None
-) -> list[float | None]:
-    """The loss of each step of a run."""
-    write = reward_writer(config, vars(rewards))
-
-    def prepare() -> None:
-        if write:
-            write(RunDirectory(folder))
-
-    told = in_process(folder, prepare=prepare, checkpoint=checkpoint, **settings)
-    return [payload.loss for payload in told if isinstance(payload, Metrics)]
+    assert losses_of(tmp_path / "again", settings, first) == pytest.approx(losses[1:], abs=1e-6)
 
 
 def changed(config: RunConfig, after: dict[str, torch.Tensor]) -> set[str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
+import rewards
 
 from llmtune_kernel.config import RunConfig, config_from_dict
+from llmtune_kernel.notebook.rewards import reward_writer
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import (
     CheckpointEvent,
@@ -124,6 +126,18 @@ def in_process(
     finally:
         control.close()
     return told
+
+
+def losses_of(folder: Path, values: dict[str, Any], checkpoint: Path | None = None) -> list[float | None]:
+    """The loss of each step of a run in this process; arguments as of `in_process`."""
+    write = reward_writer(config_from_dict(values), vars(rewards))
+
+    def prepare() -> None:
+        if write:
+            write(RunDirectory(folder))
+
+    told = in_process(folder, prepare=prepare, checkpoint=checkpoint, **values)
+    return [payload.loss for payload in told if isinstance(payload, Metrics)]
 
 
 def inspected(config: RunConfig, *, statistics: bool = False, details: bool = False) -> dict[str, Any]:

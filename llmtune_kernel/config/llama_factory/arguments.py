@@ -215,6 +215,8 @@ TRANSLATED = frozenset(
         "add_tokens",
         "add_special_tokens",
         "flash_attn",
+        "use_unsloth",
+        "use_unsloth_gc",
         "quantization_bit",
         "quantization_type",
         "quantization_method",

@@ -210,8 +210,6 @@ REFUSED = {
     **dict.fromkeys(
         (
             "mixture_of_depths",
-            "use_unsloth",
-            "use_unsloth_gc",
             "use_llama_pro",
             "debug",
         ),

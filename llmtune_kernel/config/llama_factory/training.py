@@ -21,6 +21,11 @@ def translate_training(given: Mapping[str, Any], found: Translation) -> None:
     for name, wanted in (("gradient_checkpointing", True), ("disable_gradient_checkpointing", False)):
         if given.get(name):
             found.put("training.gradient_checkpointing", wanted, name)
+    if given.get("use_unsloth_gc"):
+        if first := found.origins.get(("training", "gradient_checkpointing")):
+            found.without_effect["use_unsloth_gc"] = _("{name} goes first", name=first)
+        else:
+            found.put("training.gradient_checkpointing", True, "use_unsloth_gc")
     _warm_up(given, found)
     _evaluation(given, found)
     _saving(given, found)

@@ -162,9 +162,13 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     for name in added[1:]:
         hint = _("write all of them there")
         found.refuse(name, _("{name} names new tokens as well", name=added[0]), hint)
+    if given.get("use_unsloth"):
+        found.put("model.backend", "unsloth", "use_unsloth")
     attention = str(given.get("flash_attn", "auto"))
     if attention in _ATTENTION and given.get("shift_attn"):
         found.without_effect["flash_attn"] = _("shift_attn has an attention of its own")
+    elif attention in _ATTENTION and given.get("use_unsloth"):
+        found.without_effect["flash_attn"] = _("unsloth chooses by itself how attention is computed")
     elif attention in _ATTENTION:
         if attention != "auto":
             found.put("model.attention", _ATTENTION[attention], "flash_attn")
