@@ -54,6 +54,7 @@ OF_ADAPTER = (
     "use_rslora",
     "use_dora",
     "init_lora_weights",
+    "expanded_blocks",
 )
 
 _SAVED: Any = setting(
@@ -103,6 +104,14 @@ class LoraMethod(Section):
         ge=1,
         le=100,
         used_by={"init_lora_weights": ("eva",)},
+    )
+    expanded_blocks: int | None = setting(
+        None,
+        "Expanded blocks",
+        "How many blocks a block expansion (LLaMA Pro) has added to the model: only these get adapters; left out, all "
+        "layers do.",
+        unit="layers",
+        ge=1,
     )
     loraplus_lr_ratio: float | None = setting(
         None,
@@ -300,6 +309,12 @@ class FreezeMethod(_OfWeights):
     trainable_layers: int = setting(
         2, "Trained layers", "The last layers, by their number; below 0 the first ones.", unit="layers"
     )
+    block_expansion: Literal["none", "new", "existing"] = setting(
+        "none",
+        "Block expansion",
+        "LLaMA Pro: the trained layers are new ones, spread among the others, that change nothing at first (new), or "
+        "those that an expansion has added to the model before (existing).",
+    )
     trainable_modules: Literal["all"] | Annotated[list[ModuleName], Field(min_length=1)] = setting(
         "all",
         "Modules of these layers",
@@ -311,6 +326,18 @@ class FreezeMethod(_OfWeights):
         "What is trained besides, such as embed_tokens, norm or lm_head.",
         validate_default=True,
     )
+
+    @field_validator("block_expansion")
+    @classmethod
+    def _has_blocks(cls, value: str, info: ValidationInfo) -> str:
+        count = info.data.get("trainable_layers")
+        if value != "none" and count is not None and count < 1:
+            raise ValueError(
+                _("it needs a number of blocks"),
+                _("set trainable_layers to how many, above 0"),
+                [leave_out("method.trainable_layers"), leave_out("method.block_expansion")],
+            )
+        return value
 
     @field_validator("extra_modules")
     @classmethod

@@ -28,6 +28,7 @@ from llmtune_kernel.config.errors import first_line
 from llmtune_kernel.config.peft_types import IN_FRONT, WITHOUT_TARGETS
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.beneath import with_beneath
+from llmtune_kernel.models.expansion import added_layers, expand
 from llmtune_kernel.models.parts import layers_of, linear_layers
 from llmtune_kernel.models.refusals import refusals
 from llmtune_kernel.models.scoring import has_score_head, head_of
@@ -76,19 +77,9 @@ def prepare_for_training(
 
 
 def _partly_frozen(model: Any, method: FreezeMethod) -> None:
-    layers = layers_of(model)
-    count, wanted = len(layers), method.trainable_layers
-    if abs(wanted) > count:
-        raise UserError(
-            _("This model has {count} layers.", count=count),
-            f"method.trainable_layers: {wanted}",
-            _("Set it to at most {count}, or method: full.", count=count),
-            [
-                change_to("method.trainable_layers", count if wanted > 0 else -count),
-                change_to("method.type", "full"),
-            ],
-        )
-    chosen = list(layers)[-wanted:] if wanted > 0 else list(layers)[:-wanted]
+    if method.block_expansion == "new":
+        expand(model, method.trainable_layers, "method.trainable_layers")
+    layers, chosen = layers_of(model), _chosen_layers(model, method)
     model.requires_grad_(False)
     for layer in chosen:
         if method.trainable_modules == "all":
@@ -110,6 +101,22 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> None:
             path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
         ]
         _train_named(outside, name, "method.extra_modules", names, method.extra_modules)
+
+
+def _chosen_layers(model: Any, method: FreezeMethod) -> list[Any]:
+    key, wanted = "method.trainable_layers", method.trainable_layers
+    if method.block_expansion != "none":
+        return added_layers(model, wanted, key)
+    layers = list(layers_of(model))
+    count = len(layers)
+    if abs(wanted) > count:
+        raise UserError(
+            _("This model has {count} layers.", count=count),
+            f"{key}: {wanted}",
+            _("Set it to at most {count}, or method: full.", count=count),
+            [change_to(key, count if wanted > 0 else -count), change_to("method.type", "full")],
+        )
+    return layers[-wanted:] if wanted > 0 else layers[:-wanted]
 
 
 def _train_named(
@@ -332,11 +339,26 @@ def _task(model: Any) -> str:
 def _targets(model: Any, method: AdapterMethod) -> str | list[str]:
     """What PEFT takes as `target_modules`: for it all-linear leaves out quantized layers of classes of their own."""
     linear = linear_layers(model)
+    if isinstance(method, LoraMethod) and method.expanded_blocks is not None:
+        return _within_blocks(model, method, method.expanded_blocks)
     if method.target_modules != "all-linear" or all(
         isinstance(part, torch.nn.Linear) for part in linear.values()
     ):
         return method.target_modules
     return [name for name, part in linear.items() if part is not head_of(model)]
+
+
+def _within_blocks(model: Any, method: LoraMethod, count: int) -> list[str]:
+    """The whole names of the targets in the blocks that an expansion has added."""
+    from transformers.pytorch_utils import Conv1D
+
+    blocks = added_layers(model, count, "method.expanded_blocks")
+    added = {id(part) for block in blocks for part in block.modules()}
+    inside = {name: part for name, part in model.named_modules() if id(part) in added}
+    if method.target_modules != "all-linear":
+        return _whole_names(inside, method.target_modules)
+    linear = linear_layers(model)
+    return [name for name, part in inside.items() if name in linear or isinstance(part, Conv1D)]
 
 
 def _past_adapters(model: Any) -> list[str] | None:

@@ -64,6 +64,10 @@ MISTAKES: dict[str, list[Change]] = {
         leave_out("method.init_lora_weights"),
     ],
     "method: {type: freeze, trainable_layers: 0}": [leave_out("method.trainable_layers")],
+    "method: {type: freeze, trainable_layers: -1, block_expansion: new}": [
+        leave_out("method.trainable_layers"),
+        leave_out("method.block_expansion"),
+    ],
     "objective: {type: dpo, gamma: 1}": [leave_out("objective.gamma"), change_to("objective.loss", "simpo")],
     "objective: {type: dpo, loss: robust}": [change_to("objective.label_smoothing", 0.1)],
     "method: full\nobjective: {type: dpo, reference: adapter}": [

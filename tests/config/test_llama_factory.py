@@ -149,6 +149,17 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             },
             {"method": {"type": "freeze", "trainable_layers": -3, "trainable_modules": ["mlp", "norm"]}},
         ),
+        (
+            {"finetuning_type": "freeze", "freeze_trainable_layers": 8, "use_llama_pro": True},
+            {"method": {"type": "freeze", "trainable_layers": 8, "block_expansion": "existing"}},
+        ),
+        ({"finetuning_type": "freeze", "use_llama_pro": False}, {"method": {"block_expansion": "none"}}),
+        ({"use_llama_pro": True}, {"method": {"type": "lora", "expanded_blocks": 2}}),
+        (
+            {"use_llama_pro": True, "freeze_trainable_layers": 8, "lora_target": "q_proj"},
+            {"method": {"expanded_blocks": 8, "target_modules": ["q_proj"]}},
+        ),
+        ({"use_llama_pro": True, "adapter_name_or_path": "a"}, {"method": {"expanded_blocks": None}}),
         ({"quantization_bit": 4}, {"model": {"quantization": "nf4", "double_quantization": True}}),
         ({"quantization_bit": 4, "quantization_type": "fp4"}, {"model": {"quantization": "fp4"}}),
         (
@@ -409,6 +420,11 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"flash_attn": "fa4"}, ["flash_attn"]),
         ({"use_liger_kernel": True, "liger_kernel_config": {"rope": False}}, ["liger_kernel_config"]),
         ({"stage": "kto", "shift_attn": True}, ["stage"]),
+        ({"finetuning_type": "full", "use_llama_pro": True}, ["use_llama_pro"]),
+        (
+            {"finetuning_type": "freeze", "use_llama_pro": True, "freeze_trainable_layers": -2},
+            ["use_llama_pro"],
+        ),
         ({"finetuning_type": "full", "use_badam": True, "badam_mode": "ratio"}, ["badam_mode"]),
         ({"finetuning_type": "full", "use_apollo": True, "optim": "adafactor"}, ["optim"]),
         ({"finetuning_type": "full", "use_apollo": True, "apollo_scale_front": True}, ["apollo_scale_front"]),
@@ -529,6 +545,13 @@ def test_what_a_stage_does_nothing_with_is_without_effect_as_there() -> None:
     )
     assert found.values["data"].keys() & {"packing", "train_on_prompt", "mask_history"} == {"mask_history"}
     assert not found.problems
+
+
+def test_arguments_that_say_more_of_another_have_its_effect() -> None:
+    found = translate({**LEAST, "use_llama_pro": True, "freeze_trainable_layers": 4})
+    assert found.without_effect == translate(LEAST).without_effect
+    alone = translate({**LEAST, "freeze_trainable_layers": 4})
+    assert alone.without_effect["freeze_trainable_layers"] == "only finetuning_type: freeze uses it"
 
 
 def test_a_file_for_another_command_says_which() -> None:

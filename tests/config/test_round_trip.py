@@ -169,6 +169,8 @@ def fitting_method(method: dict[str, Any]) -> dict[str, Any]:
         unfit.update([*OF_ADAPTER, "eva_rho"])
     if method.get("trainable_layers") == 0 and not method.get("extra_modules"):
         unfit.add("trainable_layers")
+    if method.get("trainable_layers", 2) < 1:
+        unfit.add("block_expansion")
     return {key: value for key, value in method.items() if key not in unfit}
 
 

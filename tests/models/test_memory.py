@@ -61,6 +61,16 @@ def test_the_weights_of_llama_2_7b(llama_2_7b: str) -> None:
     assert trained_bytes(model) == 4 * _ALL
 
 
+def test_new_blocks_of_llama_2_7b_take_their_weights_gradients_and_state(llama_2_7b: str) -> None:
+    method = {"type": "freeze", "trainable_layers": 8, "block_expansion": "new"}
+    config, model = prepared(llama_2_7b, method=method)
+    block = 4 * 4096 * 4096 + 3 * 4096 * 11008 + 2 * 4096
+    assert frozen_bytes(config, model, torch.bfloat16) == 2 * _ALL
+    assert trained_bytes(model) == 4 * 8 * block
+    assert optimizer_bytes(config.training, model) == 8 * 8 * block
+    assert model.config.num_hidden_layers == 40
+
+
 @pytest.mark.parametrize(
     ("quantization", "bytes_per_weight"),
     [

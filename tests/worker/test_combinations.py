@@ -33,6 +33,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 # Of each method what is in the names of all weights that it trains, and of no others.
 TUNED = {
     "lora": r"\.lora_",
+    "expanded-blocks": r"\.layers\.1\..*\.lora_",
     "dora": r"\.lora_",
     "pissa": r"\.lora_",
     "loftq": r"\.lora_",
@@ -44,7 +45,7 @@ TUNED = {
     "PROMPT_TUNING": r"^prompt_encoder\.",
     **{
         name: "|".join(f"^{re.escape(part)}" for part in TRAINED[name])
-        for name in ("last-layer", "norm-and-embeddings", "full")
+        for name in ("last-layer", "norm-and-embeddings", "new-block", "full")
     },
 }
 SETTINGS = {
@@ -57,7 +58,7 @@ QUANTIZATIONS = ("none", *QUANTIZED)
 NOT_TOGETHER = {
     **{
         (method, bits): "would train quantized weights, which stay as they are"
-        for method in ("last-layer", "norm-and-embeddings", "full")
+        for method in ("last-layer", "norm-and-embeddings", "new-block", "full")
         for bits in QUANTIZED
     },
     **{("LOHA", bits): f"LOHA does not go with weights of {bits}" for bits in QUANTIZED},

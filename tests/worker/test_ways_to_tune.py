@@ -81,6 +81,41 @@ def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
     assert changed == {name for name in before if name.startswith(tuple(TRAINED[method]))}
 
 
+def test_new_blocks_are_all_that_is_trained_and_can_be_trained_on(
+    tune: Any, small_model: str, tmp_path: Path
+) -> None:
+    without, _ = tune("sft", method=METHODS["last-layer"])
+    told, run = tune("sft", method={"type": "freeze", "trainable_layers": 2, "block_expansion": "new"})
+    first = [next(one.loss for one in events if isinstance(one, Metrics)) for events in (without, told)]
+    assert first[1] == pytest.approx(first[0], abs=1e-6)  # it begins as the model was
+    register_packed_attention()
+    plain: Any = AutoModelForCausalLM.from_pretrained(small_model, dtype=torch.float32)
+    tuned, _ = run.load()
+    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-5)
+    place = {"model.layers.0.": "model.layers.0.", "model.layers.1.": "model.layers.2."}
+    before, after = dict(plain.named_parameters()), dict(tuned.named_parameters())
+    moved = {
+        next((name.replace(old, new) for old, new in place.items() if name.startswith(old)), name): weight
+        for name, weight in before.items()
+    }
+    assert all(torch.equal(after[name], weight) for name, weight in moved.items())
+    blocks = ("model.layers.1.", "model.layers.3.")
+    assert all(name.startswith(blocks) for name in after.keys() - moved.keys())
+
+    shutil.move(run.paths.model, tmp_path / "expanded")
+    expanded = base_weights(str(tmp_path / "expanded"))
+    model = {"name_or_path": str(tmp_path / "expanded")}
+    method = {"type": "freeze", "trainable_layers": 2, "block_expansion": "existing"}
+    _, run = tune("sft", model=model, method=method)
+    after = dict(run.load()[0].named_parameters())
+    changed = {name for name, weight in after.items() if not torch.equal(weight, expanded[name])}
+    assert changed == {name for name in after if name.startswith(blocks)}
+    _, run = tune("sft", model={**model, "quantization": "nf4"}, method={**LORA, "expanded_blocks": 2})
+    saved = load_file(run.paths.adapter / "adapter_model.safetensors")
+    assert len(saved) == 2 * 2 * 7
+    assert all(f"base_model.model.{blocks[0]}" in name or blocks[1] in name for name in saved)
+
+
 @pytest.fixture
 def tied_model(small_model: str, tmp_path: Path) -> str:
     """The small model with one matrix for the embeddings and the output layer."""
@@ -541,6 +576,11 @@ def test_what_does_not_go_together_is_said(values: dict[str, Any], said: str) ->
     ("method", "said"),
     [
         ({"type": "freeze", "trainable_layers": 3}, "This model has 2 layers"),
+        (
+            {"type": "freeze", "trainable_layers": 3, "block_expansion": "new"},
+            "The 2 layers of this model do not make 3 groups",
+        ),
+        ({**LORA, "expanded_blocks": 3}, "The 2 layers of this model do not make 3 groups"),
         ({"type": "freeze", "trainable_modules": ["attention"]}, "No module there is named 'attention'"),
         ({"type": "freeze", "extra_modules": ["q_proj"]}, "No module there is named 'q_proj'"),
         ({**LORA, "modules_to_save": ["wte"]}, "No layer of this model is named 'wte'"),

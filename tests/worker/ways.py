@@ -60,12 +60,15 @@ METHODS: dict[str, dict[str, Any]] = {
         "trainable_layers": 0,
         "extra_modules": ["norm", "embed_tokens"],
     },
+    "new-block": {"type": "freeze", "trainable_layers": 1, "block_expansion": "new"},
+    "expanded-blocks": {**LORA, "expanded_blocks": 1},
     "full": {"type": "full"},
 }
 TRAINED = {
     "last-layer": ["model.layers.1."],
     "first-mlp": ["model.layers.0.mlp."],
     "norm-and-embeddings": ["model.norm.", "model.embed_tokens."],
+    "new-block": ["model.layers.2."],
     "full": [""],
 }
 # What types need to fit a model of 64 hidden units.

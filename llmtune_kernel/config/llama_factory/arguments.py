@@ -50,11 +50,13 @@ OF_METHOD = {
         "pissa_iter": "",
         "adapter_name_or_path": "",
         "create_new_adapter": "",
+        "use_llama_pro": "",
     },
     "freeze": {
         "freeze_trainable_layers": "method.trainable_layers",
         "freeze_trainable_modules": "",
         "freeze_extra_modules": "",
+        "use_llama_pro": "",
     },
     "full": {},
     "oft": {

@@ -34,6 +34,8 @@ def translate_method(given: Mapping[str, Any], found: Translation, method: str) 
             if modules := names(given.get(f"freeze_{name}", "")):
                 value = "all" if modules == ["all"] else modules
                 found.put(f"method.{name}", value, f"freeze_{name}")
+    if given.get("use_llama_pro"):
+        _llama_pro(given, found, method)
 
 
 def trains_adapter_on(found: Translation) -> bool:
@@ -77,6 +79,18 @@ def _lora(given: Mapping[str, Any], found: Translation) -> None:
             found.refuse("loraplus_lr_embedding", message, _("leave it out"))
         else:
             found.without_effect["loraplus_lr_embedding"] = _("only adapters of embeddings use it")
+
+
+def _llama_pro(given: Mapping[str, Any], found: Translation, method: str) -> None:
+    """There a script has added the blocks, and a run trains them, or adapters in them."""
+    if method == "freeze":
+        found.put("method.block_expansion", "existing", "use_llama_pro")
+    elif method != "lora":
+        hint = _("take finetuning_type: freeze or lora")
+        found.refuse("use_llama_pro", _("{name} trains all layers", name=method), hint)
+    elif not trains_adapter_on(found):
+        found.used.add("freeze_trainable_layers")
+        found.put("method.expanded_blocks", given.get("freeze_trainable_layers", 2), "use_llama_pro")
 
 
 def _targets(given: Mapping[str, Any], found: Translation, name: str) -> list[str]:

@@ -210,7 +210,6 @@ REFUSED = {
     **dict.fromkeys(
         (
             "mixture_of_depths",
-            "use_llama_pro",
             "debug",
         ),
         (_NOT_YET, _LEAVE),

@@ -49,6 +49,11 @@ const ABSENT_WHEN: { keys: string[]; when: (get: Get) => boolean }[] = [
     when: get => get('method.trainable_layers') === 0
   },
   {
+    // New layers are counted.
+    keys: ['method.block_expansion'],
+    when: get => Number(get('method.trainable_layers')) < 1
+  },
+  {
     keys: ['data.eval_fraction'],
     when: get => isSet(get('data.eval')) || !!get('data.eval_rows')
   },

@@ -173,6 +173,11 @@ describe('applicable', () => {
       { method: { type: 'freeze' } }
     ],
     [
+      'method.block_expansion',
+      { method: { type: 'freeze', trainable_layers: -1 } },
+      { method: { type: 'freeze' } }
+    ],
+    [
       'data.mix',
       { data: { train: ['x.jsonl'] } },
       { data: { train: ['x.jsonl', 'y.jsonl'] } }
