@@ -63,9 +63,7 @@ test('Rows that changed under an open view are told, and only the same rows stay
   await tab.getByRole('button', { name: 'Read Again' }).click();
   await expect(told).toBeHidden();
   await expect(tab.getByText('8 of 9 rows')).toBeVisible();
-  await expect(
-    tab.getByText('1 row is no longer left out')
-  ).toBeVisible();
+  await expect(tab.getByText('1 row is no longer left out')).toBeVisible();
   await expect(
     tab.getByRole('button', { name: 'Save as Variable…' })
   ).toBeEnabled();
