@@ -56,6 +56,14 @@ pairs[2] = {
     "rejected": "No.",
 }`;
 
+const WRITE_TALK = `%load_ext llmtune_kernel
+said = [
+    {"role": role, "content": f"{role} says {n} things. " * 5}
+    for n in range(50)
+    for role in ("user", "assistant")
+]
+talk = [{"messages": said}, {"messages": [*said[:61], {"role": "assistant", "content": ""}, *said[62:]]}]`;
+
 const MINUTE = 60_000;
 
 test.use({ viewport: { width: 1280, height: 800 } });
@@ -216,6 +224,30 @@ test('A million rows are looked through, searched, filtered, and some of them tr
     await expect(few.getByText('5 rows', { exact: true })).toBeAttached();
     await expect(page.getByRole('tab', { name: 'Data: $few' })).toHaveCount(1);
   });
+});
+
+test('In a long conversation the turn at fault is in sight, and so is what is wrong with it', async ({
+  page,
+  tmpPath
+}) => {
+  test.setTimeout(3 * MINUTE);
+  const section = await openDataSection(page, `${tmpPath}/long.ipynb`, [
+    WRITE_TALK,
+    '%%finetune talking\ndata: $talk'
+  ]);
+  const tab = await openRows(page, section);
+  const pane = tab.locator('.jp-llmtune-row');
+  await clickRow(page, 1);
+  await expect(pane).toContainText('turn 61 has no answer', {
+    timeout: MINUTE
+  });
+  const wrong = pane.locator('.jp-llmtune-said[data-mark="wrong"]');
+  await expect(wrong).toBeInViewport({ ratio: 1 });
+  await expect(pane.getByText('turn 61 has no answer')).toBeInViewport();
+  await expect(
+    pane.getByRole('button', { name: 'Leave This Row Out' })
+  ).toBeInViewport({ ratio: 1 });
+  await page.screenshot({ path: 'artefacts/row-wrong.png' });
 });
 
 test('A row is seen as a conversation, as the template writes it and token by token', async ({
