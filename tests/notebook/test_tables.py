@@ -244,11 +244,11 @@ def test_a_long_cell_is_cut_between_letters(kernel: Kernel, page: str) -> None:
     family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
     texts = [
         "a" * (300 - n) + letter * 20
-        for n in range(1, 5)
+        for n in range(1, 4)
         for letter in (family, "e\u0301", "\U0001f44d\U0001f3fd")
     ]
     kernel.run(f"rows = [{{'text': text}} for text in {texts!r}]")
-    cells = [row[0] for row in rows_of(kernel, page, opened(kernel, page, "$rows"), 0)["cells"]]
+    cells = [row[0] for row in rows_of(kernel, page, opened(kernel, page, "$rows"), 0, {})["cells"]]
     for text, cell in zip(texts, cells, strict=True):
         assert cell == text[: len(cell) - 1] + "…"
         following = text[len(cell) - 1]
