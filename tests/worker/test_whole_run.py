@@ -225,7 +225,10 @@ def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     (folder / "dataset_info.json").write_text(json.dumps({"asked": entry}))
     (folder / "asked.json").write_text(json.dumps([{"q": f"Say {n}.", "a": f"{n}!"} for n in range(5)]))
     (folder / "texts").mkdir()
-    (folder / "texts/one.txt").write_text("The first text tells of a ship.\nThis one is the second.\n")
+    (folder / "texts/one.txt").write_text(
+        "The first of these texts tells of a ship that sailed away.\n"
+        "This one is the second, which tells of what came afterwards.\n"
+    )
     bad = {"source": "data/bad.jsonl", "weight": 2}
     lines = [{"prompt": "Q", "completion": "A"}, {"prompt": "Q", "completion": ""}]
     (folder / "bad.jsonl").write_text("\n".join(map(json.dumps, lines)))
@@ -246,6 +249,6 @@ def test_a_run_mixes_registered_files_and_folders_of_different_formats(
     said = "\n".join(event.payload.message for event in run.events() if event.type == "log")
     assert "7 rows to train on (alpaca, text, prompt_completion)" in said
     assert "asked: 5 rows, 3 taken" in said
-    assert "Languages, told by 6 rows: en 100%." in said
+    assert "Languages, told by 2 rows: English 100%." in said
     assert "data/bad.jsonl: 2 rows, 2 taken" in said
     assert "data/bad.jsonl, row 1: completion is empty" in said
