@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from llmtune_kernel.config import UserError
 from llmtune_kernel.data import json_files
 from llmtune_kernel.data.files import read_rows, stream_rows
+from llmtune_kernel.data.json_text import reason_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
 VALUES = st.recursive(
@@ -76,7 +77,7 @@ def test_a_broken_array_is_named_by_the_line_that_the_whole_would_be(
         read_rows(file)
     if "is not valid JSON" in caught.value.what:  # else a row before it is no object
         assert f", line {broken.lineno}" in caught.value.where
-        assert broken.msg in caught.value.what or "more follows" in caught.value.what
+        assert reason_of(broken) in caught.value.what or "more follows" in caught.value.what
 
 
 def test_the_first_rows_of_a_large_array_take_little_memory(tmp_path: Path) -> None:
