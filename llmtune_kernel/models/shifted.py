@@ -104,11 +104,11 @@ def grouped_attention(
         (rows, tokens, heads, head_dim), and None for the weights.
 
     Raises:
-        NotImplementedError: there is one head, or the scores have a bias.
+        ValueError: there is one head, or the scores have a bias.
     """
     heads = query.shape[1]
     if heads == 1 or kwargs.get("position_bias") is not None:
-        raise NotImplementedError
+        raise ValueError("groups need two heads or more, and scores without a bias")
     rows = _sequences(query, attention_mask, cu_seq_lens_q)
     if all(end - start <= group for row in rows for start, end in row):
         return packed_attention(

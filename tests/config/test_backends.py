@@ -55,4 +55,9 @@ def test_what_unsloth_does_is_taken() -> None:
     for method in ("lora", "full", {"use_dora": True, "use_rslora": True}, {"init_lora_weights": "pissa"}):
         for objective in ("sft", "pretrain", "dpo", "kto"):
             model = {"backend": "unsloth", "rope_scaling": "yarn"}
-            config_from_dict({"data": "rows", "model": model, "method": method, "objective": objective})
+            config = config_from_dict(
+                {"data": "rows", "model": model, "method": method, "objective": objective}
+            )
+            asked = {"type": method} if isinstance(method, str) else {"type": "lora", **method}
+            assert (config.model.backend, config.objective.type) == ("unsloth", objective)
+            assert config.method.model_dump().items() >= asked.items()

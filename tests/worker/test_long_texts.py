@@ -168,4 +168,7 @@ def test_what_groups_do_not_go_with_is_refused(values: dict[str, Any], said: str
     ],
 )
 def test_what_groups_go_with_is_taken(values: dict[str, Any]) -> None:
-    config_from_dict({"data": "rows", **values, "model": {**values.get("model", {}), **SHIFTED}})
+    alone = config_from_dict({"data": "rows", **values})
+    config = config_from_dict({"data": "rows", **values, "model": {**values.get("model", {}), **SHIFTED}})
+    assert config.model == alone.model.model_copy(update=SHIFTED)
+    assert config.objective == alone.objective
