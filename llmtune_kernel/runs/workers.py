@@ -54,8 +54,6 @@ FRAME = struct.Struct("!Q")
 # What a worker may still do, such as load a model, after a job is cancelled; then it is ended.
 _GRACE = 3.0
 
-_COMMAND = (sys.executable, "-P", "-m", "llmtune_kernel.worker")
-
 
 class Cancelled(Exception):
     """The job was cancelled by whoever asked for it."""
@@ -128,9 +126,10 @@ class Worker:
         self._environment = _import_environment()
         # Nameless: nothing of it is left behind, however the processes end.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        command = [sys.executable, "-P", "-m", "llmtune_kernel.worker", str(theirs.fileno())]
         with theirs:
             self.process = subprocess.Popen(
-                [*_COMMAND, str(theirs.fileno()), *(["unsloth"] if with_unsloth else [])],
+                [*command, "unsloth"] if with_unsloth else command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
