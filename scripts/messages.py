@@ -230,7 +230,7 @@ def _hidden(path: str, module: ast.Module) -> Iterator[ast.AST]:
             continue
         name = _name(node)
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        programmers = name == "ValueError" and path != "config/sections.py"
+        programmers = name == "ValueError" and not path.startswith("config/")
         if name in ("_", "_n", "N_", *_NOT_SHOWN) or method in _NOT_SHOWN_METHODS or programmers:
             yield from (part for argument in [*node.args, *node.keywords] for part in _own(argument))
 

@@ -12,6 +12,7 @@ from llmtune_kernel.config.methods import (
     Method,
     PeftMethod,
 )
+from llmtune_kernel.config.model import ModelConfig
 from llmtune_kernel.config.objectives import (
     DpoObjective,
     GrpoObjective,
@@ -27,7 +28,7 @@ from llmtune_kernel.config.reader import config_from_dict, converted, dump_confi
 from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.schema import json_schema
-from llmtune_kernel.config.sections import ModelConfig, TrainingConfig
+from llmtune_kernel.config.training import TrainingConfig
 
 __all__ = [
     "AdaLoraMethod",

@@ -12,6 +12,7 @@ from llmtune_kernel.config.backends import check_method, check_objective
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
+from llmtune_kernel.config.model import ModelConfig
 from llmtune_kernel.config.objectives import (
     WITHOUT_REFERENCE,
     ComparedObjective,
@@ -29,7 +30,7 @@ from llmtune_kernel.config.peft_types import IN_FRONT, NEEDS_ACTIVATIONS, WITHOU
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, objection
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
-from llmtune_kernel.config.sections import LaunchConfig, ModelConfig, TrackingConfig, TrainingConfig
+from llmtune_kernel.config.training import LaunchConfig, TrackingConfig, TrainingConfig
 from llmtune_kernel.locale import _
 
 SHORT_FORMS = {
