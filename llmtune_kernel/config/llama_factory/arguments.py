@@ -1,4 +1,4 @@
-"""The arguments of LLaMA-Factory 0.9.5 and of transformers' `Seq2SeqTrainingArguments`, and what becomes of each."""
+"""The arguments of LLaMA-Factory and of transformers' `Seq2SeqTrainingArguments`, and what becomes of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ SAME = {
     "eval_steps": "training.eval_steps",
     "save_steps": "training.save_steps",
     "save_total_limit": "training.save_total_limit",
-    "report_to": "tracking.report_to",
     "adam_beta1": "training.adam_beta1",
     "adam_beta2": "training.adam_beta2",
     "adam_epsilon": "training.adam_epsilon",
@@ -188,10 +187,9 @@ SWITCHES = {
     "galore_": "use_galore",
     "apollo_": "use_apollo",
     "badam_": "use_badam",
-    "swanlab_": "use_swanlab",
     "profiler_": "enable_torch_profiler",
     "fp8_": "fp8",
-    "kt_": "use_kt",
+    "kt_lora_expert_": "kt_use_lora_experts",
     "hub_": "push_to_hub",
     "liger_kernel_config": "use_liger_kernel",
     "metric_for_best_model": "load_best_model_at_end",
@@ -228,6 +226,10 @@ TRANSLATED = frozenset(
         "bf16",
         "fp16",
         "pure_bf16",
+        "mixed_precision",
+        "use_packed_sequences",
+        "sequence_packing",
+        "report_to",
         "max_steps",
         "eval_strategy",
         "save_strategy",

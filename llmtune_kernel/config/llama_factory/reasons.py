@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from llmtune_kernel.config.llama_factory.backends import (
+    KEPT_OF_BACKENDS,
+    MEASURED,
+    NO_EFFECT_OF_BACKENDS,
+    REFUSED_OF_BACKENDS,
+)
 from llmtune_kernel.locale import N_
 
 _CACHED = N_("rows are encoded by all cores, and what was encoded is kept until the data change")
@@ -9,11 +15,12 @@ _FOLDER = N_("each run has a folder of its own, with all that it says and saves"
 _SHOWN = N_("loss, speed and memory are shown while it trains")
 _ENOUGH = N_("checkpoints hold what a run needs to go on")
 _REMOTE = N_("code that comes with a model is never run")
-_MEASURED = N_("how the hardware is used is found out when the model is loaded")
 _ANSWERS = N_("how answers are drawn is said under samples")
 _TEXT_ONLY = N_("only text is trained")
 _BY_BATCHES = N_("what evaluation shows is counted batch by batch")
-_ONE_PROCESS = N_("a run has one process, so far: nothing is shared out")
+OTHER_TRACKER = N_(
+    "of the trackers only tensorboard is supported, with report_to; loss, speed and memory are shown anyway"
+)
 
 # Arguments that change nothing here, whatever they say, and why.
 NO_EFFECT = {
@@ -74,7 +81,6 @@ NO_EFFECT = {
     **dict.fromkeys(
         ("save_only_model", "enable_jit_checkpoint", "restore_callback_states_from_checkpoint"), _ENOUGH
     ),
-    "save_safetensors": N_("weights are always saved as safetensors"),
     "ignore_data_skip": N_("a run that is continued goes on with the rows that it has not seen"),
     "trust_remote_code": _REMOTE,
     "resize_vocab": N_("a model makes room for the tokens that are added"),
@@ -112,7 +118,7 @@ NO_EFFECT = {
             "use_v1_kernels",
             "model_max_length",
         ),
-        _MEASURED,
+        MEASURED,
     ),
     **dict.fromkeys(
         ("torch_compile", "torch_compile_backend", "torch_compile_mode"),
@@ -187,24 +193,28 @@ NO_EFFECT = {
     ),
     **dict.fromkeys(
         (
-            "deepspeed",
-            "fsdp",
-            "fsdp_config",
-            "accelerator_config",
-            "parallelism_config",
-            "ray_num_workers",
-            "ray_init_kwargs",
-            "master_addr",
-            "master_port",
+            "use_swanlab",
+            "swanlab_project",
+            "swanlab_workspace",
+            "swanlab_run_name",
+            "swanlab_mode",
+            "swanlab_api_key",
+            "swanlab_logdir",
+            "swanlab_lark_webhook_url",
+            "swanlab_lark_secret",
+            "trackio_space_id",
+            "trackio_bucket_id",
+            "trackio_static_space_id",
         ),
-        _ONE_PROCESS,
+        OTHER_TRACKER,
     ),
+    **NO_EFFECT_OF_BACKENDS,
 }
 
 _NOT_YET = N_("this is not supported yet")
 _LEAVE = N_("leave it out")
 # Values that are as it always is here, of arguments that are refused otherwise.
-KEPT = {"ignore_pad_token_for_loss": True, "train_sampling_strategy": "random"}
+KEPT = {"ignore_pad_token_for_loss": True, "train_sampling_strategy": "random", **KEPT_OF_BACKENDS}
 # Arguments that would change something and cannot, unless they are switched off: why, and what to do instead.
 REFUSED = {
     **dict.fromkeys(
@@ -225,7 +235,7 @@ REFUSED = {
         N_("the folder of an adapter is part of its path"),
         N_("write it at the end of adapter_name_or_path"),
     ),
-    "moe_aux_loss_coef": (N_("no loss of the router is added"), _LEAVE),
+    **REFUSED_OF_BACKENDS,
     "train_from_scratch": (
         N_("training begins with the weights of the model"),
         N_("name a folder whose weights are random as model_name_or_path"),
@@ -234,41 +244,6 @@ REFUSED = {
     "badam_start_block": (
         N_("the first block is the first of its order"),
         N_("take badam_switch_mode: descending to begin with the last one"),
-    ),
-    **dict.fromkeys(
-        (
-            "use_swanlab",
-            "swanlab_project",
-            "swanlab_workspace",
-            "swanlab_run_name",
-            "swanlab_mode",
-            "swanlab_api_key",
-            "swanlab_logdir",
-            "swanlab_lark_webhook_url",
-            "swanlab_lark_secret",
-            "trackio_space_id",
-            "trackio_bucket_id",
-            "trackio_static_space_id",
-        ),
-        (N_("this tracker is not supported yet"), N_("take report_to: tensorboard")),
-    ),
-    **dict.fromkeys(
-        ("use_mca", "use_hyper_parallel", "hyper_parallel_args"),
-        (N_("trainers that split a model among many GPUs are not supported"), _LEAVE),
-    ),
-    **dict.fromkeys(
-        (
-            "use_kt",
-            "kt_weight_path",
-            "kt_expert_checkpoint_path",
-            "kt_use_lora_experts",
-            "kt_lora_expert_num",
-            "kt_lora_expert_intermediate_size",
-        ),
-        (
-            N_("experts are not computed by KTransformers"),
-            N_("take quantization_bit: 4 where memory is short"),
-        ),
     ),
     **dict.fromkeys(
         ("fp8", "fp8_backend", "fp8_enable_fsdp_float8_all_gather"),

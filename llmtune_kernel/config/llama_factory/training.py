@@ -8,8 +8,10 @@ from typing import Any
 
 from llmtune_kernel.config.llama_factory.arguments import ITS_STEPS, OF_OPTIMIZER
 from llmtune_kernel.config.llama_factory.names import names
+from llmtune_kernel.config.llama_factory.reasons import OTHER_TRACKER
 from llmtune_kernel.config.llama_factory.translation import Translation
-from llmtune_kernel.locale import _
+from llmtune_kernel.config.training import OTHER_TRACKERS
+from llmtune_kernel.locale import _, look_up
 
 _EVERY = ("logging_steps", "eval_steps", "save_steps")
 
@@ -30,16 +32,27 @@ def translate_training(given: Mapping[str, Any], found: Translation) -> None:
     _evaluation(given, found)
     _saving(given, found)
     _shares_of_steps(given, found)
+    _trackers(given, found)
     _optimizer(given, found)
+    _optimizer_of_deepspeed(given, found)
+
+
+def _trackers(given: Mapping[str, Any], found: Translation) -> None:
+    wanted = names(given.get("report_to") or "none")
+    if len(supported := [name for name in wanted if name not in OTHER_TRACKERS]) < len(wanted):
+        found.without_effect["report_to"] = look_up(OTHER_TRACKER)
+    if "report_to" in given and supported:
+        found.put("tracking.report_to", supported, "report_to")
 
 
 def _warm_up(given: Mapping[str, Any], found: Translation) -> None:
-    """A number below 1 is a share of all steps."""
+    """A number below 1 is a share of all steps; steps go before `warmup_ratio`, as there."""
     steps = given.get("warmup_steps", 0)
     if not steps:
         return
-    if not given.get("warmup_ratio"):
-        found.drop("training.warmup_ratio")
+    found.drop("training.warmup_ratio")
+    if given.get("warmup_ratio"):
+        found.without_effect["warmup_ratio"] = _("{name} goes first", name="warmup_steps")
     share = isinstance(steps, float) and steps < 1
     found.put("training.warmup_ratio" if share else "training.warmup_steps", steps, "warmup_steps")
 
@@ -122,6 +135,15 @@ def _optimizer(given: Mapping[str, Any], found: Translation) -> None:
         targets = names(given.get(f"{family}_target", "all"))
         if targets != ["all"] and family in ("galore", "apollo"):
             found.put("training.optim_target_modules", targets, f"{family}_target")
+
+
+def _optimizer_of_deepspeed(given: Mapping[str, Any], found: Translation) -> None:
+    """Its configuration may stand in the file itself, and say more than how work is shared out."""
+    settings = given.get("deepspeed")
+    named = {"optimizer", "scheduler"} & settings.keys() if isinstance(settings, dict) else ()
+    for name in sorted(named)[:1]:
+        hint = _("write it as optim, learning_rate, weight_decay, lr_scheduler_type and warmup_steps")
+        found.refuse("deepspeed", _("what it says under {name} is not read", name=name), hint)
 
 
 def _optimizer_name(switch: str, given: Mapping[str, Any], found: Translation) -> str | None:

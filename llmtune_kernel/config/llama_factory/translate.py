@@ -182,7 +182,18 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
         if given.get(name):
             found.put("model.dtype", dtype, name)
+    if "mixed_precision" in given:
+        _precision_of_megatron(str(given["mixed_precision"]), found)
     _quantization(given, found)
+
+
+def _precision_of_megatron(name: str, found: Translation) -> None:
+    precisions = {"bf16_mixed": "bfloat16", "fp16_mixed": "float16"}
+    if name in precisions:
+        found.put("model.dtype", precisions[name], "mixed_precision")
+    else:
+        hint = _("take one of {names}", names=", ".join(precisions))
+        found.refuse("mixed_precision", _("{name} is not supported yet", name=name), hint)
 
 
 # The quantizations of each `quantization_method` by the bits that it can take.
@@ -231,6 +242,10 @@ def _of_bits(
     return None
 
 
+# Switches that fill rows with several examples, which never see each other here; the others are those of Megatron.
+_PACKING = ("neat_packing", "sequence_packing", "use_packed_sequences")
+
+
 def _data(given: Mapping[str, Any], found: Translation) -> None:
     for name, key in (("dataset", "train"), ("eval_dataset", "eval")):
         if name in given:
@@ -250,8 +265,10 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
         found.put("data.enable_thinking", False, "enable_thinking")
     if given.get("preserve_thinking"):
         found.put("data.keep_thinking", True, "preserve_thinking")
-    if given.get("neat_packing"):
-        found.put("data.packing", True, "neat_packing")
+    packed = next((name for name in _PACKING if given.get(name)), "")
+    if packed:
+        found.put("data.packing", True, packed)
+        found.used.update(_PACKING)
     elif "packing" in given:
         found.put("data.packing", given["packing"], "packing")
 
