@@ -74,8 +74,10 @@ def convert(options: argparse.Namespace) -> int:
     Raises:
         UserError: it cannot be read or translated, or is none.
     """
-    translation = converted(_text_of(options.file), options.file)
+    text = _text_of(options.file)
+    translation = converted(text, options.file)
     if translation is None:
+        read_config(text, source=options.file)
         what = _("This is no LLaMA-Factory file: it has no model_name_or_path.")
         fix = _("Train with it as it is: llmtune train {path}", path=options.file)
         raise UserError(what, options.file, fix)

@@ -10,6 +10,20 @@ import { readTree } from './tree';
 
 export type { IChange, IProblem, IReplacement };
 
+/** Keys of LLaMA-Factory's v1, and of the settings of accelerate and DeepSpeed beside it. */
+const FOREIGN = [
+  'train_dataset',
+  'model_class',
+  'peft_config',
+  'kernel_config',
+  'quant_config',
+  'dist_config',
+  'init_config',
+  'distributed_type',
+  'compute_environment',
+  'zero_optimization'
+];
+
 /**
  * The YAML text of a configuration: what it says, and how to rewrite it.
  */
@@ -32,7 +46,12 @@ export class ConfigDocument {
 
   /** Whether it looks like a LLaMA-Factory file, which has arguments and no sections. */
   get isForeign(): boolean {
-    return 'model_name_or_path' in this.values;
+    const { values } = this;
+    const isOurs = 'data' in values;
+    return (
+      'model_name_or_path' in values ||
+      (!isOurs && FOREIGN.some(key => key in values))
+    );
   }
 
   /**

@@ -14,7 +14,7 @@ _EXPERTS = N_(
     "experts are computed where the model is, from its own weights: llmtune estimate says whether they fit"
 )
 _RECOMPUTED = N_("activations are computed again where memory is short, or with gradient_checkpointing: true")
-_SAFETENSORS = N_("weights are always saved as safetensors")
+SAFETENSORS = N_("weights are always saved as safetensors")
 _LEAVE = N_("leave it out")
 
 # Arguments that change nothing here, whatever they say, and why.
@@ -121,7 +121,7 @@ NO_EFFECT_OF_BACKENDS = {
     ),
     **dict.fromkeys(
         ("save_safetensors", "save_hf_model", "export_hf_on_finish", "ckpt_format", "ckpt_d2h_non_blocking"),
-        _SAFETENSORS,
+        SAFETENSORS,
     ),
     **dict.fromkeys(
         ("moe_token_drop_policy", "moe_pad_expert_input_to_capacity"),

@@ -42,26 +42,10 @@ _ATTENTION = {
     "fa2": "flash_attention_2",
     "fa3": "flash_attention_3",
 }
-_MARKS = {
-    "stage",
-    "finetuning_type",
-    "dataset",
-    "template",
-    "do_train",
-    "do_eval",
-    "do_predict",
-    "adapter_name_or_path",
-    "export_dir",
-}
 
 
-def is_llama_factory(values: object) -> bool:
-    """Whether the values of a YAML text are LLaMA-Factory's."""
-    return isinstance(values, dict) and "model_name_or_path" in values and bool(_MARKS & values.keys())
-
-
-def translate(arguments: Mapping[str, Any]) -> Translation:
-    """Translate the arguments of a file; all that cannot be is in its problems."""
+def translate_arguments(arguments: Mapping[str, Any]) -> Translation:
+    """Translate the arguments of a flat file; all that cannot be is in its problems."""
     given = plain(arguments)
     found = Translation()
     for foreign in _for_another_command(given):

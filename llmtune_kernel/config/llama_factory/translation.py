@@ -54,7 +54,7 @@ class Translation:
     def untranslated(self, lines: Mapping[Path, int]) -> list[Problem]:
         """What cannot be translated, at the lines of the file."""
         return [
-            Problem(lines.get((argument,)), argument, message, hint)
+            Problem(_line(argument, lines), argument, message, hint)
             for argument, message, hint in self.problems
         ]
 
@@ -70,8 +70,7 @@ class Translation:
             return problem
         path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", problem.key))
         argument = self._argument(path, problem.message)
-        line = lines.get((argument,))
-        return replace(problem, line=line, key=argument or problem.key, changes=())
+        return replace(problem, line=_line(argument, lines), key=argument or problem.key, changes=())
 
     def _argument(self, path: Path, message: str) -> str:
         """What a value is from; where a whole section is meant, what is from that the message names."""
@@ -80,3 +79,9 @@ class Translation:
             path = next((one for one in named if self.origins.get(one)), path)
         known = (path[:end] for end in range(len(path), 0, -1))
         return next((self.origins[one] for one in known if one in self.origins), "")
+
+
+def _line(argument: str, lines: Mapping[Path, int]) -> int | None:
+    """Where an argument stands; of a section of v1 it is named after a dot."""
+    section, _dot, _key = argument.partition(".")
+    return lines.get(tuple(argument.split(".")), lines.get((section,)))

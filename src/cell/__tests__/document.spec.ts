@@ -515,6 +515,18 @@ describe('a section between brackets', () => {
   });
 });
 
+describe('a file of another program', () => {
+  it.each([
+    ['model_name_or_path: m\ndataset: rows\n', true],
+    ['model: m\ntrain_dataset: rows.json\n', true],
+    ['num_processes: 2\ndistributed_type: FSDP\n', true],
+    ['model: m\ndata: rows.jsonl\n', false],
+    ['data: {train: rows.jsonl}\npeft_config: {r: 8}\n', false]
+  ])('is told from ours by its keys: %j', (text, isForeign) => {
+    expect(new ConfigDocument(text).isForeign).toBe(isForeign);
+  });
+});
+
 describe('a text that cannot be read', () => {
   it.each([
     ['model: X\ndata: $df\nmodel: Y\n', 3],
