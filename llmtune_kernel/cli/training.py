@@ -10,7 +10,7 @@ from pathlib import Path
 from llmtune_kernel.cli.following import Outcome, follow
 from llmtune_kernel.cli.terminal import clean, say
 from llmtune_kernel.cli.views import view_of
-from llmtune_kernel.config import RunConfig, UserError, converted, dump_config, read_config
+from llmtune_kernel.config import RunConfig, UserError, converted, dump_config, in_words_of, read_config
 from llmtune_kernel.config.data import SPLITS
 from llmtune_kernel.data.files import READERS
 from llmtune_kernel.data.sources import find_sources
@@ -33,8 +33,9 @@ def train(options: argparse.Namespace) -> int:
         UserError: any mistake that is found before the run starts.
     """
     config, text = _configuration(options)
-    for split in SPLITS:
-        find_sources(config.data, split, functools.partial(source_before, config))
+    with in_words_of(text):
+        for split in SPLITS:
+            find_sources(config.data, split, functools.partial(source_before, config))
     source = RunDirectory.find(config.resume) if config.resume else None
     told = source.events.stat().st_size if source else 0
     run = launch(config, text=text, name=options.name)

@@ -24,7 +24,14 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.problems import ConfigError, Problem
-from llmtune_kernel.config.reader import config_from_dict, converted, dump_config, read_config, read_part
+from llmtune_kernel.config.reader import (
+    config_from_dict,
+    converted,
+    dump_config,
+    in_words_of,
+    read_config,
+    read_part,
+)
 from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.schema import json_schema
@@ -58,6 +65,7 @@ __all__ = [
     "config_from_dict",
     "converted",
     "dump_config",
+    "in_words_of",
     "json_schema",
     "read_config",
     "read_part",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from llmtune_kernel.config.document import Document, dump
+from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.config.explain import Place, explain
 from llmtune_kernel.config.llama_factory import is_llama_factory, translate
 from llmtune_kernel.config.mending import with_mending_changes
@@ -127,6 +129,21 @@ def converted(text: str, source: str = "cell", first_line: int = 1) -> str | Non
         "\n".join([_("# Translated from a LLaMA-Factory file."), dump_config(config).rstrip(), *comments])
         + "\n"
     )
+
+
+@contextmanager
+def in_words_of(text: str | None) -> Iterator[None]:
+    """Mistakes that are found in what `text` names are told by its own keys, if it is a LLaMA-Factory file."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except UserError as error:
+        values = Document(text or "").value
+        if not is_llama_factory(values):
+            raise
+        its = translate(values).in_its_words
+        raise UserError(its(error.what), its(error.where), its(error.fix)) from None
 
 
 def _sections(document: Document, first_line: int, source: str) -> dict[str, Any]:

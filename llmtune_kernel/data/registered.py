@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def registered(name: str, folder: Path) -> SourceConfig:
         fix = (
             _("Did you mean {names}?", names=either(close))
             if close
-            else _("names: {names}", names=_some(entries))
+            else _("names: {names}", names=some_of(entries))
         )
         raise UserError(_("No data set is named {name!r}.", name=name), str(registry(folder)), fix)
     return _Entry(name, entries[name], folder).source()
@@ -290,6 +290,7 @@ def _read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _some(names: Any) -> str:
-    names = list(names)
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "") or _("none")
+def some_of(names: Iterable[str]) -> str:
+    """The first ten of names, in one line."""
+    listed = list(names)
+    return ", ".join(listed[:10]) + (", …" if len(listed) > 10 else "") or _("none")

@@ -26,10 +26,11 @@ from llmtune_kernel.data.catalogue import known_datasets
 from llmtune_kernel.data.files import find_files, fingerprint_file, stream_rows
 from llmtune_kernel.data.formats import Row
 from llmtune_kernel.data.recognition import row_name
-from llmtune_kernel.data.registered import registered, registered_names, registry
+from llmtune_kernel.data.registered import FILE, registered, registered_names, registry, some_of
 from llmtune_kernel.locale import _, either
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_PLAIN_NAME = re.compile(r"\w[\w-]*")
 _ADDRESS = re.compile(r"\w+://")
 HUBS = ("hf", "modelscope", "openmind")
 _KEPT_BYTES = 128 * 2**20
@@ -206,7 +207,22 @@ def find_source(
             _("Did you mean {names}?", names=either(close)),
             [change_to("source", one) for one in close],
         )
+    if _PLAIN_NAME.fullmatch(name):
+        raise _unregistered(name, registry(folder), names)
     return Place(source, tuple(find_files(name)))
+
+
+def _unregistered(name: str, file: Path, names: Sequence[str]) -> UserError:
+    """Of a name that can be one of dataset_info.json only."""
+    what = _("There is no file and no data set {name!r}.", name=name)
+    if not names:
+        fix = _(
+            "No names are registered there. Say with dataset_dir in which folder {file} is, or write a path.",
+            file=FILE,
+        )
+    else:
+        fix = _("Registered there: {names}. Take one, or write a path.", names=some_of(names))
+    return UserError(what, str(file.absolute()), fix)
 
 
 def is_found(name: str, dataset_dir: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llmtune_kernel.config import RunConfig, UserError, read_config
+from llmtune_kernel.config import RunConfig, UserError, in_words_of, read_config
 from llmtune_kernel.config.data import SPLITS
 from llmtune_kernel.data.files import fingerprint_file
 from llmtune_kernel.data.identity import file_stamps
@@ -43,7 +43,7 @@ def look(wanted: protocol.Look, namespace: Mapping[str, Any]) -> protocol.Inspec
     """
     config = read_config(wanted.text).model_copy(update={"resume": None})
     content = contents_of(config, namespace)
-    with snapshots(config, namespace) as files:
+    with in_words_of(wanted.text), snapshots(config, namespace) as files:
         key = (config, wanted.first, os.getcwd(), fingerprints(config, files))
         summary = _looks().get(
             key, lambda cancellation: inspect_data(config, files, wanted.first, cancellation=cancellation)

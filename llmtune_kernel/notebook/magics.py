@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from llmtune_kernel.config import ModelConfig, UserError, converted, read_config
+from llmtune_kernel.config import ModelConfig, UserError, converted, in_words_of, read_config
 from llmtune_kernel.data.options import add_data_options, config_of
 from llmtune_kernel.data.sources import is_found
 from llmtune_kernel.locale import _
@@ -180,9 +180,13 @@ class FinetuneMagics(Magics):
         if options.dry_run:
             check_launch(config, options.name)
             bundles = functools.partial(dry_run_bundles, config)
-            show_inspection(config, self._namespace, first=1, for_run=True, bundles=bundles)
+            with in_words_of(text):
+                show_inspection(config, self._namespace, first=1, for_run=True, bundles=bundles)
             return
-        run, live = start(config, text=text, name=options.name, namespace=self._namespace, own_rows=as_it_was)
+        with in_words_of(text):
+            run, live = start(
+                config, text=text, name=options.name, namespace=self._namespace, own_rows=as_it_was
+            )
         self._namespace[options.name or "_run"] = run
         if options.wait:
             try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from llmtune_kernel.config import RunConfig, UserError
+from llmtune_kernel.config import RunConfig, UserError, in_words_of
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.control import Stop
@@ -61,7 +61,8 @@ def train(
         get_ready()
         from llmtune_kernel.worker.session import Session
 
-        finished = Session(config, directory, control, emit).run(checkpoint)
+        with in_words_of(directory.config.read_text(encoding="utf-8")):
+            finished = Session(config, directory, control, emit).run(checkpoint)
         end = [State(state="finished" if finished else "stopped")]
     except Stopped:
         end = [State(state="stopped", detail=_("before training began"))]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from llmtune_kernel.config import ConfigError, converted, read_config
+from llmtune_kernel.config import ConfigError, UserError, converted, in_words_of, read_config
 
 COMPAT = Path(__file__).resolve().parents[3] / "shared" / "compat"
 LEAST = {"model_name_or_path": "m", "stage": "sft", "dataset": "rows"}
@@ -135,6 +135,42 @@ def test_the_translation_is_yaml_of_ours_that_says_the_same() -> None:
     assert read_config(translation) == read_config(text)
     assert "# plot_loss: loss, speed and memory are shown while it trains" in translation.splitlines()
     assert converted("data: rows.jsonl") is None
+
+
+OURS = "Lower training.per_device_train_batch_size or data.max_length, or write model.quantization: nf4."
+FLAT = yaml.safe_dump({**LEAST, "quantization_bit": 8})
+V1 = "model: m\ntrain_dataset: rows.json\nquant_config: {name: bnb, quantization_bit: 8}"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "fix"),
+    [
+        (
+            FLAT,
+            "dataset: rows",
+            "Lower per_device_train_batch_size or cutoff_len, or write model.quantization: nf4.",
+        ),
+        (
+            V1,
+            "train_dataset: rows",
+            "Lower micro_batch_size or cutoff_len, or write model.quantization: nf4.",
+        ),
+        ("model: m\ndata: rows", "data.train: rows", OURS),
+    ],
+    ids=["flat", "v1", "ours"],
+)
+def test_what_is_found_when_it_runs_is_told_by_the_arguments_of_the_file(
+    text: str, where: str, fix: str
+) -> None:
+    with pytest.raises(UserError) as error, in_words_of(text):
+        raise UserError("It is too long.", "data.train: rows", OURS)
+    assert (error.value.where, error.value.fix) == (where, fix)
+
+
+def test_how_to_mend_a_mistake_is_said_with_its_arguments() -> None:
+    said = r"line 5: finetuning_type: .*; write finetuning_type: lora, or leave quantization_bit out"
+    with pytest.raises(ConfigError, match=said):
+        read_config(f"{FLAT}finetuning_type: oft")
 
 
 @pytest.mark.skipif(not COMPAT.exists(), reason="LLaMA-Factory's example files are not here")

@@ -422,7 +422,7 @@ def test_a_name_that_is_nothing_is_told_what_it_may_be(registry: Path) -> None:
     with pytest.raises(UserError, match=r"There is no file zzz\.json"):
         find_source(SourceConfig(source="zzz.json"), "data")
     assert find_source(SourceConfig(source="org/name"), "data").source.source == "hf:org/name"
-    with pytest.raises(UserError, match="no file hf"):  # the name of a hub alone is a name like others
+    with pytest.raises(UserError, match="no data set 'hf'"):  # the name of a hub alone is a name like others
         find_source(SourceConfig(source="hf"), "data")
     with pytest.raises(UserError, match="There is no file data/zzz"):
         find_source(SourceConfig(source="data/zzz"), "data")

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from llmtune_kernel.config.llama_factory.arguments import OF_METHOD, OF_STAGE, SAME
 from llmtune_kernel.config.problems import Path, Problem
+
+_SETTING = re.compile(r"\b(model|data|method|objective|training|tracking)\.(\w+)(?=(: )?)")
+# Its arguments by our settings that take the same values.
+_ITS = {
+    ours: its
+    for arguments in (*OF_STAGE.values(), *OF_METHOD.values(), SAME)
+    for its, ours in reversed(arguments.items())
+    if ours
+}
+_ITS |= {"data.train": "dataset", "data.eval": "eval_dataset", "method.type": "finetuning_type"}
 
 
 @dataclass
@@ -20,6 +31,7 @@ class Translation:
         used: Arguments that are part of a value that another one gives.
         without_effect: Arguments that change nothing, each with the reason.
         problems: As (argument, message, hint): what cannot be translated.
+        called: Names of arguments in this file that others have in other files.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -27,6 +39,7 @@ class Translation:
     used: set[str] = field(default_factory=set)
     without_effect: dict[str, str] = field(default_factory=dict)
     problems: list[tuple[str, str, str]] = field(default_factory=list)
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def put(self, path: str, value: Any, argument: str = "") -> None:
         """Set one of our values."""
@@ -70,7 +83,27 @@ class Translation:
             return problem
         path = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", problem.key))
         argument = self._argument(path, problem.message)
-        return replace(problem, line=_line(argument, lines), key=argument or problem.key, changes=())
+        return replace(
+            problem,
+            line=_line(argument, lines),
+            key=argument or self.in_its_words(problem.key),
+            message=self.in_its_words(problem.message),
+            hint=self.in_its_words(problem.hint),
+            changes=(),
+        )
+
+    def in_its_words(self, text: str) -> str:
+        """A text about our settings with the arguments in their place that say the same; other settings stay."""
+
+        def its(found: re.Match[str]) -> str:
+            argument = self.origins.get((found[1], found[2]))
+            known = _ITS.get(found[0], "")
+            if known or (argument and not found[3]):  # of another argument a value would not be the same
+                return argument or self.called.get(known, known)
+            return found[0]
+
+        kind = self.called.get("finetuning_type", "finetuning_type")
+        return re.sub(r"\bmethod: (?=(?:lora|full|freeze)\b)", f"{kind}: ", _SETTING.sub(its, text))
 
     def _argument(self, path: Path, message: str) -> str:
         """What a value is from; where a whole section is meant, what is from that the message names."""

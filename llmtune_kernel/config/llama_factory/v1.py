@@ -116,6 +116,14 @@ _REFUSED = {
     "lr_scheduler_config": (N_("the learning rate stays as it is"), N_("leave it out")),
     "save_epochs": (N_("checkpoints are saved by steps"), N_("write save_steps")),
 }
+_CALLED = {
+    **{its: f"peft_config.{name}" for of in _OF_PEFT.values() for name, its in of.items()},
+    **{its: name for name, its in _NAMES.items()},
+    "dataset": "train_dataset",
+    "finetuning_type": "peft_config.name",
+    "gradient_accumulation_steps": "global_batch_size",
+    "gradient_checkpointing": "enable_activation_checkpointing",
+}
 _SECTIONS = ("peft_config", "kernel_config", "quant_config", "optim_config")
 _MARKS = {
     "train_dataset",
@@ -350,6 +358,7 @@ class _File:
             {its[name]: why for name, why in found.without_effect.items() if name in its}
             | self._own.without_effect,
             [(its.get(name, name), message, hint) for name, message, hint in found.problems],
+            _CALLED,
         )
 
 
