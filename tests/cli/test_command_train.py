@@ -180,12 +180,12 @@ def test_a_llama_factory_file_trains_as_it_is_and_its_translation_is_shown(
 def test_a_data_set_that_nobody_registered_says_where_it_was_looked_for(workplace: Workplace) -> None:
     file = workplace.folder / "unregistered.yaml"
     for text, key in (
-        ("model_name_or_path: smollm2-135m\nstage: sft\ndataset: identity", "dataset"),
-        ("data: identity", "data.train"),
+        ("model_name_or_path: smollm2-135m\nstage: sft\ndataset: identity\ndataset_dir: there", "dataset"),
+        ("data: {train: identity, dataset_dir: there}", "data.train"),
     ):
         file.write_text(text)
         refused = workplace.llmtune("train", file.name)
         assert refused.returncode == 2
         assert "no data set 'identity'" in refused.stderr
-        assert f"where: {key}: {workplace.folder / 'data' / 'dataset_info.json'}" in refused.stderr
+        assert f"where: {key}: {workplace.folder / 'there' / 'dataset_info.json'}" in refused.stderr
         assert "dataset_dir" in refused.stderr
