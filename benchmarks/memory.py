@@ -118,8 +118,9 @@ def compared(config: RunConfig, model: Path) -> dict[str, Any]:
     """Bytes without those of the libraries: `estimate`, `measured`, and `as_run` with the allocator of runs."""
     dtype = compute_dtype(config.model)
     estimator = Estimator(ModelSource(str(model), None), longest_batch(config))
-    estimate = estimator.estimate(config, Hardware("CPU", 2**50, dtype, is_gpu=False))
-    weights = estimator.model(config, dtype).parameters()
+    hardware = Hardware("CPU", 2**50, dtype, is_gpu=False)
+    estimate = estimator.estimate(config, hardware)
+    weights = estimator.model(config, hardware).parameters()
     return {
         "parameters": sum(weight.numel() for weight in weights),
         "parts": estimate.parts,

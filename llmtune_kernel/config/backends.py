@@ -8,6 +8,7 @@ from typing import Any
 from llmtune_kernel.config.changes import Change, change_to, leave_out
 from llmtune_kernel.config.methods import FullMethod, LoraMethod, Method
 from llmtune_kernel.config.objectives import Objective, RewardObjective
+from llmtune_kernel.config.training import TrainingConfig
 from llmtune_kernel.locale import _
 
 _QUANTIZATIONS = ("none", "nf4", "int8")
@@ -77,6 +78,12 @@ def check_objective(objective: Objective) -> None:
     """Raise ValueError if Unsloth does not load what the objective trains."""
     if isinstance(objective, RewardObjective):
         raise _refusal(_("unsloth trains no reward models"), [])
+
+
+def check_training(training: TrainingConfig) -> None:
+    """Raise ValueError if Unsloth does not compute so."""
+    if training.fp8:
+        raise _refusal(_("unsloth multiplies weights itself, not in fp8"), [leave_out("training.fp8")])
 
 
 def _refusal(reason: str, changes: list[Change]) -> ValueError:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from llmtune_kernel.config.backends import check_method, check_objective
+from llmtune_kernel.config.backends import check_method, check_objective, check_training
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
 from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
@@ -168,13 +168,13 @@ class RunConfig(Section):
             )
         return value
 
-    @field_validator("method", "objective")
+    @field_validator("method", "objective", "training")
     @classmethod
     def _suits_the_backend(cls, value: Any, info: ValidationInfo) -> Any:
         model = info.data.get("model")
         if model is not None and model.backend == "unsloth":
-            check = check_method if info.field_name == "method" else check_objective
-            check(value)
+            checks = {"method": check_method, "objective": check_objective, "training": check_training}
+            checks[str(info.field_name)](value)
         return value
 
     @field_validator("training")
@@ -208,6 +208,18 @@ class RunConfig(Section):
                 _("optim: {optimizer} does not go together with float16", optimizer=optim),
                 _("write model.dtype: bfloat16"),
                 [change_to("model.dtype", "bfloat16"), leave_out("training.optim")],
+            )
+        return value
+
+    @field_validator("training")
+    @classmethod
+    def _multiplies_whole_weights(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
+        model = info.data.get("model")
+        if value.fp8 and model is not None and model.quantization != "none":
+            raise ValueError(
+                _("fp8 multiplies weights that are not quantized"),
+                _("leave one of the two out"),
+                [leave_out("training.fp8"), leave_out("model.quantization")],
             )
         return value
 

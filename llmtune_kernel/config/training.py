@@ -172,6 +172,12 @@ class TrainingConfig(Section):
         "Activation offloading",
         "Keep activations in the memory of the machine until they are needed: less of the GPU's, and more time.",
     )
+    fp8: bool = setting(
+        False,
+        "Products in FP8",
+        "Compute the matrix products of linear layers in 8 bits, with torchao: by GPUs since Ada and Hopper, "
+        "elsewhere emulated, which is slow.",
+    )
     auto_batch_size: bool = setting(
         False,
         "Smaller batches where memory runs out",

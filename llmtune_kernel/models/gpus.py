@@ -1,4 +1,4 @@
-"""Well-known NVIDIA GPUs: how much memory each has, and whether it multiplies bfloat16."""
+"""Well-known NVIDIA GPUs: how much memory each has, and what it multiplies."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from llmtune_kernel.locale import _
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU; `mebibytes` as nvidia-smi shows them, `bfloat16`: whether its tensor cores multiply it."""
+    """A GPU; `mebibytes` as nvidia-smi shows them, `bfloat16`, `fp8`: whether its tensor cores multiply it."""
 
     name: str
     mebibytes: int
     bfloat16: bool = True
+    fp8: bool = True
 
     @property
     def memory(self) -> int:
@@ -25,17 +26,17 @@ class Gpu:
 
 # By memory, from small to large.
 GPUS = (
-    Gpu("T4", 15_360, bfloat16=False),
-    Gpu("V100", 16_384, bfloat16=False),
-    Gpu("A10G", 23_028),
+    Gpu("T4", 15_360, bfloat16=False, fp8=False),
+    Gpu("V100", 16_384, bfloat16=False, fp8=False),
+    Gpu("A10G", 23_028, fp8=False),
     Gpu("L4", 23_034),
     Gpu("RTX 4090", 24_564),
-    Gpu("RTX 3090", 24_576),
+    Gpu("RTX 3090", 24_576, fp8=False),
     Gpu("RTX 5090", 32_607),
-    Gpu("A100 40GB", 40_960),
+    Gpu("A100 40GB", 40_960, fp8=False),
     Gpu("L40S", 46_068),
     Gpu("H100", 81_559),
-    Gpu("A100 80GB", 81_920),
+    Gpu("A100 80GB", 81_920, fp8=False),
     Gpu("H200", 143_771),
     Gpu("B200", 183_359),
 )

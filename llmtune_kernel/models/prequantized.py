@@ -131,6 +131,16 @@ def check_prequantized(config: RunConfig, of_model: Any) -> None:
         )
     if found.way is None:
         return
+    if config.training.fp8:
+        raise UserError(
+            _(
+                "The weights of this model are quantized: {reason}.",
+                reason=_("fp8 multiplies weights that are not quantized"),
+            ),
+            "training.fp8",
+            _("Leave it out."),
+            [leave_out("training.fp8")],
+        )
     if config.model.adapters and not config.model.stacks:
         keeping = change_to("model.merge_adapters", False)
         raise unmergeable(found, "model.adapters", _("Write model.merge_adapters: false."), keeping)

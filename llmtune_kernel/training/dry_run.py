@@ -141,6 +141,8 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._count(weight.grad, "gradients")
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if any(hasattr(kind, "__tensor_flatten__") for kind in types):
+            return NotImplemented  # made of other tensors, as those of FP8: what is done with these comes here, too
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):

@@ -22,10 +22,11 @@ from llmtune_kernel.config import (
 )
 from llmtune_kernel.config.peft_types import IN_FRONT
 from llmtune_kernel.inference.generation import draw
-from llmtune_kernel.locale import _
+from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.adapters import PutIn, prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works, register_packed_attention
 from llmtune_kernel.models.eva import start_with_inputs
+from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
@@ -109,9 +110,21 @@ def load_trainable(
     new_tokens = make_room(model, config.model, source)
     if config.model.liger_kernel:
         use_liger(model)
-    ordinary = model.config._attn_implementation
+    packed = _can_be_packed(config, model, tell)
+    if config.training.fp8:
+        _compute_in_fp8(model, tell)
+    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath, put_in)
+    if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
+        whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
+        make_up_for_quantization(tuned, whole)
+    return tuned, packed
+
+
+def _can_be_packed(config: RunConfig, model: Any, tell: Teller) -> bool:
+    """Give the model the attention that it is trained with; whether that keeps packed sequences apart."""
     if isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT:
-        return prepare_for_training(model, config.method), False
+        return False
+    ordinary = model.config._attn_implementation
     asked = model.base_model if config.scores else model
     # What takes no sdpa does more in its attention, such as the sinks of gpt-oss.
     if config.model.shift_attn:
@@ -127,11 +140,21 @@ def load_trainable(
     if not packed:
         message = _("This architecture does not keep packed sequences apart; batches are padded instead.")
         tell(Log(message=message))
-    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath, put_in)
-    if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
-        whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
-        make_up_for_quantization(tuned, whole)
-    return tuned, packed
+    return packed
+
+
+def _compute_in_fp8(model: Any, tell: Teller) -> None:
+    emulated = not multiplies_fp8()
+    count = use_fp8(model, emulated=emulated)
+    said = _n("{count} linear layer computes in FP8.", "{count} linear layers compute in FP8.", count)
+    tell(Log(message=said))
+    if emulated:
+        tell.warn(
+            _(
+                "FP8 is emulated, as no GPU here multiplies it: the numbers are as FP8 gives them, but a step takes "
+                "longer than without training.fp8."
+            )
+        )
 
 
 def _by_unsloth(

@@ -58,7 +58,7 @@ def _found(
     whether the run `fits`; `changes`: where it does not fit on the device, ways that would make it, each the `settings`
     to write by dotted key and the `memory` that it takes then."""
     here = estimator.estimate(config, where)
-    model = estimator.model(config, where.dtype)
+    model = estimator.model(config, where)
     weights = list(model.parameters())
     gpus = []
     for gpu in GPUS:

@@ -14,6 +14,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.gpus import Gpu
 from llmtune_kernel.models.hollow import without_contents
 from llmtune_kernel.models.loading import compute_dtype, device, load_configuration, load_skeleton
@@ -46,12 +47,14 @@ _LOWER = 0.25  # between this share of a batch and all of it, memory grows with 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a run is to fit: `free` bytes; `dtype` of matrix products there, with `auto` decided."""
+    """Where a run is to fit: `free` bytes; `dtype` of matrix products there, with `auto` decided; `fp8`: whether it
+    multiplies that, too."""
 
     name: str
     free: int
     dtype: torch.dtype
     is_gpu: bool
+    fp8: bool = False
 
 
 def this_machine(config: RunConfig) -> Hardware:
@@ -62,14 +65,15 @@ def this_machine(config: RunConfig) -> Hardware:
     """
     where = device()
     name = torch.cuda.get_device_name() if where.type == "cuda" else where.type.upper()
-    return Hardware(name, free_for_training(where), compute_dtype(config.model), where.type != "cpu")
+    dtype, is_gpu = compute_dtype(config.model), where.type != "cpu"
+    return Hardware(name, free_for_training(where), dtype, is_gpu, multiplies_fp8())
 
 
 def on_gpu(config: RunConfig, gpu: Gpu) -> Hardware:
     """A GPU of which nothing else takes memory."""
     usual = torch.bfloat16 if gpu.bfloat16 else torch.float32
     dtype = usual if config.model.dtype == "auto" else getattr(torch, config.model.dtype)
-    return Hardware(gpu.name, gpu.memory, dtype, is_gpu=True)
+    return Hardware(gpu.name, gpu.memory, dtype, is_gpu=True, fp8=gpu.fp8)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ class Estimator:
         """
         dtype = hardware.dtype
         check_prequantized(config, load_configuration(self.source))
-        model = self.model(config, dtype)
+        model = self.model(config, hardware)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
         other = self._reference_bytes(config, dtype)
         checkpointing = expects_checkpointing(config, model, tokens, targets, dtype, hardware.free - other)
@@ -167,9 +171,9 @@ class Estimator:
 
     def _estimate(self, config: RunConfig, hardware: Hardware, share: float, checkpointing: bool) -> Estimate:
         dtype, training = hardware.dtype, config.training
-        model = self.model(config, dtype)
+        model = self.model(config, hardware)
         offloaded = training.activation_offloading and hardware.is_gpu
-        step = self._scaled(config, dtype, (checkpointing, offloaded), share)
+        step = self._scaled(config, hardware, (checkpointing, offloaded), share)
         gradients, passing = update_bytes(training, model, hardware.is_gpu)
         if step.total < gradients + passing:
             step = StepMemory(gradients=gradients)
@@ -185,22 +189,22 @@ class Estimator:
             gradient_checkpointing=checkpointing,
         )
 
-    def model(self, config: RunConfig, dtype: torch.dtype) -> Any:
-        """The model as it is trained, on the device meta.
-
-        Args:
-            dtype: Precision of matrix products.
+    def model(self, config: RunConfig, hardware: Hardware) -> Any:
+        """The model as it is trained on a device, but on the device meta.
 
         Raises:
             UserError: it cannot be loaded, or does not suit the method.
         """
-        key = (config.method.model_dump_json(), config.scores, dtype)
+        dtype, emulated = hardware.dtype, not hardware.fp8
+        key = (config.method.model_dump_json(), config.scores, dtype, config.training.fp8 and (emulated,))
         if key not in self._models:
             positions = stretched(config.model, self.source, config.data.max_length)
             skeleton = load_skeleton(self.source, positions, scores=config.scores)
             with without_contents():  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self.source)
+                if config.training.fp8:
+                    use_fp8(typed, emulated=emulated)
                 earlier = earlier_adapters(config)
                 self._models[key] = prepare_for_training(
                     typed, config.method, new_tokens, earlier.start, earlier.beneath
@@ -219,25 +223,25 @@ class Estimator:
             self._models[key] = load_skeleton(source, positions).to(dtype).requires_grad_(False)
         return quantized_bytes(wanted, self._models[key], dtype)
 
-    def _scaled(self, config: RunConfig, dtype: torch.dtype, saving: _Saving, share: float) -> StepMemory:
+    def _scaled(self, config: RunConfig, hardware: Hardware, saving: _Saving, share: float) -> StepMemory:
         """What a step takes that has a share of the tokens; between two shares it grows with them."""
-        whole = self._step(config, dtype, saving, 1.0)
+        whole = self._step(config, hardware, saving, 1.0)
         if share == 1.0:
             return whole
-        part = self._step(config, dtype, saving, _LOWER)
+        part = self._step(config, hardware, saving, _LOWER)
         at = (share - _LOWER) / (1 - _LOWER)
         between = {name: round(low + at * (vars(whole)[name] - low)) for name, low in vars(part).items()}
         return StepMemory(**{name: max(0, value) for name, value in between.items()})
 
-    def _step(self, config: RunConfig, dtype: torch.dtype, saving: _Saving, share: float) -> StepMemory:
-        training = config.training
+    def _step(self, config: RunConfig, hardware: Hardware, saving: _Saving, share: float) -> StepMemory:
+        training, dtype = config.training, hardware.dtype
+        model, items = self.model(config, hardware), _cut(self.items, share)
         accumulates = training.gradient_accumulation_steps > 1
-        said = (config.method.model_dump_json(), config.objective.model_dump_json())
+        said = (id(model), config.objective.model_dump_json())  # which is kept, and so is its id
         # Of optimizers a step shows only when gradients go, and with badam which weights have them.
         drops, part = training.optim in AT_ONCE, training.optim == "badam"
-        key = (*said, dtype, saving, accumulates, drops, part, share)
+        key = (*said, saving, accumulates, drops, part, share)
         if key not in self._steps:
-            model, items = self.model(config, dtype), _cut(self.items, share)
             try:
                 self._steps[key] = dry_step(config, model, items, dtype, *saving)
             except Exception:  # code of the architecture that looks at contents

@@ -149,7 +149,7 @@ def _plan(
         "epoch_tokens": tokens,
         "epoch_trained_tokens": data.train.trained_tokens,
         "run_tokens": run_tokens(config, data),
-        "max_positions": most_positions(estimator.model(config, here.dtype).config),
+        "max_positions": most_positions(estimator.model(config, here).config),
         "memory": found.total,
         "memory_available": here.free,
         "memory_changes": told(ways),

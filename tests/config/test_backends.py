@@ -35,6 +35,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "method.target_modules",
     ),
     ({"objective": "reward"}, "no reward models", "model.backend"),
+    ({"training": {"fp8": True}}, "multiplies weights itself", "training.fp8"),
 ]
 
 

@@ -384,6 +384,7 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"use_adam_mini": True, "adam_beta2": 0.95},
             {"training": {"optim": "adam_mini", "adam_beta2": 0.95}},
         ),
+        ({**FULL, "fp8": True, "fp8_backend": "te"}, {"training": {"fp8": True}}),
         (
             {**FULL, "optim": "galore_adamw", "optim_args": "rank=8"},
             {"training": {"optim_args": {"rank": 8}}},
@@ -487,6 +488,12 @@ def test_of_several_losses_the_first_is_trained_as_there() -> None:
         ({"mtp_num_layers": 0}, "mtp_num_layers", "it is switched off"),
         ({"optimizer": "adam"}, "optimizer", "it is always so here"),
         ({"calculate_per_token_loss": True}, "calculate_per_token_loss", "it is always so here"),
+        ({"fp8": True, "fp8_backend": "msamp"}, "fp8_backend", "products in FP8 are computed by torchao"),
+        (
+            {"fp8": True, "fp8_enable_fsdp_float8_all_gather": True},
+            "fp8_enable_fsdp_float8_all_gather",
+            "a run has one process, so far: nothing is shared out",
+        ),
     ],
 )
 def test_what_has_no_effect_says_the_true_reason(arguments: dict[str, Any], name: str, why: str) -> None:

@@ -271,6 +271,9 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     if "training" in values:
         adapters = method["type"] in ("lora", "adalora", "peft")
         values["training"] = fitting_training(values["training"], full=not adapters)
+        model = values.get("model", {})
+        if model.get("quantization", "none") != "none" or model.get("backend") == "unsloth":
+            values["training"].pop("fp8", None)
         if method.get("peft_type") in NEEDS_ACTIVATIONS:
             values["training"].pop("gradient_checkpointing", None)
         optim = values["training"].get("optim")

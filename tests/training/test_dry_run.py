@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from llmtune_kernel.config import RunConfig, config_from_dict
 from llmtune_kernel.data.sequences import CHOSEN, REJECTED, TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.attention import PACKED, register_packed_attention
+from llmtune_kernel.models.fp8 import use_fp8
 from llmtune_kernel.training.collation import EncodedDataset, collate_packed
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
 from llmtune_kernel.training.objective import Forward
@@ -43,7 +45,10 @@ def llama(config: RunConfig, dtype: torch.dtype) -> Any:
         num_labels=1,
     )
     weights = torch.float32 if config.method.type == "full" else dtype
-    return prepare_for_training(made(sizes).to(weights), config.method)
+    model = made(sizes).to(weights)
+    if config.training.fp8:
+        use_fp8(model, emulated=True)
+    return prepare_for_training(model, config.method)
 
 
 def batch_of(config: RunConfig) -> EncodedDataset:
@@ -99,6 +104,17 @@ def test_it_counts_what_a_real_step_allocates(method: Any, dtype: torch.dtype, c
     assert all(weight.grad is None for weight in model.parameters())
     real = measured(config, model, dtype, checkpointing)
     assert counted.total == pytest.approx(real, rel=0.05)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("torchao"), reason="torchao is not installed")
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_products_in_fp8_are_counted(method: str, dtype: torch.dtype, checkpointing: bool) -> None:
+    config = configured(method=method, training={"fp8": True})
+    model = llama(config, dtype)
+    counted = dry_step(config, model, batch_of(config), dtype, checkpointing)
+    assert counted.total == pytest.approx(measured(config, model, dtype, checkpointing), rel=0.05)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

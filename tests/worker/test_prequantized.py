@@ -228,6 +228,7 @@ KEPT = {"quant_method": "bitsandbytes", "load_in_8bit": True}
         (KEPT, {"method": METHODS["dora"]}, "use_dora does not go with weights of bitsandbytes"),
         (KEPT, {"method": other_kind("LOHA")}, "LOHA does not go with weights of bitsandbytes"),
         (KEPT, {"model": {"quantization": "nf4"}}, r"quantized already \(bitsandbytes\).*Leave it out"),
+        (KEPT, {"training": {"fp8": True}}, "fp8 multiplies weights that are not quantized.*Leave it out"),
         (KEPT, {"model": {"adapters": ["a"]}}, r"Adapters are merged into weights that are not quantized"),
         ({"quant_method": "gptq", "bits": 4}, {"method": "full"}, "full would train quantized weights"),
         ({"quant_method": "fp8"}, {"model": {"quantization": "nf4"}}, r"quantized already \(fp8\)"),

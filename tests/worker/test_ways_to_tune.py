@@ -491,6 +491,10 @@ def test_losses_of_sft_go_with_methods_and_quantization(
     [
         ({"model": {"rope_factor": 2.0}}, "there is no rope_scaling"),
         (
+            {"model": {"quantization": "nf4"}, "training": {"fp8": True}},
+            "fp8 multiplies weights that are not quantized; leave one of the two out",
+        ),
+        (
             {"model": {"adapters": ["a"], "quantization": "nf4"}},
             "adapters are merged into weights that are not quantized",
         ),

@@ -25,6 +25,7 @@ SAME = {
     "max_grad_norm": "training.max_grad_norm",
     "optim": "training.optim",
     "auto_find_batch_size": "training.auto_batch_size",
+    "fp8": "training.fp8",
     "seed": "training.seed",
     "logging_steps": "training.logging_steps",
     "eval_steps": "training.eval_steps",

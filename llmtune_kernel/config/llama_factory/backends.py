@@ -47,6 +47,7 @@ NO_EFFECT_OF_BACKENDS = {
             "fsdp_sync_module_states",
             "fsdp_use_orig_params",
             "fsdp_version",
+            "fp8_enable_fsdp_float8_all_gather",
             "ray_num_workers",
             "master_addr",
             "master_port",

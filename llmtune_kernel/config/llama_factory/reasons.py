@@ -128,6 +128,7 @@ NO_EFFECT = {
         ("group_by_length", "length_column_name", "sortish_sampler"),
         N_("lengths need no grouping where there is no padding"),
     ),
+    "fp8_backend": N_("products in FP8 are computed by torchao"),
     "do_eval": N_("what there is to evaluate on is evaluated"),
     **dict.fromkeys(
         ("do_predict", "predict_with_generate"),
@@ -244,10 +245,6 @@ REFUSED = {
     "badam_start_block": (
         N_("the first block is the first of its order"),
         N_("take badam_switch_mode: descending to begin with the last one"),
-    ),
-    **dict.fromkeys(
-        ("fp8", "fp8_backend", "fp8_enable_fsdp_float8_all_gather"),
-        (N_("training in FP8 is not supported"), N_("take bf16: true")),
     ),
     "compute_accuracy": (N_("evaluation shows the loss, not the accuracy"), _LEAVE),
     "disable_shuffling": (N_("rows are shuffled anew in each epoch"), _LEAVE),
