@@ -173,8 +173,11 @@ class RunConfig(Section):
     def _suits_the_backend(cls, value: Any, info: ValidationInfo) -> Any:
         model = info.data.get("model")
         if model is not None and model.backend == "unsloth":
-            checks = {"method": check_method, "objective": check_objective, "training": check_training}
-            checks[str(info.field_name)](value)
+            if isinstance(value, TrainingConfig):
+                check_training(value)
+            else:
+                check = check_method if info.field_name == "method" else check_objective
+                check(value)
         return value
 
     @field_validator("training")

@@ -50,6 +50,7 @@ def prepare_for_training(
     start: Path | None = None,
     beneath: Sequence[Path] = (),
     put_in: PutIn | None = None,
+    change: Callable[[Any], object] | None = None,
 ) -> Any:
     """Add what `method` trains and freeze the rest; trained weights are float32.
 
@@ -58,6 +59,7 @@ def prepare_for_training(
         start: The folder of the adapter that is trained on, where `method` names one.
         beneath: Those of adapters that stay as they are beneath the one that is trained, from the bottom up.
         put_in: Puts adapters of LoRA into a model; left out, PEFT does.
+        change: Changes how layers compute, those of new blocks too, before adapters are put around them.
 
     Returns:
         A `PeftModel`, or the model itself.
@@ -66,6 +68,10 @@ def prepare_for_training(
         UserError: the method names a module that this model does not have, or that cannot get an adapter, or an adapter
             that does not fit.
     """
+    if isinstance(method, FreezeMethod) and method.block_expansion == "new":
+        expand(model, method.trainable_layers, "method.trainable_layers")
+    if change is not None:
+        change(model)
     if isinstance(method, AdapterMethod):
         return _with_adapters(model, method, new_tokens, start, beneath, put_in or _put_in)
     if isinstance(method, FreezeMethod):
@@ -77,8 +83,6 @@ def prepare_for_training(
 
 
 def _partly_frozen(model: Any, method: FreezeMethod) -> None:
-    if method.block_expansion == "new":
-        expand(model, method.trainable_layers, "method.trainable_layers")
     layers, chosen = layers_of(model), _chosen_layers(model, method)
     model.requires_grad_(False)
     for layer in chosen:

@@ -68,12 +68,12 @@ def use_fp8(model: Any, *, emulated: bool) -> int:
     def suits(layer: torch.nn.Module, name: str) -> bool:
         nonlocal converted
         # A class of an architecture's own may be more than a product.
-        found = (
-            type(layer) is torch.nn.Linear and layer is not head and name.rsplit(".", 1)[-1] not in _ROUTERS
-        )
-        found = found and not any(size % _MULTIPLE for size in layer.weight.shape)
-        converted += found
-        return found
+        if type(layer) is not torch.nn.Linear or layer is head:
+            return False
+        if name.rsplit(".", 1)[-1] in _ROUTERS or any(size % _MULTIPLE for size in layer.weight.shape):
+            return False
+        converted += 1
+        return True
 
     rowwise = Float8LinearConfig.from_recipe_name("rowwise")
     # A batch has any number of tokens, over which the product goes that gives the gradients of weights.

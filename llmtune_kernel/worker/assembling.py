@@ -111,9 +111,10 @@ def load_trainable(
     if config.model.liger_kernel:
         use_liger(model)
     packed = _can_be_packed(config, model, tell)
-    if config.training.fp8:
-        _compute_in_fp8(model, tell)
-    tuned = prepare_for_training(model, config.method, new_tokens, earlier.start, earlier.beneath, put_in)
+    in_fp8 = functools.partial(_compute_in_fp8, tell) if config.training.fp8 else None
+    tuned = prepare_for_training(
+        model, config.method, new_tokens, earlier.start, earlier.beneath, put_in, in_fp8
+    )
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
         make_up_for_quantization(tuned, whole)
@@ -143,7 +144,7 @@ def _can_be_packed(config: RunConfig, model: Any, tell: Teller) -> bool:
     return packed
 
 
-def _compute_in_fp8(model: Any, tell: Teller) -> None:
+def _compute_in_fp8(tell: Teller, model: Any) -> None:
     emulated = not multiplies_fp8()
     count = use_fp8(model, emulated=emulated)
     said = _n("{count} linear layer computes in FP8.", "{count} linear layers compute in FP8.", count)

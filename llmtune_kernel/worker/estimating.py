@@ -203,11 +203,10 @@ class Estimator:
             with without_contents():  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self.source)
-                if config.training.fp8:
-                    use_fp8(typed, emulated=emulated)
                 earlier = earlier_adapters(config)
+                in_fp8 = functools.partial(use_fp8, emulated=emulated) if config.training.fp8 else None
                 self._models[key] = prepare_for_training(
-                    typed, config.method, new_tokens, earlier.start, earlier.beneath
+                    typed, config.method, new_tokens, earlier.start, earlier.beneath, change=in_fp8
                 )
         return self._models[key]
 

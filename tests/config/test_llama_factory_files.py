@@ -110,6 +110,18 @@ def test_how_a_model_is_shared_out_or_computed_changes_nothing_of_what_is_traine
     }
 
 
+@pytest.mark.parametrize("backend", ["auto", "torchao", "te", "msamp"])
+def test_a_file_that_trains_in_fp8_does_so_with_torchao(backend: str) -> None:
+    text = yaml.safe_dump({**LEAST, "bf16": True, "finetuning_type": "full"}) + SHARDED
+    fp8 = f"fp8: true\nfp8_backend: {backend}\nfp8_enable_fsdp_float8_all_gather: true\n"
+    config, plain = read_config(text + fp8), read_config(text)
+    assert config.training.fp8
+    assert config == plain.model_copy(update={"training": plain.training.model_copy(update={"fp8": True})})
+    translation = converted(text + fp8)
+    assert translation is not None
+    assert "# fp8_backend: products in FP8 are computed by torchao" in translation.splitlines()
+
+
 def test_experts_on_the_cpu_say_what_to_look_at_instead() -> None:
     translation = converted(yaml.safe_dump({**LEAST, "use_kt": True}))
     assert translation is not None

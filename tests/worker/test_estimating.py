@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,24 @@ def test_offloading_leaves_a_gpu_the_activations_of_one_layer(tmp_path: Path) ->
     assert activations(8, where, **offloaded) == pytest.approx(activations(2, where, **offloaded), rel=0.05)
     assert activations(8, where, **offloaded) < activations(2, where)
     assert activations(8, cpu, **offloaded) == activations(8, cpu)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("torchao"), reason="torchao is not installed")
+def test_products_in_fp8_are_counted_as_the_gpu_computes_them(tmp_path: Path) -> None:
+    from transformers import LlamaConfig
+
+    sizes = {"hidden_size": 256, "intermediate_size": 1024, "num_attention_heads": 4, "vocab_size": 500}
+    LlamaConfig(architectures=["LlamaForCausalLM"], num_hidden_layers=2, **sizes).save_pretrained(tmp_path)
+
+    def activations(kernels: bool = True, **training: Any) -> int:
+        config = configured(method="full", training={"gradient_checkpointing": True, **training})
+        estimator = Estimator(ModelSource(str(tmp_path), None), longest_batch(config))
+        where = dataclasses.replace(gpu(2**40), fp8=kernels)
+        return estimator.estimate(config, where).activations
+
+    assert activations() != activations(fp8=True)
+    # Where they are emulated the numbers are expanded to four bytes each.
+    assert activations(fp8=True, kernels=False) > activations(fp8=True)
 
 
 def test_what_fits_with_checkpointing_fits_wherever_more_is_free(small_model: str) -> None:
