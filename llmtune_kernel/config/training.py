@@ -148,12 +148,18 @@ class TrainingConfig(Section):
         unit="steps",
         ge=1,
     )
+    save_strategy: Literal["steps", "epoch"] = setting(
+        "steps",
+        "Save by",
+        "steps saves a checkpoint as often as the next setting says, epoch at the end of each epoch.",
+    )
     save_steps: int | None = setting(
         None,
         "Save every",
         "Save a checkpoint every this many steps; left out, on stop, on request and, for lora, at the end.",
         unit="steps",
         ge=1,
+        used_by={"save_strategy": ["steps"]},
     )
     save_total_limit: int | None = setting(
         None,
@@ -183,6 +189,17 @@ class TrainingConfig(Section):
         "Smaller batches where memory runs out",
         "Where memory runs out, halve the batch, double the accumulation and go on from the last step.",
     )
+
+    @field_validator("save_steps")
+    @classmethod
+    def _saves_by_steps(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("save_strategy") == "epoch":
+            raise ValueError(
+                _("{key} and {other} exclude each other", key="save_strategy: epoch", other="save_steps"),
+                _("keep one of the two"),
+                [leave_out("training.save_strategy"), leave_out("training.save_steps")],
+            )
+        return value
 
     @field_validator("warmup_steps")
     @classmethod

@@ -329,8 +329,13 @@ class LLMTrainer(Trainer):
     def _due(self, every: int | None, last: bool, or_epoch: bool) -> bool:
         if last or (every and self.state.global_step % every == 0):
             return True
+        return or_epoch and not every and self.ends_epoch
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the last step was the last one of an epoch."""
         epoch = self.state.epoch or 0.0
-        return or_epoch and not every and epoch == int(epoch)
+        return epoch == int(epoch)
 
     @torch.no_grad()
     def evaluate_loss(self) -> None:

@@ -19,13 +19,13 @@ class Boundary:
         self, config: RunConfig, control: ControlServer, saver: Saver, answerer: Answerer, tell: Teller
     ) -> None:
         self.stopped = False
-        self._samples, self._save_steps = config.samples, config.training.save_steps
+        self._samples = config.samples
         self._control, self._saver, self._answerer, self._tell = control, saver, answerer, tell
 
     def reached(self, step: int, last: bool) -> bool:
         """Do what is due after a step and what was ordered; returns whether training ends here."""
         samples = self._samples
-        if self._save_steps and step % self._save_steps == 0:
+        if self._saver.due(step):
             self._saver.checkpoint()
         if samples.prompts and (last or (samples.every_steps and step % samples.every_steps == 0)):
             self._answerer.answer(SampleNow())

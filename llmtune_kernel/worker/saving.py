@@ -39,12 +39,19 @@ class Saver:
         self._training, self._directory = training, directory
         self._control, self._answerer, self._tell = control, answerer, tell
         self._has_adapter, self._most = config.method.has_adapter, config.training.save_total_limit
+        self._by_epoch, self._every = config.training.save_strategy == "epoch", config.training.save_steps
         self._start: Path | None = None
         if isinstance(config.method, LoraMethod) and config.method.changes_base:
             # What is saved is the difference from these, for a base model as it was.
             self._start = directory.start
             training.model.save_pretrained(self._start)
         self._saved_step = -1
+
+    def due(self, step: int) -> bool:
+        """Whether the configuration wants a checkpoint after a step."""
+        if self._by_epoch:
+            return self._training.trainer.ends_epoch
+        return bool(self._every and step % self._every == 0)
 
     def checkpoint(self, *, again: bool = False) -> None:
         """Save a checkpoint, unless that of this step is saved and not asked for `again`."""

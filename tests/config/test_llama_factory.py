@@ -312,6 +312,10 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
         ({"warmup_steps": 9, "warmup_ratio": 0.1}, {"training": {"warmup_steps": 9, "warmup_ratio": 0.03}}),
         ({"save_total_limit": 3}, {"training": {"save_total_limit": 3}}),
         ({"save_strategy": "no", "save_steps": 10}, {"training": {"save_steps": None}}),
+        (
+            {"save_strategy": "epoch", "save_steps": 10},
+            {"training": {"save_strategy": "epoch", "save_steps": None}},
+        ),
         ({"eval_strategy": "epoch", "eval_steps": 500}, {"training": {"eval_steps": None}}),
         ({"eval_strategy": "no", "val_size": 0.1}, {"data": {"eval_fraction": 0.1}}),
         ({"eval_strategy": "steps", "eval_steps": 7}, {"training": {"eval_steps": 7}}),
@@ -436,7 +440,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"eval_steps": 0.1, "eval_strategy": "steps"}, ["eval_steps"]),
         ({"save_steps": 0.5}, ["save_steps"]),
         ({"eval_strategy": "best"}, ["eval_strategy"]),
-        ({"save_strategy": "epoch"}, ["save_strategy"]),
+        ({"save_strategy": "best"}, ["save_strategy"]),
         ({"interleave_probs": "0.5,0.5", "dataset": "a,b"}, ["interleave_probs"]),
         (
             {"interleave_probs": "0.5", "dataset": "a,b", "mix_strategy": "interleave_over"},

@@ -161,6 +161,7 @@ def test_what_a_file_leaves_out_is_as_v1_takes_it() -> None:
         ({"enable_activation_checkpointing": False}, {"training": {"gradient_checkpointing": False}}),
         ({"model_class": "cls"}, {"objective": {"type": "reward"}}),
         ({"pref_beta": 0.3}, {"objective": {"type": "dpo", "beta": 0.3}}),
+        ({"save_epochs": 1}, {"training": {"save_strategy": "epoch", "save_steps": None}}),
         ({"save_steps": 5}, {"training": {"save_steps": 5}}),
         (
             {"optim_config": {"name": "muon", "wd": 0.2, "ns_steps": 6, "adamw_betas": [0.8, 0.9]}},
@@ -207,7 +208,7 @@ def test_none_of_its_arguments_is_ignored_without_a_word(name: str) -> None:
         ),
         ("lr_scheduler_config: {name: cosine}", r"line 3: lr_scheduler_config: .*; leave it out"),
         ("custom_chat_template: '{{ messages }}'", r"custom_chat_template: .*write it into a file"),
-        ("save_epochs: 1", r"save_epochs: .*; write save_steps"),
+        ("save_epochs: 0.5", r"save_epochs: .*; write 1, or save_steps"),
         ("model_class: other", r"model_class: other is not supported; take one of llm, cls"),
         ("learning_rat: 1", r"learning_rat: .*did you mean learning_rate\?"),
     ],

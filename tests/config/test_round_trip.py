@@ -202,6 +202,7 @@ def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
         "auto_batch_size": optim in AT_ONCE,
         "weight_decay": not OPTIMIZERS[optim].decays,
         "warmup_ratio": training.get("warmup_steps") is not None,
+        "save_steps": training.get("save_strategy") == "epoch",
     }
     kept = {key: value for key, value in training.items() if not unfit.get(key)}
     return {**kept, "optim_args": optimizer_settings(optim, {})} if "optim_args" in training else kept

@@ -204,6 +204,13 @@ def test_a_checkpoint_is_told_once_though_it_is_due_for_two_reasons(start: Start
     assert saved(stopped) == list(range(1, max(losses(stopped)) + 1))
 
 
+def test_a_checkpoint_is_saved_at_the_end_of_each_epoch_if_that_is_wanted(start: Start) -> None:
+    run = start("epochs", training={"num_train_epochs": 2, "save_strategy": "epoch"})
+    run.wait()
+    steps = max(losses(run))
+    assert saved(run) == [steps // 2, steps]
+
+
 def test_only_the_newest_checkpoints_are_kept_and_a_run_goes_on_from_the_last(start: Start) -> None:
     often = {"save_steps": 1, "save_total_limit": 2}
     run = start("few", training={"max_steps": 4, **often})

@@ -82,12 +82,14 @@ def _evaluation(given: Mapping[str, Any], found: Translation) -> None:
 
 def _saving(given: Mapping[str, Any], found: Translation) -> None:
     strategy = given.get("save_strategy", "steps") or "no"
-    if strategy not in ("steps", "no"):
-        hint = _("take save_strategy: steps, and save_steps")
+    if strategy not in ("steps", "epoch", "no"):
+        hint = _("take steps or epoch")
         found.refuse("save_strategy", _("{name} is not supported", name=strategy), hint)
         return
     found.used.add("save_strategy")
-    if strategy == "no":
+    if strategy == "epoch":
+        found.put("training.save_strategy", "epoch", "save_strategy")
+    if strategy != "steps":
         found.drop("training.save_steps")
         if "save_steps" in given:
             found.without_effect["save_steps"] = _("only {name} uses it", name="save_strategy: steps")

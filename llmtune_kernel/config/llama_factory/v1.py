@@ -114,7 +114,10 @@ _REFUSED = {
         N_("write it into a file with the ending .jinja, and name that as data.template of a file of ours"),
     ),
     "lr_scheduler_config": (N_("the learning rate stays as it is"), N_("leave it out")),
-    "save_epochs": (N_("checkpoints are saved by steps"), N_("write save_steps")),
+    "save_epochs": (
+        N_("checkpoints are saved by steps or at the end of each epoch"),
+        N_("write 1, or save_steps"),
+    ),
 }
 _CALLED = {
     **{its: f"peft_config.{name}" for of in _OF_PEFT.values() for name, its in of.items()},
@@ -245,6 +248,8 @@ class _File:
                 self._muon[name] = value
 
     def _batches(self) -> None:
+        if self._flat.get("save_epochs") == 1:
+            self._put("save_strategy", "save_epochs", lambda _epochs: "epoch")
         strategy = self._value("batching_strategy") or "normal"
         if str(strategy).startswith("dynamic"):
             self._put("packing", "batching_strategy", lambda _strategy: True)
