@@ -37,6 +37,10 @@ def check_model(model: Mapping[str, Any]) -> None:
             raise _refusal(
                 _("unsloth chooses by itself how attention is computed"), [leave_out(f"model.{key}")]
             )
+    if model.get("mixture_of_depths"):
+        raise _refusal(
+            _("unsloth lets every token pass through all layers"), [leave_out("model.mixture_of_depths")]
+        )
     if model.get("liger_kernel"):
         raise _refusal(_("unsloth has kernels of its own"), [leave_out("model.liger_kernel")])
     if model.get("adapters") and not model.get("merge_adapters", True):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from llmtune_kernel.config import depths
 from llmtune_kernel.config.backends import check_model
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.methods import AdapterName
@@ -65,6 +66,14 @@ class ModelConfig(Section):
         "Liger kernels",
         "Compute norms, positions and gated layers by kernels of Liger, in less time and memory; "
         "needs an NVIDIA GPU.",
+    )
+    mixture_of_depths: float | None = setting(
+        None,
+        "Mixture of depths",
+        "Share of the tokens of each text, such as 0.125, that passes through every other layer, as routers choose "
+        "that are trained as well; left out, all tokens pass through all layers.",
+        gt=0,
+        lt=1,
     )
     rope_scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = setting(
         "none",
@@ -126,6 +135,14 @@ class ModelConfig(Section):
                 _("leave one of the two out"),
                 [leave_out("model.attention"), leave_out("model.shift_attn")],
             )
+        return value
+
+    @field_validator("mixture_of_depths")
+    @classmethod
+    def _lets_some_pass(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and (found := depths.to_model(info.data)):
+            changes = [*found.changes, leave_out("model.mixture_of_depths")]
+            raise ValueError(found.reason, _("leave one of the two out"), changes)
         return value
 
     @field_validator("rope_factor")

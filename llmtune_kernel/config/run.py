@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from llmtune_kernel.config import depths
 from llmtune_kernel.config.backends import check_method, check_objective, check_training
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
@@ -65,7 +66,10 @@ class RunConfig(Section):
     model: ModelConfig = _section(ModelConfig, "Model")
     data: DataConfig = Field(title="Data", description=DataConfig.__doc__)
     method: Method = Field(
-        default_factory=LoraMethod, title="Method", description="Which weights are trained."
+        default_factory=LoraMethod,
+        title="Method",
+        description="Which weights are trained.",
+        validate_default=True,
     )
     objective: Objective = Field(
         default_factory=SftObjective, title="Objective", description="What the model is trained for."
@@ -125,11 +129,26 @@ class RunConfig(Section):
         reason = ""
         if isinstance(value, PeftMethod) and value.peft_type in IN_FRONT:
             reason = _("{name} puts tokens in front, which shift_attn hides", name=value.peft_type)
-        elif isinstance(value, RewardedObjective) or needs_reference(value):
+        elif compares_in_training(value):
             name = getattr(value, "loss", value.type) if value.type == "sft" else value.type
             reason = _("{name} compares with what full attention finds, and shift_attn is another", name=name)
         if reason:
             raise ValueError(reason, _("leave model.shift_attn out"), [leave_out("model.shift_attn")])
+        return value
+
+    @field_validator("method", "objective")
+    @classmethod
+    def _trains_routers(cls, value: Any, info: ValidationInfo) -> Any:
+        model = info.data.get("model")
+        if model is None or model.mixture_of_depths is None:
+            return value
+        if info.field_name == "method":
+            found = depths.to_method(value)
+        else:
+            found = depths.to_objective(value, compares=compares_in_training(value))
+        if found:
+            changes = [*found.changes, leave_out("model.mixture_of_depths")]
+            raise ValueError(found.reason, _("leave model.mixture_of_depths out"), changes)
         return value
 
     @field_validator("method")
@@ -373,6 +392,11 @@ def needs_reference(objective: Objective) -> bool:
         case SftObjective():
             return objective.loss == "asft"
     return isinstance(objective, KtoObjective | PpoObjective)
+
+
+def compares_in_training(objective: Any) -> bool:
+    """Whether what a model says in training is compared with what one says that is not trained meanwhile."""
+    return isinstance(objective, RewardedObjective) or needs_reference(objective)
 
 
 def names_reference(objective: ComparedObjective) -> bool:

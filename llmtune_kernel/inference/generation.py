@@ -14,6 +14,7 @@ from llmtune_kernel.config import SamplesConfig, UserError
 from llmtune_kernel.data.answers import ChatTemplate
 from llmtune_kernel.data.control_tokens import prompt_ids
 from llmtune_kernel.data.examples import Conversation
+from llmtune_kernel.depths import is_routed
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.completion import Completion, Drawn
 
@@ -139,7 +140,7 @@ def _generation_config(model: Any, tokenizer: Any, settings: SamplesConfig, ends
         repetition_penalty=settings.repetition_penalty,
         eos_token_id=sorted(stops),
         pad_token_id=tokenizer.pad_token_id,
-        use_cache=True,
+        use_cache=not is_routed(model),
         **sampling,
     )
 

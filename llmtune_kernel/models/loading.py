@@ -11,6 +11,7 @@ import torch
 
 from llmtune_kernel.config import ModelConfig, UserError
 from llmtune_kernel.config.changes import change_to, leave_out
+from llmtune_kernel.depths import loading_class
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.catalogue import close_names
@@ -151,7 +152,8 @@ def load_model(
 def _class_of(source: ModelSource, scores: bool) -> Any:
     from transformers import AutoModelForCausalLM
 
-    return scoring_class(load_configuration(source)) if scores else AutoModelForCausalLM
+    of_model = load_configuration(source)
+    return loading_class(scoring_class(of_model) if scores else AutoModelForCausalLM, of_model)
 
 
 def load_configuration(source: ModelSource, positions: Mapping[str, Any] | None = None) -> Any:
@@ -183,8 +185,9 @@ def load_skeleton(
         with torch.device("meta"):
             if scores:
                 config.num_labels = 1
-                return scoring_class(config)(config)
-            return AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+            kind: Any = loading_class(scoring_class(config) if scores else AutoModelForCausalLM, config)
+            made: Any = kind.from_config if kind is AutoModelForCausalLM else kind
+            return made(config)
     except UserError:
         raise
     except Exception as error:

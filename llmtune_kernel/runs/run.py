@@ -265,8 +265,14 @@ class Run:
         result, base = self.result(), self.resolved()["base"]
         # At import it warns of a kernel that it lacks and nothing here uses.
         logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-        from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import (
+            AutoConfig,
+            AutoModelForCausalLM,
+            AutoModelForSequenceClassification,
+            AutoTokenizer,
+        )
 
+        from llmtune_kernel.depths import loading_class
         from llmtune_kernel.quantizers import written
         from llmtune_kernel.stacking import lay_beneath
 
@@ -277,6 +283,7 @@ class Run:
             kind = AutoModelForSequenceClassification
             settings |= {"num_labels": 1, "pad_token_id": tokenizer.pad_token_id}
         if result == self.paths.model:
+            kind = loading_class(kind, AutoConfig.from_pretrained(result))
             return kind.from_pretrained(result, **settings).eval(), tokenizer
         from peft import PeftModel
 

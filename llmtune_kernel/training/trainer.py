@@ -20,6 +20,7 @@ from transformers.training_args import OptimizerNames
 
 from llmtune_kernel.config import AdaLoraMethod, RunConfig, UserError
 from llmtune_kernel.config.optimizers import AT_ONCE
+from llmtune_kernel.depths import choice_losses, noted
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
@@ -42,9 +43,13 @@ class AtBoundary(Protocol):
 
 
 def training_arguments(
-    config: RunConfig, directory: Path, checkpointing: bool, on_cpu: bool
+    config: RunConfig, directory: Path, checkpointing: bool, on_cpu: bool, caches: bool = True
 ) -> TrainingArguments:
-    """Our settings in transformers' terms; saving, evaluating and reporting are done at the step boundary."""
+    """Our settings in transformers' terms; saving, evaluating and reporting are done at the step boundary.
+
+    Args:
+        caches: Whether the model answers with a cache of keys and values.
+    """
     training = config.training
     chosen = optimizer_arguments(config)
     arguments = TrainingArguments(
@@ -71,7 +76,7 @@ def training_arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=not on_cpu,
         use_cpu=on_cpu,
-        use_cache=True,  # written into the configuration of the result, which is to answer with a cache
+        use_cache=caches,  # written into the configuration of the result
     )
     arguments.optim = OptimizerNames(chosen["optim"])  # Unsloth puts others in the place of some
     return arguments
@@ -159,13 +164,17 @@ class LLMTrainer(Trainer):
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **kwargs: Any) -> torch.Tensor:
         """Mean over all that the objective counts in the whole optimizer step, this batch's share of it."""
         away = offloading(model) if self._config.training.activation_offloading else contextlib.nullcontext()
-        with away:
+        with away, noted(model) as choices:
             loss, count = self._objective.loss(model, inputs), self._objective.count(inputs)
         total = loss.total
         if self._ranks:
             penalty = self._ranks.penalty()
             total = total + count * self._ranks.weight * penalty
             loss = Loss(loss.total, {**loss.measures, "orthogonality": penalty[None]})
+        if choices:
+            missed = choice_losses(choices)
+            total = total + count * missed.mean()
+            loss = Loss(loss.total, {**loss.measures, "routing": missed})
         self._means.add(loss, count)
         self._new_tokens += _tokens(inputs)
         # Several processes average their gradients; the mean over all of them is a sum of their shares.

@@ -21,10 +21,12 @@ from llmtune_kernel.config import (
     SamplesConfig,
 )
 from llmtune_kernel.config.peft_types import IN_FRONT
+from llmtune_kernel.depths import is_routed
 from llmtune_kernel.inference.generation import draw
 from llmtune_kernel.locale import _, _n
 from llmtune_kernel.models.adapters import PutIn, prepare_for_training
 from llmtune_kernel.models.attention import PACKED, packing_works, register_packed_attention
+from llmtune_kernel.models.depths import cannot_route, convert, said_of_depths
 from llmtune_kernel.models.eva import start_with_inputs
 from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.liger import use_liger
@@ -111,6 +113,12 @@ def load_trainable(
     if config.model.liger_kernel:
         use_liger(model)
     packed = _can_be_packed(config, model, tell)
+    if config.model.mixture_of_depths is not None:
+        convert(model, config.model.mixture_of_depths)
+    if is_routed(model):
+        if not packed:
+            raise cannot_route(model)
+        tell(Log(message=said_of_depths(model)))
     in_fp8 = functools.partial(_compute_in_fp8, tell) if config.training.fp8 else None
     tuned = prepare_for_training(
         model, config.method, new_tokens, earlier.start, earlier.beneath, put_in, in_fp8
@@ -241,7 +249,9 @@ def make_trainer(
         parts = _answering(config, model, other, data, forward, collate, draw, reward)
     trainer = kind(
         model,
-        training_arguments(config, checkpoints, checkpointing, device().type == "cpu"),
+        training_arguments(
+            config, checkpoints, checkpointing, device().type == "cpu", caches=not is_routed(model)
+        ),
         config=config,
         emit=tell,
         at_boundary=at_boundary,

@@ -14,6 +14,7 @@ from llmtune_kernel.config import RunConfig
 from llmtune_kernel.config.optimizers import AT_ONCE
 from llmtune_kernel.data.sequences import TokenSequence
 from llmtune_kernel.models.adapters import prepare_for_training
+from llmtune_kernel.models.depths import check_depths, convert
 from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.gpus import Gpu
 from llmtune_kernel.models.hollow import without_contents
@@ -159,7 +160,9 @@ class Estimator:
             UserError: the model cannot be loaded, or does not suit the method.
         """
         dtype = hardware.dtype
-        check_prequantized(config, load_configuration(self.source))
+        of_model = load_configuration(self.source)
+        check_prequantized(config, of_model)
+        check_depths(config, of_model)
         model = self.model(config, hardware)
         tokens, targets = (round(share * count) for count in batch_size(config, self.items))
         other = self._reference_bytes(config, dtype)
@@ -203,6 +206,8 @@ class Estimator:
             with without_contents():  # the adapters, too, are only counted
                 typed = skeleton.to(weight_dtype(config, dtype))
                 new_tokens = make_room(typed, config.model, self.source)
+                if config.model.mixture_of_depths is not None:
+                    convert(typed, config.model.mixture_of_depths)
                 earlier = earlier_adapters(config)
                 in_fp8 = functools.partial(use_fp8, emulated=emulated) if config.training.fp8 else None
                 self._models[key] = prepare_for_training(

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from llmtune_kernel.config import PeftMethod, RunConfig, UserError, config_from_dict
 from llmtune_kernel.config.optimizers import AT_ONCE, ON_WEIGHTS, OPTIMIZERS
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
+from llmtune_kernel.depths import is_routed
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.wording import size, ways_to_fit
 from llmtune_kernel.worker.estimating import Estimator, Hardware, this_machine
@@ -60,7 +61,8 @@ def solutions(
         check_cancelled()
         return _fitting(levels, config, estimator, hardware)
 
-    remedies = [levels for levels in _remedies(config, hardware.is_gpu) if levels]
+    routed = is_routed(estimator.model(config, hardware))  # which adapters do not go with
+    remedies = [levels for levels in _remedies(config, hardware.is_gpu, routed) if levels]
     found: list[tuple[set[int], Solution]] = []
     if fitting(tuple(levels[-1] for levels in remedies)) is None:
         return []
@@ -130,7 +132,7 @@ def _with(config: RunConfig, settings: Settings) -> RunConfig:
     return config_from_dict(values, "")
 
 
-def _remedies(config: RunConfig, on_gpu: bool) -> Iterator[list[_Level]]:
+def _remedies(config: RunConfig, on_gpu: bool, routed: bool) -> Iterator[list[_Level]]:
     """What takes less memory, the cheapest first, each from mild to strong."""
     training, method = config.training, config.method
     yield list(_smaller_batches(config))
@@ -145,7 +147,7 @@ def _remedies(config: RunConfig, on_gpu: bool) -> Iterator[list[_Level]]:
     if config.model.quantization == "none" and method.has_adapter:
         yield [_Level({"model.quantization": bits}) for bits in ("int8", "nf4")]
     yield list(_shorter(config.data.max_length))
-    if not method.has_adapter:
+    if not (method.has_adapter or routed):
         adapter: Settings = {"method.type": "lora"}
         if training.optim in ON_WEIGHTS:
             adapter |= {"training.optim": "adamw_torch"}

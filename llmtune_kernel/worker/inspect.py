@@ -16,6 +16,7 @@ from llmtune_kernel.data.named_templates import about_endless, set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.data.statistics import Growing, details, statistics
 from llmtune_kernel.data.summary import summarise
+from llmtune_kernel.models.depths import check_depths
 from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import check_prequantized, said_of_weights
 from llmtune_kernel.models.rope import most_positions
@@ -85,6 +86,7 @@ def inspect(
     of_model = load_configuration(source)
     if job["for_run"]:
         check_prequantized(config, of_model)
+        check_depths(config, of_model)
         if config.model.backend == "unsloth":
             check_loadable(config.model, of_model, on_top=bool(earlier.beneath))
     tokenizer = tokenizer_of(config.model, source)

@@ -17,6 +17,7 @@ from llmtune_kernel.config.data import Split
 from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.sources import Place, find_sources
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.depths import check_depths
 from llmtune_kernel.models.loading import compute_dtype, load_configuration
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.out_of_memory import out_of_memory
@@ -99,6 +100,7 @@ class Session:
         source = find_model(config.model, self._loading)
         of_model = load_configuration(source)
         check_prequantized(config, of_model)
+        check_depths(config, of_model)
         if config.model.backend == "unsloth":
             check_loadable(config.model, of_model, on_top=bool(earlier.beneath))
         tokenizer = tokenizer_of(config.model, source)

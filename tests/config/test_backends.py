@@ -24,6 +24,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"model": {"liger_kernel": True}}, "kernels of its own", "model.liger_kernel"),
     ({"model": {"shift_attn": True}}, "chooses by itself", "model.shift_attn"),
+    (
+        {"model": {"mixture_of_depths": 0.125}, "method": "full"},
+        "every token pass",
+        "model.mixture_of_depths",
+    ),
     ({"model": {"rope_scaling": "dynamic"}}, "rope_scaling: dynamic", "model.rope_scaling"),
     ({"method": "freeze"}, "LoRA or all weights, not freeze", "method.type"),
     ({"method": "adalora"}, "not ADALORA", "method.type"),

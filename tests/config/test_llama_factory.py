@@ -353,6 +353,8 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"liger_kernel_config": {"rope": False}},
             {"model": {"liger_kernel": False}},
         ),
+        ({**FULL, "mixture_of_depths": "convert"}, {"model": {"mixture_of_depths": 0.125}}),
+        ({**FULL, "mixture_of_depths": "load"}, {"model": {"mixture_of_depths": None}}),
         (
             {"shift_attn": True, "flash_attn": "fa2"},
             {"model": {"shift_attn": True, "attention": "auto"}},
@@ -429,6 +431,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"use_liger_kernel": True, "liger_kernel_config": {"rope": False}}, ["liger_kernel_config"]),
         ({"stage": "kto", "shift_attn": True}, ["stage"]),
         ({"finetuning_type": "full", "use_llama_pro": True}, ["use_llama_pro"]),
+        ({"finetuning_type": "full", "mixture_of_depths": "maybe"}, ["mixture_of_depths"]),
         (
             {"finetuning_type": "freeze", "use_llama_pro": True, "freeze_trainable_layers": -2},
             ["use_llama_pro"],

@@ -242,6 +242,7 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
             "rope_scaling",
             "merge_adapters",
             "liger_kernel",
+            "mixture_of_depths",
         ):
             values["model"].pop(key, None)
     if method.get("adapter"):
@@ -266,6 +267,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         method.pop("use_dora", None)
     if not fits_groups(values.get("model", {}), method, objective):
         values.get("model", {}).pop("shift_attn", None)
+    if not fits_depths(values.get("model", {}), method, objective):
+        values.get("model", {}).pop("mixture_of_depths", None)
     for key, value, objectives in OF_OBJECTIVES:
         if values["data"].get(key) is value and objective.get("type", "sft") not in objectives:
             del values["data"][key]
@@ -297,6 +300,16 @@ def fits_groups(model: dict[str, Any], method: dict[str, Any], objective: dict[s
         and method.get("peft_type") not in IN_FRONT
         and objective.get("type") not in compared
         and objective.get("loss") != "asft"
+    )
+
+
+def fits_depths(model: dict[str, Any], method: dict[str, Any], objective: dict[str, Any]) -> bool:
+    """Whether tokens can pass layers by."""
+    return (
+        method["type"] == "full"
+        and fits_groups({}, method, objective)
+        and model.get("attention", "auto") in ("auto", "sdpa", "eager")
+        and not (model.get("shift_attn") or model.get("liger_kernel"))
     )
 
 

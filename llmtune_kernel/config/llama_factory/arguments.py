@@ -164,6 +164,8 @@ ITS_PPO_DEFAULTS = {
     "top_k": 50,
 }
 ITS_KL_COEF = 0.2
+# The share of the tokens that its mixture of depths lets pass.
+ITS_CAPACITY = 0.125
 # How often it evaluates where it does so by steps and no number is given.
 ITS_STEPS = 500
 LISTS = ("freeze_trainable_modules", "freeze_extra_modules", "additional_target", "lora_target", "oft_target")
@@ -222,6 +224,7 @@ TRANSLATED = frozenset(
         "quantization_type",
         "quantization_method",
         "double_quantization",
+        "mixture_of_depths",
         "enable_liger_kernel",
         "use_liger_kernel",
         "bf16",

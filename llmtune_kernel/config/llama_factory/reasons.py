@@ -212,19 +212,12 @@ NO_EFFECT = {
     **NO_EFFECT_OF_BACKENDS,
 }
 
-_NOT_YET = N_("this is not supported yet")
 _LEAVE = N_("leave it out")
 # Values that are as it always is here, of arguments that are refused otherwise.
 KEPT = {"ignore_pad_token_for_loss": True, "train_sampling_strategy": "random", **KEPT_OF_BACKENDS}
 # Arguments that would change something and cannot, unless they are switched off: why, and what to do instead.
 REFUSED = {
-    **dict.fromkeys(
-        (
-            "mixture_of_depths",
-            "debug",
-        ),
-        (_NOT_YET, _LEAVE),
-    ),
+    "debug": (N_("this is not supported yet"), _LEAVE),
     "liger_kernel_config": (N_("which of Liger's kernels are used cannot be chosen"), _LEAVE),
     "reward_model_adapters": (
         N_("a reward model is taken without further adapters"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from llmtune_kernel.config.data import OF_OBJECTIVES
 from llmtune_kernel.config.llama_factory.arguments import (
+    ITS_CAPACITY,
     ITS_DEFAULTS,
     ITS_KL_COEF,
     ITS_PPO_DEFAULTS,
@@ -163,6 +164,14 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
         if given.get(name):
             found.put("model.liger_kernel", True, name)
             found.used.add(name)
+    match given.get("mixture_of_depths"):
+        case "convert":
+            found.put("model.mixture_of_depths", ITS_CAPACITY, "mixture_of_depths")
+        case "load":
+            found.without_effect["mixture_of_depths"] = _("the model itself says that it has routers")
+        case str() as other:
+            hint = _("take one of {names}", names="convert, load")
+            found.refuse("mixture_of_depths", _("{name} is not supported yet", name=other), hint)
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
         if given.get(name):
             found.put("model.dtype", dtype, name)
