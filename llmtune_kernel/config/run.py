@@ -201,6 +201,26 @@ class RunConfig(Section):
 
     @field_validator("training")
     @classmethod
+    def _knows_what_is_best(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
+        data, method, objective = (info.data.get(name) for name in ("data", "method", "objective"))
+        for key in ("load_best_model_at_end", "early_stopping_patience"):
+            if not getattr(value, key) or data is None:
+                continue
+            leave = leave_out(f"training.{key}")
+            if data.eval is None and not data.eval_fraction and not data.eval_rows:
+                reason, fix = _("{key} needs evaluation data", key=key), _("write data.eval_fraction: 0.1")
+                raise ValueError(reason, fix, [change_to("data.eval_fraction", 0.1), leave])
+            reason = ""
+            if isinstance(objective, RewardedObjective):
+                reason = _("the loss of {name} does not say which weights are best", name=objective.type)
+            elif isinstance(method, AdaLoraMethod) and key == "load_best_model_at_end":
+                reason = _("adalora lowers ranks to the end, and the best weights may have others")
+            if reason:
+                raise ValueError(reason, _("leave {key} out", key=key), [leave])
+        return value
+
+    @field_validator("training")
+    @classmethod
     def _suits_the_optimizer(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
         method, model, optim = info.data.get("method"), info.data.get("model"), value.optim
         if method is not None and method.has_adapter and optim in ON_WEIGHTS:

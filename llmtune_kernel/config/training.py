@@ -168,6 +168,18 @@ class TrainingConfig(Section):
         unit="checkpoints",
         ge=1,
     )
+    load_best_model_at_end: bool = setting(
+        False,
+        "Best weights",
+        "End with the weights that had the lowest loss on the evaluation data; otherwise with the last ones.",
+    )
+    early_stopping_patience: int | None = setting(
+        None,
+        "Early stopping",
+        "End when so many evaluations in a row bring no lower loss; left out, after the last step.",
+        unit="evaluations",
+        ge=1,
+    )
     gradient_checkpointing: Literal["auto"] | bool = setting(
         "auto",
         "Gradient checkpointing",

@@ -26,6 +26,7 @@ from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.runs.events import Checkpoint, Evaluation, Log, Metrics, Payload
 from llmtune_kernel.runs.wording import number, written
 from llmtune_kernel.training.adalora import RankSchedule
+from llmtune_kernel.training.best import BEST, Best
 from llmtune_kernel.training.collation import Item
 from llmtune_kernel.training.objective import Loss, Means, Objective
 from llmtune_kernel.training.offloading import offloading
@@ -117,6 +118,10 @@ class LLMTrainer(Trainer):
         self._trained = [weight for weight in model.parameters() if weight.requires_grad]
         self._config, self._evaluation, self._objective = config, evaluation, objective
         self._emit, self._at_boundary, self._checkpoints = emit, at_boundary, checkpoints
+        training = config.training
+        kept = checkpoints.parent / BEST if training.load_best_model_at_end else None
+        self.best = Best(kept, self._trained, training.early_stopping_patience)
+        self._evaluated = math.nan
         self._means = Means()
         self._new_tokens = self.tokens = 0
         self._parts = 1  # of a batch, each of which goes through the model by itself
@@ -331,6 +336,12 @@ class LLMTrainer(Trainer):
         cast(Any, self.optimizer).eval()
         if self._evaluation is not None and self._due(self._config.training.eval_steps, last, or_epoch=True):
             self.evaluate_loss()
+            if self.best.seen(self._evaluated, step) and not last:
+                message = _(
+                    "Ends early: the evaluation loss of step {step} is the lowest.", step=self.best.step
+                )
+                self._emit(Log(message=message))
+                last = self.control.should_training_stop = True
         if self._at_boundary(step, last):
             self.control.should_training_stop = True
         self._since = time.perf_counter()
@@ -363,6 +374,7 @@ class LLMTrainer(Trainer):
             means.add(loss, self._objective.count(batch))
             targets += batch["targets"].numel()
         self._tuned.train()
+        self._evaluated = means.loss
         self._emit(
             Evaluation(
                 step=self.state.global_step,
@@ -384,6 +396,7 @@ class LLMTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.best.go_on_from(Path(resume_from_checkpoint))
         if self._ranks:
             self._ranks.load(Path(resume_from_checkpoint))
 

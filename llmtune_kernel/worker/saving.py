@@ -15,7 +15,8 @@ from llmtune_kernel.config import LoraMethod, RunConfig, UserError
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.control import Resume, SampleNow, Save, Stop
 from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Checkpoint, State
+from llmtune_kernel.runs.events import Checkpoint, Log, State
+from llmtune_kernel.runs.wording import number
 from llmtune_kernel.worker.answering import Answerer
 from llmtune_kernel.worker.assembling import Training
 from llmtune_kernel.worker.control import ControlServer
@@ -101,6 +102,14 @@ class Saver:
     def _write_result(self, stopped: bool) -> None:
         if self._has_adapter and not stopped:
             self._write_checkpoint()
+        best = self._training.trainer.best
+        if not stopped and best.put_back():
+            message = _(
+                "The result has the weights of step {step}, whose evaluation loss is the lowest: {loss}.",
+                step=best.step,
+                loss=number(best.loss),
+            )
+            self._tell(Log(message=message))
         self._training.trainer.check_finite()
         target = self._directory.adapter if self._has_adapter else self._directory.model
         partial = target.with_suffix(".partial")
@@ -111,6 +120,8 @@ class Saver:
             partial.rename(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        if not stopped:
+            best.forget()
         self._tell(Checkpoint(step=self._training.step, path=target.name, kind="result"))
 
     def _save_model(self, target: Path) -> None:

@@ -194,7 +194,8 @@ class Session:
         for warning in position_warnings(model, data):
             self._tell.warn(warning)
         write_resolved(directory, config, source, model, weight_dtype(config, dtype), data)
-        check_space(directory, result_bytes(model) + checkpoint_bytes(config, model))
+        results = 2 if config.training.load_best_model_at_end else 1
+        check_space(directory, results * result_bytes(model) + checkpoint_bytes(config, model))
         if config.method.keeps_initial and earlier.start is None:
             start_from_data(model, data, config=config, dtype=dtype, packed=packed, loading=self._loading)
             model.save_pretrained(directory.initial)

@@ -317,6 +317,15 @@ def test_what_a_file_leaves_out_is_as_that_program_takes_it() -> None:
             {"training": {"save_strategy": "epoch", "save_steps": None}},
         ),
         ({"eval_strategy": "epoch", "eval_steps": 500}, {"training": {"eval_steps": None}}),
+        (
+            {
+                "load_best_model_at_end": True,
+                "metric_for_best_model": "eval_loss",
+                "early_stopping_steps": 3,
+                "val_size": 9,
+            },
+            {"training": {"load_best_model_at_end": True, "early_stopping_patience": 3}},
+        ),
         ({"eval_strategy": "no", "val_size": 0.1}, {"data": {"eval_fraction": 0.1}}),
         ({"eval_strategy": "steps", "eval_steps": 7}, {"training": {"eval_steps": 7}}),
         ({"eval_strategy": "steps", "logging_steps": 5}, {"training": {"eval_steps": 5}}),
@@ -444,6 +453,11 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
         ({"save_steps": 0.5}, ["save_steps"]),
         ({"eval_strategy": "best"}, ["eval_strategy"]),
         ({"save_strategy": "best"}, ["save_strategy"]),
+        (
+            {"load_best_model_at_end": True, "metric_for_best_model": "accuracy", "val_size": 0.1},
+            ["metric_for_best_model"],
+        ),
+        ({"load_best_model_at_end": True}, ["load_best_model_at_end"]),
         ({"interleave_probs": "0.5,0.5", "dataset": "a,b"}, ["interleave_probs"]),
         (
             {"interleave_probs": "0.5", "dataset": "a,b", "mix_strategy": "interleave_over"},

@@ -231,6 +231,10 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values.setdefault("model", {})["quantization"] = "nf4"
     if method["type"] in ("peft", "adalora"):
         values.get("model", {}).pop("add_tokens", None)
+    evaluates = any(values["data"].get(key) for key in ("eval", "eval_fraction", "eval_rows"))
+    if method["type"] == "adalora" or objective.get("type") in ("ppo", "grpo") or not evaluates:
+        for key in ("load_best_model_at_end", "early_stopping_patience"):
+            values.get("training", {}).pop(key, None)
     if values.get("model", {}).get("backend") == "unsloth" and not by_unsloth(method, objective):
         values["model"].pop("backend")
     if values.get("model", {}).get("backend") == "unsloth":

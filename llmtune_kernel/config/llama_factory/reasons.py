@@ -242,10 +242,6 @@ REFUSED = {
     "compute_accuracy": (N_("evaluation shows the loss, not the accuracy"), _LEAVE),
     "disable_shuffling": (N_("rows are shuffled anew in each epoch"), _LEAVE),
     "train_sampling_strategy": (N_("rows are shuffled anew in each epoch"), _LEAVE),
-    "early_stopping_steps": (
-        N_("a run ends by itself only at its last step"),
-        N_("set max_steps, or stop the run when its loss rises: it is saved then"),
-    ),
     "eval_on_each_dataset": (N_("all evaluation data are evaluated together"), _LEAVE),
     **dict.fromkeys(
         ("eval_on_start", "eval_delay"), (N_("when it is evaluated is said by eval_steps alone"), _LEAVE)
@@ -274,13 +270,6 @@ REFUSED = {
         N_("leave it out, or take another lr_scheduler_type"),
     ),
     "data_seed": (N_("seed is for the order of the rows, too"), N_("write it as seed")),
-    **dict.fromkeys(
-        ("load_best_model_at_end", "metric_for_best_model", "greater_is_better"),
-        (
-            N_("the result is what was learned by the last step"),
-            N_("set save_steps, and take the checkpoint with the lowest loss"),
-        ),
-    ),
     **dict.fromkeys(
         (
             "push_to_hub",

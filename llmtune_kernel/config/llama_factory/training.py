@@ -31,6 +31,8 @@ def translate_training(given: Mapping[str, Any], found: Translation) -> None:
     _warm_up(given, found)
     _evaluation(given, found)
     _saving(given, found)
+    if given.get("load_best_model_at_end"):
+        _best(given, found)
     _shares_of_steps(given, found)
     _trackers(given, found)
     _optimizer(given, found)
@@ -93,6 +95,18 @@ def _saving(given: Mapping[str, Any], found: Translation) -> None:
         found.drop("training.save_steps")
         if "save_steps" in given:
             found.without_effect["save_steps"] = _("only {name} uses it", name="save_strategy: steps")
+
+
+def _best(given: Mapping[str, Any], found: Translation) -> None:
+    metric = str(given.get("metric_for_best_model") or "loss")
+    for name, is_ours in (
+        ("metric_for_best_model", metric.removeprefix("eval_") == "loss"),
+        ("greater_is_better", not given.get("greater_is_better")),
+    ):
+        if name in given and is_ours:
+            found.without_effect[name] = _("it is always so here")
+        elif name in given:
+            found.refuse(name, _("the best weights are those with the lowest loss"), _("leave it out"))
 
 
 def _shares_of_steps(given: Mapping[str, Any], found: Translation) -> None:
