@@ -87,7 +87,9 @@ def check_objective(objective: Objective) -> None:
 def check_training(training: TrainingConfig) -> None:
     """Raise ValueError if Unsloth does not compute so."""
     if training.fp8:
-        raise _refusal(_("unsloth multiplies weights itself, not in fp8"), [leave_out("training.fp8")])
+        raise _refusal(
+            _("{name} multiplies weights itself, not in fp8", name="unsloth"), [leave_out("training.fp8")]
+        )
 
 
 def _refusal(reason: str, changes: list[Change]) -> ValueError:

@@ -66,6 +66,8 @@ BESIDE_LAYERS = (*IN_FRONT, "LN_TUNING")
 WITHOUT_HEAD = (*IN_FRONT, "TRAINABLE_TOKENS")
 # The keys and values in front would be lost where activations are computed anew.
 NEEDS_ACTIVATIONS = _KEYS_AND_VALUES
+# Those that multiply by weights themselves, and leave their layers nothing to compute.
+IN_PLACE_OF_LAYERS = ("GLORA", "HRA", "SUPERTUNING")
 
 # Why not, and what to write instead.
 _NEEDS_TASKS = (N_("it needs the number of a task with each row"), "LOHA")

@@ -27,7 +27,7 @@ from llmtune_kernel.config.objectives import (
     SftObjective,
 )
 from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
-from llmtune_kernel.config.peft_types import IN_FRONT, NEEDS_ACTIVATIONS, WITHOUT_HEAD
+from llmtune_kernel.config.peft_types import IN_FRONT, IN_PLACE_OF_LAYERS, NEEDS_ACTIVATIONS, WITHOUT_HEAD
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, objection
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
@@ -256,7 +256,13 @@ class RunConfig(Section):
     @field_validator("training")
     @classmethod
     def _multiplies_whole_weights(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
-        model = info.data.get("model")
+        model, kind = info.data.get("model"), getattr(info.data.get("method"), "peft_type", "")
+        if value.fp8 and kind in IN_PLACE_OF_LAYERS:
+            raise ValueError(
+                _("{name} multiplies weights itself, not in fp8", name=kind),
+                _("leave fp8 out, or take another type"),
+                [leave_out("training.fp8")],
+            )
         if value.fp8 and model is not None and model.quantization != "none":
             raise ValueError(
                 _("fp8 multiplies weights that are not quantized"),

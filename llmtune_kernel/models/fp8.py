@@ -62,29 +62,37 @@ def use_fp8(model: Any, *, emulated: bool) -> int:
     """
     _check_installed()
     from torchao.float8 import Float8LinearConfig, convert_to_float8_training
+    from torchao.float8.float8_linear import Float8Linear
 
-    head, converted = head_of(model), 0
+    head = head_of(model)
 
     def suits(layer: torch.nn.Module, name: str) -> bool:
-        nonlocal converted
         # A class of an architecture's own may be more than a product.
         if type(layer) is not torch.nn.Linear or layer is head:
             return False
-        if name.rsplit(".", 1)[-1] in _ROUTERS or any(size % _MULTIPLE for size in layer.weight.shape):
-            return False
-        converted += 1
-        return True
+        return name.rsplit(".", 1)[-1] not in _ROUTERS and not any(
+            size % _MULTIPLE for size in layer.weight.shape
+        )
 
     rowwise = Float8LinearConfig.from_recipe_name("rowwise")
     # A batch has any number of tokens, over which the product goes that gives the gradients of weights.
     recipe = dataclasses.replace(rowwise, pad_inner_dim=True, emulate=emulated)
     convert_to_float8_training(model, module_filter_fn=suits, config=recipe)
+    converted = [part for part in model.modules() if type(part) is Float8Linear]
     if not converted:
         raise _refused(
             _("No linear layer of this model has sizes that are multiples of {count}.", count=_MULTIPLE),
             _("Leave it out."),
         )
-    return converted
+    for layer in converted:
+        layer.register_forward_hook(_as_of_its_own)
+    return len(converted)
+
+
+def _as_of_its_own(layer: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
+    """The output, no longer a view of what was made without gradients: some adapters add to it in place."""
+    result: torch.Tensor = torch.ops.aten._unsafe_view(output, output.shape)
+    return result
 
 
 def _refused(what: str, fix: str) -> UserError:

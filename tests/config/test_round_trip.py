@@ -34,6 +34,7 @@ from llmtune_kernel.config.optimizers import (
 from llmtune_kernel.config.optimizers import settings as optimizer_settings
 from llmtune_kernel.config.peft_types import (
     IN_FRONT,
+    IN_PLACE_OF_LAYERS,
     NEEDS_ACTIVATIONS,
     WITHOUT_HEAD,
     WITHOUT_TARGETS,
@@ -281,6 +282,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
         values["training"] = fitting_training(values["training"], full=not adapters)
         model = values.get("model", {})
         if model.get("quantization", "none") != "none" or model.get("backend") == "unsloth":
+            values["training"].pop("fp8", None)
+        if method.get("peft_type") in IN_PLACE_OF_LAYERS:
             values["training"].pop("fp8", None)
         if method.get("peft_type") in NEEDS_ACTIVATIONS:
             values["training"].pop("gradient_checkpointing", None)

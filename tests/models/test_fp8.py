@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib.util
 from typing import Any
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
+from ways import other_kind
 
 from llmtune_kernel.config import UserError, config_from_dict
+from llmtune_kernel.config.peft_types import IN_PLACE_OF_LAYERS, PEFT_TYPES
+from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.fp8 import check_fp8, use_fp8
 
 _INSTALLED = importlib.util.find_spec("torchao") is not None
@@ -24,6 +28,12 @@ def llama(tied: bool = False) -> Any:
     sizes = {"hidden_size": 32, "intermediate_size": 96, "head_dim": 16, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "tie_word_embeddings": tied}
     return LlamaForCausalLM(LlamaConfig(vocab_size=64, **sizes, **heads)).eval()
+
+
+def wide() -> Any:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=500, num_key_value_heads=2, **sizes))
 
 
 def rounded(values: torch.Tensor) -> torch.Tensor:
@@ -114,6 +124,22 @@ def test_a_layer_of_other_sizes_stays_and_a_model_of_such_layers_is_refused() ->
         assert type(left) is torch.nn.Linear
     with pytest.raises(UserError, match="No linear layer of this model has sizes that are multiples of 16"):
         use_fp8(torch.nn.ModuleDict({"score": torch.nn.Linear(24, 24)}), emulated=True)
+
+
+@needs_torchao
+@pytest.mark.parametrize("name", [kind for kind in PEFT_TYPES if kind not in IN_PLACE_OF_LAYERS])
+def test_every_kind_of_adapter_learns_around_such_layers(name: str) -> None:
+    values = {"data": "unused", "method": other_kind(name), "training": {"fp8": True}}
+    method = config_from_dict(values).method
+    model = prepare_for_training(wide(), method, change=functools.partial(use_fp8, emulated=True)).train()
+    used: set[str] = set()
+    for path, layer in model.named_modules():
+        if type(layer).__name__ == "Float8Linear":
+            layer.register_forward_pre_hook(lambda *_given, path=path: used.add(path))
+    ids = torch.arange(1, 12)[None]
+    model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids).loss.backward()
+    assert len(used) == 2 * 7
+    assert any(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
 @pytest.mark.skipif(_INSTALLED, reason="torchao is installed")

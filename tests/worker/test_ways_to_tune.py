@@ -494,6 +494,7 @@ def test_losses_of_sft_go_with_methods_and_quantization(
             {"model": {"quantization": "nf4"}, "training": {"fp8": True}},
             "fp8 multiplies weights that are not quantized; leave one of the two out",
         ),
+        ({"method": other_kind("HRA"), "training": {"fp8": True}}, "HRA multiplies weights itself"),
         (
             {"model": {"adapters": ["a"], "quantization": "nf4"}},
             "adapters are merged into weights that are not quantized",
