@@ -45,18 +45,28 @@ PUBLISHED: dict[str, tuple[int, ...]] = {
     "QLoRA, QOFT, 4 bits": (6, 12, 24, 48),
     "QLoRA, QOFT, 2 bits": (4, 8, 16, 24),
 }
+_PURE = {"method": "full", "model": {"dtype": "bfloat16", "pure_bf16": True}}
 OURS: dict[str, dict[str, dict[str, Any]]] = {
     "full, bf16 or fp16": {"full": {"method": "full"}},
+    "full, pure bf16": {"full, pure bfloat16": _PURE},
     "freeze, LoRA, GaLore, APOLLO, BAdam, OFT, 16 bits": {
         "freeze, last 2 layers": {"method": "freeze"},
         "LoRA": {"method": "lora"},
         "OFT": {"method": {"type": "peft", "peft_type": "OFT"}},
-        "GaLore": {"method": "full", "training": {"optim": "galore_adamw"}},
-        "APOLLO": {"method": "full", "training": {"optim": "apollo_adamw"}},
-        "BAdam": {"method": "full", "training": {"optim": "badam"}},
+        **{
+            f"{name}, pure bfloat16": {**_PURE, "training": {"optim": optim}}
+            for name, optim in (
+                ("GaLore", "galore_adamw"),
+                ("GaLore, layer by layer", "galore_adamw_layerwise"),
+                ("APOLLO", "apollo_adamw"),
+                ("APOLLO, layer by layer", "apollo_adamw_layerwise"),
+                ("BAdam", "badam"),
+            )
+        },
     },
     "QLoRA, QOFT, 8 bits": {"QLoRA int8": {"method": "lora", "model": {"quantization": "int8"}}},
     "QLoRA, QOFT, 4 bits": {"QLoRA nf4": {"method": "lora", "model": {"quantization": "nf4"}}},
+    "QLoRA, QOFT, 2 bits": {"QLoRA hqq2": {"method": "lora", "model": {"quantization": "hqq2"}}},
 }
 
 PAGE = f"""# Our estimates beside LLaMA-Factory's
@@ -71,8 +81,8 @@ multiplies bfloat16; the models are {", ".join(NAMES)}. All in GB of 10⁹ bytes
 NOTES = """
 - `full` keeps weights, gradients and the two moments of Adam in float32, 16 bytes a weight; on a GPU torch's Adam computes
   another 4 bytes a weight in passing.
-- There is no training in pure bfloat16 and none on 2 bits here.
-- With GaLore, APOLLO and BAdam all weights are trained and are float32, of which LLaMA-Factory's figure has two bytes.
+- With GaLore, APOLLO and BAdam all weights are trained. Without `pure_bf16` they are float32 and take twice as much.
+- Where an optimizer works layer by layer, gradients are gone when it is the next layer's turn.
 
 Written by `python benchmarks/published.py > docs/memory-compared.md`.
 """  # noqa: E501

@@ -41,6 +41,11 @@ def check_model(model: Mapping[str, Any]) -> None:
         raise _refusal(
             _("unsloth lets every token pass through all layers"), [leave_out("model.mixture_of_depths")]
         )
+    if model.get("pure_bf16"):
+        raise _refusal(
+            _("unsloth chooses by itself in what precision weights are trained"),
+            [leave_out("model.pure_bf16")],
+        )
     if model.get("liger_kernel"):
         raise _refusal(_("unsloth has kernels of its own"), [leave_out("model.liger_kernel")])
     if model.get("adapters") and not model.get("merge_adapters", True):

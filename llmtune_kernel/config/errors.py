@@ -40,5 +40,6 @@ class UserError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a library says, on one line; its kind if it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What an error of a library says, on one line, that after a heading; its kind if it says nothing."""
+    first, *others = (str(error).strip() or type(error).__name__).splitlines()
+    return others[0].strip() if first.endswith(":") and others else first

@@ -37,6 +37,13 @@ class ModelConfig(Section):
         "Precision",
         "Precision of the matrix products; auto takes bfloat16 where the hardware is fast at it.",
     )
+    pure_bf16: bool = setting(
+        False,
+        "Pure bfloat16",
+        "Keep the trained weights, their gradients and what the optimizer knows of them in bfloat16 too: "
+        "half the memory, and less exact.",
+        used_by={"dtype": ["bfloat16"]},
+    )
     quantization: QuantizationName = setting(
         "none",
         "Quantization",
@@ -112,6 +119,17 @@ class ModelConfig(Section):
     trust_remote_code: Literal[False] = setting(
         False, "Trust remote code", "Always false: code that comes with a model is never run."
     )
+
+    @field_validator("pure_bf16")
+    @classmethod
+    def _multiplied_so(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("dtype", "bfloat16") != "bfloat16":
+            raise ValueError(
+                _("it needs dtype: bfloat16"),
+                _("write dtype: bfloat16, or leave it out"),
+                [change_to("model.dtype", "bfloat16"), leave_out("model.pure_bf16")],
+            )
+        return value
 
     @field_validator("double_quantization")
     @classmethod

@@ -51,8 +51,9 @@ def prepare_for_training(
     beneath: Sequence[Path] = (),
     put_in: PutIn | None = None,
     change: Callable[[Any], object] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Any:
-    """Add what `method` trains and freeze the rest; trained weights are float32.
+    """Add what `method` trains and freeze the rest.
 
     Args:
         new_tokens: Ids of tokens that are trained besides: with `lora` their rows alone, with `freeze` all rows.
@@ -60,6 +61,7 @@ def prepare_for_training(
         beneath: Those of adapters that stay as they are beneath the one that is trained, from the bottom up.
         put_in: Puts adapters of LoRA into a model; left out, PEFT does.
         change: Changes how layers compute, those of new blocks too, before adapters are put around them.
+        dtype: Of the trained weights; a head that scores is float32 always.
 
     Returns:
         A `PeftModel`, or the model itself.
@@ -73,13 +75,23 @@ def prepare_for_training(
     if change is not None:
         change(model)
     if isinstance(method, AdapterMethod):
-        return _with_adapters(model, method, new_tokens, start, beneath, put_in or _put_in)
-    if isinstance(method, FreezeMethod):
+        model = _with_adapters(model, method, new_tokens, start, beneath, put_in or _put_in)
+    elif isinstance(method, FreezeMethod):
         _partly_frozen(model, method)
         for layer in ends(model) if new_tokens else ():
-            _train(layer)
-        return model
-    return model.float().requires_grad_(True)
+            layer.requires_grad_(True)
+    else:
+        model.requires_grad_(True)
+    keep_trained_in(model, dtype)
+    return model
+
+
+def keep_trained_in(model: Any, dtype: torch.dtype) -> None:
+    """Keep the trained weights in `dtype`, but a head that scores in float32: answers differ by little there."""
+    head = set(head_of(model).parameters()) if has_score_head(model) else set()
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.to(torch.float32 if weight in head else dtype)
 
 
 def _partly_frozen(model: Any, method: FreezeMethod) -> None:
@@ -87,7 +99,7 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> None:
     model.requires_grad_(False)
     for layer in chosen:
         if method.trainable_modules == "all":
-            _train(layer)
+            layer.requires_grad_(True)
             continue
         for name in method.trainable_modules:
             inside = dict(layer.named_modules())
@@ -99,7 +111,7 @@ def _partly_frozen(model: Any, method: FreezeMethod) -> None:
         if name and not any(inner is part for layer in layers for inner in layer.modules())
     }
     if has_score_head(model):
-        _train(model.score)
+        model.score.requires_grad_(True)
     for name in method.extra_modules:
         names = [
             path for path, part in outside.items() if next(part.parameters(recurse=False), None) is not None
@@ -136,13 +148,7 @@ def _train_named(
             _other_names(where, given, name, names),
         )
     for part in found:
-        _train(part)
-
-
-def _train(module: Any) -> None:
-    for parameter in module.parameters():
-        parameter.data = parameter.data.float()
-        parameter.requires_grad_(True)
+        part.requires_grad_(True)
 
 
 def _with_adapters(
@@ -171,9 +177,6 @@ def _with_adapters(
     else:
         tuned = _other_kind(model, method, layers)
     tuned = with_beneath(tuned, beneath, start)
-    for parameter in tuned.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
     part: Any
     for part in tuned.modules():
         # Under autocast PEFT's own cast of each input to float32, and back, costs time and changes nothing.
@@ -281,10 +284,13 @@ def _trained_on(model: Any, start: Path, new_tokens: Sequence[int], put_in: PutI
     def mistake(reason: str) -> UserError:
         return _unfit(start, _("This adapter does not fit the model: {reason}", reason=reason))
 
+    head = head_of(model).state_dict() if has_score_head(model) else {}
     with refusals(mistake):
         tuned = put_in(model, config)
         if not next(model.parameters()).is_meta:
-            set_peft_model_state_dict(tuned, load_file(start / SAFETENSORS_WEIGHTS_NAME))
+            # One that did not score has no head: the new one of the model is trained then.
+            new = {f"base_model.model.score.{name}": weight for name, weight in head.items()}
+            set_peft_model_state_dict(tuned, new | load_file(start / SAFETENSORS_WEIGHTS_NAME))
     return _saving_only(rows, tuned)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from peft.utils.incremental_pca import IncrementalPCA
 
+from llmtune_kernel.models.adapters import keep_trained_in
+
 Batch = dict[str, Any]
 
 # A direction is settled when a further batch leaves it as it was, by this cosine: as PEFT has it.
@@ -38,10 +40,9 @@ def start_with_inputs(
     inputs = _inputs_of(tuned, batches, read, rank, round(rank * rank_growth))
     ranks = _shared_out({name: part.shares for name, part in inputs.items()}, rank * len(inputs))
     found = {name: part.directions[: ranks[name]] for name, part in inputs.items()}
+    dtype = next(parameter.dtype for parameter in tuned.parameters() if parameter.requires_grad)
     initialize_lora_eva_weights(tuned, eva_state_dict=found)
-    for parameter in tuned.parameters():  # those of layers of another rank are new
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    keep_trained_in(tuned, dtype)  # those of layers of another rank are new
 
 
 class _Inputs:

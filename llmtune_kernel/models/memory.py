@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -29,10 +31,40 @@ _BLOCK, _SMALLEST = 256, 4096
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on the accelerator, or in the machine."""
+    """Bytes that are free on the accelerator, or in the machine or container."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return min(int(psutil.virtual_memory().available), free_in_container())
+
+
+def free_in_container(groups: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self")) -> int:
+    """Bytes that the container or job of this process may still take: those of files that were read can be given back.
+
+    Args:
+        groups: What the kernel tells of control groups, version 1 or 2.
+        process: What it tells of a process, in a file named cgroup to which groups it belongs.
+    """
+    free = sys.maxsize
+    try:
+        lines = (process / "cgroup").read_text().splitlines()
+    except OSError:  # no Linux
+        return free
+    for _number, kinds, path in (line.split(":", 2) for line in lines):
+        if kinds not in ("", "memory"):
+            continue
+        root = groups / kinds
+        limit, used, files = ("memory.max", "memory.current", "inactive_file")
+        if kinds:
+            limit, used, files = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        inner = root / path.lstrip("/")
+        for group in (inner, *inner.parents):
+            if (group / limit).is_file() and (most := (group / limit).read_text().strip()) != "max":
+                told = (group / "memory.stat").read_text().split()
+                cached = int(dict(zip(told[::2], told[1::2], strict=True)).get(files, 0))
+                free = min(free, max(0, int(most) - int((group / used).read_text()) + cached))
+            if group == root:
+                break
+    return free
 
 
 def free_for_training(device: torch.device) -> int:
@@ -103,6 +135,32 @@ def expects_checkpointing(
     return wants_checkpointing(config, activations, free - held)
 
 
+def rough_bytes(
+    config: RunConfig,
+    model: Any,
+    other: Any,
+    tokens: int,
+    targets: int,
+    dtype: torch.dtype,
+    checkpointing: bool,
+    on_gpu: bool,
+) -> int:
+    """Bytes that a run takes, with activations by the rule of `activation_bytes`: at once, and not exact.
+
+    Args:
+        other: A model that is kept beside it, if there is one; further arguments as `expects_checkpointing`.
+    """
+    training = config.training
+    offloaded = training.activation_offloading and on_gpu
+    step = activation_bytes(model.config, tokens, targets, dtype.itemsize, checkpointing, offloaded)
+    gradients, passing = update_bytes(training, model, on_gpu)
+    if training.gradient_accumulation_steps > 1:  # those of the last pass are there
+        step += gradients
+    beside = sum(weight.nbytes for weight in other.parameters()) if other is not None else 0
+    held = frozen_bytes(config, model, dtype) + trained_bytes(model) + optimizer_bytes(training, model)
+    return overhead_bytes(on_gpu) + held + beside + max(step, gradients + passing)
+
+
 def overhead_bytes(on_gpu: bool) -> int:
     """Bytes that a worker takes without a model."""
     return _RUNTIME if on_gpu else _PROCESS
@@ -122,17 +180,17 @@ def _kept_matrices(model: Any) -> int:
 
 
 def trained_bytes(model: Any) -> int:
-    """Bytes of the trained weights, in float32; of their gradients, too."""
-    return 4 * sum(weight.numel() for _, weight in _trained_weights(model))
+    """Bytes of the trained weights; of their gradients, too."""
+    return sum(weight.nbytes for _, weight in _trained_weights(model))
 
 
 def checkpoint_bytes(config: RunConfig, model: Any) -> int:
-    """Bytes of a checkpoint: trained weights in float32, and the state of the optimizer."""
+    """Bytes of a checkpoint: trained weights, and the state of the optimizer."""
     return trained_bytes(model) + optimizer_bytes(config.training, model)
 
 
 def result_bytes(model: Any) -> int:
-    """Bytes of the result: trained weights in float32."""
+    """Bytes of the result: trained weights."""
     return trained_bytes(model)
 
 
@@ -142,7 +200,7 @@ def update_bytes(config: TrainingConfig, model: Any, on_gpu: bool) -> tuple[int,
     torch's Adam computes a denominator: on a GPU those of all weights together, else of one after the other, then in
     two steps that each take its size.
     """
-    sizes = [4 * weight.numel() for _, weight in trained_at_once(config, model)]
+    sizes = [weight.nbytes for _, weight in trained_at_once(config, model)]
     passing = sum(sizes) if on_gpu and config.optim == "adamw_torch" else 2 * max(sizes)
     return (max(sizes) if config.optim in AT_ONCE else sum(sizes)), passing
 
@@ -172,8 +230,15 @@ def _projected_bytes(name: OptimizerName, weight: torch.Tensor, rank: int) -> fl
     short, long = sorted(weight.shape)
     rank = min(rank, short)
     one = OPTIMIZERS[name]
-    moments = one.moments * rank * long * one.bits / 8 if one.moments else 4 * (long + rank)
-    return 4 * rank * short + moments
+    if not one.moments:  # adafactor
+        return 4 * (rank * short + long + rank)
+    bits = _in_full(name, weight) if one.bits == 32 else one.bits
+    return weight.itemsize * rank * short + one.moments * rank * long * bits / 8
+
+
+def _in_full(name: OptimizerName, weight: torch.Tensor) -> int:
+    """Bits of a value that is not kept in few: in the precision of the weight, but by bitsandbytes in float32."""
+    return 32 if OPTIMIZERS[name].package == "bitsandbytes" else 8 * weight.itemsize
 
 
 def _state_bytes(
@@ -183,11 +248,13 @@ def _state_bytes(
     if "adafactor" in name:  # a row and a column of each matrix
         return 4 * sum(weight.shape) if weight.ndim > 1 else 4 * count
     if name == "adam_mini":  # the second moment is one for each row, or for fewer
-        return 4 * (count + weight.shape[0])
+        return weight.itemsize * (count + weight.shape[0])
     moments = one.moments + bool(chosen.get("momentum") and name in ("sgd", "rmsprop"))
     moments += bool(chosen.get("centered"))
-    bits = 32.0 if count < _SMALLEST or (whole and one.package == "bitsandbytes") else one.bits
-    return count * moments * (bits / 8 + (4 / _BLOCK if bits < 32 else 0))
+    moments += name == "stable_adamw" and weight.itemsize < 4  # what rounding took from each weight
+    if one.bits == 32 or count < _SMALLEST or (whole and one.package == "bitsandbytes"):
+        return count * moments * _in_full(name, weight) / 8
+    return count * moments * (one.bits / 8 + 4 / _BLOCK)
 
 
 def trained_at_once(config: TrainingConfig, model: Any) -> Iterator[tuple[str, torch.Tensor]]:

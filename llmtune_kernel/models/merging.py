@@ -11,6 +11,7 @@ from llmtune_kernel.config import UserError
 from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.refusals import refusals
+from llmtune_kernel.stacking import merge_into
 
 
 def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> Any:
@@ -22,7 +23,7 @@ def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> 
     Raises:
         UserError: one cannot be merged, or does not fit.
     """
-    from peft import PeftConfig, PeftModel
+    from peft import PeftConfig
 
     for folder in folders:
         if getattr(model, "is_quantized", False):
@@ -39,7 +40,7 @@ def merged(model: Any, folders: Iterable[Path], key: str = "model.adapters") -> 
         if config.is_prompt_learning:
             raise mistake(_("it puts tokens in front"))
         with refusals(mistake):
-            model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+            model = merge_into(model, folder)
     return model
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
+from llmtune_kernel.config.quantizations import QUANTIZATIONS
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.completion import Completion
@@ -274,7 +275,7 @@ class Run:
 
         from llmtune_kernel.depths import loading_class
         from llmtune_kernel.quantizers import written
-        from llmtune_kernel.stacking import lay_beneath
+        from llmtune_kernel.stacking import lay_beneath, merge_into
 
         tokenizer = AutoTokenizer.from_pretrained(result)
         kind: Any = AutoModelForCausalLM
@@ -289,6 +290,11 @@ class Run:
 
         if quantization := written.read(base.get("quantization")):
             settings["quantization_config"] = quantization
+            way = QUANTIZATIONS.get(self.config.model.quantization)
+            if self.config.method.type == "peft" and way and "bitsandbytes" in way.packages:
+                settings["dtype"] = (
+                    "float32"  # which PEFT's layers of these kinds give, whatever they are given
+                )
         # transformers warns of a head that the base model lacks, and that comes with the adapter.
         with _quiet("transformers.modeling_utils") if self.config.scores else contextlib.nullcontext():
             model = kind.from_pretrained(
@@ -302,7 +308,7 @@ class Run:
         beneath = self.paths.earlier()
         if not self.config.model.stacks:
             while beneath:
-                model = PeftModel.from_pretrained(model, str(beneath.pop(0))).merge_and_unload()
+                model = merge_into(model, beneath.pop(0))
         if self.config.model.add_tokens:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
         tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)

@@ -1,4 +1,4 @@
-"""Adapters of LoRA that stay as they are beneath another one, which is trained: all of them are at work.
+"""Earlier adapters: merged into the weights, or, of LoRA, as they are beneath another one: all of them are at work.
 
 PEFT adds up what each gives. It is told that only the one that is trained, `default`, is active, and so saves and loads
 that one alone; the layers know of all.
@@ -13,6 +13,19 @@ from pathlib import Path
 from typing import Any
 
 _TRAINED = "default"
+
+
+def merge_into(model: Any, folder: Path) -> Any:
+    """A model with an adapter merged into its weights, also into those of one that scores.
+
+    Raises:
+        RuntimeError, ValueError: of PEFT, where it does not fit.
+    """
+    from peft import PeftConfig, PeftModel
+
+    config: Any = PeftConfig.from_pretrained(str(folder))
+    config.task_type = None  # it may be another one than that of the model
+    return PeftModel.from_pretrained(model, str(folder), config=config).merge_and_unload()
 
 
 def lay_beneath(tuned: Any, folders: Sequence[Path]) -> Any:

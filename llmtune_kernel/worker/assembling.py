@@ -32,13 +32,6 @@ from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
-from llmtune_kernel.models.memory import (
-    activation_bytes,
-    checkpoint_bytes,
-    free_memory,
-    leaves_checkpointing_open,
-    wants_checkpointing,
-)
 from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
@@ -64,7 +57,7 @@ from llmtune_kernel.training.rewarding import Reward
 from llmtune_kernel.training.rollouts import Draw, Prompts, RewardedTrainer
 from llmtune_kernel.training.trainer import AtBoundary, LLMTrainer, training_arguments
 from llmtune_kernel.worker.earlier import NO_EARLIER, Earlier
-from llmtune_kernel.worker.prepare import Chosen, PreparedData, batch_size, largest_batch, prompts_of
+from llmtune_kernel.worker.prepare import Chosen, PreparedData, prompts_of
 from llmtune_kernel.worker.telling import Teller, trained_parameters
 
 _CPU = torch.device("cpu")
@@ -88,9 +81,14 @@ class Training:
 def weight_dtype(config: RunConfig, dtype: torch.dtype) -> torch.dtype:
     """In what the weights are kept; `dtype` is in what is computed.
 
-    All weights of a full fine-tune are trained: they are kept in float32 and multiplied under autocast.
+    All weights of a full fine-tune are trained.
     """
-    return torch.float32 if isinstance(config.method, FullMethod) else dtype
+    return trained_dtype(config) if isinstance(config.method, FullMethod) else dtype
+
+
+def trained_dtype(config: RunConfig) -> torch.dtype:
+    """In what the trained weights are kept; float32 ones are multiplied under autocast."""
+    return torch.bfloat16 if config.model.pure_bf16 else torch.float32
 
 
 def load_trainable(
@@ -121,7 +119,14 @@ def load_trainable(
         tell(Log(message=said_of_depths(model)))
     in_fp8 = functools.partial(_compute_in_fp8, tell) if config.training.fp8 else None
     tuned = prepare_for_training(
-        model, config.method, new_tokens, earlier.start, earlier.beneath, put_in, in_fp8
+        model,
+        config.method,
+        new_tokens,
+        earlier.start,
+        earlier.beneath,
+        put_in,
+        in_fp8,
+        trained_dtype(config),
     )
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
@@ -224,7 +229,7 @@ def make_trainer(
     tell: Teller,
     at_boundary: AtBoundary,
     loading: Callable[[str], None],
-    tight: Callable[[], bool],
+    checkpointing: bool,
 ) -> LLMTrainer:
     """The trainer of a model on its data; see `LLMTrainer` for the arguments.
 
@@ -232,9 +237,8 @@ def make_trainer(
         reward: What scores its answers, where the model draws them itself.
         other: The model that takes the place of the one before training, if any does.
         loading: Told what is done before training; may raise to interrupt.
-        tight: Whether by the estimate activations have to be computed anew for the run to fit.
+        checkpointing: Whether activations are computed anew in the backward pass.
     """
-    checkpointing = _checkpointing(config, model, data, dtype, tell, tight)
     every = [Forward.of(one, dtype, packed) for one in (model, other) if one is not None]
     only_targets = all(one.only_targets for one in every)
     if config.model.backend == "unsloth":
@@ -326,31 +330,3 @@ def _drawing(config: RunConfig, model: Any, tokenizer: Any, dtype: torch.dtype) 
 
 def _dataset(chosen: Chosen) -> EncodedDataset:
     return EncodedDataset(chosen.split.encoded.example, chosen.sequences)
-
-
-def _checkpointing(
-    config: RunConfig,
-    model: Any,
-    data: PreparedData,
-    dtype: torch.dtype,
-    tell: Teller,
-    tight: Callable[[], bool],
-) -> bool:
-    """Whether activations are computed anew in the backward pass."""
-    tokens, targets = batch_size(config, largest_batch(config, data))
-    needed = activation_bytes(model.config, tokens, targets, dtype.itemsize)
-    free = free_memory(device())
-    wanted = wants_checkpointing(config, needed, free)
-    if wanted and config.training.gradient_checkpointing == "auto":
-        message = _(
-            "Gradient checkpointing is on: activations would take {needed:.1f} GB, {free:.1f} GB are free.",
-            needed=needed / 2**30,
-            free=free / 2**30,
-        )
-        tell(Log(message=message))
-    # An estimate takes seconds: far from the limit it is not asked for.
-    close = 2 * (needed + checkpoint_bytes(config, model)) > free
-    if not wanted and close and leaves_checkpointing_open(config) and tight():
-        tell(Log(message=_("Gradient checkpointing is on: without it the run would not fit into memory.")))
-        return True
-    return wanted

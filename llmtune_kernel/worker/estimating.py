@@ -37,7 +37,7 @@ from llmtune_kernel.models.sources import ModelSource, find_model
 from llmtune_kernel.models.vocabulary import make_room
 from llmtune_kernel.training.collation import EncodedDataset
 from llmtune_kernel.training.dry_run import StepMemory, dry_step
-from llmtune_kernel.worker.assembling import weight_dtype
+from llmtune_kernel.worker.assembling import trained_dtype, weight_dtype
 from llmtune_kernel.worker.earlier import earlier_adapters
 from llmtune_kernel.worker.prepare import batch_size, with_answers
 
@@ -199,7 +199,8 @@ class Estimator:
             UserError: it cannot be loaded, or does not suit the method.
         """
         dtype, emulated = hardware.dtype, not hardware.fp8
-        key = (config.method.model_dump_json(), config.scores, dtype, config.training.fp8 and (emulated,))
+        in_fp8 = config.training.fp8 and (emulated,)
+        key = (config.method.model_dump_json(), config.scores, dtype, config.model.pure_bf16, in_fp8)
         if key not in self._models:
             positions = stretched(config.model, self.source, config.data.max_length)
             skeleton = load_skeleton(self.source, positions, scores=config.scores)
@@ -209,9 +210,15 @@ class Estimator:
                 if config.model.mixture_of_depths is not None:
                     convert(typed, config.model.mixture_of_depths)
                 earlier = earlier_adapters(config)
-                in_fp8 = functools.partial(use_fp8, emulated=emulated) if config.training.fp8 else None
+                change = functools.partial(use_fp8, emulated=emulated) if in_fp8 else None
                 self._models[key] = prepare_for_training(
-                    typed, config.method, new_tokens, earlier.start, earlier.beneath, change=in_fp8
+                    typed,
+                    config.method,
+                    new_tokens,
+                    earlier.start,
+                    earlier.beneath,
+                    change=change,
+                    dtype=trained_dtype(config),
                 )
         return self._models[key]
 

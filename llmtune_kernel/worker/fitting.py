@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from pydantic import JsonValue
 
 from llmtune_kernel.config import PeftMethod, RunConfig, UserError, config_from_dict
-from llmtune_kernel.config.optimizers import AT_ONCE, ON_WEIGHTS, OPTIMIZERS
+from llmtune_kernel.config.optimizers import AT_ONCE, ON_WEIGHTS, OPTIMIZERS, OptimizerName
 from llmtune_kernel.config.peft_types import NEEDS_ACTIVATIONS
 from llmtune_kernel.depths import is_routed
 from llmtune_kernel.locale import _
@@ -20,6 +21,7 @@ from llmtune_kernel.worker.estimating import Estimator, Hardware, this_machine
 
 _SHORTEST = 64  # tokens; no shorter maximum length is offered
 _ENOUGH = 3
+_MOST_CHANGES = 4  # at once
 
 Settings = dict[str, JsonValue]
 # What only optimizers of weights take, as it is otherwise.
@@ -62,11 +64,9 @@ def solutions(
         return _fitting(levels, config, estimator, hardware)
 
     routed = is_routed(estimator.model(config, hardware))  # which adapters do not go with
-    remedies = [levels for levels in _remedies(config, hardware.is_gpu, routed) if levels]
+    remedies = [levels for levels in _remedies(config, hardware, routed) if levels]
     found: list[tuple[set[int], Solution]] = []
-    if fitting(tuple(levels[-1] for levels in remedies)) is None:
-        return []
-    for count in range(1, len(remedies) + 1):
+    for count in range(1, min(_MOST_CHANGES, len(remedies)) + 1):
         for chosen in itertools.combinations(range(len(remedies)), count):
             if len(found) == _ENOUGH:
                 break
@@ -114,8 +114,12 @@ def _fitting(levels: _Levels, config: RunConfig, estimator: Estimator, hardware:
     settings: Settings = {}
     share = 1.0
     for level in levels:
+        if settings.keys() & level.settings.keys():
+            return None
         settings |= level.settings
         share *= level.share
+    if "model.dtype" in settings:
+        hardware = dataclasses.replace(hardware, dtype=getattr(torch, str(settings["model.dtype"])))
     try:
         memory = estimator.estimate(_with(config, settings), hardware, share).total
     except UserError:  # settings that exclude each other, or the model
@@ -132,20 +136,22 @@ def _with(config: RunConfig, settings: Settings) -> RunConfig:
     return config_from_dict(values, "")
 
 
-def _remedies(config: RunConfig, on_gpu: bool, routed: bool) -> Iterator[list[_Level]]:
+def _remedies(config: RunConfig, hardware: Hardware, routed: bool) -> Iterator[list[_Level]]:
     """What takes less memory, the cheapest first, each from mild to strong."""
-    training, method = config.training, config.method
+    training, method, model = config.training, config.method, config.model
     yield list(_smaller_batches(config))
     needs_all = isinstance(method, PeftMethod) and method.peft_type in NEEDS_ACTIVATIONS
     if training.gradient_checkpointing is not True and not needs_all:
         yield [_Level({"training.gradient_checkpointing": True})]
-    if on_gpu and not training.activation_offloading:
+    if hardware.is_gpu and not training.activation_offloading:
         yield [_Level({"training.activation_offloading": True})]
-    optimizer = OPTIMIZERS[training.optim]
-    if optimizer.moments and optimizer.bits > 8:
-        yield [_Level({"training.optim": "adamw_8bit"})]
-    if config.model.quantization == "none" and method.has_adapter:
-        yield [_Level({"model.quantization": bits}) for bits in ("int8", "nf4")]
+    yield [_Level({"training.optim": name}) for name in _smaller_optimizers(config)]
+    if hardware.is_gpu and hardware.dtype == torch.float32 and model.dtype == "auto":
+        yield [_Level({"model.dtype": "float16"})]
+    if hardware.dtype == torch.bfloat16 and not method.has_adapter and not model.pure_bf16:
+        yield [_Level({"model.dtype": "bfloat16", "model.pure_bf16": True})]
+    if model.quantization == "none" and method.has_adapter:
+        yield from ([_Level({"model.quantization": bits})] for bits in ("int8", "nf4"))
     yield list(_shorter(config.data.max_length))
     if not (method.has_adapter or routed):
         adapter: Settings = {"method.type": "lora"}
@@ -153,6 +159,14 @@ def _remedies(config: RunConfig, on_gpu: bool, routed: bool) -> Iterator[list[_L
             adapter |= {"training.optim": "adamw_torch"}
             adapter |= {key: value for key, value in _SET_BACK.items() if _is_set(config, key)}
         yield [_Level(adapter), _Level({**adapter, "model.quantization": "nf4"})]
+
+
+def _smaller_optimizers(config: RunConfig) -> Sequence[OptimizerName]:
+    """Those that keep less of each weight, from mild to strong."""
+    now = OPTIMIZERS[config.training.optim]
+    if not now.moments:
+        return ()
+    return ("adamw_8bit", "adafactor") if now.bits > 8 else ("adafactor",)
 
 
 def _is_set(config: RunConfig, key: str) -> bool:

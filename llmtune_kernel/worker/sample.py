@@ -167,8 +167,11 @@ class Loader:
             yield tuned, load_tokenizer(tokenizer)
         finally:
             in_front = tuned.active_peft_config.is_prompt_learning  # nothing is put into the layers
-            self._base = tuned.get_base_model() if in_front else tuned.unload()
-            self._key = wanted
+            try:
+                self._base = tuned.get_base_model() if in_front else tuned.unload()
+                self._key = wanted
+            except Exception:  # some kinds cannot be taken out of quantized layers: the model is loaded anew
+                self._base = None
 
 
 def _changed(source: ModelSource) -> int:

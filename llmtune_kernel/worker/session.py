@@ -44,7 +44,7 @@ from llmtune_kernel.worker.comparing import load_reference
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
 from llmtune_kernel.worker.earlier import Earlier, keep_adapters
-from llmtune_kernel.worker.estimating import Estimator, this_machine
+from llmtune_kernel.worker.estimating import Estimator
 from llmtune_kernel.worker.fitting import too_little_memory
 from llmtune_kernel.worker.machine import check_machine
 from llmtune_kernel.worker.prepare import (
@@ -55,6 +55,7 @@ from llmtune_kernel.worker.prepare import (
     total_steps,
 )
 from llmtune_kernel.worker.resolved import write_resolved
+from llmtune_kernel.worker.room import decide_checkpointing
 from llmtune_kernel.worker.saving import Saver
 from llmtune_kernel.worker.telling import Teller, data_warnings, described, position_warnings
 
@@ -199,6 +200,10 @@ class Session:
         if config.method.keeps_initial and earlier.start is None:
             start_from_data(model, data, config=config, dtype=dtype, packed=packed, loading=self._loading)
             model.save_pretrained(directory.initial)
+        assert self._estimator is not None
+        checkpointing = decide_checkpointing(
+            config, model, other, dtype, self._estimator, self._tell, self._loading
+        )
         trainer = make_trainer(
             model,
             data,
@@ -212,15 +217,11 @@ class Session:
             tell=self._tell,
             at_boundary=self._at_boundary,
             loading=self._loading,
-            tight=self._is_tight,
+            checkpointing=checkpointing,
         )
         if checkpoint:
             trainer.tokens = _tokens_before(checkpoint, total_steps(config, data))
         return Training(model, tokenizer, dtype, trainer)
-
-    def _is_tight(self) -> bool:
-        assert self._estimator is not None
-        return self._estimator.estimate(self._config, this_machine(self._config)).gradient_checkpointing
 
     def _at_boundary(self, step: int, last: bool) -> bool:
         return self._boundary.reached(step, last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from llmtune_kernel.models.adapters import prepare_for_training
 from llmtune_kernel.models.loading import load_skeleton
 from llmtune_kernel.models.memory import (
     activation_bytes,
+    free_in_container,
     frozen_bytes,
     logits_bytes,
     optimizer_bytes,
@@ -20,6 +22,7 @@ from llmtune_kernel.models.memory import (
     update_bytes,
 )
 from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.worker.assembling import trained_dtype
 
 # Llama 2 7B: 32 layers of four matrices of 4096 × 4096, three of 4096 × 11008 and two norms; embeddings and head of
 # 32000 words, and a last norm.
@@ -47,7 +50,7 @@ def prepared(folder: str, dtype: torch.dtype = torch.bfloat16, **sections: Any) 
     config = config_from_dict({"data": "unused", **sections})
     skeleton = load_skeleton(ModelSource(folder, None), scores=config.scores).to(dtype)
     with torch.device("meta"):
-        return config, prepare_for_training(skeleton, config.method)
+        return config, prepare_for_training(skeleton, config.method, dtype=trained_dtype(config))
 
 
 def test_the_weights_of_llama_2_7b(llama_2_7b: str) -> None:
@@ -123,6 +126,16 @@ def test_adam_keeps_two_values_and_computes_a_denominator(llama_2_7b: str) -> No
     assert update_bytes(config.training, model, on_gpu=True) == (largest, 2 * largest)
 
 
+def test_pure_bfloat16_takes_half_of_it(llama_2_7b: str) -> None:
+    pure = {"model": {"dtype": "bfloat16", "pure_bf16": True}}
+    config, model = prepared(llama_2_7b, method="full", **pure)
+    assert trained_bytes(model) == 2 * _ALL
+    assert optimizer_bytes(config.training, model) == 4 * _ALL
+    assert update_bytes(config.training, model, on_gpu=True) == (2 * _ALL, 2 * _ALL)
+    config, model = prepared(llama_2_7b, method="lora", **pure)
+    assert trained_bytes(model) == 2 * _ADAPTER
+
+
 def test_logits_have_probabilities_and_gradients_in_float32(llama_2_7b: str) -> None:
     model = load_skeleton(ModelSource(llama_2_7b, None))
     assert logits_bytes(model.config, 100) == 3 * 4 * 100 * 32000
@@ -133,3 +146,36 @@ def test_logits_have_probabilities_and_gradients_in_float32(llama_2_7b: str) -> 
 def test_a_folder_with_a_configuration_alone_is_enough(llama_2_7b: str) -> None:
     assert [path.suffix for path in Path(llama_2_7b).iterdir()] == [".json"]
     assert load_skeleton(ModelSource(llama_2_7b, None)).device.type == "meta"
+
+
+def group(folder: Path, **files: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text + "\n")
+
+
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    process, groups = tmp_path / "self", tmp_path / "groups"
+    assert free_in_container(groups, process) == sys.maxsize  # where there are no groups
+    group(process, cgroup="0::/job/step")
+    group(groups / "job" / "step", memory_max="max", memory_current="700", memory_stat="inactive_file 100")
+    assert free_in_container(groups, process) == sys.maxsize
+    group(groups / "job", memory_max="1000", memory_current="700", memory_stat="anon 600\ninactive_file 100")
+    assert free_in_container(groups, process) == 400
+    group(groups / "job" / "step", memory_max="720", memory_current="700", memory_stat="inactive_file 100")
+    assert free_in_container(groups, process) == 120
+    group(groups / "job" / "step", memory_max="500", memory_current="700", memory_stat="inactive_file 100")
+    assert free_in_container(groups, process) == 0
+
+
+def test_a_container_of_the_first_version_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    process, groups = tmp_path / "self", tmp_path / "groups"
+    group(process, cgroup="4:memory:/docker/one\n1:cpu:/docker/one")
+    # Inside a container its own group is the root.
+    group(
+        groups / "memory",
+        memory_limit_in_bytes="1000",
+        memory_usage_in_bytes="800",
+        memory_stat="inactive_file 1\ntotal_inactive_file 50",
+    )
+    assert free_in_container(groups, process) == 250

@@ -65,7 +65,12 @@ def small_llama() -> Any:
 
 
 def make_trainer(
-    folder: Path, optim: str, events: list[Payload], stop_at: int = 99, **more: Any
+    folder: Path,
+    optim: str,
+    events: list[Payload],
+    stop_at: int = 99,
+    dtype: torch.dtype = torch.float32,
+    **more: Any,
 ) -> LLMTrainer:
     config = config_from_dict(
         {
@@ -81,7 +86,7 @@ def make_trainer(
             },
         }
     )
-    model = prepare_for_training(small_llama(), config.method)
+    model = prepare_for_training(small_llama(), config.method, dtype=dtype)
     folder.mkdir(exist_ok=True)
     return LLMTrainer(
         model,
@@ -89,9 +94,7 @@ def make_trainer(
         config=config,
         train=EncodedDataset(sequences, [[number] for number in range(24)]),
         evaluation=None,
-        objective=SupervisedFineTuning(
-            SftObjective(), Forward.of(model, torch.float32, packed=False), no_reference
-        ),
+        objective=SupervisedFineTuning(SftObjective(), Forward.of(model, dtype, packed=False), no_reference),
         collate=collate_padded,
         emit=events.append,
         at_boundary=lambda step, last: step >= stop_at,
@@ -130,10 +133,13 @@ def test_all_names_that_transformers_knows_are_there() -> None:
     assert {name.value for name in OptimizerNames} <= set(get_args(OptimizerName))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "pure_bf16"])
 @pytest.mark.parametrize("optim", HERE)
-def test_an_optimizer_learns_and_keeps_as_much_as_is_estimated(tmp_path: Path, optim: str) -> None:
+def test_an_optimizer_learns_and_keeps_as_much_as_is_estimated(
+    tmp_path: Path, optim: str, dtype: torch.dtype
+) -> None:
     events: list[Payload] = []
-    trainer = make_trainer(tmp_path, optim, events)
+    trainer = make_trainer(tmp_path, optim, events, dtype=dtype)
     before = optimizer_bytes(trainer._config.training, trainer._tuned)
     trainer.train()
     first, *_, last = losses(events)

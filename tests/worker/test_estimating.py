@@ -167,6 +167,33 @@ def test_the_cheapest_ways_to_fit_come_first_and_fit(small_model: str) -> None:
     assert all(way.memory <= where.free for way in found)
 
 
+def offered(folder: str, hardware: Hardware, method: str, **training: Any) -> list[dict[str, Any]]:
+    """Where a run that saves already what changes no result needs one byte more than there is."""
+    saving = {"per_device_train_batch_size": 1, "gradient_checkpointing": True, "activation_offloading": True}
+    short = {"train": "unused", "max_length": 64}
+    config = configured(data=short, method=method, training={**saving, **training})
+    estimator = Estimator(ModelSource(folder, None), longest_batch(config))
+    tight = dataclasses.replace(hardware, free=estimator.estimate(config, hardware).total - 1)
+    return [way.settings for way in solutions(config, estimator, tight, lambda: None)]
+
+
+def test_a_full_fine_tune_is_offered_what_keeps_it_one(small_model: str) -> None:
+    pure = {"model.dtype": "bfloat16", "model.pure_bf16": True}
+    adapters = {"method.type": "lora"}
+    assert offered(small_model, gpu(2**40), "full") == [{"training.optim": "adamw_8bit"}, pure, adapters]
+    assert offered(small_model, gpu(2**40), "full", optim="adamw_8bit") == [
+        {"training.optim": "adafactor"},
+        pure,
+        adapters,
+    ]
+
+
+def test_adapters_are_offered_fewer_bits_and_old_gpus_half_the_precision(small_model: str) -> None:
+    fewer = [{"model.quantization": "int8"}, {"model.quantization": "nf4"}]
+    for dtype, first in ((torch.bfloat16, []), (torch.float32, [{"model.dtype": "float16"}])):
+        assert offered(small_model, gpu(2**40, dtype), "lora", optim="adafactor") == [*first, *fewer]
+
+
 def test_offloading_is_named_for_a_gpu_only(small_model: str) -> None:
     config = configured(
         data={"train": "unused", "max_length": 64},

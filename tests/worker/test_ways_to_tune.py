@@ -81,6 +81,19 @@ def test_a_method_changes_exactly_what_it_says_and_saves_what_it_trained(
     assert changed == {name for name in before if name.startswith(tuple(TRAINED[method]))}
 
 
+@pytest.mark.parametrize("method", ["lora", "full", "last-layer"])
+def test_pure_bfloat16_trains_and_saves_weights_of_two_bytes(tune: Any, method: str) -> None:
+    pure = {"dtype": "bfloat16", "pure_bf16": True}
+    told, run = tune("sft", model=pure, method=METHODS[method])
+    losses = [payload.loss for payload in told if isinstance(payload, Metrics)]
+    assert losses[1] != losses[0]
+    saved = load_file(next(run.paths.path.glob("*/*.safetensors")))
+    assert {weight.dtype for weight in saved.values()} == {torch.bfloat16}
+    register_packed_attention()
+    tuned, _ = run.load()
+    assert loss_of(tuned.float(), "sft") == pytest.approx(last_loss(told), rel=0.01)
+
+
 def test_new_blocks_are_all_that_is_trained_and_can_be_trained_on(
     tune: Any, small_model: str, tmp_path: Path
 ) -> None:
@@ -363,6 +376,27 @@ def test_some_other_kinds_of_adapters_learn_on_quantized_weights(
     assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "quantization"),
+    [quantized(way, name) for way in ON_QUANTIZED for name in QUANTIZATIONS[way].peft_types],
+)
+def test_other_kinds_of_adapters_on_quantized_weights_answer_as_often_as_asked(
+    tune: Any, name: str, quantization: str
+) -> None:
+    model = {"quantization": quantization, "dtype": "bfloat16"}
+    _told, run = tune("sft", method=other_kind(name), model=model)
+    said: list[Any] = []
+    sources = [{"column": "run", "directory": str(run.paths.path)}]
+    job = {"sources": sources, "prompts": ["1"], "settings": {"max_new_tokens": 2}, "stream": False}
+    loader = Loader()
+    for _time in range(2):
+        sample(job, said.append, loader, lambda: None)
+    assert len(said) == 2
+    tuned, tokenizer = run.load()
+    with torch.no_grad():
+        assert tuned(**tokenizer("1", return_tensors="pt")).logits.isfinite().all()
+
+
 # What layers and weights become.
 LAYERS = {"nf4": "Linear4bit", "fp4": "Linear4bit", "int8": "Linear8bitLt"}
 LAYERS |= {"torchao_int8": "Int8Tensor", "torchao_float8": "Float8Tensor"}
@@ -426,6 +460,16 @@ def test_positions_are_scaled_to_the_longest_text(small_model: str, max_length: 
     assert found["max_position_embeddings"] == 512 * factor
     with pytest.raises(UserError, match=r"made for 512 tokens and data\.max_length is 512: nothing is to be"):
         stretched(config, source, 512)
+
+
+def test_a_reward_model_begins_with_what_an_adapter_learned(tune: Any, earlier: Any) -> None:
+    first, _ = earlier("first", method=LORA)
+    for method, adapters in (("full", [first]), ("lora", [first]), ("lora", [])):
+        chosen = METHODS[method] if adapters else {"type": "lora", "adapter": first}
+        told, run = tune("reward", method=chosen, model={"adapters": adapters})
+        scorer, _tokenizer = run.load()
+        assert math.isfinite(last_loss(told))
+        assert scorer.config.num_labels == 1
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,8 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
             found.put("model.dtype", dtype, name)
     if "mixed_precision" in given:
         _precision_of_megatron(str(given["mixed_precision"]), found)
+    if given.get("pure_bf16"):
+        found.put("model.pure_bf16", True, "pure_bf16")
     _quantization(given, found)
 
 
