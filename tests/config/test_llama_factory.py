@@ -64,6 +64,12 @@ def test_what_is_so_here_anyway_is_refused_only_where_it_is_to_be_otherwise(name
     assert refusals(**{name: False}) == [name]
 
 
+def test_pure_bfloat16_is_kept() -> None:
+    model = read(pure_bf16=True, **FULL).model
+    assert (model.dtype, model.pure_bf16) == ("bfloat16", True)
+    assert not read(bf16=True, **FULL).model.pure_bf16
+
+
 def test_what_is_refused_says_what_to_do_instead() -> None:
     assert all(instead for _, instead in REFUSED.values())
     with pytest.raises(ConfigError, match=r"data_seed: seed is for the order .*; write it as seed"):

@@ -248,8 +248,11 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
             "merge_adapters",
             "liger_kernel",
             "mixture_of_depths",
+            "pure_bf16",
         ):
             values["model"].pop(key, None)
+    if values.get("model", {}).get("dtype") != "bfloat16":
+        values.get("model", {}).pop("pure_bf16", None)
     if method.get("adapter"):
         objective.pop("reference", None)
     if objective.get("reference_adapters"):
