@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -14,7 +15,7 @@ from rich.text import Text
 from llmtune_kernel.cli.terminal import clean, console, one_line, say
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs import events
-from llmtune_kernel.runs.wording import duration, number, spoken, state_name
+from llmtune_kernel.runs.wording import duration, number, spoken, state_name, watched
 
 
 class View(AbstractContextManager["View"]):
@@ -127,13 +128,17 @@ def _state(state: events.State) -> str:
 
 
 def _measures(metrics: events.Metrics) -> str:
-    return _(
-        "epoch {epoch:.2f}  loss {loss}  {speed:,.0f} tokens/s  {time} left",
-        epoch=metrics.epoch,
-        loss=number(metrics.loss),
-        speed=metrics.tokens_per_second,
-        time=duration(metrics.eta),
-    )
+    parts = [
+        _("epoch {epoch:.2f}  loss {loss}", epoch=metrics.epoch, loss=number(metrics.loss)),
+        *_watched(metrics.measures),
+        _("{speed:,.0f} tokens/s", speed=metrics.tokens_per_second),
+        _("{time} left", time=duration(metrics.eta)),
+    ]
+    return "  ".join(parts)
+
+
+def _watched(measures: Mapping[str, float]) -> list[str]:
+    return [f"{name} {value}" for name, value in watched(measures)]
 
 
 def _said(event: events.Event) -> Text | None:
@@ -142,8 +147,15 @@ def _said(event: events.Event) -> Text | None:
         case events.LogEvent(payload=log):
             return Text(clean(log.message), style="yellow" if log.level == "warning" else "")
         case events.EvaluationEvent(payload=evaluation):
-            loss = _("evaluation loss {loss}", loss=number(evaluation.loss))
-            return Text(_("step {step:,}", step=evaluation.step) + f"  {loss}", style="cyan")
+            measured = _watched(evaluation.measures)
+            # Answers that nobody learns from have no loss.
+            what = (
+                _("evaluation")
+                if evaluation.loss is None and measured
+                else _("evaluation loss {loss}", loss=number(evaluation.loss))
+            )
+            parts = [_("step {step:,}", step=evaluation.step), what, *measured]
+            return Text("  ".join(parts), style="cyan")
         case events.CheckpointEvent(payload=checkpoint):
             path = clean(checkpoint.path)
             saved = (

@@ -15,7 +15,7 @@ from llmtune_kernel.notebook.figure import plotly_layout, plotly_traces
 from llmtune_kernel.notebook.protocol import ChartAppend, ChartReset, ChartSnapshot
 
 _MODULE = "jupyterlab-llmtune"
-_ROWS_A_MESSAGE = 50_000
+_VALUES_A_MESSAGE = 200_000
 
 
 class Chart(Protocol):
@@ -29,10 +29,10 @@ class Chart(Protocol):
         """What the user chose above it."""
 
     def append_train(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+        """Add rows of logged steps, such as `train_row` makes."""
 
     def append_eval(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss`."""
+        """Add rows of evaluations, such as `eval_row` makes."""
 
 
 class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
@@ -49,6 +49,8 @@ class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
     # None: as the settings of the page have it.
     log_scale = Bool(None, allow_none=True).tag(sync=True)
     smoothing = Float(None, allow_none=True).tag(sync=True)
+    # Which measures stand in the place of the loss; None: those that are seen first.
+    show = Unicode(None, allow_none=True).tag(sync=True)
     height = Int(320).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
@@ -65,16 +67,16 @@ class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """What the user chose above it: `log_scale`, `smoothing`."""
-        choices = {"log_scale": self.log_scale, "smoothing": self.smoothing}
+        """What the user chose above it: `log_scale`, `smoothing`, `show`."""
+        choices = {"log_scale": self.log_scale, "smoothing": self.smoothing, "show": self.show}
         return {name: value for name, value in choices.items() if value is not None}
 
     def append_train(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+        """Add rows of logged steps, such as `train_row` makes."""
         self._append(self.curves.train, "train", rows)
 
     def append_eval(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss`."""
+        """Add rows of evaluations, such as `eval_row` makes."""
         self._append(self.curves.eval, "eval", rows)
 
     def send_snapshot(self, snapshot: ChartSnapshot) -> None:
@@ -93,8 +95,9 @@ class LossChart(ipywidgets.DOMWidget):  # type: ignore[misc]
                 self._send_rows(table, name, first)
 
     def _send_rows(self, table: Table, name: TableName, start: int) -> None:
-        for begin in range(start, table.count, _ROWS_A_MESSAGE):
-            end = min(begin + _ROWS_A_MESSAGE, table.count)
+        rows = _VALUES_A_MESSAGE // len(table.columns)
+        for begin in range(start, table.count, rows):
+            end = min(begin + rows, table.count)
             message = ChartAppend(table=name, start=begin, count=end - begin, columns=table.columns)
             self.send(message.model_dump(), [table.buffer(begin, end)])
 
@@ -127,7 +130,7 @@ class PlotlyChart:
         from plotly.graph_objects import FigureWidget  # type: ignore[import-untyped]
 
         self.curves = curves
-        self.widget = FigureWidget(data=plotly_traces(curves, self.most_points), layout=plotly_layout())
+        self.widget = FigureWidget(data=plotly_traces(curves, self.most_points), layout=plotly_layout(curves))
         self._drawn = time.monotonic()
 
     @property
@@ -136,12 +139,12 @@ class PlotlyChart:
         return {}
 
     def append_train(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss, learning_rate, grad_norm`; None where a value is missing."""
+        """Add rows of logged steps, such as `train_row` makes."""
         self.curves.train.add(rows)
         self._draw()
 
     def append_eval(self, rows: Sequence[Row]) -> None:
-        """Add rows `step, loss`."""
+        """Add rows of evaluations, such as `eval_row` makes."""
         self.curves.eval.add(rows)
         self._draw()
 
@@ -149,8 +152,12 @@ class PlotlyChart:
         if time.monotonic() - self._drawn < self.least_seconds:
             return
         self._drawn = time.monotonic()
+        traces = plotly_traces(self.curves, self.most_points)
+        if len(traces) != len(self.widget.data):  # the first rows tell what the objective measures
+            self.widget.data = []
+            self.widget.add_traces(traces)
+            self.widget.layout = plotly_layout(self.curves)
+            return
         with self.widget.batch_update():
-            for trace, new in zip(
-                self.widget.data, plotly_traces(self.curves, self.most_points), strict=True
-            ):
+            for trace, new in zip(self.widget.data, traces, strict=True):
                 trace.x, trace.y, trace.showlegend = new["x"], new["y"], new.get("showlegend")

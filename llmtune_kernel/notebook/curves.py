@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Row = Sequence[float | None]
+from llmtune_kernel.runs.events import Evaluation, Metrics
+
+# By column: `step`, `loss`, …, and the measures of the objective by their names. A missing value is None or left out.
+Row = Mapping[str, float | None]
 TableName = Literal["train", "eval"]
 TRAIN_COLUMNS = ["step", "loss", "learning_rate", "grad_norm"]
 EVAL_COLUMNS = ["step", "loss"]
 _SMOOTHING = 0.6
 
 
-class Table:
-    """Rows that begin with a step, in ascending order of it; a missing value is NaN."""
+def train_row(metrics: Metrics) -> Row:
+    """What a chart keeps of a logged step."""
+    return {name: getattr(metrics, name) for name in TRAIN_COLUMNS} | metrics.measures
 
-    def __init__(self, columns: list[str]) -> None:
-        self.columns = columns
+
+def eval_row(evaluation: Evaluation) -> Row:
+    """What a chart keeps of an evaluation."""
+    return {name: getattr(evaluation, name) for name in EVAL_COLUMNS} | evaluation.measures
+
+
+class Table:
+    """Rows in ascending order of their step; a missing value is NaN.
+
+    Args:
+        columns: Those that every such table has, `step` first. A row with another name adds a column.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = list(columns)
         self.count = 0
         self._values = np.empty((len(columns), 256), np.float32)
 
@@ -32,18 +49,28 @@ class Table:
         """
         first = self.count
         for row in rows:
-            steps = self._values[0, : self.count]
-            if self.count and steps[-1] >= np.float32(row[0]):
-                self.count = int(np.searchsorted(steps, np.float32(row[0])))
+            self._add_columns([name for name in row if name not in self.columns])
+            steps, step = self._values[0, : self.count], np.float32(row["step"])
+            if self.count and steps[-1] >= step:
+                self.count = int(np.searchsorted(steps, step))
                 first = min(first, self.count)
             if self.count == self._values.shape[1]:
                 self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
-            self._values[:, self.count] = [np.nan if value is None else value for value in row]
+            values = [row.get(name) for name in self.columns]
+            self._values[:, self.count] = [np.nan if value is None else value for value in values]
             self.count += 1
         return first
 
+    def _add_columns(self, names: list[str]) -> None:
+        if names:
+            missing = np.full((len(names), self._values.shape[1]), np.nan, np.float32)
+            self._values = np.concatenate([self._values, missing])
+            self.columns += names
+
     def column(self, name: str) -> NDArray[np.float32]:
-        """The values of a column, shape (count,)."""
+        """The values of a column, shape (count,); all are missing of one that no row has."""
+        if name not in self.columns:
+            return np.full(self.count, np.nan, np.float32)
         return self._values[self.columns.index(name), : self.count]
 
     def buffer(self, start: int, stop: int) -> bytes:

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.curves import Curves, listed, plain, smoothed, thinned
+from llmtune_kernel.notebook.measures import MeasureGroup, measure_groups, shown_name
 from llmtune_kernel.runs.wording import learning_rate
 
 _BLUE, _ORANGE, _GREEN = "#4c8dd6", "#e8853d", "#4aa564"
 _GREY = "#8a8a8a"  # readable on a white and on a black page
-_OUR_POINTS, _PLOTLY_POINTS, _SVG_POINTS = 2000, 1000, 400
+_FAINT_BLUE = "rgba(76,141,214,0.15)"
+_COLORS = (_BLUE, _ORANGE, _GREEN)  # of measures that are drawn together
+_OUR_POINTS, _PLOTLY_POINTS, _MEASURE_POINTS, _SVG_POINTS = 2000, 1000, 300, 400
 _PLOTLY_CONFIG = {
     "responsive": True,
     "displaylogo": False,
@@ -33,57 +36,125 @@ def llmtune_figure(curves: Curves, title: str, chosen: Mapping[str, Any]) -> dic
 
 
 def plotly_traces(curves: Curves, most: int) -> list[dict[str, Any]]:
-    """Train loss raw and smoothed, evaluation loss, learning rate, gradient norm; `most` points each at most."""
-    train, evaluation = curves.train, curves.eval
+    """Loss, learning rate, gradient norm and the measures of the objective; the upper plot shows what says most.
+
+    Args:
+        most: Points of a trace at most; a measure has fewer.
+    """
+    train = curves.train
     kept = thinned(train.count, most)
     steps, rates = plain(train.column("step")[kept]), plain(train.column("learning_rate")[kept])
-    loss = train.column("loss")
-    eval_kept = thinned(evaluation.count, most)
-    mode = "markers" if train.count == 1 else "lines"  # one point alone makes no line
-
-    def line(name: str, x: list[Any], y: list[Any], color: str, width: float, **more: Any) -> dict[str, Any]:
-        drawn = {"color": color, "width": width}
-        return {"type": "scatter", "mode": mode, "name": name, "x": x, "y": y, "line": drawn, **more}
-
+    lower = {"type": "scatter", "mode": _mode(curves), "x": steps, "showlegend": False}
+    groups = measure_groups(curves)
+    shown = _shown(groups)
     return [
-        line(_("Training loss, raw"), steps, plain(loss[kept]), _BLUE, 1, opacity=0.35, showlegend=False),
-        line(_("Training loss"), steps, plain(smoothed(loss)[kept]), _BLUE, 2),
-        line(
-            _("Evaluation loss"),
-            plain(evaluation.column("step")[eval_kept]),
-            plain(evaluation.column("loss")[eval_kept]),
-            _ORANGE,
-            2,
-            mode="lines+markers",
-            marker={"color": _ORANGE, "size": 7, "symbol": "diamond"},
-            showlegend=bool(evaluation.count),
-        ),
-        line(
-            _("Learning rate"),
-            steps,
-            rates,
-            _GREEN,
-            1.5,
-            yaxis="y3",
-            text=["" if rate is None else learning_rate(rate) for rate in rates],
-            hovertemplate="%{text}",
-            showlegend=False,
-        ),
-        line(
-            _("Gradient norm"),
-            steps,
-            plain(train.column("grad_norm")[kept]),
-            _GREY,
-            1,
-            yaxis="y2",
-            opacity=0.6,
-            showlegend=False,
+        *_group_traces(curves, groups[0], most, shown),
+        {
+            **lower,
+            "name": _("Learning rate"),
+            "y": rates,
+            "line": {"color": _GREEN, "width": 1.5},
+            "yaxis": "y3",
+            "text": ["" if rate is None else learning_rate(rate) for rate in rates],
+            "hovertemplate": "%{text}",
+        },
+        {
+            **lower,
+            "name": _("Gradient norm"),
+            "y": plain(train.column("grad_norm")[kept]),
+            "line": {"color": _GREY, "width": 1},
+            "yaxis": "y2",
+            "opacity": 0.6,
+        },
+        *(
+            trace
+            for group in groups[1:]
+            for trace in _group_traces(curves, group, min(most, _MEASURE_POINTS), shown)
         ),
     ]
 
 
-def plotly_layout() -> dict[str, Any]:
-    """Loss above, learning rate and gradient norm below, as in the live chart; buttons switch the scale of the loss."""
+def _mode(curves: Curves) -> str:
+    return "markers" if curves.train.count == 1 else "lines"  # one point alone makes no line
+
+
+def _shown(groups: list[MeasureGroup]) -> MeasureGroup:
+    name = shown_name([group.names[0] for group in groups])
+    return next(group for group in groups if group.names[0] == name)
+
+
+def _group_traces(
+    curves: Curves, group: MeasureGroup, most: int, shown: MeasureGroup
+) -> list[dict[str, Any]]:
+    """Training raw and smoothed, and evaluation, of each measure; `meta` names the group that they belong to."""
+    train, evaluation = curves.train, curves.eval
+    kept, eval_kept = thinned(train.count, most), thinned(evaluation.count, most)
+    alone = len(group.names) == 1
+    shared = {"type": "scatter", "meta": group.names[0], "visible": group == shown}
+    curve = {**shared, "mode": _mode(curves), "x": plain(train.column("step")[kept])}
+    traces = _band(curves, group, kept, curve)
+    for name, color in zip(group.names, _COLORS, strict=False):
+        raw, trained, evaluated = _words(name)
+        if name in train.columns:
+            values = train.column(name)
+            drawn = plain(values[kept]), plain(smoothed(values)[kept])
+            faint = {"opacity": 0.35, "showlegend": False}
+            traces += [
+                {**curve, "name": raw, "y": drawn[0], "line": {"color": color, "width": 1}, **faint},
+                {**curve, "name": trained, "y": drawn[1], "line": {"color": color, "width": 2}},
+            ]
+        if name in evaluation.columns:
+            # Of one measure training and evaluation differ in colour; of several only the measures do.
+            line = {"color": _ORANGE} if alone else {"color": color, "dash": "dash"}
+            traces.append(
+                {
+                    **shared,
+                    "mode": "lines+markers",
+                    "name": evaluated,
+                    "x": plain(evaluation.column("step")[eval_kept]),
+                    "y": plain(evaluation.column(name)[eval_kept]),
+                    "line": {**line, "width": 2},
+                    "marker": {"color": line["color"], "size": 7, "symbol": "diamond"},
+                    "showlegend": bool(np.isfinite(evaluation.column(name)).any()),
+                }
+            )
+    return traces
+
+
+def _band(
+    curves: Curves, group: MeasureGroup, kept: NDArray[np.intp], curve: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What lies within a deviation of the smoothed values, if the run has one."""
+    train = curves.train
+    if group.spread not in train.columns or group.names[0] not in train.columns:
+        return []
+    mean, deviation = (smoothed(train.column(name)) for name in (group.names[0], group.spread))
+    edge = {**curve, "line": {"width": 0}, "hoverinfo": "skip"}
+    return [
+        {**edge, "name": "", "y": plain((mean - deviation)[kept]), "showlegend": False},
+        {
+            **edge,
+            "name": f"± {group.spread}",
+            "y": plain((mean + deviation)[kept]),
+            "fill": "tonexty",
+            "fillcolor": _FAINT_BLUE,
+        },
+    ]
+
+
+def _words(name: str) -> tuple[str, str, str]:
+    """What training raw, training and evaluation of the loss or a measure are called."""
+    if name == "loss":
+        return _("Training loss, raw"), _("Training loss"), _("Evaluation loss")
+    return _("{name}, raw", name=name), name, _("{name}, evaluation", name=name)
+
+
+def plotly_layout(curves: Curves) -> dict[str, Any]:
+    """Loss or measures above, learning rate and gradient norm below, as in the live chart.
+
+    Buttons switch the scale of the upper plot; where the objective has measures, a list chooses what it shows.
+    """
+    groups = measure_groups(curves)
     axis = {"gridcolor": "rgba(138,138,138,0.25)", "zeroline": False, "automargin": True}
     measured = {**axis, "hoverformat": ".4~g"}
     small = {**measured, "nticks": 4, "rangemode": "tozero"}
@@ -124,7 +195,11 @@ def plotly_layout() -> dict[str, Any]:
             "unifiedhovertitle": {"text": f"{_('Step')} %{{x}}"},
             "rangemode": "nonnegative",
         },
-        "yaxis": {**measured, "domain": [_LOWER_TOP + 0.14, 1], "title": {"text": _("Loss"), "standoff": 4}},
+        "yaxis": {
+            **measured,
+            "domain": [_LOWER_TOP + 0.14, 1],
+            "title": {"text": _shown(groups).title, "standoff": 4},
+        },
         "yaxis2": {**small, "domain": [0, _LOWER_TOP], "side": "right", "showgrid": False},
         "yaxis3": {**small, "overlaying": "y2", "side": "left", "exponentformat": "e", "minexponent": 0},
         "updatemenus": [
@@ -141,14 +216,50 @@ def plotly_layout() -> dict[str, Any]:
                 "font": {"size": 10},
                 "borderwidth": 0,
                 "bgcolor": "rgba(138,138,138,0.12)",
-            }
+            },
+            *_choice(curves, groups),
         ],
     }
 
 
+def _choice(curves: Curves, groups: list[MeasureGroup]) -> list[dict[str, Any]]:
+    """A list of what the upper plot can show, where there is more than the loss."""
+    if len(groups) == 1:
+        return []
+    owners = [trace.get("meta") for trace in plotly_traces(curves, 1)]
+    buttons = [
+        {
+            "label": group.title,
+            "method": "update",
+            "args": [
+                {"visible": [owner in (None, group.names[0]) for owner in owners]},
+                {"yaxis.title.text": group.title, "yaxis.type": "linear"},
+            ],
+        }
+        for group in groups
+    ]
+    return [
+        {
+            "type": "dropdown",
+            "buttons": buttons,
+            "active": groups.index(_shown(groups)),
+            "showactive": False,
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "bottom",
+            "pad": {"t": 0, "b": 26, "l": 0, "r": 0},  # above the legend
+            "font": {"size": 10},
+            "borderwidth": 1,
+            "bordercolor": _GREY,
+            "bgcolor": "rgba(138,138,138,0.12)",
+        }
+    ]
+
+
 def plotly_figure(curves: Curves) -> dict[str, Any]:
     """A plotly figure of a run that is over."""
-    layout = plotly_layout()
+    layout = plotly_layout(curves)
     steps = curves.train.column("step")
     if (
         len(steps) and steps[-1] - steps[0] <= _FEW_STEPS
@@ -158,17 +269,18 @@ def plotly_figure(curves: Curves) -> dict[str, Any]:
 
 
 def svg_chart(curves: Curves, title: str) -> str:
-    """The loss as SVG: no scripts, the colour of the text around it, at any width."""
+    """The loss, or the reward where there is one, as SVG: no scripts, the colour of the text around it, any width."""
     width, height, left, right, top, bottom = 720, 260, 56, 12, 28, 34
     train, evaluation = curves.train, curves.eval
+    measured = shown_name([*train.columns, *evaluation.columns])
     kept = thinned(train.count, _SVG_POINTS)
     eval_kept = thinned(evaluation.count, _SVG_POINTS)
     lines = [
-        (train.column("step")[kept], train.column("loss")[kept], _BLUE, 'stroke-opacity="0.35"'),
-        (train.column("step")[kept], smoothed(train.column("loss"))[kept], _BLUE, 'stroke-width="1.8"'),
+        (train.column("step")[kept], train.column(measured)[kept], _BLUE, 'stroke-opacity="0.35"'),
+        (train.column("step")[kept], smoothed(train.column(measured))[kept], _BLUE, 'stroke-width="1.8"'),
         (
             evaluation.column("step")[eval_kept],
-            evaluation.column("loss")[eval_kept],
+            evaluation.column(measured)[eval_kept],
             _ORANGE,
             'stroke-width="1.8"',
         ),
@@ -201,11 +313,11 @@ def svg_chart(curves: Curves, title: str) -> str:
             parts.append('<circle cx="{}" cy="{}" r="3" fill="{}"/>'.format(*points[0], color))
         drawn = " ".join(f"{x},{y}" for x, y in points)
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{color}" {more}/>')
-    training = _("Training loss")
+    _raw, training, evaluated = _words(measured)
     parts.append(f'<text x="{left}" y="16" fill="{_BLUE}">{escape(training)}</text>')
     if evaluation.count:
         beside = left + max(84, round(6.4 * len(training)))
-        parts.append(f'<text x="{beside}" y="16" fill="{_ORANGE}">{escape(_("Evaluation loss"))}</text>')
+        parts.append(f'<text x="{beside}" y="16" fill="{_ORANGE}">{escape(evaluated)}</text>')
     step = escape(_("Step"))
     parts.append(f'<text x="{width - right}" y="{height - 2}" text-anchor="end">{step}</text></svg>')
     return "".join(parts)

@@ -7,8 +7,17 @@ from html import escape
 
 from llmtune_kernel.locale import _
 from llmtune_kernel.notebook.progress import LogLine, Progress
-from llmtune_kernel.runs.events import Error, Message, Sample
-from llmtune_kernel.runs.wording import clock, duration, learning_rate, number, size, spoken, state_name
+from llmtune_kernel.runs.events import Error, Evaluation, Message, Sample
+from llmtune_kernel.runs.wording import (
+    clock,
+    duration,
+    learning_rate,
+    number,
+    size,
+    spoken,
+    state_name,
+    watched,
+)
 
 STATE_COLORS = {
     "queued": "#8a8a8a",
@@ -58,17 +67,26 @@ def measures(progress: Progress) -> list[tuple[str, str]]:
     if metrics is None:
         return []
     rows = [(_("train loss"), number(metrics.loss))]
-    if "reward" in metrics.measures:
-        rows.append((_("reward"), number(metrics.measures["reward"])))
+    rows += watched(metrics.measures)
     if evaluation is not None:
-        value = _("{loss} (step {step:,})", loss=number(evaluation.loss), step=evaluation.step)
-        rows.append((_("eval loss"), value))
+        rows += [
+            (name, _("{loss} (step {step:,})", loss=value, step=evaluation.step))
+            for name, value in evaluated(evaluation)[:1]
+        ]
     return [
         *rows,
         (_("learning rate"), learning_rate(metrics.learning_rate)),
         (_("tokens/s"), f"{metrics.tokens_per_second:,.0f}"),
         (_("memory"), size(metrics.memory)),
     ]
+
+
+def evaluated(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Names and values of an evaluation, the loss first where there is one."""
+    rows = [(_("eval {name}", name=name), value) for name, value in watched(evaluation.measures)]
+    if evaluation.loss is None and rows:  # answers that nobody learns from have none
+        return rows
+    return [(_("eval loss"), number(evaluation.loss)), *rows]
 
 
 def measures_line(progress: Progress) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from llmtune_kernel.locale import _
-from llmtune_kernel.notebook.curves import Row
+from llmtune_kernel.notebook.curves import Row, eval_row, train_row
 from llmtune_kernel.runs import events
 from llmtune_kernel.runs.events import TERMINAL
 from llmtune_kernel.runs.worked import WorkedTime
@@ -90,10 +90,10 @@ class Progress:
                 self.metrics = metrics
                 if self.first_loss is None:
                     self.first_loss = metrics.loss
-                news.train.append((metrics.step, metrics.loss, metrics.learning_rate, metrics.grad_norm))
+                news.train.append(train_row(metrics))
             case events.EvaluationEvent(payload=evaluation):
                 self.evaluation = evaluation
-                news.eval.append((evaluation.step, evaluation.loss))
+                news.eval.append(eval_row(evaluation))
             case events.SampleEvent(payload=sample) if sample.answers:
                 news.samples.append(sample)
             case events.CheckpointEvent(payload=checkpoint):

@@ -10,11 +10,12 @@ from llmtune_kernel.locale import _, _n
 from llmtune_kernel.notebook import markup
 from llmtune_kernel.notebook.curves import Curves
 from llmtune_kernel.notebook.figure import llmtune_figure, plotly_figure, svg_chart
+from llmtune_kernel.notebook.measures import shown_name
 from llmtune_kernel.notebook.progress import Progress
 from llmtune_kernel.notebook.protocol import StaticOutput
 from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Sample
-from llmtune_kernel.runs.wording import duration, number, state_name
+from llmtune_kernel.runs.wording import duration, number, state_name, watched
 
 Bundle = dict[str, Any]
 _CHART_TYPE = "application/vnd.llmtune.chart+json"
@@ -63,9 +64,11 @@ def _panel(progress: Progress, directory: RunDirectory) -> Bundle:
 
 
 def _chart(curves: Curves, progress: Progress, chosen: Mapping[str, Any]) -> Bundle:
-    loss = curves.train.column("loss")
-    if not loss.size:
+    train = curves.train
+    if not train.count:
         return _NOTHING
+    name = shown_name(train.columns)
+    values = train.column(name)
     # A page draws a plotly figure once, whatever takes its place: not while there is more to come.
     figure = {"application/vnd.plotly.v1+json": plotly_figure(curves)} if progress.over else {}
     return {
@@ -73,11 +76,12 @@ def _chart(curves: Curves, progress: Progress, chosen: Mapping[str, Any]) -> Bun
         **figure,
         "text/html": svg_chart(curves, progress.name),
         "text/plain": _n(
-            "loss {first} → {last} in {count} logged steps",
-            "loss {first} → {last} in {count} logged steps",
-            loss.size,
-            first=number(float(loss[0])),
-            last=number(float(loss[-1])),
+            "{name} {first} → {last} in {count} logged step",
+            "{name} {first} → {last} in {count} logged steps",
+            train.count,
+            name=_("loss") if name == "loss" else _("reward"),
+            first=number(float(values[0])),
+            last=number(float(values[-1])),
         ),
     }
 
@@ -108,8 +112,9 @@ def _numbers(progress: Progress, directory: RunDirectory) -> list[tuple[str, str
         )
         rows.append((_("steps"), steps))
         rows.append((_("train loss"), f"{number(progress.first_loss)} → {number(metrics.loss)}"))
+        rows += watched(metrics.measures)
         if progress.evaluation is not None:
-            rows.append((_("eval loss"), number(progress.evaluation.loss)))
+            rows += markup.evaluated(progress.evaluation)
         rows.append((_("tokens"), f"{metrics.tokens:,}"))
     if progress.began is not None:
         rows.append((_("took"), duration(progress.worked.seconds)))

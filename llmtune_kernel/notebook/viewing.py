@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from llmtune_kernel.config import UserError
 from llmtune_kernel.locale import _
-from llmtune_kernel.notebook.curves import Curves, listed
+from llmtune_kernel.notebook.curves import Curves, eval_row, listed, train_row
 from llmtune_kernel.notebook.protocol import File, RunView
 from llmtune_kernel.runs.directory import RunDirectory, unreadable
 from llmtune_kernel.runs.events import (
@@ -81,11 +81,10 @@ class _Shown:
                     self._session.clear()
                 self._latest["state"] = event
             case MetricsEvent(payload=found):
-                row = [getattr(found, column) for column in self.curves.train.columns]
-                self.curves.train.add([row])
+                self.curves.train.add([train_row(found)])
                 self._latest["metrics"] = event
             case EvaluationEvent(payload=measured):
-                self.curves.eval.add([[measured.step, measured.loss]])
+                self.curves.eval.add([eval_row(measured)])
                 self._latest["evaluation"] = event
             case SampleEvent():
                 self._samples.append(event)

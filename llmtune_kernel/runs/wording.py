@@ -48,6 +48,19 @@ def memory_parts(parts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(names[name], count) for name, count in parts.items() if count]
 
 
+def watched(measures: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Of what an objective measures the one or two that matter most beside the loss, with their names."""
+    names = {
+        "reward": _("reward"),
+        "accuracy": _("accuracy"),
+        "rewards/accuracies": _("accuracy"),
+        "margin": _("margin"),
+        "rewards/margins": _("margin"),
+        "kl": _("KL"),
+    }
+    return [(names[name], number(measures[name])) for name in names if name in measures][:2]
+
+
 def written(settings: Mapping[str, Any]) -> str:
     """Settings by dotted key as they are written: `training.optim: adamw_8bit, …`."""
     return ", ".join(f"{key}: {json.dumps(value).strip(chr(34))}" for key, value in settings.items())

@@ -2,9 +2,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Annotations, Data, Layout } from 'plotly.js-basic-dist-min';
 
-import { axis, frame, lossAxis, stepAxis } from './frame';
+import { curves, wordsOf } from './curves';
+import { axis, frame, stepAxis, valueAxis } from './frame';
+import type { IMeasureGroup } from './measures';
 import type { ChartData } from './series';
-import { smooth } from './smoothing';
 import type { IChartTheme } from './theme';
 import { LEARNING_RATE_FORMAT, measure } from './wording';
 
@@ -17,6 +18,8 @@ export interface IChartSettings {
   logScale: boolean;
   /** Weight of the past in the smoothed training loss, from 0 to 1. */
   smoothing: number;
+  /** The group of measures that stands in the place of the loss; by default what says most. */
+  show?: string;
   /** Of the plot, in pixels. */
   height: number;
 }
@@ -24,59 +27,33 @@ export interface IChartSettings {
 /**
  * What a user chooses above a chart.
  */
-export type ChartChoice = Pick<IChartSettings, 'logScale' | 'smoothing'>;
+export type ChartChoice = Pick<
+  IChartSettings,
+  'logScale' | 'smoothing' | 'show'
+>;
 
 /**
- * The traces of a chart: losses above, learning rate and gradient norm below.
+ * The traces of a chart: losses or measures above, learning rate and gradient norm below.
  */
 export function traces(
   data: ChartData,
+  group: IMeasureGroup,
   settings: IChartSettings,
   theme: IChartTheme,
   trans: TranslationBundle
 ): Data[] {
-  const step = data.train.column('step');
-  const loss = data.train.column('loss');
-  const smoothed = settings.smoothing > 0;
-  // One point alone makes no line.
-  const curve = {
+  const lower = {
     type: 'scatter',
-    mode: data.train.length === 1 ? 'markers' : 'lines'
+    // One point alone makes no line.
+    mode: data.train.length === 1 ? 'markers' : 'lines',
+    x: data.train.column('step'),
+    showlegend: false
   } as const;
-  const train: Data = {
-    ...curve,
-    x: step,
-    y: loss,
-    name: smoothed ? trans.__('Training loss, raw') : trans.__('Training loss'),
-    line: { color: theme.train, width: smoothed ? 1 : 2 },
-    opacity: smoothed ? 0.35 : 1,
-    showlegend: !smoothed
-  };
-  const trend: Data = {
-    ...curve,
-    x: step,
-    y: smooth(loss, settings.smoothing),
-    name: trans.__('Training loss'),
-    line: { color: theme.train, width: 2 },
-    visible: smoothed
-  };
   const rates = data.train.column('learning_rate');
   return [
-    train,
-    trend,
+    ...curves(data, group, settings.smoothing, theme, trans),
     {
-      x: data.eval.column('step'),
-      y: data.eval.column('loss'),
-      type: 'scatter',
-      mode: 'lines+markers',
-      name: trans.__('Evaluation loss'),
-      line: { color: theme.eval, width: 2 },
-      marker: { color: theme.eval, size: 7, symbol: 'diamond' },
-      showlegend: data.eval.length > 0
-    },
-    {
-      ...curve,
-      x: step,
+      ...lower,
       y: rates,
       yaxis: 'y3',
       // Plotly would write a rate of 0 as 0e+0.
@@ -84,18 +61,15 @@ export function traces(
         rate === 0 ? '0' : `%{y:${LEARNING_RATE_FORMAT}}`
       ),
       name: trans.__('Learning rate'),
-      line: { color: theme.learningRate, width: 1.5 },
-      showlegend: false
+      line: { color: theme.learningRate, width: 1.5 }
     },
     {
-      ...curve,
-      x: step,
+      ...lower,
       y: data.train.column('grad_norm'),
       yaxis: 'y2',
       name: trans.__('Gradient norm'),
       line: { color: theme.gradNorm, width: 1 },
-      opacity: 0.6,
-      showlegend: false
+      opacity: 0.6
     }
   ];
 }
@@ -105,14 +79,18 @@ export function traces(
  */
 export function layout(
   data: ChartData,
+  group: IMeasureGroup,
   width: number,
   settings: IChartSettings,
   theme: IChartTheme,
   trans: TranslationBundle
 ): Partial<Layout> {
   const plain = axis(theme);
+  const shared = frame({ width, height: settings.height }, theme);
   return {
-    ...frame({ width, height: settings.height }, theme),
+    ...shared,
+    // What is hidden of one group says nothing about another.
+    legend: { ...shared.legend, uirevision: group.id },
     margin: { l: 48, r: 48, t: 28, b: 36 },
     annotations: [
       caption(0, 'left', trans.__('Learning rate'), theme.learningRate),
@@ -130,7 +108,7 @@ export function layout(
     ],
     xaxis: { ...stepAxis([data], theme, trans), anchor: 'y2' },
     yaxis: {
-      ...lossAxis([data], settings.logScale, theme, trans),
+      ...valueAxis([data], group, settings.logScale, theme),
       domain: [LOWER_TOP + 0.14, 1]
     },
     yaxis2: {
@@ -177,11 +155,27 @@ function caption(
 /**
  * One sentence that says in words what the chart shows last.
  */
-export function summary(data: ChartData, trans: TranslationBundle): string {
+export function summary(
+  data: ChartData,
+  group: IMeasureGroup,
+  trans: TranslationBundle
+): string {
   if (data.train.length === 0) {
     return trans.__('Loss chart: no steps yet.');
   }
   const step = data.train.last('step');
+  if (group.id !== 'loss') {
+    const values = group.names.flatMap(name => {
+      const { train, evaluation } = wordsOf(name, trans);
+      return [
+        `${train} ${measure(data.train.last(name))}`,
+        ...(Number.isNaN(data.eval.last(name))
+          ? []
+          : [`${evaluation} ${measure(data.eval.last(name))}`])
+      ];
+    });
+    return trans.__('%1: step %2, %3.', group.title, step, values.join(', '));
+  }
   const loss = measure(data.train.last('loss'));
   if (data.eval.length === 0) {
     return trans.__('Loss chart: step %1, training loss %2.', step, loss);

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Layout, LayoutAxis } from 'plotly.js-basic-dist-min';
 
+import type { IMeasureGroup } from './measures';
 import type { ChartData } from './series';
 import type { IChartTheme } from './theme';
 import { MEASURE_FORMAT } from './wording';
@@ -87,21 +88,24 @@ function hoverTitle(trans: TranslationBundle): Partial<LayoutAxis> {
 }
 
 /**
- * The axis of losses; without any it begins at 0. Another scale undoes the zoom.
+ * The axis of losses or of measures; without any it begins at 0. Other measures or another scale undo the zoom.
+ *
+ * @param isLog - whether that of losses is logarithmic; measures may be negative.
  */
-export function lossAxis(
+export function valueAxis(
   curves: readonly ChartData[],
+  { id, title }: Pick<IMeasureGroup, 'id' | 'title'>,
   isLog: boolean,
-  theme: IChartTheme,
-  trans: TranslationBundle
+  theme: IChartTheme
 ): Partial<LayoutAxis> {
+  const type = isLog && id === 'loss' ? 'log' : 'linear';
   const isEmpty = curves.every(({ train }) => train.length === 0);
   return {
     ...axis(theme),
-    title: { text: trans.__('Loss'), standoff: 4 },
+    title: { text: title, standoff: 4 },
     rangemode: isEmpty ? 'nonnegative' : 'normal',
-    type: isLog ? 'log' : 'linear',
-    uirevision: isLog ? 'log' : 'linear'
+    type,
+    uirevision: `${id} ${type}`
   };
 }
 

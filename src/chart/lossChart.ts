@@ -7,6 +7,8 @@ import { Signal } from '@lumino/signaling';
 import { ChartControls } from './controls';
 import type { ChartChoice, IChartSettings } from './figure';
 import { layout, summary, traces } from './figure';
+import type { IMeasureGroup } from './measures';
+import { measureGroups, shownName } from './measures';
 import type { IFigure } from './plot';
 import { Plot } from './plot';
 import type { ChartData } from './series';
@@ -24,7 +26,7 @@ export interface ILossChartModel {
 }
 
 /**
- * A chart of losses, learning rate and gradient norm that follows its model and the theme.
+ * A chart of losses or measures, learning rate and gradient norm that follows its model and the theme.
  */
 export class LossChart implements IDisposable {
   constructor(options: LossChart.IOptions) {
@@ -66,14 +68,24 @@ export class LossChart implements IDisposable {
     const { data } = this._model;
     this.node.dataset.points = String(data.train.length);
     this.node.dataset.evalPoints = String(data.eval.length);
-    this._plot.node.setAttribute('aria-label', summary(data, this._trans));
-    this._plot.redraw();
+    this._update();
   }
 
   private _onSettingsChanged(): void {
     const { settings } = this._model;
-    this._controls.update(settings);
     this._plot.node.style.height = `${settings.height}px`;
+    this._update();
+  }
+
+  private _update(): void {
+    const { data, settings } = this._model;
+    const groups = measureGroups(data, this._trans);
+    const names = groups.map(({ id }) => id);
+    const shown = shownName(names, settings.show);
+    this._group = groups.find(({ id }) => id === shown)!;
+    this._controls.update(settings, groups, shown);
+    const words = summary(data, this._group, this._trans);
+    this._plot.node.setAttribute('aria-label', words);
     this._plot.redraw();
   }
 
@@ -81,8 +93,8 @@ export class LossChart implements IDisposable {
     const { data, settings } = this._model;
     const theme = readTheme(this.node);
     return {
-      traces: traces(data, settings, theme, this._trans),
-      layout: layout(data, width, settings, theme, this._trans)
+      traces: traces(data, this._group, settings, theme, this._trans),
+      layout: layout(data, this._group, width, settings, theme, this._trans)
     };
   }
 
@@ -90,6 +102,7 @@ export class LossChart implements IDisposable {
   private readonly _trans: TranslationBundle;
   private readonly _controls: ChartControls;
   private readonly _plot: Plot;
+  private _group!: IMeasureGroup;
   private _isDisposed = false;
 }
 

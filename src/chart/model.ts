@@ -49,6 +49,7 @@ export abstract class LossChartModel
       title: '',
       log_scale: null,
       smoothing: null,
+      show: null,
       height: 320
     };
   }
@@ -63,7 +64,7 @@ export abstract class LossChartModel
     this.data.rowsMissing.connect(this._replay, this);
     this.on('msg:custom', this._onMessage, this);
     this.on(
-      'change:title change:log_scale change:smoothing change:height',
+      'change:title change:log_scale change:smoothing change:show change:height',
       () => this._settingsChanged.emit()
     );
     void this._replay();
@@ -75,6 +76,7 @@ export abstract class LossChartModel
       title: this.get('title'),
       logScale: this.get('log_scale') ?? defaults.logScale,
       smoothing: this.get('smoothing') ?? defaults.smoothing,
+      show: this.get('show') ?? undefined,
       height: this.get('height')
     };
   }
@@ -89,6 +91,9 @@ export abstract class LossChartModel
     }
     if (change.smoothing !== undefined) {
       this.set('smoothing', change.smoothing);
+    }
+    if (change.show !== undefined) {
+      this.set('show', change.show);
     }
     if (this.comm_live) {
       this.save_changes();

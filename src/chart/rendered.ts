@@ -29,7 +29,8 @@ export class RenderedLossChart extends Widget implements IRenderMime.IRenderer {
       const model = new RowsChartModel({
         title: chart.title,
         logScale: chart.log_scale ?? defaults.logScale,
-        smoothing: chart.smoothing ?? defaults.smoothing
+        smoothing: chart.smoothing ?? defaults.smoothing,
+        show: chart.show
       });
       this._model = model;
       this._chart = new LossChart({ model, trans });
@@ -65,6 +66,7 @@ interface IChartContent extends IChartRows {
   /** What the user chose above the live chart. */
   log_scale?: boolean;
   smoothing?: number;
+  show?: string;
 }
 
 export const CHART_TYPE = 'application/vnd.llmtune.chart+json';

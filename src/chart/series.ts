@@ -16,7 +16,7 @@ export interface IChunk {
 }
 
 /**
- * A table of float32 columns that only grows at its end.
+ * A table of float32 columns that only grows at its end; rows with other columns add these.
  */
 export class Series {
   constructor(columns: readonly string[]) {
@@ -30,9 +30,17 @@ export class Series {
     return this._length;
   }
 
-  /** The values of a column: a view, valid until the next append. */
+  /** The names of all columns. */
+  get columns(): string[] {
+    return [...this._columns.keys()];
+  }
+
+  /** The values of a column: a view, valid until the next append. All are missing of one that it does not have. */
   column(name: string): Float32Array {
-    return this._columns.get(name)!.subarray(0, this._length);
+    return (
+      this._columns.get(name)?.subarray(0, this._length) ??
+      new Float32Array(this._length).fill(NaN)
+    );
   }
 
   /** The last value of a column that is not missing; NaN if there is none. */
@@ -59,6 +67,7 @@ export class Series {
       return 'known';
     }
     this._reserve(end);
+    this._addColumns(chunk.columns);
     const skip = this._length - chunk.start;
     for (const [name, column] of this._columns) {
       const index = chunk.columns.indexOf(name);
@@ -80,6 +89,15 @@ export class Series {
     this._length = 0;
   }
 
+  private _addColumns(names: readonly string[]): void {
+    for (const name of names) {
+      if (!this._columns.has(name)) {
+        const [capacity] = [...this._columns.values()].map(c => c.length);
+        this._columns.set(name, new Float32Array(capacity).fill(NaN));
+      }
+    }
+  }
+
   private _reserve(rows: number): void {
     for (const [name, column] of this._columns) {
       if (rows > column.length) {
@@ -98,10 +116,10 @@ export class Series {
  * The two tables of a loss chart, put together from chunks in whatever order they come.
  */
 export class ChartData {
-  /** One row per logged step. */
+  /** One row per logged step; beside these columns are the measures of the objective. */
   readonly train = new Series(['step', 'loss', 'learning_rate', 'grad_norm']);
 
-  /** One row per evaluation. */
+  /** One row per evaluation, with measures as of training. */
   readonly eval = new Series(['step', 'loss']);
 
   /** Emitted when rows were added or removed. */

@@ -6,6 +6,8 @@ export interface IChartTheme {
   eval: string;
   learningRate: string;
   gradNorm: string;
+  /** Of measures that are drawn together. */
+  measures: string[];
   text: string;
   muted: string;
   grid: string;
@@ -26,6 +28,7 @@ export function readTheme(node: HTMLElement): IChartTheme {
     eval: color('--jp-llmtune-eval-color'),
     learningRate: color('--jp-llmtune-learning-rate-color'),
     gradNorm: color('--jp-llmtune-grad-norm-color'),
+    measures: [0, 1, 2].map(index => color(`--jp-llmtune-run-${index}-color`)),
     text: color('--jp-ui-font-color1'),
     muted: color('--jp-ui-font-color2'),
     // Not a border: those are as bright as text where contrast is high.

@@ -1,4 +1,6 @@
+import type { IChartRows } from '../chart/rowsModel';
 import { RowsChartModel } from '../chart/rowsModel';
+import type { TableName } from '../chart/series';
 import type { RunEvent } from '../kernel/protocol';
 
 /**
@@ -12,15 +14,28 @@ export class RunChartModel extends RowsChartModel {
     const evaluations = events.flatMap(event =>
       event.type === 'evaluation' ? [event.payload] : []
     );
-    this.append('train', {
-      step: metrics.map(({ step }) => step),
-      loss: metrics.map(({ loss }) => loss),
-      learning_rate: metrics.map(({ learning_rate }) => learning_rate),
-      grad_norm: metrics.map(({ grad_norm }) => grad_norm)
-    });
-    this.append('eval', {
-      step: evaluations.map(({ step }) => step),
-      loss: evaluations.map(({ loss }) => loss)
-    });
+    this.append('train', columns(metrics, TRAIN_COLUMNS));
+    this.append('eval', columns(evaluations, ['step', 'loss']));
   }
 }
+
+/** Of each row the columns, and the measures by their names. */
+function columns<T extends { measures?: Record<string, number> }>(
+  rows: readonly T[],
+  names: readonly (keyof T & string)[]
+): IChartRows[TableName] {
+  const measures = rows.flatMap(row => Object.keys(row.measures ?? {}));
+  return {
+    ...Object.fromEntries(
+      names.map(name => [name, rows.map(row => row[name] as number | null)])
+    ),
+    ...Object.fromEntries(
+      [...new Set(measures)].map(name => [
+        name,
+        rows.map(row => row.measures?.[name] ?? null)
+      ])
+    )
+  };
+}
+
+const TRAIN_COLUMNS = ['step', 'loss', 'learning_rate', 'grad_norm'] as const;

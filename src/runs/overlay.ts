@@ -7,7 +7,9 @@ import type { Dash, Data } from 'plotly.js-basic-dist-min';
 
 import { ChartControls } from '../chart/controls';
 import type { ChartChoice } from '../chart/figure';
-import { frame, lossAxis, stepAxis } from '../chart/frame';
+import { frame, stepAxis, valueAxis } from '../chart/frame';
+import type { IMeasureGroup } from '../chart/measures';
+import { measureNames, shownName } from '../chart/measures';
 import type { IFigure } from '../chart/plot';
 import { Plot } from '../chart/plot';
 import type { ChartData } from '../chart/series';
@@ -16,7 +18,7 @@ import { readTheme } from '../chart/theme';
 import { measure } from '../chart/wording';
 
 /**
- * The losses of a run among those of others.
+ * The losses and measures of a run among those of others.
  */
 export interface ICurve {
   name: string;
@@ -24,7 +26,7 @@ export interface ICurve {
 }
 
 /**
- * Loss curves of several runs in one plot: a colour a run, training smoothed, evaluation dashed.
+ * Curves of the loss, or of one measure, of several runs in one plot: a colour a run, training smoothed, evaluation dashed.
  */
 export class OverlayChart implements IDisposable {
   constructor(node: HTMLElement, options: OverlayChart.IOptions) {
@@ -61,8 +63,16 @@ export class OverlayChart implements IDisposable {
 
   private _update(): void {
     const { curves, trans } = this._options;
-    this._controls.update({ title: '', ...this._settings });
-    this._plot.node.setAttribute('aria-label', inWords(curves, trans));
+    const names = measureNames(curves.map(({ data }) => data));
+    const choices = names.map(name => choiceOf(name, trans));
+    this._shown = shownName(names, this._settings.show);
+    this._controls.update(
+      { title: '', ...this._settings },
+      choices,
+      this._shown
+    );
+    const words = inWords(curves, this._shown, trans);
+    this._plot.node.setAttribute('aria-label', words);
     this._plot.redraw();
   }
 
@@ -75,14 +85,15 @@ export class OverlayChart implements IDisposable {
     );
     const { logScale, smoothing } = this._settings;
     const datas = curves.map(({ data }) => data);
+    const shown = this._shown;
     const theme = readTheme(node);
     return {
-      traces: overlayTraces(curves, colors, smoothing, trans),
+      traces: overlayTraces(curves, shown, colors, smoothing, trans),
       layout: {
         ...frame({ width, height: HEIGHT }, theme),
         showlegend: true,
         xaxis: stepAxis(datas, theme, trans),
-        yaxis: lossAxis(datas, logScale, theme, trans)
+        yaxis: valueAxis(datas, choiceOf(shown, trans), logScale, theme)
       }
     };
   }
@@ -91,6 +102,7 @@ export class OverlayChart implements IDisposable {
   private readonly _controls: ChartControls;
   private readonly _plot: Plot;
   private _settings: ChartChoice;
+  private _shown = 'loss';
 }
 
 export namespace OverlayChart {
@@ -110,11 +122,22 @@ export function colorOf(index: number): string {
   return `--jp-llmtune-run-${index % COLORS}-color`;
 }
 
+/** By its name: of runs with other objectives only some may have it. */
+function choiceOf(
+  name: string,
+  trans: TranslationBundle
+): Pick<IMeasureGroup, 'id' | 'title'> {
+  return { id: name, title: name === 'loss' ? trans.__('Loss') : name };
+}
+
 /**
  * Two traces a run; the legend shows and hides them together.
+ *
+ * @param measured - which column they show: the loss or a measure.
  */
 export function overlayTraces(
   curves: readonly ICurve[],
+  measured: string,
   colors: readonly string[],
   smoothing: number,
   trans: TranslationBundle
@@ -122,7 +145,7 @@ export function overlayTraces(
   return curves.flatMap(({ name, data }, index): Data[] => [
     {
       x: data.train.column('step'),
-      y: smooth(data.train.column('loss'), smoothing),
+      y: smooth(data.train.column(measured), smoothing),
       type: 'scatter',
       // One point alone makes no line.
       mode: data.train.length === 1 ? 'markers' : 'lines',
@@ -133,7 +156,7 @@ export function overlayTraces(
     },
     {
       x: data.eval.column('step'),
-      y: data.eval.column('loss'),
+      y: data.eval.column(measured),
       type: 'scatter',
       mode: 'lines+markers',
       name: trans.__('%1, evaluation', name.replace(/</g, '‹')),
@@ -152,11 +175,17 @@ function dashOf(curve: keyof typeof DASHES, index: number): Dash {
 }
 
 /** What the chart shows last, for those who do not see it. */
-function inWords(curves: readonly ICurve[], trans: TranslationBundle): string {
-  const losses = curves.map(({ name, data }) => {
-    return `${name} ${measure(data.train.last('loss'))}`;
+function inWords(
+  curves: readonly ICurve[],
+  measured: string,
+  trans: TranslationBundle
+): string {
+  const values = curves.map(({ name, data }) => {
+    return `${name} ${measure(data.train.last(measured))}`;
   });
-  return trans.__('Training losses: %1', losses.join(', '));
+  return measured === 'loss'
+    ? trans.__('Training losses: %1', values.join(', '))
+    : `${measured}: ${values.join(', ')}`;
 }
 
 /** In pixels. */

@@ -9,6 +9,7 @@ import { FaultMessage } from '../sidebar/fault';
 import { Failure } from './faults';
 import type { RunModel } from './model';
 import { Configuration, Files, Log, Parts, Samples } from './parts';
+import { evaluated, watched } from './watched';
 import { canBeTold, canGoOn, isOver, lineToGoOn, Wording } from './wording';
 
 export interface IRunViewProps {
@@ -142,11 +143,16 @@ function State({
           <Measure name={trans.__('train loss')}>
             {measure(metrics.loss)}
           </Measure>
+          {watched(metrics.measures, trans).map(({ name, value }) => (
+            <Measure key={name} name={name}>
+              {measure(value)}
+            </Measure>
+          ))}
           {evaluation && (
-            <Measure name={trans.__('eval loss')}>
+            <Measure name={evaluated(evaluation, trans).name}>
               {trans.__(
                 '%1 (step %2)',
-                measure(evaluation.loss),
+                measure(evaluated(evaluation, trans).value),
                 count(evaluation.step)
               )}
             </Measure>

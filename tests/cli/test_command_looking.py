@@ -12,7 +12,7 @@ from pathlib import Path
 from workplace import LLMTUNE, Workplace
 
 from llmtune_kernel.runs.directory import Meta, RunDirectory
-from llmtune_kernel.runs.events import Answer, EventWriter, Log, Message, Metrics, Sample, State
+from llmtune_kernel.runs.events import Answer, Evaluation, EventWriter, Log, Message, Metrics, Sample, State
 
 Done = subprocess.CompletedProcess[str]
 
@@ -170,11 +170,14 @@ def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(w
         tokens_per_second=1234.0,
         memory=1,
         eta=75.0,
+        measures={"reward": 0.25, "entropy": 2.0, "kl": 0.5},
     )
+    evaluation = Evaluation(step=20, epoch=0.5, loss=None, tokens=9, seconds=1.0, measures={"reward": 0.75})
     asked = [Message(role="system", content="Be brief."), Message(role="user", content="Who?")]
     answer = Answer(prompt=asked, answer="[red]\x1b]0;title\x07\x1b[2Jme")
     events.write(State(state="training"))
     events.write(metrics)
+    events.write(evaluation)
     events.write(Log(message="a line of the log"))
     events.write(Sample(step=20, answers=[answer]))
     events.write(State(state="stopped"))
@@ -184,7 +187,8 @@ def test_a_terminal_shows_a_bar_below_the_log_and_obeys_nothing_the_model_says(w
     assert "a line of the log" in shown
     assert "> system: Be brief." in shown
     assert "> user: Who?" in shown
-    assert "20/40  epoch 0.50  loss 2.5  1,234 tokens/s  1 min 15 s left" in shown
+    assert "20/40  epoch 0.50  loss 2.5  reward 0.25  KL 0.5  1,234 tokens/s  1 min 15 s left" in shown
+    assert "step 20  evaluation  reward 0.75" in shown
     assert "[red]]0;title[2Jme" in shown
     assert "\x1b]0" not in shown
     assert "\x1b[2J" not in shown

@@ -80,6 +80,28 @@ def test_rows_travel_once_as_float32_columns_and_again_when_a_page_asks(
     kernel.wait(lambda: appended()[len(before) :] == [(0, 4)])
 
 
+def test_measures_travel_as_columns_named_after_them(kernel: Kernel, write_run: WriteRun) -> None:
+    run = write_run()
+    kind, first = metrics(1)
+    run.write(state("training"), (kind, first), (kind, {**first, "step": 2, "measures": {"reward": 0.5}}))
+    attach(kernel, run)
+    chart = chart_of(kernel, run)
+    kernel.wait(lambda: len(rows_sent(kernel, chart, "train")) == 2)
+    evaluation = {"step": 2, "epoch": 0.4, "loss": None, "tokens": 9, "seconds": 1.0}
+    run.write(("evaluation", {**evaluation, "measures": {"reward": 0.75}}))
+    kernel.wait(lambda: rows_sent(kernel, chart, "eval"))
+    messages = [message["content"]["data"].get("content", {}) for message in kernel.comm_received(chart)]
+    columns = {message["table"]: message["columns"] for message in messages if "table" in message}
+    assert columns == {
+        "train": ["step", "loss", "learning_rate", "grad_norm", "reward"],
+        "eval": ["step", "loss", "reward"],
+    }
+    rows = rows_sent(kernel, chart, "train")
+    assert np.isnan(rows[0][-1])
+    assert rows[1][-1] == 0.5
+    assert rows_sent(kernel, chart, "eval")[0][-1] == 0.75
+
+
 def test_a_continued_run_replaces_the_steps_it_repeats(kernel: Kernel, write_run: WriteRun) -> None:
     run = write_run()
     run.write(state("training"), *(metrics(step, loss=9.0) for step in range(1, 6)))

@@ -34,6 +34,15 @@ def test_a_view_of_a_run_that_is_queued(runs_home: Path) -> None:
     assert view.summary.model == "some/model"
 
 
+def test_curves_have_the_measures_of_training_and_of_evaluation(runs_home: Path) -> None:
+    trained = [metrics(1), metrics(2).model_copy(update={"measures": {"reward": 0.5, "entropy": 2.0}})]
+    evaluated = evaluation(2, None).model_copy(update={"measures": {"reward": 0.75}})
+    view = view_run(write_run("rewarded", State(state="queued"), *trained, evaluated))
+    assert view.train["reward"] == [None, 0.5]
+    assert view.train["entropy"] == [None, 2.0]
+    assert view.eval == {"step": [2], "loss": [None], "reward": [0.75]}
+
+
 def test_curves_of_a_long_run_are_thinned_and_keep_their_ends(runs_home: Path) -> None:
     steps = [metrics(step, loss=float(step) / 8, max_steps=10_000) for step in range(1, 10_001)]
     view = view_run(write_run("long", State(state="queued"), *steps, evaluation(10_000, None)))

@@ -10,11 +10,14 @@ from llmtune_kernel.notebook.chart import LossChart
 chart = LossChart(title="run")
 display(chart)`;
 
-const TRAIN = `chart.append_train([
-    (s, 2 * exp(-s / 400) + 1 + 0.15 * sin(s * 1.7), 2e-4 * (1 - s / 1000), 1 + 0.4 * sin(s))
+const TRAIN = `def loss(s):
+    return 2 * exp(-s / 400) + 1 + 0.15 * sin(s * 1.7)
+
+chart.append_train([
+    {"step": s, "loss": loss(s), "learning_rate": 2e-4 * (1 - s / 1000), "grad_norm": 1 + 0.4 * sin(s)}
     for s in range(1000)
 ])
-chart.append_eval([(s, 2 * exp(-s / 350) + 1.1) for s in range(0, 1000, 100)])`;
+chart.append_eval([{"step": s, "loss": 2 * exp(-s / 350) + 1.1} for s in range(0, 1000, 100)])`;
 
 test.describe('The loss chart', () => {
   test.beforeEach(async ({ page, tmpPath }) => {
@@ -106,7 +109,7 @@ test.describe('The loss chart', () => {
 
     await page.notebook.addCell(
       'code',
-      'chart.append_train([(s, 1, 0, 1) for s in range(1000, 1200)])'
+      'chart.append_train([{"step": s, "loss": 1} for s in range(1000, 1200)])'
     );
     await page.notebook.runCell(2);
     await expect(chart(page)).toHaveAttribute('data-points', '1200');

@@ -17,7 +17,7 @@ tag = {"llmtune": {"id": "r1", "part": "chart", "run": "r", "began": 1.5, "live"
 chart = LossChart()
 view = {"version_major": 2, "version_minor": 0, "model_id": chart.model_id}
 display({"application/vnd.jupyter.widget-view+json": view}, raw=True, metadata=tag)
-chart.append_train([(1, 2.0, 1e-4, 1.0)])`;
+chart.append_train([{"step": 1, "loss": 2.0}])`;
 
 const END = `chart.send_snapshot(ChartSnapshot(
     id="r1", outputs={"chart": StaticOutput(data={"text/plain": "the end of r1"}, metadata={"llmtune": {"id": "r1"}})}

@@ -16,7 +16,9 @@ class ChartAppend(Message):
     table: Literal["train", "eval"]
     start: int = Field(ge=0, description="Index of the first row.")
     count: int = Field(ge=0)
-    columns: list[str]
+    columns: list[str] = Field(
+        description="`step`, `loss`, …, and the measures of the objective by their names."
+    )
 
 
 class ChartReset(Message):

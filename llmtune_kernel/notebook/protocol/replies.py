@@ -197,9 +197,9 @@ class RunView(Message):
     directory: str
     files: list[File]
     train: dict[str, list[float | None]] = Field(
-        description="Columns step, loss, learning_rate, grad_norm; at most 2,000 rows."
+        description="Columns step, loss, learning_rate, grad_norm, and the measures; at most 2,000 rows."
     )
-    eval: dict[str, list[float | None]] = Field(description="Columns step, loss.")
+    eval: dict[str, list[float | None]] = Field(description="Columns step, loss, and the measures.")
     events: list[Event] = Field(
         description="The last state, metrics, samples, log lines and errors, in order."
     )

@@ -39,6 +39,21 @@ describe('Series', () => {
     expect(Array.from(series.column('grad_norm'))).toEqual([NaN, NaN]);
   });
 
+  it('gets a column that comes later, missing in the rows before', () => {
+    const series = new Series(['step', 'loss']);
+    series.append(rows(0, 2));
+    expect(Array.from(series.column('kl'))).toEqual([NaN, NaN]);
+    series.append({
+      start: 2,
+      count: 1,
+      columns: ['step', 'loss', 'kl'],
+      values: Float32Array.from([2, 20, 0.5])
+    });
+    expect(Array.from(series.column('kl'))).toEqual([NaN, NaN, 0.5]);
+    series.append(rows(3, 600));
+    expect(Array.from(series.column('kl').subarray(2, 4))).toEqual([0.5, NaN]);
+  });
+
   it('finds the last value that is not missing', () => {
     const series = new Series(['loss']);
     expect(series.last('loss')).toBeNaN();

@@ -43,9 +43,9 @@ export interface IRunView {
   directory: string;
   /** Paths relative to the directory, sizes in bytes. */
   files: { path: string; size: number }[];
-  /** Columns `step, loss, learning_rate, grad_norm`. */
+  /** Columns `step, loss, learning_rate, grad_norm`, and the measures of the objective. */
   train: { [column: string]: (number | null)[] };
-  /** Columns `step, loss`. */
+  /** Columns `step, loss`, and the measures. */
   eval: { [column: string]: (number | null)[] };
   /** The last state, metrics, samples, log lines and errors, in order. */
   events: RunEvent[];

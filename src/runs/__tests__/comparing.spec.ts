@@ -139,6 +139,7 @@ describe('overlaid curves', () => {
     }));
     const traces = overlayTraces(
       curves,
+      'loss',
       ['red', 'blue'],
       0.6,
       nullTranslator.load('')
@@ -166,7 +167,7 @@ describe('overlaid curves', () => {
     }));
     const colors = curves.map((_, index) => colorOf(index));
     const trans = nullTranslator.load('');
-    const traces = overlayTraces(curves, colors, 0, trans) as any[];
+    const traces = overlayTraces(curves, 'loss', colors, 0, trans) as any[];
     const looks = traces.map(({ line }) => `${line.color} ${line.dash}`);
     expect(new Set(looks).size).toBe(48);
   });

@@ -176,11 +176,17 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
     ],
     [
       trans.__('Tokens'),
-      trans.__(
-        '%1, of which %2 are learned',
-        count(inspection.epoch_tokens),
-        count(inspection.epoch_trained_tokens)
-      )
+      // Of prompts nothing is learned, and how long the answers will be nobody knows yet.
+      inspection.epoch_trained_tokens === 0
+        ? trans.__(
+            '%1 in the prompts; the answers are learned',
+            count(inspection.epoch_tokens)
+          )
+        : trans.__(
+            '%1, of which %2 are learned',
+            count(inspection.epoch_tokens),
+            count(inspection.epoch_trained_tokens)
+          )
     ],
     [trans.__('Steps'), count(inspection.steps)],
     [
