@@ -140,7 +140,7 @@ describe('Visible texts', () => {
 });
 
 /** Abbreviations and names that are the same in Russian. */
-const NAMES = ['DoRA', 'Dropout', 'Top p', 'Top k'];
+const NAMES = ['DoRA', 'Dropout', 'Mixture of Depths', 'Top p', 'Top k'];
 
 const CYRILLIC = /\p{Script=Cyrillic}/u;
 

@@ -35,7 +35,7 @@ export function curves(
   );
   const hasBand = spread && !Number.isNaN(data.train.last(spread));
   return hasBand
-    ? [...band(data, names[0], spread, smoothing, theme.train), ...drawn]
+    ? [...band(data, names[0], spread, smoothing, theme.spread), ...drawn]
     : drawn;
 }
 
@@ -120,8 +120,7 @@ function band(
       y: mean.map((value, row) => value + deviation[row]),
       name: `± ${spread}`,
       fill: 'tonexty',
-      fillcolor: color,
-      opacity: 0.15
+      fillcolor: color
     }
   ];
 }

@@ -34,7 +34,9 @@ export function frame(
       x: 0,
       xanchor: 'left',
       y: 1,
-      yanchor: 'bottom'
+      yanchor: 'bottom',
+      // Left to itself, plotly reverses it where something is filled.
+      traceorder: 'normal'
     },
     modebar: {
       bgcolor: TRANSPARENT,

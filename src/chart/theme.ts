@@ -6,6 +6,8 @@ export interface IChartTheme {
   eval: string;
   learningRate: string;
   gradNorm: string;
+  /** Around the curve of training, faint. */
+  spread: string;
   /** Of measures that are drawn together. */
   measures: string[];
   text: string;
@@ -28,6 +30,7 @@ export function readTheme(node: HTMLElement): IChartTheme {
     eval: color('--jp-llmtune-eval-color'),
     learningRate: color('--jp-llmtune-learning-rate-color'),
     gradNorm: color('--jp-llmtune-grad-norm-color'),
+    spread: faint(color('--jp-llmtune-train-color')),
     measures: [0, 1, 2].map(index => color(`--jp-llmtune-run-${index}-color`)),
     text: color('--jp-ui-font-color1'),
     muted: color('--jp-ui-font-color2'),
@@ -37,6 +40,14 @@ export function readTheme(node: HTMLElement): IChartTheme {
     font: style.fontFamily,
     fontSize: parseFloat(style.fontSize) * 0.9 || 12
   };
+}
+
+/** A colour of which little is seen, in a form that plotly knows. */
+function faint(color: string): string {
+  const context = document.createElement('canvas').getContext('2d')!;
+  context.fillStyle = color;
+  // Read again it is #rrggbb.
+  return `${context.fillStyle}26`;
 }
 
 /**

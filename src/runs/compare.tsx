@@ -14,6 +14,7 @@ import { colorOf, OverlayChart } from './overlay';
 import { sideBySide } from './samples';
 import { fieldsByKey, titleOf, wordingOf } from './settings';
 import { Notice } from './view';
+import { watched } from './watched';
 import { Wording } from './wording';
 
 export interface ICompareProps {
@@ -122,6 +123,7 @@ function Outcomes({
       trans.__('Train loss'),
       ({ progress }) => measure(progress.metrics?.loss ?? null)
     ],
+    ...watchedRows(models, trans),
     [
       trans.__('Eval loss'),
       ({ progress }) => measure(progress.evaluation?.loss ?? null)
@@ -143,6 +145,20 @@ function Outcomes({
       ))}
     </>
   );
+}
+
+/** Of runs with other objectives only some have a measure. */
+function watchedRows(
+  models: readonly RunModel[],
+  trans: TranslationBundle
+): [string, (model: RunModel) => string][] {
+  const of = ({ progress }: RunModel) =>
+    watched(progress.metrics?.measures, trans);
+  const names = models.flatMap(model => of(model).map(({ name }) => name));
+  return [...new Set(names)].map(name => [
+    name[0].toUpperCase() + name.slice(1),
+    model => measure(of(model).find(one => one.name === name)?.value ?? null)
+  ]);
 }
 
 function Differences({

@@ -174,20 +174,7 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
           )
         : count(inspection.train_rows)
     ],
-    [
-      trans.__('Tokens'),
-      // Of prompts nothing is learned, and how long the answers will be nobody knows yet.
-      inspection.epoch_trained_tokens === 0
-        ? trans.__(
-            '%1 in the prompts; the answers are learned',
-            count(inspection.epoch_tokens)
-          )
-        : trans.__(
-            '%1, of which %2 are learned',
-            count(inspection.epoch_tokens),
-            count(inspection.epoch_trained_tokens)
-          )
-    ],
+    [trans.__('Tokens'), tokensText(inspection, trans)],
     [trans.__('Steps'), count(inspection.steps)],
     [
       trans.__('Time'),
@@ -215,6 +202,17 @@ function Facts(props: { inspection: IInspection }): JSX.Element {
       ))}
     </dl>
   );
+}
+
+/** Of prompts nothing is learned, and how long the answers will be nobody knows yet. */
+export function tokensText(
+  inspection: Pick<IInspection, 'epoch_tokens' | 'epoch_trained_tokens'>,
+  trans: TranslationBundle
+): string {
+  const { epoch_tokens: tokens, epoch_trained_tokens: trained } = inspection;
+  return trained === 0
+    ? trans.__('%1 in the prompts; the answers are learned', count(tokens))
+    : trans.__('%1, of which %2 are learned', count(tokens), count(trained));
 }
 
 /** What takes no time takes a second. */
