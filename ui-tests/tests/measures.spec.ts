@@ -100,7 +100,7 @@ test('A run of preferences shows its loss, then its rewards, and keeps them when
   });
 });
 
-test('Charts of rewarded answers begin with the reward, live, in a figure of plotly and in a comparison', async ({
+test('Charts of rewarded answers begin with the reward, live, in a figure of plotly, in a comparison and in a tab', async ({
   page,
   tmpPath
 }) => {
@@ -160,6 +160,20 @@ test('Charts of rewarded answers begin with the reward, live, in a figure of plo
     await expectAccessible(page, '.jp-llmtune-run');
     await page.waitForTimeout(1000);
     await page.screenshot({ path: 'artefacts/measures-compare.png' });
+  });
+
+  await test.step('the tab of a run begins with the reward, too', async () => {
+    const runs = page.locator('#jp-llmtune-runs');
+    await runs.getByRole('row', { name: /^rewarded-1/ }).dblclick();
+    const tab = page.getByRole('region', { name: 'Run rewarded-1' });
+    await expect(tab.getByLabel('Show')).toHaveValue('reward');
+    await tab.getByLabel('Show').selectOption('KL divergence');
+    await expect(
+      tab.getByRole('figure', { name: /^KL divergence: step 200, kl 0.05/ })
+    ).toBeVisible();
+    await expect(tab.getByText('eval reward')).toBeVisible();
+    await page.waitForTimeout(1000);
+    await page.screenshot({ path: 'artefacts/measures-tab.png' });
   });
 });
 
