@@ -1,13 +1,8 @@
 """How close is the estimate of memory to what a worker takes?
 
 Random Llamas of three sizes train two steps, in full, with LoRA and with QLoRA, each in a worker of its own on the CPU,
-on a batch as large as the configuration allows. Measured is the most resident memory of the worker less what it had
-when its libraries were imported: both include the libraries' own pages, so what is left are weights and tensors. It is
-compared with the estimate less its constant for libraries and runtime.
-
-Each is measured twice. First with an allocator that gives every large tensor back to the system: then resident memory
-is what the tensors take. Then as runs are: the worker's allocator keeps what was freed, in pieces that may not fit what
-comes next, as that is faster; the second ratio says how much more a worker holds for it.
+on a batch as large as the configuration allows. Measured is the most resident memory that the worker ever had, as runs
+are; it is compared with what `llmtune estimate` says.
 """
 
 from __future__ import annotations
@@ -27,7 +22,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from llmtune_kernel.config import ModelConfig, RunConfig, config_from_dict
 from llmtune_kernel.models.loading import compute_dtype
 from llmtune_kernel.models.sources import ModelSource, find_model
-from llmtune_kernel.runs.events import MetricsEvent, StateEvent
+from llmtune_kernel.runs.events import MetricsEvent
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch
 
@@ -38,12 +33,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "full": {"method": "full"},
     "LoRA": {"method": "lora"},
     "QLoRA": {"method": "lora", "quantization": "nf4"},
-}
-# Chunks from 64 kB on are mapped one by one, and gone when they are freed.
-GIVES_BACK = {
-    "MALLOC_MMAP_THRESHOLD_": "65536",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-    "MALLOC_TOP_PAD_": "131072",
 }
 SECONDS_BETWEEN_LOOKS = 0.01
 
@@ -69,14 +58,12 @@ def measure() -> Measured:
 
 
 def figures(one: dict[str, Any]) -> list[Figure]:
-    """Of one size and method, in MB and as ratios."""
+    """Of one size and method, in MB and as a ratio."""
     what = f"{one['method']}, {one['parameters'] / 1e6:.0f} M parameters"
-    tensors, held = one["measured"], one["as_run"]
     return [
         Figure(f"{what}: estimate", round(one["estimate"] / 1e6), "MB"),
-        Figure(f"{what}: measured", round(tensors / 1e6), "MB"),
-        Figure(f"{what}: estimate / measured", round(one["estimate"] / tensors, 2), "", "0.9 to 1.1"),
-        Figure(f"{what}: estimate / worker as it runs", round(one["estimate"] / held, 2), ""),
+        Figure(f"{what}: measured", round(one["measured"] / 1e6), "MB"),
+        Figure(f"{what}: estimate / measured", round(one["estimate"] / one["measured"], 2), "", "0.9 to 1.1"),
     ]
 
 
@@ -115,43 +102,38 @@ def configured(model: Path, rows: Path, method: str, quantization: str = "none")
 
 
 def compared(config: RunConfig, model: Path) -> dict[str, Any]:
-    """Bytes without those of the libraries: `estimate`, `measured`, and `as_run` with the allocator of runs."""
+    """Of a run its number of parameters, and in bytes the `estimate`, by `parts`, and what was `measured`."""
     dtype = compute_dtype(config.model)
-    estimator = Estimator(ModelSource(str(model), None), longest_batch(config))
     hardware = Hardware("CPU", 2**50, dtype, is_gpu=False)
+    estimator = Estimator(ModelSource(str(model), None), longest_batch(config))
     estimate = estimator.estimate(config, hardware)
     weights = estimator.model(config, hardware).parameters()
     return {
         "parameters": sum(weight.numel() for weight in weights),
         "parts": estimate.parts,
-        "estimate": estimate.total - estimate.overhead,
-        "measured": peak(config, GIVES_BACK),
-        "as_run": peak(config, {}),
+        "estimate": estimate.total,
+        "measured": peak(config),
     }
 
 
-def peak(config: RunConfig, environment: dict[str, str]) -> int:
-    """The most resident memory of a worker, less that after its imports, in bytes."""
+def peak(config: RunConfig) -> int:
+    """The most resident memory of the worker of a run, in bytes."""
     with tempfile.TemporaryDirectory() as home:
-        before = {key: os.environ.get(key) for key in environment}
-        os.environ |= {"LLMTUNE_HOME": home, **environment}
+        before = os.environ.get("LLMTUNE_HOME")
+        os.environ["LLMTUNE_HOME"] = home
         run = launch(config)
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
+        os.environ.pop("LLMTUNE_HOME") if before is None else os.environ.update(LLMTUNE_HOME=before)
         worker = max(psutil.Process().children(), key=lambda child: child.create_time())
-        looks, most = [], 0
+        most = 0
         try:
             while run.paths.alive:
-                looks.append((time.time(), worker.memory_info().rss))
                 most = max(most, high_water_mark(worker.pid))
                 time.sleep(SECONDS_BETWEEN_LOOKS)
         except (psutil.Error, OSError):  # it has ended
             pass
         run.wait()
         assert any(isinstance(event, MetricsEvent) for event in run.events())
-        states = [event for event in run.events() if isinstance(event, StateEvent)]
-        ready = states[[state.payload.detail for state in states].index("finding the model")].time
-        return most - min(looks, key=lambda look: abs(look[0] - ready))[1]
+        return most
 
 
 def high_water_mark(pid: int) -> int:

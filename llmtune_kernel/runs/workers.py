@@ -20,9 +20,10 @@ from llmtune_kernel.config.changes import Change
 from llmtune_kernel.config.errors import UserError
 from llmtune_kernel.locale import _
 
-# A CPU allocator that returns pages to the system after each step costs about a tenth of the speed.
+# A CPU allocator that returns all pages to the system after each step costs about a tenth of the speed. Those of the
+# largest tensors, such as logits, cost little to ask for anew, and kept in pieces they would be missed.
 _ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**28),
     # Threads that spin while they wait take the cores from the kernel, and from other runs, which then crawl.
