@@ -53,7 +53,7 @@ def models(options: argparse.Namespace) -> int:
     Raises:
         UserError: there are none.
     """
-    found = find_models(options.words)
+    found = find_models([word for words in options.words for word in words.split()])
     if options.json:
         _write(found)
     else:

@@ -330,7 +330,10 @@ def _other_kind(model: Any, method: AdaLoraMethod | PeftMethod, layers: dict[str
         )
 
     with refusals(mistake, AssertionError, TypeError):
-        return get_peft_model(model, made(**values))
+        tuned = get_peft_model(model, made(**values))
+    if not any(weight.numel() for weight in tuned.parameters() if weight.requires_grad):
+        raise mistake(_("it would train no weights"))
+    return tuned
 
 
 def _usual(method: AdaLoraMethod | PeftMethod) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtune_kernel.config import UserError
+from llmtune_kernel.config.changes import change_to
 from llmtune_kernel.locale import _
 from llmtune_kernel.runs.directory import RunDirectory, runs_root
 from llmtune_kernel.runs.run import Run
@@ -31,7 +32,11 @@ def reward_run(name: str) -> Run | None:
             raise UserError(what, "", _("Name a run of the objective reward."))
         run.result()
     except UserError as error:
-        raise UserError(error.what, f"objective.reward: {name}", error.fix) from error
+        fix, changes = error.fix, list(error.changes)
+        if name.isidentifier() and not is_run:
+            fix += " " + _("A function of the notebook is named with a dollar sign: {name}.", name=f"${name}")
+            changes.append(change_to("objective.reward", f"${name}"))
+        raise UserError(error.what, f"objective.reward: {name}", fix, changes) from error
     return run
 
 

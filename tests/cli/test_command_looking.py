@@ -80,7 +80,7 @@ def test_models_are_listed_by_family_narrowed_by_words_and_as_json(tmp_path: Pat
     workplace = Workplace(tmp_path)
     lines = workplace.llmtune("models", "pythia", "mistral-7b-v0").stderr.splitlines()
     assert "No model of the catalogue fits pythia mistral-7b-v0." in lines[0]
-    lines = workplace.llmtune("models", "base", "mit").stdout.splitlines()
+    lines = workplace.llmtune("models", "base mit").stdout.splitlines()
     assert lines[0].split()[:4] == ["name", "parameters", "context", "licence"]
     assert "GPT-2" in {line.strip() for line in lines}
     found = next(line.split() for line in lines if line.startswith("openai-community/gpt2 "))

@@ -209,6 +209,7 @@ def test_a_run_that_is_not_there_starts_none(start: Start, tiny_model: str, prom
     with pytest.raises(UserError, match="There is no run named 'nobody'") as error:
         start("scored-by-none", **settings(tiny_model, prompts, "nobody"))
     assert error.value.where == "objective.reward: nobody"
+    assert error.value.fix.endswith("with a dollar sign: $nobody.")
     assert not RunDirectory(runs_root() / "scored-by-none").path.exists()
 
 

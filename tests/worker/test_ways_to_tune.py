@@ -633,6 +633,10 @@ def test_what_does_not_go_together_is_said(values: dict[str, Any], said: str) ->
         ({"type": "freeze", "trainable_modules": ["attention"]}, "No module there is named 'attention'"),
         ({"type": "freeze", "extra_modules": ["q_proj"]}, "No module there is named 'q_proj'"),
         ({**LORA, "modules_to_save": ["wte"]}, "No layer of this model is named 'wte'"),
+        (
+            {"type": "peft", "peft_type": "PROMPT_TUNING", "num_virtual_tokens": 0},
+            "PROMPT_TUNING cannot be made: it would train no weights",
+        ),
     ],
 )
 def test_a_module_that_is_not_there_is_named(tune: Any, method: dict[str, Any], said: str) -> None:
