@@ -63,9 +63,8 @@ class DepthRouter(nn.Module):
 
     def _highest(self, scores: torch.Tensor) -> torch.Tensor:
         """Where in a document the highest scores are, in the order of its tokens."""
-        count = int(
-            self.capacity * len(scores) + 1e-9
-        )  # the small number makes 28.999… of 0.29 * 100 a 29 again
+        # The small number makes 28.999… of 0.29 * 100 a 29 again.
+        count = int(self.capacity * len(scores) + 1e-9)
         return scores.topk(max(1, count)).indices.sort().values
 
 
@@ -86,6 +85,8 @@ def add_routers(model: Any, capacity: float, layers: list[str]) -> None:
 
 def routers(model: Any) -> list[DepthRouter]:
     """The routers of a model, in the order of their layers."""
+    if not is_routed(model):  # asked in each step, and there are many parts
+        return []
     return [part for part in model.modules() if isinstance(part, DepthRouter)]
 
 

@@ -292,9 +292,8 @@ class Run:
             settings["quantization_config"] = quantization
             way = QUANTIZATIONS.get(self.config.model.quantization)
             if self.config.method.type == "peft" and way and "bitsandbytes" in way.packages:
-                settings["dtype"] = (
-                    "float32"  # which PEFT's layers of these kinds give, whatever they are given
-                )
+                # Which PEFT's layers of these kinds give, whatever they are given.
+                settings["dtype"] = "float32"
         # transformers warns of a head that the base model lacks, and that comes with the adapter.
         with _quiet("transformers.modeling_utils") if self.config.scores else contextlib.nullcontext():
             model = kind.from_pretrained(

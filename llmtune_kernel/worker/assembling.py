@@ -125,8 +125,8 @@ def load_trainable(
         earlier.start,
         earlier.beneath,
         put_in,
-        in_fp8,
-        trained_dtype(config),
+        change=in_fp8,
+        dtype=trained_dtype(config),
     )
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +67,9 @@ def solutions(
     routed = is_routed(estimator.model(config, hardware))  # which adapters do not go with
     remedies = [levels for levels in _remedies(config, hardware, routed) if levels]
     found: list[tuple[set[int], Solution]] = []
+    with contextlib.suppress(UserError):  # then what excludes each other does not say that nothing helps
+        if _tried(_strongest(remedies), config, estimator, hardware).memory > hardware.free:
+            return []
     for count in range(1, min(_MOST_CHANGES, len(remedies)) + 1):
         for chosen in itertools.combinations(range(len(remedies)), count):
             if len(found) == _ENOUGH:
@@ -111,20 +115,39 @@ def _mildest(remedies: list[list[_Level]], fitting: Callable[[_Levels], Solution
 
 
 def _fitting(levels: _Levels, config: RunConfig, estimator: Estimator, hardware: Hardware) -> Solution | None:
+    keys = [key for level in levels for key in level.settings]
+    if len(set(keys)) < len(keys):
+        return None
+    try:
+        found = _tried(levels, config, estimator, hardware)
+    except UserError:  # settings that exclude each other, or the model
+        return None
+    return found if found.memory <= hardware.free else None
+
+
+def _strongest(remedies: list[list[_Level]]) -> _Levels:
+    """All remedies at their strongest; of those that write the same setting the last one."""
+    kept: list[_Level] = []
+    for *_milder, level in reversed(remedies):
+        if not any(level.settings.keys() & other.settings.keys() for other in kept):
+            kept.append(level)
+    return tuple(kept)
+
+
+def _tried(levels: _Levels, config: RunConfig, estimator: Estimator, hardware: Hardware) -> Solution:
+    """What a run takes with these changes, which write no setting twice.
+
+    Raises:
+        UserError: they exclude each other, or the model.
+    """
     settings: Settings = {}
     share = 1.0
     for level in levels:
-        if settings.keys() & level.settings.keys():
-            return None
         settings |= level.settings
         share *= level.share
     if "model.dtype" in settings:
         hardware = dataclasses.replace(hardware, dtype=getattr(torch, str(settings["model.dtype"])))
-    try:
-        memory = estimator.estimate(_with(config, settings), hardware, share).total
-    except UserError:  # settings that exclude each other, or the model
-        return None
-    return Solution(settings, memory) if memory <= hardware.free else None
+    return Solution(settings, estimator.estimate(_with(config, settings), hardware, share).total)
 
 
 def _with(config: RunConfig, settings: Settings) -> RunConfig:

@@ -156,7 +156,9 @@ def test_static_chart_of_rewarded_answers_begins_with_the_reward() -> None:
 
 def test_static_figure_is_what_plotly_takes() -> None:
     figure = plotly_figure(measured(["reward", "reward_std", "kl"]))
-    Figure(data=figure["data"], layout=figure["layout"])
+    taken = Figure(data=figure["data"], layout=figure["layout"])
+    assert [trace.name for trace in taken.data] == [trace.get("name") for trace in figure["data"]]
+    assert len(taken.layout.updatemenus) == len(figure["layout"]["updatemenus"])
 
 
 def test_svg_escapes_its_title_and_runs_nothing() -> None:
