@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 import rewards
 from polite import write
 from watching import Start, until
-from ways import QUESTIONS
+from ways import QUESTIONS, two_steps
 
 from llmtune_kernel.config import config_from_dict
 from llmtune_kernel.notebook.rewards import reward_writer
+from llmtune_kernel.runs.events import Payload
 from llmtune_kernel.runs.launch import launch
 from llmtune_kernel.runs.run import Run
 from llmtune_kernel.runs.workers import pool
@@ -91,3 +93,16 @@ def quick_model(smollm2_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
     gc.freeze()  # each trainer looks through all objects for garbage; not through those of before
     yield str(folder)
     gc.unfreeze()
+
+
+@pytest.fixture
+def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two steps in this process; gives what was told and the run, in place of the one before."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(objective: str, /, **sections: Any) -> tuple[list[Payload], Run]:
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        model = {"name_or_path": small_model, **sections.pop("model", {})}
+        return two_steps(tmp_path / "run", objective, model=model, **sections)
+
+    return run

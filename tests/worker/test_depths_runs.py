@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import MambaConfig, MambaForCausalLM
 from watching import in_process
-from ways import LORA, QUESTIONS, ROWS, last_loss, loss_of
+from ways import LORA, QUESTIONS, last_loss, loss_of, two_steps
 
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict, read_config
 from llmtune_kernel.depths import noted, routers
@@ -74,25 +74,9 @@ ddp_timeout: 180000000
 def tune(tmp_path: Path, quick_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
 
-    def run(
-        name: str, objective: str = "sft", checkpoint: Path | None = None, **sections: Any
-    ) -> tuple[list[Payload], Run]:
-        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
-        told = in_process(
-            tmp_path / name,
-            checkpoint=checkpoint,
-            model={"name_or_path": quick_model, "dtype": "float32", **sections.get("model", DEPTHS)},
-            data={"train": "rows.jsonl", "eval": "rows.jsonl", **sections.get("data", {})},
-            objective={"type": objective, **sections.get("settings", {})},
-            method=sections.get("method", FULL),
-            training={
-                "max_steps": 2,
-                "learning_rate": 0.01,
-                "lr_scheduler_type": "constant",
-                **sections.get("training", {}),
-            },
-        )
-        return told, Run(RunDirectory(tmp_path / name))
+    def run(name: str, objective: str = "sft", /, **sections: Any) -> tuple[list[Payload], Run]:
+        model = {"name_or_path": quick_model, **sections.pop("model", DEPTHS)}
+        return two_steps(tmp_path / name, objective, model=model, **{"method": FULL, **sections})
 
     return run
 
@@ -136,7 +120,7 @@ def test_the_model_and_its_routers_learn_and_the_result_answers_as_the_run_told(
 def test_objectives_that_compare_with_no_other_model_train_routers(
     tune: Any, objective: str, settings: dict[str, Any]
 ) -> None:
-    told, run = tune("run", objective, settings=settings)
+    told, run = tune("run", objective, objective=settings)
     assert all(step.loss is not None and math.isfinite(step.loss) for step in measured(told))
     assert len(routers(run.load()[0])) == 1
     if objective == "pretrain":

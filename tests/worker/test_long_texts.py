@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from transformers import MambaConfig, MambaForCausalLM
-from watching import in_process
-from ways import LORA, METHODS, ROWS, last_loss, loss_of, other_kind, quantized
+from ways import LORA, METHODS, last_loss, loss_of, other_kind, quantized, two_steps
 
 from llmtune_kernel.config import ConfigError, UserError, config_from_dict
 from llmtune_kernel.models.loading import device
 from llmtune_kernel.models.quantization import keep_layout
-from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Log, Metrics, Payload
 from llmtune_kernel.runs.run import Run
 
@@ -29,22 +26,10 @@ PLUS = {**LORA, "modules_to_save": ["embed_tokens", "norm", "input_layernorm", "
 def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(tmp_path)
 
-    def run(name: str, objective: str = "sft", **sections: Any) -> tuple[list[Payload], Run]:
-        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
-        told = in_process(
-            tmp_path / name,
-            model={"name_or_path": small_model, "dtype": "float32", **sections.get("model", {})},
-            data={"train": "rows.jsonl", "eval": "rows.jsonl", "max_length": LENGTH},
-            objective=objective,
-            method=sections.get("method", LORA),
-            training={
-                "max_steps": 2,
-                "learning_rate": 0.01,
-                "lr_scheduler_type": "constant",
-                **sections.get("training", {}),
-            },
-        )
-        return told, Run(RunDirectory(tmp_path / name))
+    def run(name: str, objective: str = "sft", /, **sections: Any) -> tuple[list[Payload], Run]:
+        model = {"name_or_path": small_model, **sections.pop("model", {})}
+        sections = {"method": LORA, "data": {"max_length": LENGTH}, **sections}
+        return two_steps(tmp_path / name, objective, model=model, **sections)
 
     return run
 

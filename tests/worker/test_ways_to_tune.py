@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from pathlib import Path
@@ -10,51 +9,19 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.nn.functional import logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from watching import in_process
-from ways import LORA, METHODS, PAIRS, ROWS, TRAINED, last_loss, loss_of, other_kind, quantized
+from ways import LORA, METHODS, PAIRS, TRAINED, base_weights, last_loss, loss_of, other_kind
 
 from llmtune_kernel.config import ModelConfig, UserError, config_from_dict
 from llmtune_kernel.config.peft_types import PEFT_TYPES
-from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
 from llmtune_kernel.models.attention import register_packed_attention
 from llmtune_kernel.models.quantization import keep_layout
 from llmtune_kernel.models.rope import most_positions, stretched
 from llmtune_kernel.models.sources import ModelSource
-from llmtune_kernel.runs.comparing import bases_of
-from llmtune_kernel.runs.directory import RunDirectory
-from llmtune_kernel.runs.events import Metrics, Payload
-from llmtune_kernel.runs.run import Run
+from llmtune_kernel.runs.events import Metrics
 from llmtune_kernel.worker.sample import Loader, sample
-
-
-@pytest.fixture
-def tune(tmp_path: Path, small_model: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Two steps in this process; gives what was told and the run, in place of the one before."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(objective: str, /, **sections: Any) -> tuple[list[Payload], Run]:
-        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
-        shutil.rmtree(tmp_path / "run", ignore_errors=True)
-        model = {"name_or_path": small_model, "dtype": "float32", **sections.pop("model", {})}
-        told = in_process(
-            tmp_path / "run",
-            model=model,
-            data={"train": "rows.jsonl", "eval": "rows.jsonl"},
-            objective={"type": objective, **sections.pop("objective", {})},
-            training={"max_steps": 2, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
-            **sections,
-        )
-        return told, Run(RunDirectory(tmp_path / "run"))
-
-    return run
-
-
-def base_weights(folder: str) -> dict[str, torch.Tensor]:
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return dict(model.named_parameters())
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "loftq"])
@@ -205,143 +172,6 @@ def rows_of(model: Any) -> torch.Tensor:
     return every
 
 
-@pytest.fixture
-def earlier(tune: Any, tmp_path: Path) -> Any:
-    """Trains an adapter and gives its folder, moved to a place of its own, and its last loss."""
-
-    def train(name: str, **sections: Any) -> tuple[str, float]:
-        told, run = tune("sft", **sections)
-        shutil.move(run.paths.adapter, tmp_path / name)
-        return name, last_loss(told)
-
-    return train
-
-
-@pytest.mark.parametrize("method", ["lora", "dora", "last-layer", "full"])
-def test_adapters_are_merged_before_training_and_wherever_the_result_is_loaded(
-    tune: Any, earlier: Any, small_model: str, tmp_path: Path, method: str
-) -> None:
-    first, _ = earlier("first", method=LORA)
-    second, _ = earlier("second", method=other_kind("LOHA"), model={"adapters": [first]})
-    told, run = tune("sft", method=METHODS[method], model={"adapters": [first, second]})
-    shutil.rmtree(tmp_path / first)  # the run has what it needs
-    tuned, _ = run.load()
-    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-    if METHODS[method]["type"] == "lora":
-        before = base_weights(small_model)["model.layers.0.mlp.up_proj.weight"]
-        merged = dict(tuned.named_parameters())[
-            "base_model.model.model.layers.0.mlp.up_proj.base_layer.weight"
-        ]
-        assert not torch.equal(merged, before)
-    said: list[dict[str, Any]] = []
-    sources = [{"column": "run", "directory": str(run.paths.path)}]
-    job = {"sources": sources, "prompts": ["1"], "settings": {"max_new_tokens": 2}, "stream": False}
-    sample(job, said.append, Loader(), lambda: None)
-    assert len(said) == 1
-    # The base model that a run is compared with is the one that it was trained on.
-    [base] = bases_of([run]).values()
-    assert base.adapters == list(map(str, run.paths.earlier()))
-    assert len(base.adapters) == 2
-    job["sources"] = [{"column": "base", "model": base.model_dump(mode="json")}]
-    sample(job, said.append, Loader(), lambda: None)
-    assert len(said) == 2
-
-
-@pytest.mark.parametrize("quantization", ["none", "nf4"])
-@pytest.mark.parametrize("method", ["lora", "dora", "pissa", "eva", "lora-and-head"])
-def test_an_adapter_is_trained_on_from_where_it_stood(
-    tune: Any, earlier: Any, method: str, quantization: str
-) -> None:
-    model = {"quantization": quantization if method != "pissa" else "none"}
-    first, before = earlier("first", method=METHODS[method], model=model)
-    told, run = tune("dpo", method={"type": "lora", "adapter": first}, model=model)
-    # What is compared with is the adapter as it was.
-    [start, *_] = [payload for payload in told if isinstance(payload, Metrics)]
-    assert start.loss == pytest.approx(math.log(2), abs=1e-3)
-    told, run = tune("sft", method={"type": "lora", "adapter": first}, model=model)
-    [start, *_] = [payload for payload in told if isinstance(payload, Metrics)]
-    assert start.loss is not None
-    assert start.loss < before + 0.5
-    tuned, _ = run.load()
-    keep_layout(tuned)
-    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-
-
-def test_a_run_goes_on_without_the_adapters_that_it_began_with(
-    tune: Any, earlier: Any, small_model: str, tmp_path: Path
-) -> None:
-    first, _ = earlier("first", method=LORA)
-    second, _ = earlier("second", method=LORA, model={"adapters": [first]})
-    model, method = {"adapters": [first]}, {"type": "lora", "adapter": second}
-    _, run = tune("sft", method=method, model=model)
-    shutil.rmtree(tmp_path / first)
-    shutil.rmtree(tmp_path / second)
-    told = in_process(
-        tmp_path / "further",
-        checkpoint=run.paths.last_checkpoint(),
-        model={"name_or_path": small_model, "dtype": "float32", **model},
-        data={"train": "rows.jsonl", "eval": "rows.jsonl"},
-        method=method,
-        training={"max_steps": 3, "learning_rate": 0.01, "lr_scheduler_type": "constant"},
-    )
-    assert [payload.step for payload in told if isinstance(payload, Metrics)] == [3]
-    tuned, _ = Run(RunDirectory(tmp_path / "further")).load()
-    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-
-
-@pytest.mark.parametrize("start", ["adapter", "loftq", "eva"])
-def test_a_run_goes_on_against_the_model_that_it_began_with(
-    tune: Any, earlier: Any, tmp_path: Path, small_model: str, start: str
-) -> None:
-    model = {"quantization": "nf4"}
-    first, _ = earlier("first", method=LORA, model=model)
-    method = {"type": "lora", "adapter": first} if start == "adapter" else METHODS[start]
-    shared: dict[str, Any] = {
-        "model": {"name_or_path": small_model, "dtype": "float32", **model},
-        "data": {"train": "pairs.jsonl"},
-        "objective": "dpo",
-        "method": method,
-        "training": {"max_steps": 3, "save_steps": 1, "learning_rate": 0.01},
-    }
-    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
-    steps = [one.loss for one in in_process(tmp_path / "whole", **shared) if isinstance(one, Metrics)]
-    assert steps[0] == pytest.approx(math.log(2), abs=1e-3)
-    second = tmp_path / "whole" / "checkpoints" / "step-000002"
-    shutil.rmtree(tmp_path / first)
-    told = in_process(tmp_path / "again", checkpoint=second, **shared)
-    assert [one.loss for one in told if isinstance(one, Metrics)] == pytest.approx(steps[2:], abs=1e-6)
-    assert (tmp_path / "again" / "adapter-initial").is_dir()
-
-
-def test_an_adapter_keeps_its_new_tokens_while_it_is_trained_on(tune: Any, earlier: Any) -> None:
-    model = {"add_tokens": ["<a>"]}
-    first, _ = earlier("first", method=LORA, model=model)
-    told, run = tune("sft", method={"type": "lora", "adapter": first}, model=model)
-    tuned, tokenizer = run.load()
-    assert loss_of(tuned, "sft", tokenizer) == pytest.approx(last_loss(told), abs=1e-4)
-    with pytest.raises(UserError, match="was trained with other new tokens"):
-        tune("sft", method={"type": "lora", "adapter": first}, model={"add_tokens": ["<b>", "<c>"]})
-    with pytest.raises(UserError, match="cannot be merged: it has new tokens"):
-        tune("sft", method=LORA, model={"adapters": [first]})
-
-
-def test_an_adapter_that_does_not_fit_is_told(tune: Any, earlier: Any, tmp_path: Path) -> None:
-    first, _ = earlier("first", method=LORA)
-    other, _ = earlier("other", method=other_kind("LOHA"))
-    weights = tmp_path / first / "adapter_model.safetensors"
-    save_file({name: weight[:, :2].contiguous() for name, weight in load_file(weights).items()}, weights)
-    for method, said in [
-        ({"type": "lora", "adapter": first}, "This adapter does not fit the model: "),
-        ({"type": "lora", "adapter": other}, "This adapter is of the kind LOHA"),
-        ({"type": "lora", "adapter": "nowhere"}, "There is no run and no folder named 'nowhere'"),
-        ({"type": "lora", "adapter": "."}, "This folder holds no adapter: it has no adapter_config.json"),
-    ]:
-        with pytest.raises(UserError, match=said):
-            tune("sft", method=method)
-    with pytest.raises(UserError, match="This adapter cannot be merged: "):
-        tune("sft", method=LORA, model={"adapters": [first]})
-
-
 @pytest.mark.parametrize("name", PEFT_TYPES)
 def test_another_kind_of_adapter_trains_and_loads_as_it_was_trained(
     tune: Any, small_model: str, name: str
@@ -358,93 +188,6 @@ def test_another_kind_of_adapter_trains_and_loads_as_it_was_trained(
     assert after != before
     with tuned.disable_adapter():
         assert loss_of(tuned, "sft") == pytest.approx(before, abs=1e-6)
-
-
-ON_QUANTIZED: tuple[QuantizationName, ...] = ("nf4", "hqq4", "torchao_int8")
-
-
-@pytest.mark.parametrize(
-    ("name", "quantization"),
-    [quantized(way, name) for way in ON_QUANTIZED for name in QUANTIZATIONS[way].peft_types],
-)
-def test_some_other_kinds_of_adapters_learn_on_quantized_weights(
-    tune: Any, name: str, quantization: str
-) -> None:
-    told, run = tune("sft", method=other_kind(name), model={"quantization": quantization})
-    tuned, _ = run.load()
-    keep_layout(tuned)
-    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-
-
-# Of which PEFT cannot be taken out again, or gives another precision than it is given.
-@pytest.mark.parametrize(
-    ("name", "quantization"),
-    [
-        quantized("nf4", "IA3"),
-        quantized("nf4", "RANDLORA"),
-        quantized("int8", "IA3"),
-        quantized("hqq4", "VERA"),
-        quantized("torchao_int8", "IA3"),
-    ],
-)
-def test_other_kinds_of_adapters_on_quantized_weights_answer_as_often_as_asked(
-    tune: Any, name: str, quantization: str
-) -> None:
-    model = {"quantization": quantization, "dtype": "bfloat16"}
-    _told, run = tune("sft", method=other_kind(name), model=model)
-    said: list[Any] = []
-    sources = [{"column": "run", "directory": str(run.paths.path)}]
-    job = {"sources": sources, "prompts": ["1"], "settings": {"max_new_tokens": 2}, "stream": False}
-    loader = Loader()
-    for _time in range(2):
-        sample(job, said.append, loader, lambda: None)
-    assert len(said) == 2
-    tuned, tokenizer = run.load()
-    with torch.no_grad():
-        assert tuned(**tokenizer("1", return_tensors="pt")).logits.isfinite().all()
-
-
-# What layers and weights become.
-LAYERS = {"nf4": "Linear4bit", "fp4": "Linear4bit", "int8": "Linear8bitLt"}
-LAYERS |= {"torchao_int8": "Int8Tensor", "torchao_float8": "Float8Tensor"}
-TRIED = [name for name, way in QUANTIZATIONS.items() if not way.needs_gpu]
-
-
-@pytest.mark.parametrize(
-    ("method", "quantization"),
-    [
-        *(quantized(way, "lora") for way in TRIED),
-        *(quantized(way, name) for name in ("dora", "loftq") for way in TRIED if QUANTIZATIONS[way].expands),
-        *(quantized(way, "adalora") for way in TRIED if QUANTIZATIONS[way].moves_ranks),
-        quantized("nf4", "lora-and-head"),
-        quantized("hqq2", "lora-and-head"),
-        quantized("torchao_int8", "lora-and-head"),
-    ],
-)
-def test_quantized_weights_stay_and_adapters_on_them_learn(tune: Any, quantization: str, method: str) -> None:
-    told, run = tune("sft", method=METHODS[method], model={"quantization": quantization})
-    losses = [payload.loss for payload in told if isinstance(payload, Metrics)]
-    assert losses[1] != losses[0]
-    tuned, _ = run.load()
-    keep_layout(tuned)
-    assert loss_of(tuned, "sft") == pytest.approx(last_loss(told), abs=1e-4)
-    layers = [part.base_layer for part in tuned.modules() if hasattr(part, "base_layer")]
-    kinds = {type(one).__name__ for layer in layers for one in (layer, layer.weight)}
-    assert LAYERS.get(quantization, "HQQLinear") in kinds
-    assert len(layers) == (2 if method == "lora-and-head" else 2 * 7)
-
-
-@pytest.mark.parametrize("quantization", [quantized("hqq4"), quantized("torchao_int8")])
-def test_a_run_on_quantized_weights_answers_as_its_base_model_does(tune: Any, quantization: str) -> None:
-    _told, run = tune("sft", method=LORA, model={"quantization": quantization})
-    said: list[Any] = []
-    sources = [{"column": "run", "directory": str(run.paths.path)}]
-    sources += [
-        {"column": "base", "model": base.model_dump(mode="json")} for base in bases_of([run]).values()
-    ]
-    job = {"sources": sources, "prompts": ["What is 1 plus 1?"], "settings": {}, "stream": False}
-    sample(job, said.append, Loader(), lambda: None)
-    assert {answer["column"] for answer in said} == {"run", "base"}
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -467,16 +210,6 @@ def test_positions_are_scaled_to_the_longest_text(small_model: str, max_length: 
     assert found["max_position_embeddings"] == 512 * factor
     with pytest.raises(UserError, match=r"made for 512 tokens and data\.max_length is 512: nothing is to be"):
         stretched(config, source, 512)
-
-
-def test_a_reward_model_begins_with_what_an_adapter_learned(tune: Any, earlier: Any) -> None:
-    first, _ = earlier("first", method=LORA)
-    for method, adapters in (("full", [first]), ("lora", [first]), ("lora", [])):
-        chosen = METHODS[method] if adapters else {"type": "lora", "adapter": first}
-        told, run = tune("reward", method=chosen, model={"adapters": adapters})
-        scorer, _tokenizer = run.load()
-        assert math.isfinite(last_loss(told))
-        assert scorer.config.num_labels == 1
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from watching import in_process
 
 from llmtune_kernel.config import SftObjective, config_from_dict
 from llmtune_kernel.config.quantizations import QUANTIZATIONS, QuantizationName
 from llmtune_kernel.data.encoding import encode_rows
+from llmtune_kernel.runs.directory import RunDirectory
 from llmtune_kernel.runs.events import Evaluation, Payload
+from llmtune_kernel.runs.run import Run
 from llmtune_kernel.training.collation import Item, collate_padded
 from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.reference import no_reference
@@ -90,6 +95,33 @@ def quantized(quantization: QuantizationName, *values: Any) -> Any:
     missing = [name for name in QUANTIZATIONS[quantization].packages if not importlib.util.find_spec(name)]
     mark = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
     return pytest.param(*values, quantization, marks=mark)
+
+
+def two_steps(
+    folder: Path, objective: str, /, *, checkpoint: Path | None = None, **sections: Any
+) -> tuple[list[Payload], Run]:
+    """A run of two large steps in this process, on the rows of an objective; gives what was told and the run.
+
+    Args:
+        folder: To be the directory of the run, in the working directory, into which the rows are written.
+    """
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[objective]))
+    steps = {"max_steps": 2, "learning_rate": 0.01, "lr_scheduler_type": "constant"}
+    told = in_process(
+        folder,
+        checkpoint=checkpoint,
+        model={"dtype": "float32", **sections.pop("model")},
+        data={"train": "rows.jsonl", "eval": "rows.jsonl", **sections.pop("data", {})},
+        objective={"type": objective, **sections.pop("objective", {})},
+        training={**steps, **sections.pop("training", {})},
+        **sections,
+    )
+    return told, Run(RunDirectory(folder))
+
+
+def base_weights(folder: str) -> dict[str, torch.Tensor]:
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return dict(model.named_parameters())
 
 
 def last_loss(told: list[Payload]) -> float:
