@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from written import metrics, write_run
 
-from llmtune_kernel.notebook.curves import Curves
+from llmtune_kernel.notebook.curves import EVAL_COLUMNS, Curves, Table
 from llmtune_kernel.notebook.markup import measures_line
+from llmtune_kernel.notebook.measures import measure_groups
 from llmtune_kernel.notebook.progress import Progress
 from llmtune_kernel.notebook.snapshot import tagged_outputs
 from llmtune_kernel.runs.events import Evaluation, EventReader, State
+from llmtune_kernel.runs.wording import watched
 
 PAIRS = {"rewards/chosen": 1.5, "rewards/rejected": 0.5, "rewards/accuracies": 0.75, "rewards/margins": 1.0}
 REWARDED = {"reward": 0.25, "reward_std": 0.125, "kl": 0.0625, "entropy": 2.0}
+# What the page shows is the same, by a test of its own.
+SHARED = json.loads(Path(__file__).with_name("measures.json").read_text(encoding="utf-8"))
 JUDGED = {"rewards/chosen": 1.5, "rewards/margins": 1.0, "kl": 0.0625}
 
 
@@ -53,3 +59,16 @@ def test_the_summary_of_a_run_that_is_over_has_the_last_measures(runs_home: Path
     measured = ["accuracy: 0.75", "margin: 1", "eval loss: 0.5", "eval accuracy: 0.875", "eval margin: 1"]
     first = lines.index("  accuracy: 0.75")
     assert [line.strip() for line in lines[first : first + 5]] == measured
+
+
+def test_the_notebook_and_the_page_draw_the_same_measures_together() -> None:
+    curves = Curves()
+    names = [name for group in SHARED["groups"] for name in group["names"]]
+    curves.eval = Table([*EVAL_COLUMNS, *(name for name in reversed(names) if name != "loss")])
+    found = [asdict(group) for group in measure_groups(curves)]
+    assert found == [{"spread": "", **group, "names": tuple(group["names"])} for group in SHARED["groups"]]
+
+
+@pytest.mark.parametrize("case", SHARED["watched"])
+def test_the_notebook_and_the_page_watch_the_same_measures(case: dict[str, list[str]]) -> None:
+    assert [name for name, _value in watched(dict.fromkeys(case["measures"], 1.0))] == case["names"]

@@ -1,7 +1,11 @@
 import { nullTranslator } from '@jupyterlab/translation';
 
+import * as fs from 'fs';
+import * as path from 'path';
+
 import { RunChartModel } from '../../runs/chartModel';
 import { overlayTraces } from '../../runs/overlay';
+import { watched } from '../../runs/watched';
 import { ChartControls } from '../controls';
 import { curves } from '../curves';
 import { summary } from '../figure';
@@ -35,6 +39,35 @@ const DPO = [
   'rewards/accuracies',
   'rewards/margins'
 ];
+
+interface IShared {
+  groups: { title: string; names: string[]; spread?: string }[];
+  watched: { measures: string[]; names: string[] }[];
+}
+
+/** What the notebook draws and watches is the same, by a test of the kernel. */
+const shared: IShared = JSON.parse(
+  fs.readFileSync(
+    path.resolve(__dirname, '../../../tests/notebook/measures.json'),
+    'utf-8'
+  )
+);
+
+describe('The page and the notebook', () => {
+  it('draw the same measures together', () => {
+    const names = shared.groups.flatMap(group => group.names).slice(1);
+    const found = measureGroups(dataOf([], names.reverse()), trans);
+    expect(found).toEqual(
+      shared.groups.map(group => ({ id: group.names[0], ...group }))
+    );
+  });
+
+  it.each(shared.watched)('watch the same of $measures', one => {
+    const measures = Object.fromEntries(one.measures.map(name => [name, 1]));
+    const found = watched(measures, trans);
+    expect(found.map(({ name }) => name)).toEqual(one.names);
+  });
+});
 
 describe('What a chart can show', () => {
   it('is the loss alone where nothing else is measured', () => {
