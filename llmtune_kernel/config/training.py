@@ -238,6 +238,13 @@ class TrainingConfig(Section):
                 _("leave gradient_accumulation_steps out, and raise per_device_train_batch_size"),
                 [leave_out("training.gradient_accumulation_steps")],
             )
+        usual = cls.model_fields["max_grad_norm"].default
+        if value in AT_ONCE and info.data.get("max_grad_norm", usual) not in (0, usual):
+            raise ValueError(
+                _("{optimizer} updates each weight at once and clips no gradients", optimizer=value),
+                _("leave max_grad_norm out"),
+                [leave_out("training.max_grad_norm")],
+            )
         if not OPTIMIZERS[value].decays and info.data.get("weight_decay"):
             raise ValueError(
                 _("{optimizer} knows no weight decay", optimizer=value),

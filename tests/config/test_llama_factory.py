@@ -64,6 +64,13 @@ def test_what_is_so_here_anyway_is_refused_only_where_it_is_to_be_otherwise(name
     assert refusals(**{name: False}) == [name]
 
 
+def test_a_template_that_is_mistyped_is_told_and_a_new_one_is_not() -> None:
+    with pytest.raises(ConfigError, match=r"LLaMA-Factory has no template lama3; did you mean llama3\?"):
+        read(template="lama3")
+    for name in ("gemma2", "qwen3_5_nothink", "empty", "something_new"):
+        assert "template" in translate({**LEAST, "template": name}).without_effect
+
+
 def test_pure_bfloat16_is_kept() -> None:
     model = read(pure_bf16=True, **FULL).model
     assert (model.dtype, model.pure_bf16) == ("bfloat16", True)

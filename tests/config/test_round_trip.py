@@ -201,6 +201,7 @@ def fitting_training(training: dict[str, Any], full: bool) -> dict[str, Any]:
         "adam_epsilon": optim not in WITH_EPSILON,
         "gradient_accumulation_steps": optim in AT_ONCE,
         "auto_batch_size": optim in AT_ONCE,
+        "max_grad_norm": optim in AT_ONCE,
         "weight_decay": not OPTIMIZERS[optim].decays,
         "warmup_ratio": training.get("warmup_steps") is not None,
         "save_steps": training.get("save_strategy") == "epoch",

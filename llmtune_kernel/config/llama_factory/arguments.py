@@ -186,6 +186,23 @@ TEMPLATES = {
     "phi": "phi3",
 }
 NO_THINKING = "_nothink"
+# Those that have no name here: the model's own template is taken.
+OTHER_TEMPLATES = [
+    "aeva", "aquila", "atom", "baichuan", "bailing", "bailing_v2", "belle", "breeze", "chatglm2", "chatglm3",
+    "chatml_de", "codegeex2", "codegeex4", "cpm", "cpm3", "cpm4", "dbrx", "deepseekcoder", "default", "dots_ocr",
+    "empty", "ernie", "ernie_vl", "falcon_h1", "fewshot", "gemma2", "gemma3", "gemma3n", "gemma4", "gemma4n",
+    "glm4_5v", "glm4_7", "glm4_moe", "glm4v", "glm_ocr", "glmz1", "gpt_oss", "granite3_vision", "granite4",
+    "hunyuan", "hunyuan_small", "hy3", "hy_dense_1_8b", "hy_dense_7b", "index", "intern", "intern2", "intern_s1",
+    "intern_vl", "internlm", "internlm2", "keye_vl", "kimi_vl", "lfm2", "lfm2_vl", "llama2_zh", "llava",
+    "llava_next", "llava_next_llama3", "llava_next_mistral", "llava_next_qwen", "llava_next_video",
+    "llava_next_video_mistral", "llava_next_video_yi", "llava_next_yi", "marco", "mimo", "mimo_v2", "mimo_vl",
+    "minicpm_o", "minicpm_v", "minicpm_v_4_6", "minimax1", "minimax2", "ministral", "ministral3", "mistral_small",
+    "mllama", "moonlight", "moss_vl", "neural", "olmo", "openchat-3.6", "opencoder", "paligemma", "paligemma_chat",
+    "phi4_mini", "phi_small", "pixtral", "polylm", "qwen2_audio", "qwen2_omni", "qwen2_vl", "qwen3_5", "qwen3_6",
+    "qwen3_omni", "qwen3_vl", "sailor", "seed_coder", "seed_oss", "skywork_o1", "smollm", "smollm2", "spark",
+    "telechat", "telechat2", "vanilla", "video_llava", "xuanyuan", "yayi", "yi_vl", "youtu", "youtu_vl", "yuan",
+    "ziya",
+]  # fmt: skip
 
 # Settings of what is switched off: they say nothing then.
 SWITCHES = {

@@ -18,6 +18,7 @@ from llmtune_kernel.config.llama_factory.arguments import (
     OF_OPTIMIZER,
     OF_SFT_HERE,
     OF_STAGE,
+    OTHER_TEMPLATES,
     REFERENCE,
     SAME,
     SWITCHES,
@@ -241,6 +242,13 @@ def _of_bits(
 _PACKING = ("neat_packing", "sequence_packing", "use_packed_sequences")
 
 
+def _mistyped_template(name: str) -> str:
+    """The name that was meant, of one that is none and much like it; new ones may come that are not known here."""
+    known = [*TEMPLATES, *OTHER_TEMPLATES]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return close[0] if close and name not in known else ""
+
+
 def _data(given: Mapping[str, Any], found: Translation) -> None:
     for name, key in (("dataset", "train"), ("eval_dataset", "eval")):
         if name in given:
@@ -252,6 +260,9 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
     short = template.removesuffix(NO_THINKING)
     if short in TEMPLATES:
         found.put("data.template", TEMPLATES[short] or short, "template")
+    elif close := _mistyped_template(short):
+        message = _("LLaMA-Factory has no template {name}", name=template)
+        found.refuse("template", message, _("did you mean {name}?", name=close))
     elif template:
         found.without_effect["template"] = _("the model's own chat template is taken")
     if template.endswith(NO_THINKING):
@@ -351,10 +362,7 @@ def _rest(given: Mapping[str, Any], found: Translation, stage: str, method: str)
         elif name in REFUSED:
             found.refuse(name, *map(look_up, REFUSED[name]))
         elif name not in TRANSLATED:
-            known = [*TRANSLATED, *NO_EFFECT, *REFUSED]
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-            hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
-            found.refuse(name, _("LLaMA-Factory has no such argument"), hint)
+            found.refuse_unknown(name, [*TRANSLATED, *NO_EFFECT, *REFUSED])
         elif found.says_nothing_of(name):
             if off and not given.get(off):
                 found.without_effect[name] = _("it is switched off")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmtune_kernel.config.llama_factory.arguments import OF_METHOD, OF_STAGE, SAME
 from llmtune_kernel.config.problems import Path, Problem
+from llmtune_kernel.locale import _
 
 _SETTING = re.compile(r"\b(model|data|method|objective|training|tracking)\.(\w+)(?=(: )?)")
 # Its arguments by our settings that take the same values.
@@ -57,6 +59,12 @@ class Translation:
     def refuse(self, argument: str, message: str, hint: str = "") -> None:
         """Say that an argument cannot be translated."""
         self.problems.append((argument, message, hint))
+
+    def refuse_unknown(self, argument: str, known: Sequence[str]) -> None:
+        """Say that LLaMA-Factory has no such argument, and which of those that it has is much like it."""
+        close = difflib.get_close_matches(argument, known, n=1, cutoff=0.7)
+        hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
+        self.refuse(argument, _("LLaMA-Factory has no such argument"), hint)
 
     def says_nothing_of(self, argument: str) -> bool:
         """Whether an argument was neither translated nor said to be without effect."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -290,10 +289,7 @@ class _File:
             elif of in _REFUSED:
                 self._own.refuse(of, *map(look_up, _REFUSED[of]))
             elif name not in _SECTIONS:
-                known = [*_NAMES, *_NO_EFFECT, *_REFUSED, *self._taken]
-                close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-                hint = _("did you mean {name}?", name=close[0]) if close else _("leave it out")
-                self._own.refuse(name, _("LLaMA-Factory has no such argument"), hint)
+                self._own.refuse_unknown(name, [*_NAMES, *_NO_EFFECT, *_REFUSED, *self._taken])
 
     def _sources(self, name: str) -> list[Any] | None:
         path = self._value(name)
