@@ -116,17 +116,23 @@ def quantized_bytes(config: ModelConfig, model: Any, dtype: torch.dtype) -> int:
         model: On any device; its weights are only counted.
     """
     frozen = sum(weight.numel() for weight in model.parameters() if not weight.requires_grad)
+    quantized = sum(weight.numel() for weight in quantized_weights(config, model))
     found = prequantized(model.config)
-    if config.quantization == "none" and not (found and found.way):
-        return int(frozen * dtype.itemsize)
-    head = head_of(model)
-    quantized = sum(
-        part.weight.numel()
-        for part in model.modules()
-        if isinstance(part, torch.nn.Linear) and part is not head and not part.weight.requires_grad
-    )
     each = found.bytes_per_weight if found else _bytes_per_weight(config, dtype)
     return int((frozen - quantized) * dtype.itemsize + quantized * each)
+
+
+def quantized_weights(config: ModelConfig, model: Any) -> list[torch.Tensor]:
+    """The weights of a model, on any device, that are quantized: those of its frozen linear layers."""
+    found = prequantized(model.config)
+    if config.quantization == "none" and not (found and found.way):
+        return []
+    head = head_of(model)
+    return [
+        part.weight
+        for part in model.modules()
+        if isinstance(part, torch.nn.Linear) and part is not head and not part.weight.requires_grad
+    ]
 
 
 def _bytes_per_weight(config: ModelConfig, dtype: torch.dtype) -> float:

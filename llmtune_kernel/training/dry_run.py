@@ -27,6 +27,13 @@ from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
 from llmtune_kernel.training.offloading import nowhere, offloading
 
+# An architecture that goes from token to token has hundreds of times as many operations as others: hours.
+_MOST_OPERATIONS = 100_000
+
+
+class TooLong(Exception):
+    """A step has more operations than can be followed."""
+
 
 @dataclass(frozen=True)
 class StepMemory:
@@ -66,6 +73,7 @@ def dry_step(
         offloaded: Whether they wait for it elsewhere, where they are not counted.
 
     Raises:
+        TooLong: the architecture goes from token to token.
         Exception: the architecture looks at contents; of the kind that its code raises then.
     """
     packed = not (isinstance(config.method, PeftMethod) and config.method.peft_type in IN_FRONT)
@@ -128,6 +136,7 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.most = StepMemory()
         self._now = {"activations": 0, "logits": 0, "gradients": 0}
         self._part_of: dict[int, str] = {}  # by the id of a storage
+        self._operations = 0
         self._vocabulary = model.get_input_embeddings().num_embeddings
         # Held, so that no other storage gets their ids.
         weights = itertools.chain(model.parameters(), model.buffers())
@@ -143,6 +152,9 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if any(hasattr(kind, "__tensor_flatten__") for kind in types):
             return NotImplemented  # made of other tensors, as those of FP8: what is done with these comes here, too
+        self._operations += 1
+        if self._operations > _MOST_OPERATIONS:
+            raise TooLong
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):

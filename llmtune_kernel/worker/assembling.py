@@ -32,6 +32,7 @@ from llmtune_kernel.models.fp8 import multiplies_fp8, use_fp8
 from llmtune_kernel.models.liger import use_liger
 from llmtune_kernel.models.loading import device, load_configuration, load_model
 from llmtune_kernel.models.loftq import make_up_for_quantization
+from llmtune_kernel.models.memory import give_back_freed
 from llmtune_kernel.models.merging import merged
 from llmtune_kernel.models.prequantized import prequantized
 from llmtune_kernel.models.quantization import quantization_config
@@ -131,6 +132,8 @@ def load_trainable(
     if earlier.start is None and getattr(config.method, "init_lora_weights", None) == "loftq":
         whole = load_model(source, weights, attention, None, positions, scores=config.scores, where=_CPU)
         make_up_for_quantization(tuned, whole)
+        del whole
+    give_back_freed()
     return tuned, packed
 
 

@@ -188,7 +188,7 @@ class Estimator:
             optimizer=optimizer_bytes(training, model),
             **vars(step),
             update=passing,
-            overhead=overhead_bytes(hardware.is_gpu),
+            overhead=overhead_bytes(config, model, dtype, step.activations, hardware.is_gpu),
             gradient_checkpointing=checkpointing,
         )
 
@@ -255,7 +255,7 @@ class Estimator:
         if key not in self._steps:
             try:
                 self._steps[key] = dry_step(config, model, items, dtype, *saving)
-            except Exception:  # code of the architecture that looks at contents
+            except Exception:  # code of the architecture that looks at contents, or goes from token to token
                 size = batch_size(config, items)
                 rough = activation_bytes(model.config, *size, dtype.itemsize, *saving)
                 gradients, _passing = update_bytes(training, model, on_gpu=False)
