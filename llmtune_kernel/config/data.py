@@ -21,7 +21,7 @@ _ASIDE = ("eval_fraction", "eval_rows")
 # What only some objectives do something with: the key, what it is set to then, and those objectives.
 OF_OBJECTIVES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
     ("packing", True, ("sft", "pretrain")),
-    ("train_on_prompt", True, ("sft", "pretrain")),
+    ("train_on_prompt", True, ("sft",)),
     ("mask_history", True, ("sft", "dpo", "kto", "reward")),
     ("train_on_eos", False, ("sft", "pretrain", "dpo", "kto", "reward")),
 )

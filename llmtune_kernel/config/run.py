@@ -345,13 +345,23 @@ class RunConfig(Section):
         """Whether what is trained scores answers and gives none."""
         return isinstance(self.objective, RewardObjective)
 
-    @field_validator("objective")
+    @field_validator("method", "objective")
     @classmethod
     def _uses_the_settings_of_the_data(cls, value: Any, info: ValidationInfo) -> Any:
         data = info.data.get("data")
-        for key in data.unused_by(value.type) if data is not None else ():
+        if data is None:
+            return value
+        if info.field_name == "objective":
+            name, unused = value.type, data.unused_by(value.type)
+        else:
+            pads = isinstance(value, PeftMethod) and value.peft_type in IN_FRONT
+            name, unused = (
+                getattr(value, "peft_type", ""),
+                ["packing"] if pads and data.packing is True else [],
+            )
+        for key in unused:
             raise ValueError(
-                _("{name} does nothing with data.{key}", name=value.type, key=key),
+                _("{name} does nothing with data.{key}", name=name, key=key),
                 _("leave data.{key} out", key=key),
                 [leave_out(f"data.{key}")],
             )

@@ -1,4 +1,4 @@
-"""Adapters that a run begins with: where they are, and the copies of them that it keeps."""
+"""What a run begins with: its base model, and adapters: where they are, and the copies of them that it keeps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 
-from llmtune_kernel.config import LoraMethod, RunConfig, UserError
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config import LoraMethod, ModelConfig, RunConfig, UserError
+from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.locale import _
+from llmtune_kernel.models.sources import ModelSource, OnProgress, find_model
 from llmtune_kernel.runs.directory import RunDirectory, runs_root
 
 
@@ -39,6 +40,28 @@ class Earlier:
 
 
 NO_EARLIER = Earlier()
+
+
+def find_base(config: ModelConfig, on_progress: OnProgress = lambda _message: None) -> ModelSource:
+    """As `find_model`; where the name is that of a run, it is told how to name what that trained.
+
+    Raises:
+        UserError: of `find_model`; the name is that of a run.
+    """
+    name = config.name_or_path
+    run = RunDirectory(runs_root() / name)
+    if "/" in name or Path(name).exists() or not run.events.exists():
+        return find_model(config, on_progress)
+    what, where = _("{name} is a run, not a model.", name=name), f"model.name_or_path: {name}"
+    if run.model.exists():
+        folder = str(run.model)
+        change = change_to("model.name_or_path", folder)
+        raise UserError(what, where, _("Name the model that it trained: {folder}", folder=folder), [change])
+    if run.adapter.exists():
+        base = run.read_resolved().get("config", {}).get("model", {}).get("name_or_path", "")
+        fix = _("Name its base model, {base}, and the run in model.adapters.", base=base)
+        raise UserError(what, where, fix)
+    raise UserError(what, where, _("It has no result. Name a model."))
 
 
 def earlier_adapters(config: RunConfig) -> Earlier:

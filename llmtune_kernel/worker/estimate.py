@@ -10,7 +10,8 @@ from llmtune_kernel.locale import _
 from llmtune_kernel.models.gpus import GPUS, find_gpu
 from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import said_of_weights
-from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.sources import ModelSource
+from llmtune_kernel.worker.earlier import find_base
 from llmtune_kernel.worker.estimating import Estimator, Hardware, longest_batch, on_gpu, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.prepare import batch_size
@@ -30,7 +31,7 @@ def estimate(
     """
     config = RunConfig.model_validate(job["config"])
     where = on_gpu(config, find_gpu(job["gpu"])) if job["gpu"] else this_machine(config)
-    estimator = Estimator(_described(find_model(config.model)), longest_batch(config))
+    estimator = Estimator(_described(find_base(config.model)), longest_batch(config))
     answer({"type": "estimate", "estimate": _found(config, estimator, where, check_cancelled)})
 
 

@@ -20,10 +20,10 @@ from llmtune_kernel.models.depths import check_depths
 from llmtune_kernel.models.loading import load_configuration
 from llmtune_kernel.models.prequantized import check_prequantized, said_of_weights
 from llmtune_kernel.models.rope import most_positions
-from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.models.unsloth import check_length, check_loadable
 from llmtune_kernel.models.vocabulary import tokenizer_of
-from llmtune_kernel.worker.earlier import earlier_adapters
+from llmtune_kernel.worker.earlier import earlier_adapters, find_base
 from llmtune_kernel.worker.estimating import kept_estimator, this_machine
 from llmtune_kernel.worker.fitting import solutions, told
 from llmtune_kernel.worker.machine import check_machine
@@ -82,7 +82,7 @@ def inspect(
     if job["for_run"]:
         check_machine(config)
         earlier = earlier_adapters(config)  # says which is not there
-    source = find_model(config.model)
+    source = find_base(config.model)
     of_model = load_configuration(source)
     if job["for_run"]:
         check_prequantized(config, of_model)

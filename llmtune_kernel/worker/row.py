@@ -13,8 +13,8 @@ from llmtune_kernel.data.named_templates import set_template
 from llmtune_kernel.data.recognition import recognise
 from llmtune_kernel.data.row_view import first_left_out, view_row
 from llmtune_kernel.data.turns import tags_from
-from llmtune_kernel.models.sources import find_model
 from llmtune_kernel.models.vocabulary import tokenizer_of
+from llmtune_kernel.worker.earlier import find_base
 
 
 def row(
@@ -71,6 +71,6 @@ def _prepared(
 def _tokenizer(model: str, data: str) -> Any:
     """A tokenizer with its template, kept for the next row."""
     config = ModelConfig.model_validate_json(model)
-    tokenizer = tokenizer_of(config, find_model(config))
+    tokenizer = tokenizer_of(config, find_base(config))
     set_template(tokenizer, DataConfig.model_validate_json(data))
     return tokenizer

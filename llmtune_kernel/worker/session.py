@@ -22,7 +22,7 @@ from llmtune_kernel.models.loading import compute_dtype, load_configuration
 from llmtune_kernel.models.memory import checkpoint_bytes, result_bytes
 from llmtune_kernel.models.out_of_memory import out_of_memory
 from llmtune_kernel.models.prequantized import check_prequantized
-from llmtune_kernel.models.sources import ModelSource, find_model
+from llmtune_kernel.models.sources import ModelSource
 from llmtune_kernel.models.unsloth import check_length, check_loadable
 from llmtune_kernel.models.vocabulary import tokenizer_of
 from llmtune_kernel.runs.directory import RunDirectory
@@ -43,7 +43,7 @@ from llmtune_kernel.worker.boundary import Boundary
 from llmtune_kernel.worker.comparing import load_reference
 from llmtune_kernel.worker.control import ControlServer
 from llmtune_kernel.worker.disk import check_space
-from llmtune_kernel.worker.earlier import Earlier, keep_adapters
+from llmtune_kernel.worker.earlier import Earlier, find_base, keep_adapters
 from llmtune_kernel.worker.estimating import Estimator
 from llmtune_kernel.worker.fitting import too_little_memory
 from llmtune_kernel.worker.machine import check_machine
@@ -98,7 +98,7 @@ class Session:
         check_machine(config)
         earlier = keep_adapters(config, self._directory, checkpoint)
         self._loading(_("finding the model"))
-        source = find_model(config.model, self._loading)
+        source = find_base(config.model, self._loading)
         of_model = load_configuration(source)
         check_prequantized(config, of_model)
         check_depths(config, of_model)

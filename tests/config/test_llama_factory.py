@@ -485,6 +485,7 @@ def test_arguments_become_our_settings(arguments: dict[str, Any], ours: dict[str
             ["loraplus_lr_embedding"],
         ),
         ({"hf_hub_token": "secret"}, ["hf_hub_token"]),
+        ({"bf16": True, "fp16": True}, ["fp16"]),
         ({"mixed_precision": "bf16_with_fp8_mixed"}, ["mixed_precision"]),
         ({"megatron_pretrained_checkpoint": "checkpoint"}, ["megatron_pretrained_checkpoint"]),
         ({"moe_aux_loss_coeff": 0.001}, ["moe_aux_loss_coeff"]),
@@ -541,6 +542,13 @@ def test_what_was_translated_is_not_said_to_be_without_effect() -> None:
     assert translate({**LEAST, **quantized}).without_effect == {}
     strategies = {"eval_strategy": "epoch", "save_strategy": "steps", "val_size": 0.1}
     assert translate({**LEAST, **strategies}).without_effect == {}
+    assert translate({**LEAST, "packing": True, "neat_packing": True}).without_effect == {}
+
+
+@pytest.mark.parametrize("switch", ["use_unsloth", "shift_attn"])
+def test_what_is_not_there_is_not_said_to_be_without_effect(switch: str) -> None:
+    assert translate({**LEAST, switch: True}).without_effect == {}
+    assert "flash_attn" in translate({**LEAST, switch: True, "flash_attn": "sdpa"}).without_effect
 
 
 def test_what_a_stage_does_nothing_with_is_without_effect_as_there() -> None:

@@ -400,6 +400,18 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "grpo does nothing with data.train_on_prompt",
         ),
         (
+            "data: {train: x, train_on_prompt: true}\nobjective: pretrain",
+            2,
+            "objective",
+            "pretrain does nothing with data.train_on_prompt",
+        ),
+        (
+            "data: {train: x, packing: true}\nmethod: {type: peft, peft_type: PROMPT_TUNING}",
+            2,
+            "method",
+            "PROMPT_TUNING does nothing with data.packing; leave data.packing out",
+        ),
+        (
             "data: x\nobjective:\n  type: kto\n  desirable_weight: 0\n  undesirable_weight: 0",
             5,
             "objective.undesirable_weight",

@@ -281,6 +281,8 @@ def fitting(values: dict[str, Any]) -> dict[str, Any]:
     for key, value, objectives in OF_OBJECTIVES:
         if values["data"].get(key) is value and objective.get("type", "sft") not in objectives:
             del values["data"][key]
+    if method.get("peft_type") in IN_FRONT and values["data"].get("packing") is True:
+        del values["data"]["packing"]
     if "training" in values:
         adapters = method["type"] in ("lora", "adalora", "peft")
         values["training"] = fitting_training(values["training"], full=not adapters)

@@ -170,6 +170,24 @@ def test_an_adapter_that_does_not_fit_is_told(tune: Any, earlier: Any, tmp_path:
         tune("sft", method=LORA, model={"adapters": [first]})
 
 
+def test_a_run_is_no_model_and_how_to_name_what_it_trained_is_told(
+    tune: Any, small_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMTUNE_HOME", str(tmp_path / "runs"))
+    (tmp_path / "runs").mkdir()
+    for name, method in (("whole", "full"), ("adapted", "lora")):
+        _, run = tune("sft", method=METHODS[method])
+        run.paths.events.touch()  # what was told of it went to the test
+        shutil.move(run.paths.path, tmp_path / "runs" / name)
+        with pytest.raises(UserError, match=f"{name} is a run, not a model") as told:
+            tune("sft", method=LORA, model={"name_or_path": name})
+        if method == "full":
+            [change] = told.value.changes
+            tune("sft", method=LORA, model={"name_or_path": change.value})
+        else:
+            assert told.value.fix == f"Name its base model, {small_model}, and the run in model.adapters."
+
+
 def test_a_reward_model_begins_with_what_an_adapter_learned(tune: Any, earlier: Any) -> None:
     first, _ = earlier("first", method=LORA)
     for method, adapters in (("full", [first]), ("lora", [first]), ("lora", [])):

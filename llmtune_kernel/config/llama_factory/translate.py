@@ -151,13 +151,14 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     if given.get("use_unsloth"):
         found.put("model.backend", "unsloth", "use_unsloth")
     attention = str(given.get("flash_attn", "auto"))
-    if attention in _ATTENTION and given.get("shift_attn"):
+    if attention == "auto":
+        pass
+    elif attention in _ATTENTION and given.get("shift_attn"):
         found.without_effect["flash_attn"] = _("shift_attn has an attention of its own")
     elif attention in _ATTENTION and given.get("use_unsloth"):
         found.without_effect["flash_attn"] = _("unsloth chooses by itself how attention is computed")
     elif attention in _ATTENTION:
-        if attention != "auto":
-            found.put("model.attention", _ATTENTION[attention], "flash_attn")
+        found.put("model.attention", _ATTENTION[attention], "flash_attn")
     else:
         hint = _("take one of {names}", names=", ".join(_ATTENTION))
         found.refuse("flash_attn", _("{name} is not supported yet", name=attention), hint)
@@ -176,6 +177,8 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
         if given.get(name):
             found.put("model.dtype", dtype, name)
+    if given.get("fp16") and (both := [name for name in ("bf16", "pure_bf16") if given.get(name)]):
+        found.refuse("fp16", _("{name} says another precision", name=both[0]), _("leave one of the two out"))
     if "mixed_precision" in given:
         _precision_of_megatron(str(given["mixed_precision"]), found)
     if given.get("pure_bf16"):
@@ -275,6 +278,7 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
     if packed:
         found.put("data.packing", True, packed)
         found.used.update(_PACKING)
+        found.used.add("packing")
     elif "packing" in given:
         found.put("data.packing", given["packing"], "packing")
 
