@@ -331,6 +331,10 @@ def _other_kind(model: Any, method: AdaLoraMethod | PeftMethod, layers: dict[str
 
     with refusals(mistake, AssertionError, TypeError):
         tuned = get_peft_model(model, made(**values))
+    if isinstance(method, AdaLoraMethod):
+        for name, weight in tuned.named_parameters():
+            if ".ranknum." in name:  # PEFT makes it anew, as one to train, where the weights have two bytes
+                weight.requires_grad_(False)
     if not any(weight.numel() for weight in tuned.parameters() if weight.requires_grad):
         raise mistake(_("it would train no weights"))
     return tuned

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
 from llmtune_kernel.config.quantizations import QUANTIZATIONS
 from llmtune_kernel.locale import _
+from llmtune_kernel.quantizers import import_quietly
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
@@ -264,8 +266,7 @@ class Run:
             UserError: the run has no result yet.
         """
         result, base = self.result(), self.resolved()["base"]
-        # At import it warns of a kernel that it lacks and nothing here uses.
-        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+        import_quietly()
         from transformers import (
             AutoConfig,
             AutoModelForCausalLM,
@@ -310,7 +311,10 @@ class Run:
                 model = merge_into(model, beneath.pop(0))
         if self.config.model.add_tokens:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
-        tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)
+        with warnings.catch_warnings():
+            # Of adalora, whose layers have the ranks of their weights.
+            warnings.filterwarnings("ignore", "The following rank_pattern keys did not match")
+            tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)
         return tuned.eval(), tokenizer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -101,11 +102,12 @@ def test_nothing_of_a_live_run_stays_when_it_is_over(alive: dict[str, Any], run:
     assert list(run.directory.rglob("*.partial")) == []
 
 
-def test_loading_says_nothing_of_kernels_that_are_not_needed(run: Run) -> None:
+def test_loading_says_nothing_but_how_far_it_is(run: Run) -> None:
     code = f"from llmtune_kernel import attach; attach({str(run.directory)!r}).load()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
-    assert "gemm_4bit" not in done.stderr
+    said = [line for line in re.split(r"[\r\n]+", done.stdout + done.stderr) if line]
+    assert [line for line in said if not line.startswith("Loading weights")] == []
 
 
 def test_plain_peft_loads_the_adapter_and_gives_the_losses_of_the_worker(run: Run, workplace: Path) -> None:
