@@ -89,6 +89,11 @@ OTHER_WORDS = {
     "bf16": "bfloat16",
     "fp16": "float16",
     "half": "float16",
+    "4bit": "nf4",
+    "8bit": "int8",
+    "adam": "adamw_torch",
+    "adamw": "adamw_torch",
+    "adamw_hf": "adamw_torch",
 }
 
 

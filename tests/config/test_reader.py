@@ -205,6 +205,8 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "model.dtype",
             "one of auto, float32, bfloat16, float16; got 'fp32'; did you mean float32?",
         ),
+        ("data: x\ntraining: {optim: AdamW}", 2, "training.optim", "; did you mean adamw_torch?"),
+        ("data: x\nmodel: {quantization: 4bit}", 2, "model.quantization", "; did you mean nf4?"),
         ("data: x\nmodel: {dtype: fp16}", 2, "model.dtype", "; did you mean float16?"),
         ("data: x\nmodel: {dtype: BF16}", 2, "model.dtype", "; did you mean bfloat16?"),
         ("data: []", 1, "data.train", "or a list of these; got an empty list; name the rows to train on"),
