@@ -8,14 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from llmtune_kernel.config import depths
-from llmtune_kernel.config.backends import check_method, check_objective, check_training
-from llmtune_kernel.config.changes import change_to, leave_out
 from llmtune_kernel.config.data import DataConfig
-from llmtune_kernel.config.methods import AdaLoraMethod, LoraMethod, Method, PeftMethod
+from llmtune_kernel.config.methods import LoraMethod, Method
 from llmtune_kernel.config.model import ModelConfig
 from llmtune_kernel.config.objectives import (
-    WITHOUT_REFERENCE,
     ComparedObjective,
     DpoObjective,
     GrpoObjective,
@@ -26,13 +22,11 @@ from llmtune_kernel.config.objectives import (
     RewardObjective,
     SftObjective,
 )
-from llmtune_kernel.config.optimizers import AT_ONCE, NO_GROUPS, ON_WEIGHTS
-from llmtune_kernel.config.peft_types import IN_FRONT, IN_PLACE_OF_LAYERS, NEEDS_ACTIVATIONS, WITHOUT_HEAD
-from llmtune_kernel.config.quantizations import QUANTIZATIONS, objection
+from llmtune_kernel.config.references import names_reference, needs_reference
 from llmtune_kernel.config.samples import SamplesConfig
 from llmtune_kernel.config.section import Section, setting
+from llmtune_kernel.config.together import check_method, check_objective, check_samples, check_training
 from llmtune_kernel.config.training import LaunchConfig, TrackingConfig, TrainingConfig
-from llmtune_kernel.locale import _
 
 SHORT_FORMS = {
     "model": "name_or_path",
@@ -87,188 +81,19 @@ class RunConfig(Section):
     def _short_forms(cls, values: Any) -> Any:
         return expand_short_forms(values) if isinstance(values, Mapping) else values
 
-    @field_validator("method")
+    @field_validator("method", "objective", "training", "samples")
     @classmethod
-    def _leaves_quantized_weights(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is None or model.quantization == "none":
-            return value
-        said = objection(value, QUANTIZATIONS[model.quantization], model.quantization)
-        if said is None:
-            return value
-        reason, key = said
-        leave = leave_out("model.quantization")
-        if key == "type":
-            fix = _("write method: lora, or leave model.quantization out")
-            raise ValueError(reason, fix, [change_to("method.type", "lora"), leave])
-        if value.changes_base:
-            raise ValueError(reason, _("leave one of the two out"), [leave_out(f"method.{key}"), leave])
-        expanding = change_to("model.quantization", "nf4")
-        raise ValueError(reason, _("write model.quantization: nf4"), [expanding, leave_out(f"method.{key}")])
-
-    @field_validator("method")
-    @classmethod
-    def _has_what_it_makes_up_for(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is None or model.quantization != "none":
-            return value
-        if isinstance(value, LoraMethod) and value.init_lora_weights == "loftq":
-            raise ValueError(
-                _("init_lora_weights: loftq makes up for quantization, and the weights are not quantized"),
-                _("write model.quantization: nf4, or leave it out"),
-                [change_to("model.quantization", "nf4"), leave_out("method.init_lora_weights")],
-            )
-        return value
-
-    @field_validator("method", "objective")
-    @classmethod
-    def _learns_in_groups(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is None or not model.shift_attn:
-            return value
-        reason = ""
-        if isinstance(value, PeftMethod) and value.peft_type in IN_FRONT:
-            reason = _("{name} puts tokens in front, which shift_attn hides", name=value.peft_type)
-        elif compares_in_training(value):
-            name = getattr(value, "loss", value.type) if value.type == "sft" else value.type
-            reason = _("{name} compares with what full attention finds, and shift_attn is another", name=name)
-        if reason:
-            raise ValueError(reason, _("leave model.shift_attn out"), [leave_out("model.shift_attn")])
-        return value
-
-    @field_validator("method", "objective")
-    @classmethod
-    def _trains_routers(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is None or model.mixture_of_depths is None:
-            return value
-        if info.field_name == "method":
-            found = depths.to_method(value)
-        else:
-            found = depths.to_objective(value, compares=compares_in_training(value))
-        if found:
-            changes = [*found.changes, leave_out("model.mixture_of_depths")]
-            raise ValueError(found.reason, _("leave model.mixture_of_depths out"), changes)
-        return value
-
-    @field_validator("method")
-    @classmethod
-    def _trains_new_tokens(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is not None and model.add_tokens and isinstance(value, PeftMethod | AdaLoraMethod):
-            raise ValueError(
-                _("{name} does not train the new tokens of model.add_tokens", name=value.peft_type),
-                _("write method: lora"),
-                [change_to("method.type", "lora"), leave_out("model.add_tokens")],
-            )
-        return value
-
-    @field_validator("method")
-    @classmethod
-    def _goes_on_top_of_others(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is None or not model.adapters or not model.stacks:
-            return value
-        merging = change_to("model.merge_adapters", True)
-        if not isinstance(value, LoraMethod):
-            raise ValueError(
-                _(
-                    "earlier adapters that are not merged stay beneath one of lora; {name} trains none",
-                    name=value.type,
-                ),
-                _("write method: lora, or model.merge_adapters: true"),
-                [change_to("method.type", "lora"), merging],
-            )
-        if key := value.needs_whole_model:
-            raise ValueError(
-                _("{key} needs earlier adapters to be merged", key=key),
-                _("write model.merge_adapters: true, or leave it out"),
-                [leave_out(key), merging],
-            )
-        return value
-
-    @field_validator("method", "objective", "training")
-    @classmethod
-    def _suits_the_backend(cls, value: Any, info: ValidationInfo) -> Any:
-        model = info.data.get("model")
-        if model is not None and model.backend == "unsloth":
-            if isinstance(value, TrainingConfig):
-                check_training(value)
-            else:
-                check = check_method if info.field_name == "method" else check_objective
-                check(value)
-        return value
-
-    @field_validator("training")
-    @classmethod
-    def _knows_what_is_best(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
-        data, method, objective = (info.data.get(name) for name in ("data", "method", "objective"))
-        for key in ("load_best_model_at_end", "early_stopping_patience"):
-            if not getattr(value, key) or data is None:
-                continue
-            leave = leave_out(f"training.{key}")
-            if data.eval is None and not data.eval_fraction and not data.eval_rows:
-                reason, fix = _("{key} needs evaluation data", key=key), _("write data.eval_fraction: 0.1")
-                raise ValueError(reason, fix, [change_to("data.eval_fraction", 0.1), leave])
-            reason = ""
-            if isinstance(objective, RewardedObjective):
-                reason = _("the loss of {name} does not say which weights are best", name=objective.type)
-            elif isinstance(method, AdaLoraMethod) and key == "load_best_model_at_end":
-                reason = _("adalora lowers ranks to the end, and the best weights may have others")
-            if reason:
-                raise ValueError(reason, _("leave {key} out", key=key), [leave])
-        return value
-
-    @field_validator("training")
-    @classmethod
-    def _suits_the_optimizer(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
-        method, model, optim = info.data.get("method"), info.data.get("model"), value.optim
-        if method is not None and method.has_adapter and optim in ON_WEIGHTS:
-            raise ValueError(
-                _("optim: {optimizer} trains the weights themselves, not adapters", optimizer=optim),
-                _("write method: full, or take another optimizer"),
-                [change_to("method.type", "full"), leave_out("training.optim")],
-            )
-        if getattr(method, "loraplus_lr_ratio", None) and optim in NO_GROUPS:
-            raise ValueError(
-                _("optim: {optimizer} has one learning rate for all weights", optimizer=optim),
-                _("leave loraplus_lr_ratio out, or take another optimizer"),
-                [leave_out("method.loraplus_lr_ratio"), leave_out("training.optim")],
-            )
-        if (
-            isinstance(method, PeftMethod)
-            and method.peft_type in NEEDS_ACTIVATIONS
-            and value.gradient_checkpointing is True
-        ):
-            raise ValueError(
-                _("{name} does not go together with gradient_checkpointing", name=method.peft_type),
-                _("leave gradient_checkpointing out"),
-                [leave_out("training.gradient_checkpointing")],
-            )
-        if model is not None and model.dtype == "float16" and optim in AT_ONCE:
-            raise ValueError(
-                _("optim: {optimizer} does not go together with float16", optimizer=optim),
-                _("write model.dtype: bfloat16"),
-                [change_to("model.dtype", "bfloat16"), leave_out("training.optim")],
-            )
-        return value
-
-    @field_validator("training")
-    @classmethod
-    def _multiplies_whole_weights(cls, value: TrainingConfig, info: ValidationInfo) -> TrainingConfig:
-        model, kind = info.data.get("model"), getattr(info.data.get("method"), "peft_type", "")
-        if value.fp8 and kind in IN_PLACE_OF_LAYERS:
-            raise ValueError(
-                _("{name} multiplies weights itself, not in fp8", name=kind),
-                _("leave fp8 out, or take another type"),
-                [leave_out("training.fp8")],
-            )
-        if value.fp8 and model is not None and model.quantization != "none":
-            raise ValueError(
-                _("fp8 multiplies weights that are not quantized"),
-                _("leave one of the two out"),
-                [leave_out("training.fp8"), leave_out("model.quantization")],
-            )
+    def _goes_together(cls, value: Any, info: ValidationInfo) -> Any:
+        model, data, method, objective = map(info.data.get, ("model", "data", "method", "objective"))
+        match info.field_name:
+            case "method":
+                check_method(value, model, data)
+            case "objective":
+                check_objective(value, model, data, method)
+            case "training":
+                check_training(value, model, data, method, objective)
+            case "samples":
+                check_samples(value, objective)
         return value
 
     @property
@@ -344,101 +169,6 @@ class RunConfig(Section):
     def scores(self) -> bool:
         """Whether what is trained scores answers and gives none."""
         return isinstance(self.objective, RewardObjective)
-
-    @field_validator("method", "objective")
-    @classmethod
-    def _uses_the_settings_of_the_data(cls, value: Any, info: ValidationInfo) -> Any:
-        data = info.data.get("data")
-        if data is None:
-            return value
-        if info.field_name == "objective":
-            name, unused = value.type, data.unused_by(value.type)
-        else:
-            pads = isinstance(value, PeftMethod) and value.peft_type in IN_FRONT
-            name, unused = (
-                getattr(value, "peft_type", ""),
-                ["packing"] if pads and data.packing is True else [],
-            )
-        for key in unused:
-            raise ValueError(
-                _("{name} does nothing with data.{key}", name=name, key=key),
-                _("leave data.{key} out", key=key),
-                [leave_out(f"data.{key}")],
-            )
-        return value
-
-    @field_validator("objective")
-    @classmethod
-    def _has_its_reference(cls, value: Any, info: ValidationInfo) -> Any:
-        method = info.data.get("method")
-        if (
-            isinstance(value, RewardObjective)
-            and isinstance(method, PeftMethod)
-            and method.peft_type in WITHOUT_HEAD
-        ):
-            raise ValueError(
-                _("{name} does not train a reward model", name=method.peft_type),
-                _("write method: lora"),
-                [change_to("method.type", "lora")],
-            )
-        if isinstance(value, ComparedObjective) and names_reference(value):
-            if value.reference_adapters and value.reference_quantization != "none":
-                raise ValueError(
-                    _("adapters are merged into weights that are not quantized"),
-                    _("leave one of the two out"),
-                    [
-                        leave_out("objective.reference_quantization"),
-                        leave_out("objective.reference_adapters"),
-                    ],
-                )
-            if getattr(value, "reference", None) == "adapter":
-                raise ValueError(
-                    _("reference: adapter asks the model itself, and another one is named"),
-                    _("write reference: precomputed"),
-                    [change_to("objective.reference", "precomputed")],
-                )
-        by_adapter = isinstance(value, DpoObjective | KtoObjective) and value.reference == "adapter"
-        if by_adapter and method is not None and not method.keeps_base:
-            raise ValueError(
-                _("reference: adapter needs adapters without which the model is that of before training"),
-                _("write reference: precomputed"),
-                [change_to("objective.reference", "precomputed")],
-            )
-        return value
-
-    @field_validator("samples")
-    @classmethod
-    def _of_a_model_that_answers(cls, value: SamplesConfig, info: ValidationInfo) -> SamplesConfig:
-        if value.prompts and isinstance(info.data.get("objective"), RewardObjective):
-            raise ValueError(
-                _("a reward model scores answers and gives none"),
-                _("leave samples.prompts out"),
-                [leave_out("samples.prompts")],
-            )
-        return value
-
-
-def needs_reference(objective: Objective) -> bool:
-    """Whether what is trained is compared with another model, mostly that of before training."""
-    match objective:
-        case GrpoObjective():
-            return objective.beta > 0
-        case DpoObjective():
-            return objective.loss not in WITHOUT_REFERENCE
-        case SftObjective():
-            return objective.loss == "asft"
-    return isinstance(objective, KtoObjective | PpoObjective)
-
-
-def compares_in_training(objective: Any) -> bool:
-    """Whether what a model says in training is compared with what one says that is not trained meanwhile."""
-    return isinstance(objective, RewardedObjective) or needs_reference(objective)
-
-
-def names_reference(objective: ComparedObjective) -> bool:
-    """Whether another model is named than the one before training."""
-    given = objective.reference_model, objective.reference_adapters, objective.reference_quantization
-    return given != (None, [], "none")
 
 
 def expand_short_forms(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import torch
 
 from llmtune_kernel.config import RunConfig, UserError, depths
 from llmtune_kernel.config.changes import leave_out
-from llmtune_kernel.config.run import compares_in_training
+from llmtune_kernel.config.references import compares_in_training
 from llmtune_kernel.depths import Passing, add_routers, is_routed, routers
 from llmtune_kernel.locale import _
 from llmtune_kernel.models.attention import pack

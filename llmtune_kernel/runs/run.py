@@ -313,7 +313,7 @@ class Run:
             model.resize_token_embeddings(base["vocabulary"], mean_resizing=False)
         with warnings.catch_warnings():
             # Of adalora, whose layers have the ranks of their weights.
-            warnings.filterwarnings("ignore", "The following rank_pattern keys did not match")
+            warnings.filterwarnings("ignore", ".*rank_pattern")
             tuned: Any = lay_beneath(PeftModel.from_pretrained(model, str(result)), beneath)
         return tuned.eval(), tokenizer
 
