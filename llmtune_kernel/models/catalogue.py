@@ -91,8 +91,10 @@ def find_models(words: Sequence[str], cache: Path | None = None) -> list[ModelCh
 
 
 def close_names(name: str) -> list[str]:
-    """Names of models, cached or of the catalogue, that are close to another one; the closest first."""
-    names = {choice.name.lower(): choice.name for choice in model_choices() if choice.name != name}
+    """Names of models, cached or of the catalogue, that are close to one that is none of them; the closest first."""
+    names = {choice.name.lower(): choice.name for choice in model_choices()}
+    if name in names.values():
+        return []
     return [names[close] for close in difflib.get_close_matches(name.lower(), names, cutoff=0.8)]
 
 

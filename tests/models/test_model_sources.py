@@ -123,6 +123,9 @@ def test_for_a_model_that_the_hub_does_not_have_the_closest_ones_are_offered() -
         load_tokenizer(find_model(ModelConfig(name_or_path="qwen/qwen3-8")))
     first = caught.value.changes[0]
     assert (first.path, first.value) == (("model", "name_or_path"), "Qwen/Qwen3-8B")
+    with pytest.raises(UserError, match="cannot be loaded") as caught:  # by no fault of its name
+        load_tokenizer(find_model(ModelConfig(name_or_path="meta-llama/Llama-3.1-8B-Instruct")))
+    assert caught.value.changes == []
 
 
 def test_a_revision_of_a_model_on_the_disk_is_refused(tiny_model: str) -> None:
