@@ -220,6 +220,21 @@ class DataConfig(Section):
         """The key that sets training rows aside for evaluation; empty where none does."""
         return next((name for name in _ASIDE if getattr(self, name)), "")
 
+    @field_validator("mask_history")
+    @classmethod
+    def _leaves_prompts_out(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("train_on_prompt"):
+            raise ValueError(
+                _(
+                    "{key} and {other} exclude each other",
+                    key="data.mask_history",
+                    other="data.train_on_prompt",
+                ),
+                _("keep one of the two"),
+                [leave_out("data.mask_history"), leave_out("data.train_on_prompt")],
+            )
+        return value
+
     @field_validator(*_ASIDE)
     @classmethod
     def _one_kind_of_evaluation(cls, value: float, info: ValidationInfo) -> float:

@@ -12,6 +12,8 @@ export type { IChange, IProblem, IReplacement };
 
 /** Keys of LLaMA-Factory's v1, and of the settings of accelerate and DeepSpeed beside it. */
 const FOREIGN = [
+  'stage',
+  'finetuning_type',
   'train_dataset',
   'model_class',
   'peft_config',
@@ -21,7 +23,8 @@ const FOREIGN = [
   'init_config',
   'distributed_type',
   'compute_environment',
-  'zero_optimization'
+  'zero_optimization',
+  'train_micro_batch_size_per_gpu'
 ];
 
 /**

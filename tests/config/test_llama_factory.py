@@ -83,6 +83,19 @@ def test_what_is_refused_says_what_to_do_instead() -> None:
         read(data_seed=1)
 
 
+def test_a_file_without_the_name_of_a_model_is_known_all_the_same() -> None:
+    with pytest.raises(ConfigError, match="this LLaMA-Factory file names no model"):
+        read_config("stage: sft\ndataset: rows\ntemplate: llama3")
+    with pytest.raises(ConfigError, match=r"model_name: .*did you mean model_name_or_path\?"):
+        read_config("model_name: m\nfinetuning_type: lora\ndataset: rows")
+
+
+def test_a_fix_is_told_in_its_words() -> None:
+    with pytest.raises(ConfigError, match="quantization_bit: 4") as told:
+        read(use_dora=True, quantization_bit=8)
+    assert "model.quantization" not in str(told.value)
+
+
 def test_an_unknown_argument_is_refused_with_the_closest() -> None:
     with pytest.raises(
         ConfigError, match=r"line 4: cutof_len: LLaMA-Factory has no such.*did you mean cutoff_len\?"

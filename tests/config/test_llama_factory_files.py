@@ -160,12 +160,12 @@ V1 = "model: m\ntrain_dataset: rows.json\nquant_config: {name: bnb, quantization
         (
             FLAT,
             "dataset: rows",
-            "Lower per_device_train_batch_size or cutoff_len, or write model.quantization: nf4.",
+            "Lower per_device_train_batch_size or cutoff_len, or write quantization_bit: 4.",
         ),
         (
             V1,
             "train_dataset: rows",
-            "Lower micro_batch_size or cutoff_len, or write model.quantization: nf4.",
+            "Lower micro_batch_size or cutoff_len, or write quant_config.quantization_bit: 4.",
         ),
         ("model: m\ndata: rows", "data.train: rows", OURS),
     ],

@@ -402,6 +402,12 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "grpo does nothing with data.train_on_prompt",
         ),
         (
+            "data: {train: x, train_on_prompt: true, mask_history: true}",
+            1,
+            "data.mask_history",
+            "data.mask_history and data.train_on_prompt exclude each other; keep one of the two",
+        ),
+        (
             "data: {train: x, train_on_prompt: true}\nobjective: pretrain",
             2,
             "objective",

@@ -151,6 +151,8 @@ def configurations() -> st.SearchStrategy[dict[str, Any]]:
 def fitting_data(data: dict[str, Any]) -> dict[str, Any]:
     if data.get("eval_fraction"):
         data.pop("eval_rows", None)
+    if data.get("train_on_prompt"):
+        data.pop("mask_history", None)
     return data | {"eval": None} if data.keys() & {"eval_fraction", "eval_rows"} else data
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from llmtune_kernel.config.llama_factory.translate import translate_arguments
 from llmtune_kernel.config.llama_factory.translation import Translation
 from llmtune_kernel.config.llama_factory.v1 import is_v1, translate_v1
+from llmtune_kernel.config.run import RunConfig
 from llmtune_kernel.locale import N_, _, look_up
 
 _MARKS = {
@@ -26,6 +27,9 @@ _BESIDE = {
     "distributed_type": N_("this file says how accelerate starts processes, and a run needs none"),
     "compute_environment": N_("this file says how accelerate starts processes, and a run needs none"),
     "zero_optimization": N_("this file says how DeepSpeed shares work out, and a run needs none"),
+    "train_micro_batch_size_per_gpu": N_(
+        "this file says how DeepSpeed shares work out, and a run needs none"
+    ),
 }
 
 
@@ -33,7 +37,12 @@ def is_llama_factory(values: object) -> bool:
     """Whether the values of a YAML text are LLaMA-Factory's."""
     if not isinstance(values, dict):
         return False
-    flat = "model_name_or_path" in values and bool(_MARKS & values.keys())
+    marks = values.keys() & _MARKS
+    flat = bool(marks) and "model_name_or_path" in values
+    if (
+        not values.keys() & RunConfig.model_fields.keys()
+    ):  # it may lack the model's name, or have a mistyped one
+        flat = flat or len(marks) > 1
     return flat or is_v1(values) or _beside(values) is not None
 
 

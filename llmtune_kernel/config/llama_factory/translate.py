@@ -60,6 +60,9 @@ def translate_arguments(arguments: Mapping[str, Any]) -> Translation:
             found.refuse(name, _("{name} is not supported yet", name=value), hint)
     if found.problems:
         return found
+    if "model_name_or_path" not in given:
+        message = _("this LLaMA-Factory file names no model")
+        found.refuse("model_name_or_path", message, _("write model_name_or_path: NAME"))
     found.put("objective.type", _STAGES[stage], "stage")
     translate_method(given, found, method)
     _same(given, found, stage, method)

@@ -110,6 +110,9 @@ class Translation:
                 return argument or self.called.get(known, known)
             return found[0]
 
+        quantization = self.called.get("quantization_bit", "quantization_bit")
+        for name, bits in (("nf4", 4), ("int8", 8)):
+            text = text.replace(f"model.quantization: {name}", f"{quantization}: {bits}")
         kind = self.called.get("finetuning_type", "finetuning_type")
         return re.sub(r"\bmethod: (?=(?:lora|full|freeze)\b)", f"{kind}: ", _SETTING.sub(its, text))
 

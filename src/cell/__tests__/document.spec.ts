@@ -518,6 +518,7 @@ describe('a section between brackets', () => {
 describe('a file of another program', () => {
   it.each([
     ['model_name_or_path: m\ndataset: rows\n', true],
+    ['model_name: m\nstage: sft\ndataset: rows\n', true],
     ['model: m\ntrain_dataset: rows.json\n', true],
     ['num_processes: 2\ndistributed_type: FSDP\n', true],
     ['model: m\ndata: rows.jsonl\n', false],
