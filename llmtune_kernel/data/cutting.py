@@ -316,4 +316,4 @@ def _untrained(sequences: Sequences, whole: Windows, number: int, config: DataCo
 
 
 def _longer(limit: int) -> str:
-    return _("Raise data: max_length ({max_length:,} tokens now), or remove these rows.", max_length=limit)
+    return _("Raise data.max_length ({max_length:,} tokens now), or remove these rows.", max_length=limit)

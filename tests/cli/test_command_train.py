@@ -148,6 +148,7 @@ def test_a_llama_factory_file_trains_as_it_is_and_its_translation_is_shown(
     workplace: Workplace, tiny_model: str
 ) -> None:
     rows = [{"instruction": f"What is {n} plus {n}?", "input": "", "output": f"{2 * n}."} for n in range(6)]
+    rows += [{"instruction": "What? " * 100, "input": "", "output": "That."}, {**rows[0], "output": ""}]
     (workplace.folder / "data").mkdir(exist_ok=True)
     (workplace.folder / "data/sums.json").write_text(json.dumps(rows))
     (workplace.folder / "data/dataset_info.json").write_text(json.dumps({"sums": {"file_name": "sums.json"}}))
@@ -171,6 +172,7 @@ def test_a_llama_factory_file_trains_as_it_is_and_its_translation_is_shown(
     done = workplace.llmtune("train", "theirs.yaml", "--name", "theirs")
     assert done.returncode == 0, done.stderr
     assert "# Translated from a LLaMA-Factory file." in done.stderr
+    assert "2 rows cannot be trained on and are skipped" in done.stdout  # as there
     assert workplace.run("theirs").config.training.max_steps == 2
     refused = workplace.llmtune("convert", "run.yaml")
     assert refused.returncode == 2

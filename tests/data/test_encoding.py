@@ -83,7 +83,7 @@ def test_all_rows_without_a_trained_token_are_told_with_the_reason(tokenizer: An
     assert "row 1: its answer starts after" in told
     assert "row 2: output is missing" in told
     assert "row 3: output is empty" in told
-    assert "Raise data: max_length" in told
+    assert "Raise data.max_length" in told
 
 
 def test_bad_rows_may_be_skipped_and_are_kept_account_of(tokenizer: Any) -> None:

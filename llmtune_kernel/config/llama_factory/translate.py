@@ -260,6 +260,7 @@ def _data(given: Mapping[str, Any], found: Translation) -> None:
         if name in given:
             sources = names(given[name])
             found.put(f"data.{key}", sources[0] if len(sources) == 1 else sources, name)
+    found.put("data.on_bad_row", "skip")  # with a warning, as there
     if "interleave_probs" in given:
         _weights(given, found)
     template = str(given.get("template", ""))
