@@ -262,6 +262,11 @@ def _check_reward(value: str) -> str:
             _("{value!r} does not name a function", value=value),
             _("write $ and the name of one, such as $score, the name of a run, a path or an address"),
         )
+    if "://" in value and not value.startswith(("http://", "https://")):
+        raise ValueError(
+            _("{value!r} is no address that answers are sent to", value=value),
+            _("write one that begins with http:// or https://"),
+        )
     return value
 
 

@@ -2,10 +2,17 @@
 
 import logging
 
-_WARN_AT_IMPORT = ("bitsandbytes.backends.cpu.ops", "torch.utils._pytree", "torchao")
+_WARN_OF_NOTHING = (
+    "bitsandbytes.autograd._functions",
+    "bitsandbytes.backends.cpu.ops",
+    "torch.utils._pytree",
+    "torchao",
+    "transformers.distributed.tensor_parallel",
+)
 
 
-def import_quietly() -> None:
-    """Keep from users what libraries of quantization warn of when they are imported: kernels that nothing here uses."""
-    for name in _WARN_AT_IMPORT:
+def quieten_libraries() -> None:
+    """Keep from users what libraries warn of that changes nothing here: kernels and processes that are not used, how
+    products of 8 bits are computed."""
+    for name in _WARN_OF_NOTHING:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmtune_kernel.config import ModelConfig, RunConfig, UserError, read_config
 from llmtune_kernel.config.quantizations import QUANTIZATIONS
 from llmtune_kernel.locale import _
-from llmtune_kernel.quantizers import import_quietly
+from llmtune_kernel.quantizers import quieten_libraries
 from llmtune_kernel.runs import control
 from llmtune_kernel.runs.completion import Completion
 from llmtune_kernel.runs.directory import RunDirectory, list_runs
@@ -266,7 +266,7 @@ class Run:
             UserError: the run has no result yet.
         """
         result, base = self.result(), self.resolved()["base"]
-        import_quietly()
+        quieten_libraries()
         from transformers import (
             AutoConfig,
             AutoModelForCausalLM,

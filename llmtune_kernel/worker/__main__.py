@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from llmtune_kernel.config import UserError
 from llmtune_kernel.data.languages import load_languages
 from llmtune_kernel.models.unsloth_import import import_first
-from llmtune_kernel.quantizers import import_quietly
+from llmtune_kernel.quantizers import quieten_libraries
 from llmtune_kernel.runs.workers import FRAME, Cancelled
 from llmtune_kernel.worker.train import train
 
@@ -68,7 +68,7 @@ def warm_up(*, with_unsloth: bool = False) -> None:
     Raises:
         UserError: Unsloth is wanted, and cannot be imported.
     """
-    import_quietly()
+    quieten_libraries()
     if with_unsloth:
         import_first()
     import peft

@@ -205,6 +205,12 @@ def test_a_conversation_can_be_a_sample_prompt() -> None:
             "model.dtype",
             "one of auto, float32, bfloat16, float16; got 'fp32'; did you mean float32?",
         ),
+        (
+            "data: x\nobjective: {type: ppo, reward: 'ftp://x'}",
+            2,
+            "objective.reward",
+            "'ftp://x' is no address that answers are sent to; write one that begins with http:// or https://",
+        ),
         ("data: x\ntraining: {optim: AdamW}", 2, "training.optim", "; did you mean adamw_torch?"),
         ("data: x\nmodel: {quantization: 4bit}", 2, "model.quantization", "; did you mean nf4?"),
         ("data: x\nmodel: {dtype: fp16}", 2, "model.dtype", "; did you mean float16?"),

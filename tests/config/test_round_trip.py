@@ -77,7 +77,7 @@ words = texts.filter(lambda text: not text.startswith("~")) | st.sampled_from(
         " ",
     ]
 )
-sources = words.filter(lambda text: not text.startswith("$")) | st.just("$rows")
+sources = words.filter(lambda text: not text.startswith("$") and "://" not in text) | st.just("$rows")
 turns = st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": words})
 
 
