@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from llmtune_kernel.locale import _
+
 
 class Change(BaseModel):
     """A value to write; null takes its key away."""
@@ -33,6 +35,15 @@ def change_to(key: str, value: JsonValue, label: str = "") -> Change:
 def leave_out(key: str, label: str = "") -> Change:
     """Take a key away, so that its default counts."""
     return change_to(key, None, label)
+
+
+def exclusion(key: str, other: str) -> ValueError:
+    """What to raise where two settings, by their dotted paths, say what only one of them can."""
+    return ValueError(
+        _("{key} and {other} exclude each other", key=key, other=other),
+        _("keep one of the two"),
+        [leave_out(key), leave_out(other)],
+    )
 
 
 def rename(old: Sequence[str | int], new: Sequence[str | int]) -> Change:

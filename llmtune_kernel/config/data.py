@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from llmtune_kernel.config.changes import Change, leave_out
+from llmtune_kernel.config.changes import Change, exclusion, leave_out
 from llmtune_kernel.config.section import PathText, Section, setting
 from llmtune_kernel.config.sources import SOURCES, Columns, Format, SourceConfig, Sources, Tags
 from llmtune_kernel.locale import _
@@ -224,15 +224,7 @@ class DataConfig(Section):
     @classmethod
     def _leaves_prompts_out(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("train_on_prompt"):
-            raise ValueError(
-                _(
-                    "{key} and {other} exclude each other",
-                    key="data.mask_history",
-                    other="data.train_on_prompt",
-                ),
-                _("keep one of the two"),
-                [leave_out("data.mask_history"), leave_out("data.train_on_prompt")],
-            )
+            raise exclusion("data.mask_history", "data.train_on_prompt")
         return value
 
     @field_validator(*_ASIDE)
@@ -244,6 +236,6 @@ class DataConfig(Section):
             raise ValueError(
                 _("{key} and {other} exclude each other", key=other, other=name),
                 _("keep one of the two"),
-                [leave_out(name), leave_out(other)],
+                [leave_out(name), leave_out(other)],  # the one at fault first
             )
         return value

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from llmtune_kernel.config.changes import leave_out
+from llmtune_kernel.config.changes import exclusion, leave_out
 from llmtune_kernel.config.methods import ModuleName
 from llmtune_kernel.config.optimizers import (
     AT_ONCE,
@@ -218,15 +218,7 @@ class TrainingConfig(Section):
     def _one_kind_of_warm_up(cls, value: int | None, info: ValidationInfo) -> int | None:
         share = info.data.get("warmup_ratio")
         if value is not None and share not in (None, 0, cls.model_fields["warmup_ratio"].default):
-            raise ValueError(
-                _(
-                    "{key} and {other} exclude each other",
-                    key="training.warmup_ratio",
-                    other="training.warmup_steps",
-                ),
-                _("keep one of the two"),
-                [leave_out("training.warmup_ratio"), leave_out("training.warmup_steps")],
-            )
+            raise exclusion("training.warmup_ratio", "training.warmup_steps")
         return value
 
     @field_validator("optim")

@@ -28,7 +28,7 @@ from llmtune_kernel.models.quantization import quantized_bytes, quantized_weight
 # torch 2.13 and transformers 5.17; on a GPU, what its runtime and kernels take beside the tensors.
 _PROCESS, _RUNTIME = 775 * 2**20, 500 * 2**20
 # A CPU's allocator leaves gaps where a tensor was, too small for the next: a quarter of what it holds, measured with
-# glibc 2.36 on models of 30 to 360 million parameters. What is larger, in bytes, workers have given back at once.
+# glibc 2.36 on models of 30 to 360 million parameters. Larger ones, in bytes, are given back at once: runs/workers.py.
 _GAPS, _GIVEN_BACK = 0.25, 2**25
 # Values that share a scale where an optimizer keeps them in few bits; smaller weights are kept in 32 bits.
 _BLOCK, _SMALLEST = 256, 4096
@@ -181,9 +181,8 @@ def overhead_bytes(config: RunConfig, model: Any, dtype: torch.dtype, activation
     """
     if on_gpu:
         return _RUNTIME
-    unpacked = set(
-        map(id, quantized_weights(config.model, model))
-    )  # in the forward pass, and in the backward pass
+    # Each is unpacked in the forward pass, and in the backward pass.
+    unpacked = set(map(id, quantized_weights(config.model, model)))
     held = activations
     for weight in model.parameters():
         size = weight.numel() * dtype.itemsize

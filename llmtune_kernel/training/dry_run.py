@@ -27,8 +27,9 @@ from llmtune_kernel.training.objective import Forward
 from llmtune_kernel.training.objectives import collate_for, items_for, make_objective, with_no_experience
 from llmtune_kernel.training.offloading import nowhere, offloading
 
-# An architecture that goes from token to token has hundreds of times as many operations as others: hours.
-_MOST_OPERATIONS = 100_000
+# Of a layer in the forward pass. Large ones with DoRA have hundreds; those of an architecture that goes from token to
+# token have tens of thousands, which would take hours.
+_MOST_OPERATIONS = 5_000
 
 
 class TooLong(Exception):
@@ -136,7 +137,7 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.most = StepMemory()
         self._now = {"activations": 0, "logits": 0, "gradients": 0}
         self._part_of: dict[int, str] = {}  # by the id of a storage
-        self._operations = 0
+        self._left = _MOST_OPERATIONS * model.config.get_text_config().num_hidden_layers
         self._vocabulary = model.get_input_embeddings().num_embeddings
         # Held, so that no other storage gets their ids.
         weights = itertools.chain(model.parameters(), model.buffers())
@@ -152,9 +153,12 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if any(hasattr(kind, "__tensor_flatten__") for kind in types):
             return NotImplemented  # made of other tensors, as those of FP8: what is done with these comes here, too
-        self._operations += 1
-        if self._operations > _MOST_OPERATIONS:
-            raise TooLong
+        if (
+            torch._C._current_graph_task_id() < 0
+        ):  # the backward pass, which cannot be left by an error, has as many
+            self._left -= 1
+            if self._left < 0:
+                raise TooLong
         result = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):

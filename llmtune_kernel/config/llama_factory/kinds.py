@@ -22,14 +22,14 @@ _MARKS = {
     "adapter_name_or_path",
     "export_dir",
 }
+_OF_ACCELERATE = N_("this file says how accelerate starts processes, and a run needs none")
+_OF_DEEPSPEED = N_("this file says how DeepSpeed shares work out, and a run needs none")
 # Files that stand beside those of runs: a key that tells them, and what they are.
 _BESIDE = {
-    "distributed_type": N_("this file says how accelerate starts processes, and a run needs none"),
-    "compute_environment": N_("this file says how accelerate starts processes, and a run needs none"),
-    "zero_optimization": N_("this file says how DeepSpeed shares work out, and a run needs none"),
-    "train_micro_batch_size_per_gpu": N_(
-        "this file says how DeepSpeed shares work out, and a run needs none"
-    ),
+    "distributed_type": _OF_ACCELERATE,
+    "compute_environment": _OF_ACCELERATE,
+    "zero_optimization": _OF_DEEPSPEED,
+    "train_micro_batch_size_per_gpu": _OF_DEEPSPEED,
 }
 
 
@@ -39,10 +39,8 @@ def is_llama_factory(values: object) -> bool:
         return False
     marks = values.keys() & _MARKS
     flat = bool(marks) and "model_name_or_path" in values
-    if (
-        not values.keys() & RunConfig.model_fields.keys()
-    ):  # it may lack the model's name, or have a mistyped one
-        flat = flat or len(marks) > 1
+    # It may lack the name of the model, or have a mistyped one.
+    flat = flat or (len(marks) > 1 and not values.keys() & RunConfig.model_fields.keys())
     return flat or is_v1(values) or _beside(values) is not None
 
 

@@ -180,8 +180,9 @@ def _model(given: Mapping[str, Any], found: Translation) -> None:
     for name, dtype in (("bf16", "bfloat16"), ("fp16", "float16"), ("pure_bf16", "bfloat16")):
         if given.get(name):
             found.put("model.dtype", dtype, name)
-    if given.get("fp16") and (both := [name for name in ("bf16", "pure_bf16") if given.get(name)]):
-        found.refuse("fp16", _("{name} says another precision", name=both[0]), _("leave one of the two out"))
+    other = next((name for name in ("bf16", "pure_bf16") if given.get(name)), "")
+    if given.get("fp16") and other:
+        found.refuse("fp16", _("{name} says another precision", name=other), _("leave one of the two out"))
     if "mixed_precision" in given:
         _precision_of_megatron(str(given["mixed_precision"]), found)
     if given.get("pure_bf16"):
